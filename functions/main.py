@@ -1,0 +1,29 @@
+"""The three entry points: decode, call, encode."""
+
+import flask
+import functions_framework
+from cloudevents.http import CloudEvent
+from werkzeug.wrappers import Response
+
+from relay import bootstrap, logs
+
+
+@functions_framework.http
+@logs.traced
+def jobs_api(request: flask.Request) -> Response:
+    """Answer a call of the HTTP API."""
+    return bootstrap.jobs_api().answer(request)
+
+
+@functions_framework.http
+@logs.traced
+def provider_webhook(request: flask.Request) -> Response:
+    """Take a provider's callback."""
+    return bootstrap.provider_webhook().answer(request)
+
+
+@functions_framework.cloud_event
+@logs.traced
+def poll_tick(event: CloudEvent) -> None:
+    """Run the pump that a tick from Pub/Sub asks for."""
+    bootstrap.poll_tick().receive(event.get_data())

@@ -1,0 +1,1 @@
+"""Render Relay: every render job sent once, followed to its end, announced once."""

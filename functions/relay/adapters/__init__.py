@@ -1,0 +1,1 @@
+"""What the relay touches outside itself: providers, store, topics, clock."""

@@ -1,0 +1,81 @@
+"""How a job stands in its Firestore document.
+
+Field names are the job's, in camelCase, and four more: ``account`` and ``wakeAt`` for the one
+query, ``expireAt`` for the TTL policy, and ``id`` is the document's own name. What callers send
+(``input``, ``metadata``) is kept as JSON text: Firestore takes neither arrays in arrays nor
+every key.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from relay.adapters.fields import from_fields, to_fields
+from relay.domain.due import wake_at
+from relay.domain.job import Job
+from relay.errors import UnreadableJob
+
+ACCOUNT = "account"
+WAKE_AT = "wakeAt"
+EXPIRE_AT = "expireAt"
+
+# What never changes after the job was created, and so is written only once.
+IMMUTABLE = frozenset(
+    {
+        "id",
+        "tenant",
+        "provider",
+        "operation",
+        "input",
+        "path",
+        "metadata",
+        "onUnconfirmed",
+        "credits",
+        "bodyDigest",
+        "retryOf",
+        "createdAt",
+        "deadlineAt",
+        ACCOUNT,
+    }
+)
+
+
+def to_document(job: Job, *, time_to_live: timedelta) -> dict[str, Any]:
+    """Return the document's fields; ``wakeAt`` and ``expireAt`` only if the job has them.
+
+    Args:
+        time_to_live: How long after its end the document is kept.
+    """
+    document = to_fields(replace(job, input=None, metadata={}))
+    document["input"] = json.dumps(job.input)
+    document["metadata"] = [json.dumps(pair) for pair in job.metadata.items()]
+    document[ACCOUNT] = job.account
+    wakes_at = wake_at(job)
+    if wakes_at is not None:
+        document[WAKE_AT] = wakes_at
+    if job.finished_at is not None:
+        document[EXPIRE_AT] = job.finished_at + time_to_live
+    return document
+
+
+def from_document(job_id: str, document: Mapping[str, Any]) -> Job:
+    """Return the job that the document holds.
+
+    Raises:
+        UnreadableJob: Says which field is wrong, never what stands in it.
+    """
+    try:
+        texts = {
+            "input": json.loads(document["input"]),
+            "metadata": dict(json.loads(pair) for pair in document["metadata"]),
+        }
+        job = from_fields(Job, {**document, "id": job_id, "input": None, "metadata": {}})
+        return replace(job, **texts)
+    except KeyError as error:
+        raise UnreadableJob(f"{job_id}: no field {error}") from None
+    except (msgspec.ValidationError, ValueError, TypeError) as error:
+        raise UnreadableJob(f"{job_id}: {type(error).__name__}") from error

@@ -1,0 +1,159 @@
+"""Job and account documents in Firestore, one round trip a call, no transactions.
+
+The client's own retries are off: a write that is repeated behind our back reports a lost race
+that it won itself. Whoever calls repeats, and recognises finished work.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from google.api_core import exceptions as google
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from relay.adapters.document import (
+    ACCOUNT,
+    IMMUTABLE,
+    WAKE_AT,
+    from_document,
+    to_document,
+)
+from relay.adapters.fields import from_fields, to_fields
+from relay.application.ports import DuePage, Stored, Unreadable
+from relay.domain.account import Account
+from relay.domain.job import Job
+from relay.errors import (
+    JobExists,
+    JobNotFound,
+    LostRace,
+    StoreUnavailable,
+    UnreadableJob,
+)
+
+JOBS = "jobs"
+ACCOUNTS = "accounts"
+
+# One call; longer than the store's own slow moments, well below a lease.
+CALL_TIMEOUT_S = 6.0
+_CALL: dict[str, Any] = {"retry": None, "timeout": CALL_TIMEOUT_S}
+
+
+@contextmanager
+def _errors_of_ours(name: str) -> Iterator[None]:
+    try:
+        yield
+    except google.AlreadyExists as error:
+        raise JobExists(name) from error
+    except google.FailedPrecondition as error:
+        raise LostRace(name) from error
+    except google.NotFound as error:
+        raise JobNotFound(name) from error
+    except (google.GoogleAPICallError, google.RetryError) as error:
+        raise StoreUnavailable(f"{name}: {type(error).__name__}") from error
+
+
+class FirestoreJobs:
+    """The collection ``jobs``.
+
+    Args:
+        time_to_live: How long after its end a document is kept.
+    """
+
+    def __init__(self, client: firestore.Client, *, time_to_live: timedelta) -> None:
+        self._client = client
+        self._jobs = client.collection(JOBS)
+        self._time_to_live = time_to_live
+
+    def create(self, job: Job) -> object:
+        """See `JobDocuments`."""
+        with _errors_of_ours(job.id):
+            return self._jobs.document(job.id).create(self._fields(job), **_CALL).update_time
+
+    def read(self, job_id: str) -> Stored:
+        """See `JobDocuments`."""
+        with _errors_of_ours(job_id):
+            snapshot = self._jobs.document(job_id).get(**_CALL)
+        if not snapshot.exists:
+            raise JobNotFound(job_id)
+        return Stored(from_document(job_id, snapshot.to_dict() or {}), snapshot.update_time)
+
+    def replace(self, job: Job, *, version: object) -> object:
+        """See `JobDocuments`."""
+        document = self._fields(job)
+        changes = {name: value for name, value in document.items() if name not in IMMUTABLE}
+        changes.setdefault(WAKE_AT, firestore.DELETE_FIELD)
+        option = self._client.write_option(last_update_time=version)
+        with _errors_of_ours(job.id):
+            return self._jobs.document(job.id).update(changes, option=option, **_CALL).update_time
+
+    def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
+        """See `JobDocuments`."""
+        query = self._of(account).where(filter=FieldFilter(WAKE_AT, "<=", until))
+        if after is not None:
+            query = query.where(filter=FieldFilter(WAKE_AT, ">", after))
+        with _errors_of_ours(f"due jobs of {account}"):
+            found = list(query.order_by(WAKE_AT).limit(limit).get(**_CALL))
+        items = [_stored_or_unreadable(snapshot) for snapshot in found]
+        if len(found) < limit:
+            return DuePage(items, more_after=None)
+        last = found[-1].get(WAKE_AT)
+        # Just before the last one: others may have come due at the same microsecond.
+        before_last = last - timedelta(microseconds=1)
+        is_progress = after is None or before_last > after
+        return DuePage(items, more_after=before_last if is_progress else last)
+
+    def next_wake(self, account: str, *, after: datetime) -> datetime | None:
+        """See `JobDocuments`."""
+        query = self._of(account).where(filter=FieldFilter(WAKE_AT, ">", after))
+        with _errors_of_ours(f"next job of {account}"):
+            found = list(query.order_by(WAKE_AT).limit(1).get(**_CALL))
+        return found[0].get(WAKE_AT) if found else None
+
+    def set_aside(self, job_id: str, *, until: datetime) -> None:
+        """See `JobDocuments`."""
+        with _errors_of_ours(job_id):
+            self._jobs.document(job_id).update({WAKE_AT: until}, **_CALL)
+
+    def _of(self, account: str) -> Any:
+        return self._jobs.where(filter=FieldFilter(ACCOUNT, "==", account))
+
+    def _fields(self, job: Job) -> dict[str, Any]:
+        return to_document(job, time_to_live=self._time_to_live)
+
+
+class FirestoreAccounts:
+    """The collection ``accounts``."""
+
+    def __init__(self, client: firestore.Client) -> None:
+        self._client = client
+        self._accounts = client.collection(ACCOUNTS)
+
+    def read(self, name: str) -> tuple[Account, object]:
+        """See `Accounts`."""
+        with _errors_of_ours(name):
+            snapshot = self._accounts.document(name).get(**_CALL)
+        if not snapshot.exists:
+            return Account(name=name), None
+        return from_fields(Account, snapshot.to_dict() or {}), snapshot.update_time
+
+    def replace(self, account: Account, *, version: object) -> object:
+        """See `Accounts`."""
+        document = to_fields(account)
+        reference = self._accounts.document(account.name)
+        try:
+            with _errors_of_ours(account.name):
+                if version is None:
+                    return reference.create(document, **_CALL).update_time
+                option = self._client.write_option(last_update_time=version)
+                return reference.update(document, option=option, **_CALL).update_time
+        except (JobExists, JobNotFound) as error:
+            raise LostRace(account.name) from error
+
+
+def _stored_or_unreadable(snapshot: Any) -> Stored | Unreadable:
+    try:
+        return Stored(from_document(snapshot.id, snapshot.to_dict()), snapshot.update_time)
+    except UnreadableJob as error:
+        return Unreadable(snapshot.id, str(error))

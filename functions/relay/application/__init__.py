@@ -1,0 +1,1 @@
+"""What the relay does with jobs, through ports; knows no vendor."""

@@ -1,0 +1,48 @@
+"""Publishes what a job's document says is to be announced, and marks it as published."""
+
+import logging
+from functools import partial
+
+from relay.application.ports import Stored, Topics
+from relay.application.store import JobStore
+from relay.domain.events import published
+from relay.errors import PublishFailed, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class Announcer:
+    """Publishes events of jobs."""
+
+    def __init__(self, *, store: JobStore, topics: Topics) -> None:
+        self._store = store
+        self._topics = topics
+
+    def announce(self, stored: Stored) -> Stored:
+        """Publish the job's events that are not out, in their order, and mark each.
+
+        An event whose mark cannot be written is published again later, with the same id.
+
+        Raises:
+            PublishFailed: The topic did not confirm; the job's ``wakeAt`` stands, so a pump
+                tries again.
+        """
+        for event in stored.job.unpublished:
+            self._topics.publish_event(stored.job, event)
+            log.info(
+                "event published",
+                extra={"fields": {"job_id": stored.job.id, "event_id": event.id}},
+            )
+            stored = self._store.change(stored, partial(published, event_id=event.id))
+        return stored
+
+    def announce_or_leave(self, stored: Stored) -> Stored:
+        """Announce now if that works; if not, leave it to the pump."""
+        try:
+            return self.announce(stored)
+        except (PublishFailed, StoreUnavailable) as error:
+            log.warning(
+                "event left to the pump",
+                extra={"fields": {"job_id": stored.job.id, "why": type(error).__name__}},
+            )
+            return stored

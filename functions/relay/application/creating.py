@@ -1,0 +1,165 @@
+"""Takes new jobs from callers."""
+
+import base64
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from relay.application.ports import Clock, Stored
+from relay.application.store import JobStore
+from relay.application.waking import Waker
+from relay.domain.catalogue import CATALOGUE
+from relay.domain.job import Actor, Entry, Job, Json, OnUnconfirmed, Status
+from relay.errors import InvalidRequest, KeyReused
+
+log = logging.getLogger(__name__)
+
+ID_LENGTH = 26
+# Crockford's base32 in lower case: no letter in it is taken for another when read aloud.
+_STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_CROCKFORD = b"0123456789abcdefghjkmnpqrstvwxyz"
+
+DEFAULT_DEADLINE_S = 900
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What a caller asks for, with the types checked."""
+
+    provider: str
+    operation: str
+    input: Mapping[str, Json]
+    metadata: Mapping[str, str]
+    deadline_s: int
+    on_unconfirmed: OnUnconfirmed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A job, and whether this call made it or an earlier one with the same key."""
+
+    job: Job
+    is_new: bool
+
+
+class Creating:
+    """Creates jobs.
+
+    Args:
+        accounts: The accounts that are switched on.
+        allow_local_urls: Let image URLs be ``http`` and private.
+        random_bytes: Returns so many unguessable bytes.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        waker: Waker,
+        clock: Clock,
+        accounts: frozenset[str],
+        allow_local_urls: bool,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._store = store
+        self._waker = waker
+        self._clock = clock
+        self._accounts = accounts
+        self._allow_local_urls = allow_local_urls
+        self._random_bytes = random_bytes
+
+    def create(self, tenant: str, new: NewJob, *, idempotency_key: str | None) -> Created:
+        """Write the job and wake its account's pump.
+
+        Raises:
+            InvalidRequest: Names the field that is wrong.
+            KeyReused: The idempotency key came with another body before.
+            StoreUnavailable: Nothing is known to be written; the same call may be repeated
+                if it has an idempotency key.
+        """
+        price = self._check(new)
+        now = self._clock.now()
+        job = Job(
+            id=self._job_id(tenant, idempotency_key),
+            tenant=tenant,
+            provider=new.provider,
+            operation=new.operation,
+            input=new.input,
+            path=None,
+            metadata=new.metadata,
+            on_unconfirmed=new.on_unconfirmed,
+            credits=price,
+            body_digest=body_digest(new),
+            retry_of=None,
+            created_at=now,
+            deadline_at=now + timedelta(seconds=new.deadline_s),
+            status=Status.QUEUED,
+            history=(Entry(at=now, status=Status.QUEUED, by=Actor.CALLER, note="created"),),
+            call_at=now,
+        )
+        stored = self._store.create(job)
+        return self._answer(job, stored)
+
+    def _answer(self, job: Job, stored: Stored) -> Created:
+        if stored.job.body_digest != job.body_digest:
+            raise KeyReused
+        is_new = stored.job.created_at == job.created_at
+        if is_new:
+            log.info(
+                "job created",
+                extra={
+                    "fields": {
+                        "job_id": job.id,
+                        "tenant": job.tenant,
+                        "provider": job.provider,
+                        "operation": job.operation,
+                    }
+                },
+            )
+        if not stored.job.is_final:
+            self._waker.wake(job.account)
+        return Created(job=stored.job, is_new=is_new)
+
+    def _check(self, new: NewJob) -> float | None:
+        if new.provider not in CATALOGUE:
+            raise InvalidRequest("/provider", f"provider must be one of {', '.join(CATALOGUE)}")
+        if new.provider not in self._accounts:
+            raise InvalidRequest("/provider", f"provider {new.provider} is not switched on here")
+        operations = CATALOGUE[new.provider].operations
+        if new.operation not in operations:
+            raise InvalidRequest(
+                "/operation", f"operation of {new.provider} must be one of {', '.join(operations)}"
+            )
+        operation = operations[new.operation]
+        operation.check(new.input, allow_local_urls=self._allow_local_urls)
+        return operation.credits
+
+    def _job_id(self, tenant: str, idempotency_key: str | None) -> str:
+        if idempotency_key is None:
+            return job_id(self._random_bytes(20))
+        seed = json.dumps(["render-relay job", tenant, idempotency_key]).encode()
+        return job_id(hashlib.sha256(seed).digest())
+
+
+def job_id(seed: bytes) -> str:
+    """Return the id that belongs to these bytes, of which the first 17 count."""
+    alphabet = bytes.maketrans(_STANDARD, _CROCKFORD)
+    letters = base64.b32encode(seed).translate(alphabet)[:ID_LENGTH]
+    return f"job_{letters.decode()}"
+
+
+def body_digest(new: NewJob) -> str:
+    """Return the same text for two bodies that ask for the same."""
+    body = [
+        new.provider,
+        new.operation,
+        new.input,
+        new.metadata,
+        new.deadline_s,
+        new.on_unconfirmed.value,
+    ]
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,181 @@
+"""One pump's right to call a provider for an account, and its count of the calls."""
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from relay.application.ports import Accounts, Clock
+from relay.domain.account import (
+    LEASE_S,
+    RENEW_EVERY_S,
+    Account,
+    Hold,
+    calls_to_assume,
+    calls_to_grant,
+    can_be_taken,
+    given_back,
+    taken,
+)
+from relay.domain.limits import CallWindow, Limit
+from relay.errors import LostRace, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+TAKE_TRIES = 3
+# A call must have begun well before another pump may take over.
+STOP_BEFORE_S = 1.0
+
+
+class Lease:
+    """Held by one pump; only `may_call` may be asked from other threads.
+
+    Attributes:
+        window: The calls that count against the provider's limit now.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        *,
+        account: Account,
+        version: object,
+        limit: Limit,
+        holder: str,
+        clock: Clock,
+    ) -> None:
+        self._accounts = accounts
+        self._account = account
+        self._version = version
+        self._limit = limit
+        self._holder = holder
+        self._clock = clock
+        self._good_until_s = 0.0
+        self._renewed_at_s = 0.0
+        self._granted_left = 0
+        now, now_s = clock.now(), clock.monotonic()
+        assumed = calls_to_assume(account, limit=limit, at=now)
+        self.window = CallWindow(
+            limit, ended=[now_s - (now - ended).total_seconds() for ended in assumed]
+        )
+
+    @classmethod
+    def take(
+        cls, accounts: Accounts, *, name: str, limit: Limit, holder: str, clock: Clock
+    ) -> "Lease | None":
+        """Take the account's lease; None if another pump has it.
+
+        Raises:
+            StoreUnavailable: It cannot be told whether there is one.
+        """
+        for attempt in range(TAKE_TRIES):
+            try:
+                account, version = accounts.read(name)
+                # Ours already if the reply to the try before was lost.
+                if account.holder != holder and not can_be_taken(account, at=clock.now()):
+                    return None
+                lease = cls(
+                    accounts,
+                    account=account,
+                    version=version,
+                    limit=limit,
+                    holder=holder,
+                    clock=clock,
+                )
+                lease._write()
+                return lease
+            except LostRace:
+                return None
+            except StoreUnavailable:
+                if attempt + 1 == TAKE_TRIES:
+                    raise
+        return None
+
+    @property
+    def hold(self) -> Hold | None:
+        """Why the account may not be called, None if it may."""
+        return self._account.hold
+
+    def put_on_hold(self, hold: Hold | None) -> None:
+        """Begin, prolong or end the account's hold; it is written with the next renewal."""
+        self._account = replace(self._account, hold=hold)
+        self._renewed_at_s = 0.0
+
+    def may_call(self) -> bool:
+        """Return whether the lease is surely still ours, by both of this machine's clocks."""
+        expires_at = self._account.expires_at
+        return (
+            self._clock.monotonic() < self._good_until_s
+            and expires_at is not None
+            and self._clock.now() < expires_at - timedelta(seconds=STOP_BEFORE_S)
+        )
+
+    def free_at(self) -> float | None:
+        """Return when the next call may start; None if a call in the air has to end first."""
+        return self.window.free_at(self._clock.monotonic())
+
+    def start_call(self) -> bool:
+        """Take a place for a call; False if there is none now, or the grant is used up."""
+        free_at_s = self.free_at()
+        if free_at_s is None or free_at_s > self._clock.monotonic():
+            return False
+        if self._granted_left <= 0:
+            self.renew()
+        if self._granted_left <= 0 or not self.may_call():
+            return False
+        self._granted_left -= 1
+        self.window.start()
+        return True
+
+    def renew_if_due(self) -> None:
+        """Renew the lease every few seconds."""
+        if self._clock.monotonic() - self._renewed_at_s >= RENEW_EVERY_S:
+            self.renew()
+
+    def renew(self) -> None:
+        """Write the lease again; if that cannot be done, it runs out by itself."""
+        try:
+            self._write()
+        except LostRace:
+            self._adopt_or_lose()
+        except StoreUnavailable:
+            log.warning("lease not renewed", extra={"fields": {"account": self._account.name}})
+
+    def give_back(self) -> None:
+        """End the lease and pass on the calls that still count; others may take it at once."""
+        ended = given_back(self._account, calls=self._recent_calls())
+        self._good_until_s = 0.0
+        try:
+            self._accounts.replace(ended, version=self._version)
+        except (LostRace, StoreUnavailable):
+            log.warning("lease not given back", extra={"fields": {"account": self._account.name}})
+
+    def _write(self) -> None:
+        now, now_s = self._clock.now(), self._clock.monotonic()
+        granted = calls_to_grant(self._limit)
+        renewed = taken(
+            self._account,
+            holder=self._holder,
+            calls=self._recent_calls(),
+            granted=granted,
+            at=now,
+        )
+        self._version = self._accounts.replace(renewed, version=self._version)
+        self._account = renewed
+        self._granted_left = granted
+        self._renewed_at_s = now_s
+        self._good_until_s = now_s + LEASE_S - STOP_BEFORE_S
+
+    def _adopt_or_lose(self) -> None:
+        try:
+            account, version = self._accounts.read(self._account.name)
+        except StoreUnavailable:
+            return
+        if account.holder == self._holder:
+            self._version = version
+            return
+        log.warning("lease lost", extra={"fields": {"account": self._account.name}})
+        self._good_until_s = 0.0
+
+    def _recent_calls(self) -> tuple[datetime, ...]:
+        now, now_s = self._clock.now(), self._clock.monotonic()
+        return tuple(now - timedelta(seconds=now_s - ended) for ended in self.window.recent(now_s))

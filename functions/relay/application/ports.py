@@ -1,0 +1,152 @@
+"""What the application needs of the world outside."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from relay.domain.account import Account
+from relay.domain.answers import Accepted, Callback, Reading
+from relay.domain.job import Announcement, Job
+from relay.domain.limits import Limit
+from relay.domain.rhythm import Rhythm
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A job, and the version of the document it stands in.
+
+    Attributes:
+        version: Changes with every write of the document; opaque.
+    """
+
+    job: Job
+    version: object
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A document that is due and does not parse.
+
+    Attributes:
+        why: What is wrong with it, without any of its content.
+    """
+
+    job_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DuePage:
+    """Some of the documents that are due, earliest first.
+
+    Attributes:
+        more_after: Where to go on, None if these are all.
+    """
+
+    items: Sequence[Stored | Unreadable]
+    more_after: datetime | None
+
+
+class JobDocuments(Protocol):
+    """The collection of job documents, one round trip a call.
+
+    Every method may raise `StoreUnavailable`; after that a write may have landed or not.
+    """
+
+    def create(self, job: Job) -> object:
+        """Write a new document and return its version; raise `JobExists` if there is one."""
+
+    def read(self, job_id: str) -> Stored:
+        """Read a document; raise `JobNotFound` or `UnreadableJob`."""
+
+    def replace(self, job: Job, *, version: object) -> object:
+        """Write the job over this version and return the new one; raise `LostRace`."""
+
+    def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
+        """Return the account's jobs with ``after < wakeAt <= until``."""
+
+    def next_wake(self, account: str, *, after: datetime) -> datetime | None:
+        """Return the earliest ``wakeAt`` of the account after this moment, None if none."""
+
+    def set_aside(self, job_id: str, *, until: datetime) -> None:
+        """Set nothing but the document's ``wakeAt``, whatever else is in it."""
+
+
+class Accounts(Protocol):
+    """The documents through which pumps of one account know of each other."""
+
+    def read(self, name: str) -> tuple[Account, object]:
+        """Return the account and its version; a new account if there is no document."""
+
+    def replace(self, account: Account, *, version: object) -> object:
+        """Write over this version and return the new one; raise `LostRace`."""
+
+
+class Topics(Protocol):
+    """The topics that the relay publishes to; both calls return once the topic has it."""
+
+    def publish_event(self, job: Job, event: Announcement) -> None:
+        """Publish one of the job's events; raise `PublishFailed`."""
+
+    def publish_tick(self, account: str) -> None:
+        """Wake the account's pump; raise `PublishFailed`."""
+
+
+class Provider(Protocol):
+    """One provider's API."""
+
+    name: str
+    limit: Limit
+    rhythm: Rhythm
+
+    def submit(self, job: Job) -> Accepted:
+        """Send the job.
+
+        Raises:
+            NotAccepted, PerhapsAccepted, JobRefused, AccountRefused: See `relay.errors`.
+        """
+
+    def poll(self, job: Job) -> Reading:
+        """Ask how the job stands.
+
+        Raises:
+            NoAnswer: Nothing was learnt of the job.
+            AccountRefused: The provider does not serve the account now.
+        """
+
+
+class CallbackReader(Protocol):
+    """Reads what one provider posts to our webhook."""
+
+    def __call__(self, body: object) -> Callback:
+        """Return what the parsed body says; any JSON at all is allowed."""
+
+
+class Clock(Protocol):
+    """The time of this machine."""
+
+    def now(self) -> datetime:
+        """Return the time of day (aware, UTC)."""
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that is never set."""
+
+    def sleep(self, seconds: float) -> None:
+        """Return after so many seconds."""
+
+
+class Workers(Protocol):
+    """Runs tasks beside the pump, so many at once."""
+
+    size: int
+
+    def start(self, task: Callable[[], Any]) -> Future[Any]:
+        """Begin a task."""
+
+    def wait(self, timeout_s: float) -> Sequence[Future[Any]]:
+        """Return the tasks that ended since the last call; wait for one at most so long."""
+
+    def close(self) -> Sequence[Future[Any]]:
+        """Wait for all tasks, end the workers, return the tasks that were not collected yet."""

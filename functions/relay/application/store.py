@@ -1,0 +1,137 @@
+"""Changes a job however many others want the same: read, step, compare-and-set, again."""
+
+import logging
+from collections.abc import Callable, Iterator
+
+from relay.application.ports import Clock, JobDocuments, Stored
+from relay.domain.job import Job
+from relay.errors import JobExists, LostRace, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.01
+LONGEST_PAUSE_S = 1.0
+ATTEMPTS = 30
+
+Step = Callable[[Job], Job]
+
+
+class JobStore:
+    """Takes steps with jobs.
+
+    Args:
+        draw: Returns a random number from 0 up to 1.
+        patience_s: How long one change may go on, from its first try.
+    """
+
+    def __init__(
+        self,
+        documents: JobDocuments,
+        *,
+        clock: Clock,
+        draw: Callable[[], float],
+        patience_s: float,
+    ) -> None:
+        self._documents = documents
+        self._clock = clock
+        self._draw = draw
+        self._patience_s = patience_s
+
+    def read(self, job_id: str) -> Stored:
+        """Read a job.
+
+        Raises:
+            JobNotFound: No such document.
+            UnreadableJob: It does not parse.
+            StoreUnavailable: Still not reachable when patience ran out.
+        """
+        for _ in self._tries():
+            try:
+                return self._documents.read(job_id)
+            except StoreUnavailable:
+                continue
+        raise StoreUnavailable(job_id)
+
+    def create(self, job: Job) -> Stored:
+        """Write a new job, once, however often the write has to be tried.
+
+        A try whose reply was lost makes the next one find a document: it is this job if it
+        was created at the same microsecond from the same body.
+
+        Returns:
+            The job in the store: this one, or another that had the id before.
+        """
+        for _ in self._tries():
+            try:
+                return Stored(job, self._documents.create(job))
+            except JobExists:
+                return self.read(job.id)
+            except StoreUnavailable:
+                continue
+        raise StoreUnavailable(job.id)
+
+    def change(self, known: Stored, step: Step) -> Stored:
+        """Take one step with a job.
+
+        Args:
+            known: The job as the caller knows it; tried first, without a read.
+            step: Must be pure, and recognise its own finished work: it runs again on the
+                newer job whenever another writer was faster or a reply was lost. Returning
+                its argument unchanged writes nothing.
+
+        Raises:
+            JobNotFound: The document has gone.
+            StoreUnavailable: Unreachable, or still beaten when patience ran out.
+        """
+        stored: Stored | None = known
+        for _ in self._tries():
+            try:
+                stored = stored or self._documents.read(known.job.id)
+                after = step(stored.job)
+                if after is stored.job:
+                    return stored
+                version = self._documents.replace(after, version=stored.version)
+                _log_move(stored.job, after)
+                return Stored(after, version)
+            except (LostRace, StoreUnavailable):
+                stored = None
+        raise StoreUnavailable(known.job.id)
+
+    def keep(self, stored: Stored) -> None:
+        """Write a job's bookkeeping, unless somebody else has written the job meanwhile.
+
+        Nothing is lost if it fails: the document keeps a ``wakeAt`` that is due.
+        """
+        try:
+            self._documents.replace(stored.job, version=stored.version)
+        except (LostRace, StoreUnavailable) as error:
+            log.info(
+                "bookkeeping not written",
+                extra={"fields": {"job_id": stored.job.id, "why": type(error).__name__}},
+            )
+
+    def _tries(self) -> Iterator[int]:
+        started = self._clock.monotonic()
+        for attempt in range(ATTEMPTS):
+            yield attempt
+            if self._clock.monotonic() - started > self._patience_s:
+                return
+            pause_s = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
+            self._clock.sleep(pause_s * (0.5 + self._draw()))
+
+
+def _log_move(before: Job, after: Job) -> None:
+    if after.status is before.status:
+        return
+    log.info(
+        "job finished" if after.is_final else "job moved",
+        extra={
+            "fields": {
+                "job_id": after.id,
+                "provider": after.provider,
+                "from": before.status.value,
+                "status": after.status.value,
+                "by": after.history[-1].by.value,
+            }
+        },
+    )

@@ -1,0 +1,117 @@
+"""A provider account: who pumps for it, which calls count against its limit, and its hold."""
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from relay.domain.job import ErrorCode
+from relay.domain.limits import Limit
+
+LEASE_S = 15.0
+RENEW_EVERY_S = 5.0
+# Clocks of two instances may differ by this much.
+CLOCK_SKEW = timedelta(seconds=2)
+
+FIRST_PROBE_S = 30.0
+LONGEST_PROBE_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why the account is not called but for one probe at a time.
+
+    Attributes:
+        status: HTTP status that put the account on hold.
+        gap_s: How long after a refused probe the next one comes.
+    """
+
+    code: ErrorCode
+    status: int
+    since: datetime
+    probe_at: datetime
+    gap_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What the pumps of one account tell each other.
+
+    Attributes:
+        name: The account's name, as in ``ACCOUNTS``.
+        holder: The pump that has the lease, None if it was given back.
+        expires_at: Until when; meaningless without a holder.
+        calls: When recent calls ended, as far as the last write knew.
+        granted: How many further calls the holder may make before it writes again.
+    """
+
+    name: str
+    holder: str | None = None
+    expires_at: datetime | None = None
+    calls: tuple[datetime, ...] = ()
+    granted: int = 0
+    hold: Hold | None = None
+
+
+def calls_to_grant(limit: Limit) -> int:
+    """Return how many calls a pump may make between two writes of its lease.
+
+    Few enough that a crash does not cost the next pump a whole window, and enough that the
+    lease need not be written more often than it is renewed anyway.
+    """
+    until_renewal = math.ceil(limit.calls * RENEW_EVERY_S / limit.window_s)
+    return max(limit.calls // 4, until_renewal)
+
+
+def can_be_taken(account: Account, *, at: datetime) -> bool:
+    """Return whether no pump can hold the lease any more, whatever its clock says."""
+    if account.holder is None or account.expires_at is None:
+        return True
+    return at >= account.expires_at + CLOCK_SKEW
+
+
+def calls_to_assume(account: Account, *, limit: Limit, at: datetime) -> list[datetime]:
+    """Return the calls that a pump taking over must count as made.
+
+    After a clean hand-over these are the ones on record. After a crash, the calls that the
+    dead pump was granted beside them count as made just now.
+    """
+    recorded = [min(ended + CLOCK_SKEW, at) for ended in account.calls]
+    unknown = min(account.granted, limit.calls) if account.holder is not None else 0
+    return recorded + [at] * unknown
+
+
+def taken(
+    account: Account, *, holder: str, calls: tuple[datetime, ...], granted: int, at: datetime
+) -> Account:
+    """Give the lease to a pump, or renew it, with the calls it has made and may make."""
+    return replace(
+        account,
+        holder=holder,
+        expires_at=at + timedelta(seconds=LEASE_S),
+        calls=calls,
+        granted=granted,
+    )
+
+
+def given_back(account: Account, *, calls: tuple[datetime, ...]) -> Account:
+    """End the lease cleanly: the calls on record are all there were."""
+    return replace(account, holder=None, expires_at=None, calls=calls, granted=0)
+
+
+def held(
+    hold: Hold | None, *, code: ErrorCode, status: int, retry_after_s: float | None, at: datetime
+) -> Hold:
+    """Put the account on hold, or keep it there after a refused probe.
+
+    The first probe comes after 30 s, the next ones after gaps that double up to 10 minutes;
+    the provider's own ``Retry-After`` wins where it is longer, up to 10 minutes too.
+    """
+    gap_s = FIRST_PROBE_S if hold is None else min(hold.gap_s * 2, LONGEST_PROBE_S)
+    wait_s = min(max(gap_s, retry_after_s or 0.0), LONGEST_PROBE_S)
+    return Hold(
+        code=code,
+        status=status,
+        since=at if hold is None else hold.since,
+        probe_at=at + timedelta(seconds=wait_s),
+        gap_s=gap_s,
+    )

@@ -1,0 +1,129 @@
+"""What a provider's answers mean, whichever provider gave them."""
+
+from dataclasses import dataclass
+from typing import TypeAlias, TypeGuard
+from urllib.parse import urlsplit
+
+# Firestore takes documents of 1 MiB: so many URLs of this length leave room for the rest.
+MAX_OUTPUTS = 100
+MAX_URL_LENGTH = 2048
+MAX_WORD_LENGTH = 200
+MAX_ID_LENGTH = 500
+
+# No failure word is documented (gepetto.md 12 row 1, spacely.md 10 row 1); these are beyond doubt.
+FAILURE_WORDS = frozenset(
+    {"failed", "failure", "fail", "error", "errored", "cancelled", "canceled", "rejected"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The provider took the job under this id."""
+
+    provider_job_id: str
+    provider_status: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StillOpen:
+    """The provider knows the job; its word for it says neither success nor failure."""
+
+    provider_status: str
+    is_known_word: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """Success with at least one usable output."""
+
+    outputs: tuple[str, ...]
+    provider_status: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithoutOutput:
+    """The provider says success, and there is nothing usable in it."""
+
+    provider_status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderFailed:
+    """The provider says in a word beyond doubt that there will be no result."""
+
+    provider_status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownJob:
+    """The provider says that it has no such job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """What a provider's webhook says; either part may be missing."""
+
+    provider_job_id: str | None
+    outputs: tuple[str, ...]
+
+
+Reading: TypeAlias = StillOpen | Rendered | WithoutOutput | RenderFailed | UnknownJob
+
+
+def usable_outputs(values: object) -> tuple[str, ...]:
+    """Return the usable URLs among a provider's outputs, in its order.
+
+    Usable is an ``http`` or ``https`` URL with a host, of at most 2,048 characters
+    (design, decision 5). One URL may stand alone or in a list.
+    """
+    candidates = values if isinstance(values, list) else [values]
+    return tuple(value for value in candidates if _is_usable(value))[:MAX_OUTPUTS]
+
+
+def usable_id(value: object) -> str | None:
+    """Return the provider's id for a job, None where there is none to go by."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID_LENGTH:
+        return None
+    return value if value.isprintable() else None
+
+
+def status_word(value: object) -> str:
+    """Return the provider's own word, cut to a length that fits a document."""
+    return value[:MAX_WORD_LENGTH] if isinstance(value, str) else ""
+
+
+def read_status(
+    *, word: object, outputs: object, open_words: frozenset[str]
+) -> StillOpen | Rendered | WithoutOutput | RenderFailed:
+    """Tell what a status word and its outputs mean together.
+
+    Only ``success`` with a usable output is success; a word that nobody knows keeps the job
+    open until its deadline.
+
+    Args:
+        open_words: The provider's documented words for a render that is under way.
+    """
+    verbatim = status_word(word)
+    plain = verbatim.strip().lower()
+    if plain == "success":
+        usable = usable_outputs(outputs)
+        if usable:
+            return Rendered(outputs=usable, provider_status=verbatim)
+        return WithoutOutput(provider_status=verbatim)
+    if plain in FAILURE_WORDS:
+        return RenderFailed(provider_status=verbatim)
+    return StillOpen(provider_status=verbatim, is_known_word=plain in open_words)
+
+
+def _is_usable(value: object) -> TypeGuard[str]:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_URL_LENGTH:
+        return False
+    if not value.isprintable() or any(mark.isspace() for mark in value):
+        return False
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False

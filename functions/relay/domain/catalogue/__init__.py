@@ -1,0 +1,14 @@
+"""What the providers can do, as data: operations, their fields, and what is wrong with an input."""
+
+from collections.abc import Mapping
+
+from relay.domain.catalogue.gepetto import GEPETTO
+from relay.domain.catalogue.operation import Operation, ProviderFacts
+from relay.domain.catalogue.spacely import SPACELY
+
+CATALOGUE: Mapping[str, ProviderFacts] = {facts.name: facts for facts in (GEPETTO, SPACELY)}
+
+
+def find_operation(provider: str, operation: str) -> Operation:
+    """Return the catalogue's entry; raise KeyError if there is none."""
+    return CATALOGUE[provider].operations[operation]

@@ -1,0 +1,64 @@
+"""The events that announce a job, and what each of them carries."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from relay.domain.job import Announcement, EventType, Job, Status
+
+COMPLETION: Mapping[Status, EventType] = {
+    Status.SUCCEEDED: EventType.SUCCEEDED,
+    Status.FAILED: EventType.FAILED,
+    Status.CANCELLED: EventType.CANCELLED,
+}
+
+# Whoever ends a job publishes at once; a pump steps in only when that one is surely gone.
+FIRST_REPUBLISH = timedelta(seconds=20)
+LONGEST_REPUBLISH = timedelta(minutes=10)
+
+
+def event_id(job_id: str, type: EventType) -> str:
+    """Name the event, the same for every copy of it: ``{jobId}.{type's last word}``."""
+    return f"{job_id}.{type.rsplit('.', 1)[-1]}"
+
+
+def announce(job: Job, type: EventType, *, at: datetime) -> Job:
+    """Add an event of this type to the job, to be published at once."""
+    event = Announcement(
+        id=event_id(job.id, type), type=type, at=at, publish_at=at + FIRST_REPUBLISH
+    )
+    return replace(job, announcements=(*job.announcements, event))
+
+
+def published(job: Job, event_id: str) -> Job:
+    """Note that the event is out."""
+    return _with(job, event_id, lambda event: replace(event, publish_at=None))
+
+
+def not_published(job: Job, event_id: str, *, at: datetime) -> Job:
+    """Note that publishing failed; the next try comes after twice the time, at most 10 minutes."""
+
+    def delayed(event: Announcement) -> Announcement:
+        delay = min(FIRST_REPUBLISH * 2 ** min(event.failures, 10), LONGEST_REPUBLISH)
+        return replace(event, publish_at=at + delay, failures=event.failures + 1)
+
+    return _with(job, event_id, delayed)
+
+
+def as_announced(job: Job, type: EventType) -> Job:
+    """Return the job as every copy of this event shows it.
+
+    A late result may join a job whose completion is not out yet, or is sent again: the
+    completion's data stays what it was.
+    """
+    if type is EventType.LATE_RESULT:
+        return job
+    return replace(job, late_outputs=())
+
+
+def _with(job: Job, event_id: str, change: Callable[[Announcement], Announcement]) -> Job:
+    changed = tuple(
+        change(event) if event.id == event_id and event.publish_at is not None else event
+        for event in job.announcements
+    )
+    return job if changed == job.announcements else replace(job, announcements=changed)

@@ -1,0 +1,224 @@
+"""A render job: its states, the moves between them, and everything known of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+# Not recursive: what is deeper belongs to the provider, and is passed through unread.
+Json: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
+
+
+class Status(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    UNCONFIRMED = "unconfirmed"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDS = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+
+MOVES: Mapping[Status, frozenset[Status]] = {
+    Status.QUEUED: ENDS | {Status.SUBMITTING},
+    Status.SUBMITTING: ENDS | {Status.QUEUED, Status.UNCONFIRMED, Status.PROCESSING},
+    Status.UNCONFIRMED: ENDS | {Status.QUEUED, Status.PROCESSING},
+    Status.PROCESSING: ENDS,
+    Status.SUCCEEDED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+class Actor(StrEnum):
+    """Who moved a job."""
+
+    CALLER = "caller"
+    SUBMIT = "submit"
+    POLL = "poll"
+    WEBHOOK = "webhook"
+    DEADLINE = "deadline"
+
+
+class ErrorCode(StrEnum):
+    """Why a job failed."""
+
+    PROVIDER_REJECTED = "provider_rejected"
+    PROVIDER_AUTH = "provider_auth"
+    PROVIDER_OUT_OF_CREDITS = "provider_out_of_credits"
+    PROVIDER_JOB_NOT_FOUND = "provider_job_not_found"
+    RENDER_FAILED = "render_failed"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    SUBMIT_UNCONFIRMED = "submit_unconfirmed"
+    OUTPUT_UNUSABLE = "output_unusable"
+
+
+# Whether the same input may well succeed when the caller retries it.
+RETRYABLE: Mapping[ErrorCode, bool] = {
+    ErrorCode.PROVIDER_REJECTED: False,
+    ErrorCode.PROVIDER_AUTH: False,
+    ErrorCode.PROVIDER_OUT_OF_CREDITS: False,
+    ErrorCode.PROVIDER_JOB_NOT_FOUND: True,
+    ErrorCode.RENDER_FAILED: True,
+    ErrorCode.DEADLINE_EXCEEDED: True,
+    ErrorCode.SUBMIT_UNCONFIRMED: True,
+    ErrorCode.OUTPUT_UNUSABLE: True,
+}
+
+
+class OnUnconfirmed(StrEnum):
+    """What the caller wants when nobody knows whether the provider took the job."""
+
+    WAIT = "wait"
+    RESUBMIT = "resubmit"
+
+
+class EventType(StrEnum):
+    """What is announced of a job."""
+
+    SUCCEEDED = "com.renderrelay.job.succeeded"
+    FAILED = "com.renderrelay.job.failed"
+    CANCELLED = "com.renderrelay.job.cancelled"
+    LATE_RESULT = "com.renderrelay.job.late_result"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a job's history."""
+
+    at: datetime
+    status: Status
+    by: Actor
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobError:
+    """Why a job failed, in words for its caller."""
+
+    code: ErrorCode
+    message: str
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same input may well succeed next time."""
+        return RETRYABLE[self.code]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One pump's word that it is about to send the job.
+
+    Attributes:
+        token: Unique to this one attempt, so that a pump knows its own claim again.
+        expires_at: From then on the pump counts as dead and nobody knows what it did.
+    """
+
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strikes:
+    """Answers that would end the job if they were repeated.
+
+    Attributes:
+        code: What the job would fail with.
+        since: When the first of them came.
+    """
+
+    code: ErrorCode
+    count: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """An event that belongs to the job: stored with the write that caused it.
+
+    Attributes:
+        at: The event's time: when the job finished, or when the late result came.
+        publish_at: When somebody must publish it (again); None once it is out.
+        failures: How often publishing failed so far.
+    """
+
+    id: str
+    type: EventType
+    at: datetime
+    publish_at: datetime | None
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One render job, as of one moment.
+
+    Attributes:
+        input: What the caller asked for, in the provider's own field names; None for a
+            job that was submitted elsewhere.
+        path: Where a ``raw`` job goes, below the provider's base URL; None for the others.
+        body_digest: Tells two creates with the same idempotency key apart.
+        submitted_at: When the last submission began; None while there was none.
+        call_at: When the provider is to be called next; None while it is not to be.
+        refusal: Why the provider last refused the account; None if it did not.
+        tries: Submissions begun so far.
+        resubmitted: Sent again after an unconfirmed submission: two renders may exist.
+        announcements: The completion event first, then the late result's, if any.
+    """
+
+    id: str
+    tenant: str
+    provider: str
+    operation: str
+    input: Mapping[str, Json] | None
+    path: str | None
+    metadata: Mapping[str, str]
+    on_unconfirmed: OnUnconfirmed
+    credits: float | None
+    body_digest: str
+    retry_of: str | None
+    created_at: datetime
+    deadline_at: datetime
+    status: Status
+    history: tuple[Entry, ...]
+    call_at: datetime | None
+    provider_job_id: str | None = None
+    provider_status: str | None = None
+    submitted_at: datetime | None = None
+    finished_at: datetime | None = None
+    finished_by: Actor | None = None
+    outputs: tuple[str, ...] = ()
+    late_outputs: tuple[str, ...] = ()
+    error: JobError | None = None
+    claim: Claim | None = None
+    refusal: ErrorCode | None = None
+    tries: int = 0
+    resubmitted: bool = False
+    polls: int = 0
+    strikes: Strikes | None = None
+    announcements: tuple[Announcement, ...] = ()
+
+    @property
+    def account(self) -> str:
+        """The provider account whose pump works for this job."""
+        return self.provider
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can change the status any more."""
+        return not MOVES[self.status]
+
+    @property
+    def can_be_polled(self) -> bool:
+        """Whether the provider can be asked about this job."""
+        return self.provider_job_id is not None and self.status is Status.PROCESSING
+
+    @property
+    def unpublished(self) -> tuple[Announcement, ...]:
+        """The events that are not known to be out, in the order they belong in."""
+        return tuple(one for one in self.announcements if one.publish_at is not None)

@@ -1,0 +1,70 @@
+"""A call limit over sliding windows, kept exactly.
+
+A provider counts a call at some moment between its start and its end here. So a call takes
+its place from its start until one window after its *end*; then no window at the provider can
+hold more calls than places, however long single calls were on the way.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Stray calls of a paused pump must fit beside those of the one that took over from it.
+HEADROOM = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """At most so many calls in any window of so many seconds, as the provider documents it."""
+
+    calls: int
+    window_s: float
+
+    @property
+    def used_calls(self) -> int:
+        """How many of the documented calls are made at most."""
+        return max(1, int(self.calls * (1 - HEADROOM)))
+
+
+class CallWindow:
+    """Says when the next call may start; all times are seconds on one monotonic clock.
+
+    Args:
+        ended: When calls ended that count already, in any order.
+    """
+
+    def __init__(self, limit: Limit, *, ended: Iterable[float]) -> None:
+        self._limit = limit
+        self._ended = deque(sorted(ended))
+        self._in_the_air = 0
+
+    def free_at(self, now: float) -> float | None:
+        """Return when the next call may start; None if first one in the air has to end."""
+        self._forget(now)
+        places = self._limit.used_calls - self._in_the_air
+        if places <= 0:
+            return None
+        surplus = len(self._ended) - places
+        return now if surplus < 0 else self._ended[surplus] + self._limit.window_s
+
+    def start(self) -> None:
+        """Take a place for a call that starts now."""
+        self._in_the_air += 1
+
+    def end(self, now: float) -> None:
+        """Note that a call ended; its place is free again one window later."""
+        self._in_the_air -= 1
+        self._ended.append(now)
+
+    def give_back(self) -> None:
+        """Free the place of a call that was not made after all."""
+        self._in_the_air -= 1
+
+    def recent(self, now: float) -> list[float]:
+        """Return when the calls ended that still count; those in the air count as ending now."""
+        self._forget(now)
+        return [*self._ended, *([now] * self._in_the_air)]
+
+    def _forget(self, now: float) -> None:
+        while self._ended and self._ended[0] + self._limit.window_s <= now:
+            self._ended.popleft()

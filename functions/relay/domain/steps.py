@@ -1,0 +1,289 @@
+"""Everything that can happen to a job, each as a pure step from one job to the next.
+
+Providers repeat and reorder their reports, and a write whose reply was lost is tried again,
+so a step that is not allowed, or was taken already, is not an error: the job comes back as
+the very same object.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from relay.domain.events import COMPLETION, announce
+from relay.domain.job import (
+    MOVES,
+    Actor,
+    Claim,
+    Entry,
+    ErrorCode,
+    EventType,
+    Job,
+    JobError,
+    OnUnconfirmed,
+    Status,
+    Strikes,
+)
+
+MAX_HISTORY = 20
+
+# One such answer may be a provider that is not ready yet; see design 2.
+STRIKES_TO_FAIL = 3
+STRIKES_SPAN = timedelta(seconds=60)
+
+REFUSAL_MESSAGES = {
+    ErrorCode.PROVIDER_AUTH: "the provider did not accept the account's key until the deadline",
+    ErrorCode.PROVIDER_OUT_OF_CREDITS: "the account had no credits until the deadline",
+}
+STRIKE_MESSAGES = {
+    ErrorCode.PROVIDER_JOB_NOT_FOUND: "the provider answered repeatedly that it has no such job",
+    ErrorCode.OUTPUT_UNUSABLE: "the provider reported success without any usable output",
+}
+
+
+def claimed(job: Job, *, claim: Claim, at: datetime) -> Job:
+    """Claim a queued job, before its provider is called."""
+    if job.status is not Status.QUEUED:
+        return job
+    moved = _moved(job, Status.SUBMITTING, by=Actor.SUBMIT, at=at, note="claimed by a pump")
+    return replace(moved, claim=claim, submitted_at=at, call_at=None, tries=job.tries + 1)
+
+
+def accepted(
+    job: Job,
+    *,
+    claim: Claim,
+    provider_job_id: str,
+    provider_status: str | None,
+    poll_at: datetime,
+    at: datetime,
+) -> Job:
+    """Note that the provider took the job, also when its acknowledgement comes late."""
+    if job.claim != claim or job.is_final:
+        return job
+    if job.status is Status.PROCESSING:
+        if job.provider_job_id == provider_job_id:
+            return job
+        return replace(job, provider_job_id=provider_job_id)
+    moved = _moved(job, Status.PROCESSING, by=Actor.SUBMIT, at=at, note="accepted by the provider")
+    return replace(
+        moved, provider_job_id=provider_job_id, provider_status=provider_status, call_at=poll_at
+    )
+
+
+def put_back(
+    job: Job,
+    *,
+    claim: Claim,
+    call_at: datetime,
+    note: str,
+    refusal: ErrorCode | None,
+    at: datetime,
+) -> Job:
+    """Queue a claimed job again: the provider certainly did not take it."""
+    if job.status is not Status.SUBMITTING or job.claim != claim:
+        return job
+    moved = _moved(job, Status.QUEUED, by=Actor.SUBMIT, at=at, note=note)
+    return replace(moved, claim=None, submitted_at=None, call_at=call_at, refusal=refusal)
+
+
+def refused(job: Job, *, claim: Claim, reason: str, at: datetime) -> Job:
+    """End a claimed job that the provider will not take."""
+    if job.claim != claim or job.status not in (Status.SUBMITTING, Status.UNCONFIRMED):
+        return job
+    message = (
+        f"the provider refused the job: {reason}" if reason else "the provider refused the job"
+    )
+    return failed(job, code=ErrorCode.PROVIDER_REJECTED, message=message, by=Actor.SUBMIT, at=at)
+
+
+def lost(job: Job, *, claim: Claim, resubmit_at: datetime, note: str, at: datetime) -> Job:
+    """Note that nobody knows whether the provider took the claimed job."""
+    if job.status is not Status.SUBMITTING or job.claim != claim:
+        return job
+    moved = _moved(job, Status.UNCONFIRMED, by=Actor.SUBMIT, at=at, note=note)
+    wants_resubmission = job.on_unconfirmed is OnUnconfirmed.RESUBMIT
+    return replace(moved, call_at=resubmit_at if wants_resubmission else None)
+
+
+def claim_expired(job: Job, *, resubmit_at: datetime, at: datetime) -> Job:
+    """Note that the pump that claimed the job has died, and nobody knows how far it got."""
+    if job.claim is None or at < job.claim.expires_at:
+        return job
+    return lost(
+        job, claim=job.claim, resubmit_at=resubmit_at, note="the pump that sent it died", at=at
+    )
+
+
+def resubmitted(job: Job, *, at: datetime) -> Job:
+    """Queue an unconfirmed job again, if that is what its caller wants."""
+    if job.status is not Status.UNCONFIRMED or job.on_unconfirmed is not OnUnconfirmed.RESUBMIT:
+        return job
+    moved = _moved(job, Status.QUEUED, by=Actor.CALLER, at=at, note="to be submitted again")
+    return replace(moved, claim=None, submitted_at=None, call_at=at, resubmitted=True)
+
+
+def succeeded(
+    job: Job,
+    *,
+    outputs: Sequence[str],
+    by: Actor,
+    at: datetime,
+    provider_job_id: str | None = None,
+    provider_status: str | None = None,
+) -> Job:
+    """Keep a usable result: it ends an open job, and joins a failed or cancelled one late."""
+    if not outputs:
+        raise ValueError("a success needs at least one usable output")
+    if job.status is Status.SUCCEEDED or job.late_outputs:
+        return job
+    if job.is_final:
+        return announce(replace(job, late_outputs=tuple(outputs)), EventType.LATE_RESULT, at=at)
+    return _ended(
+        replace(
+            job,
+            outputs=tuple(outputs),
+            provider_job_id=job.provider_job_id or provider_job_id,
+            provider_status=provider_status or job.provider_status,
+        ),
+        Status.SUCCEEDED,
+        by=by,
+        at=at,
+        note=f"{len(outputs)} output(s)",
+    )
+
+
+def failed(
+    job: Job,
+    *,
+    code: ErrorCode,
+    message: str,
+    by: Actor,
+    at: datetime,
+    provider_status: str | None = None,
+) -> Job:
+    """End an open job without a result."""
+    if job.is_final:
+        return job
+    return _ended(
+        replace(
+            job,
+            error=JobError(code=code, message=message),
+            provider_status=provider_status or job.provider_status,
+        ),
+        Status.FAILED,
+        by=by,
+        at=at,
+        note=code.value,
+    )
+
+
+def cancelled(job: Job, *, at: datetime) -> Job:
+    """End an open job because its caller gave up."""
+    if job.is_final:
+        return job
+    return _ended(job, Status.CANCELLED, by=Actor.CALLER, at=at, note="cancelled by the caller")
+
+
+def still_open(job: Job, *, provider_status: str, poll_at: datetime) -> Job:
+    """Note that the provider knows the job and has not ended it."""
+    if job.status is not Status.PROCESSING:
+        return job
+    return replace(
+        job,
+        provider_status=provider_status,
+        polls=job.polls + 1,
+        strikes=None,
+        call_at=poll_at,
+    )
+
+
+def unanswered(job: Job, *, poll_at: datetime) -> Job:
+    """Note that the provider was asked in vain: that says nothing of the job."""
+    if job.status is not Status.PROCESSING:
+        return job
+    return replace(job, polls=job.polls + 1, call_at=poll_at)
+
+
+def struck(
+    job: Job,
+    *,
+    code: ErrorCode,
+    poll_at: datetime,
+    at: datetime,
+    provider_status: str | None = None,
+) -> Job:
+    """Count an answer that ends the job once it was repeated often and long enough."""
+    if job.status is not Status.PROCESSING:
+        return job
+    strikes = job.strikes
+    if strikes is None or strikes.code is not code:
+        strikes = Strikes(code=code, count=0, since=at)
+    strikes = replace(strikes, count=strikes.count + 1)
+    if strikes.count >= STRIKES_TO_FAIL and at - strikes.since >= STRIKES_SPAN:
+        return failed(
+            job,
+            code=code,
+            message=STRIKE_MESSAGES[code],
+            by=Actor.POLL,
+            at=at,
+            provider_status=provider_status,
+        )
+    return replace(
+        job,
+        provider_status=provider_status or job.provider_status,
+        polls=job.polls + 1,
+        strikes=strikes,
+        call_at=poll_at,
+    )
+
+
+def given_up(job: Job, *, at: datetime) -> Job:
+    """End an open job whose deadline has passed."""
+    if at < job.deadline_at:
+        return job
+    code, message = _why_given_up(job)
+    return failed(job, code=code, message=message, by=Actor.DEADLINE, at=at)
+
+
+def nudged(job: Job, *, provider_job_id: str | None, at: datetime) -> Job:
+    """Have the provider asked at once, because a callback came that proves nothing.
+
+    The provider's id in it is taken where none is known yet: with it the job can be polled.
+    """
+    if provider_job_id is not None and job.status in (Status.SUBMITTING, Status.UNCONFIRMED):
+        moved = _moved(
+            job, Status.PROCESSING, by=Actor.WEBHOOK, at=at, note="a callback brought its id"
+        )
+        return replace(moved, provider_job_id=provider_job_id, call_at=at)
+    if job.status is Status.PROCESSING:
+        return replace(job, call_at=at)
+    return job
+
+
+def _why_given_up(job: Job) -> tuple[ErrorCode, str]:
+    if job.status is Status.UNCONFIRMED:
+        return (
+            ErrorCode.SUBMIT_UNCONFIRMED,
+            "nobody knows whether the provider took the job, and nothing came of it in time",
+        )
+    if job.refusal is not None and job.status is Status.QUEUED:
+        return job.refusal, REFUSAL_MESSAGES[job.refusal]
+    return ErrorCode.DEADLINE_EXCEEDED, "the job was not finished by its deadline"
+
+
+def _ended(job: Job, to: Status, *, by: Actor, at: datetime, note: str) -> Job:
+    moved = _moved(job, to, by=by, at=at, note=note)
+    if moved is job:
+        return job
+    ended = replace(moved, finished_at=at, finished_by=by, call_at=None, strikes=None)
+    return announce(ended, COMPLETION[to], at=at)
+
+
+def _moved(job: Job, to: Status, *, by: Actor, at: datetime, note: str) -> Job:
+    if to not in MOVES[job.status]:
+        return job
+    history = (*job.history, Entry(at=at, status=to, by=by, note=note))
+    if len(history) > MAX_HISTORY:
+        # How it began stays readable, whatever happened often in between.
+        history = (history[0], *history[-(MAX_HISTORY - 1) :])
+    return replace(job, status=to, history=history)

@@ -1,0 +1,34 @@
+"""The secret part of the URL to which a provider posts its callback.
+
+No provider signs its callbacks, so the URL itself must be what nobody can guess.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+TOKEN_LENGTH = 32
+
+
+def make_token(key: str, *, provider: str, job_id: str) -> str:
+    """Return the token of this job under this key; see design 4."""
+    digest = hmac.digest(key.encode(), f"{provider}/{job_id}".encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")[:TOKEN_LENGTH]
+
+
+def is_good_token(keys: Sequence[str], token: str, *, provider: str, job_id: str) -> bool:
+    """Return whether any of the keys makes this token, in the same time for every answer."""
+    matches = [
+        hmac.compare_digest(
+            make_token(key, provider=provider, job_id=job_id).encode(),
+            token.encode(errors="replace"),
+        )
+        for key in keys
+    ]
+    return any(matches)
+
+
+def callback_url(base_url: str, key: str, *, provider: str, job_id: str) -> str:
+    """Return the URL that is handed to the provider with the job."""
+    return f"{base_url}/{provider}/{job_id}/{make_token(key, provider=provider, job_id=job_id)}"

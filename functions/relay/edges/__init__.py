@@ -1,0 +1,1 @@
+"""The relay's edges: requests and messages become calls, results become answers."""

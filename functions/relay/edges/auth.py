@@ -1,0 +1,29 @@
+"""Who is calling: the tenant that a key belongs to."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from werkzeug.datastructures import Headers
+
+from relay.errors import Unauthenticated
+
+
+def tenant_of(headers: Headers, tenants: Mapping[str, str]) -> str:
+    """Return the tenant of the key in ``Authorization: Bearer`` or ``X-API-KEY``.
+
+    Takes the same time for every key, known or not.
+
+    Args:
+        tenants: The tenant of each key, by the key's SHA-256 digest in hex.
+
+    Raises:
+        Unauthenticated: No key, or one that nobody has.
+    """
+    scheme, _, bearer = headers.get("Authorization", "").partition(" ")
+    key = bearer.strip() if scheme.lower() == "bearer" else headers.get("X-API-KEY", "")
+    digest = hashlib.sha256(key.encode(errors="replace")).hexdigest()
+    found = [tenant for known, tenant in tenants.items() if hmac.compare_digest(known, digest)]
+    if not key or not found:
+        raise Unauthenticated
+    return found[0]

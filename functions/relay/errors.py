@@ -1,0 +1,136 @@
+"""Everything that can go wrong, and whether trying again can help.
+
+RelayError
+├── Permanent               trying again gives the same answer
+│   ├── InvalidRequest      the caller's input is wrong                  -> 422
+│   ├── Unauthenticated     no key, or one that nobody has               -> 401
+│   ├── JobNotFound         no job of this tenant has this id            -> 404
+│   ├── KeyReused           an idempotency key with another body         -> 409
+│   ├── JobExists           the store has a document of this id already  -> read it
+│   ├── UnreadableJob       a document that does not parse               -> set aside
+│   ├── JobRefused          the provider will not take this job          -> the job fails
+│   └── AccountRefused      the provider will not serve this account     -> the account on hold
+└── Transient               the same call may succeed later
+    ├── LostRace            another writer was faster                    -> read and step again
+    ├── StoreUnavailable    the store does not answer                    -> 503, or the next tick
+    ├── PublishFailed       the topic did not take the message           -> the pump, later
+    ├── NotAccepted         the provider certainly did not take the job  -> asked again later
+    ├── PerhapsAccepted     nobody knows whether it did                  -> unconfirmed
+    └── NoAnswer            a poll brought no answer                     -> polled again
+"""
+
+
+class RelayError(Exception):
+    """Anything that this package raises on purpose."""
+
+
+class Permanent(RelayError):
+    """Trying again gives the same answer."""
+
+
+class Transient(RelayError):
+    """The same call may succeed later."""
+
+
+class InvalidRequest(Permanent):
+    """The caller's input is wrong.
+
+    Args:
+        pointer: JSON Pointer (RFC 6901) to the culprit, empty for the whole body.
+        expected: What would have been right, as a sentence that names the field.
+    """
+
+    def __init__(self, pointer: str, expected: str) -> None:
+        super().__init__(expected)
+        self.pointer = pointer
+        self.expected = expected
+
+
+class Unauthenticated(Permanent):
+    """No key was given, or one that belongs to no tenant."""
+
+
+class JobNotFound(Permanent):
+    """No job of this tenant has this id."""
+
+
+class KeyReused(Permanent):
+    """The idempotency key was used before, with another body."""
+
+
+class JobExists(Permanent):
+    """The store has a document of this id already."""
+
+
+class UnreadableJob(Permanent):
+    """The job's document does not parse."""
+
+
+class JobRefused(Permanent):
+    """The provider looked at the job and will not take it.
+
+    Args:
+        status: HTTP status of the refusal.
+        reason: What the provider said, shortened; empty if it said nothing readable.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        self.reason = reason
+
+
+class AccountRefused(Permanent):
+    """The provider will not serve this account now: its key, its credits or a block.
+
+    Args:
+        status: HTTP status of the refusal.
+        retry_after_s: What the provider asked for in ``Retry-After``; None if nothing.
+    """
+
+    def __init__(self, status: int, retry_after_s: float | None = None) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class LostRace(Transient):
+    """The document changed since it was read."""
+
+
+class StoreUnavailable(Transient):
+    """The store did not answer, or every try was beaten by another writer."""
+
+
+class PublishFailed(Transient):
+    """The topic did not confirm the message; it may have taken it all the same."""
+
+
+class NotAccepted(Transient):
+    """The provider certainly did not take the job.
+
+    Args:
+        why: One phrase for the job's history.
+        retry_after_s: What the provider asked for in ``Retry-After``; None if nothing.
+    """
+
+    def __init__(self, why: str, retry_after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
+
+
+class PerhapsAccepted(Transient):
+    """Nobody knows whether the provider took the job; sending it again may pay twice."""
+
+
+class NoAnswer(Transient):
+    """The provider was asked about a job and gave no answer that says anything of it.
+
+    Args:
+        why: One phrase for the log.
+        retry_after_s: What the provider asked for in ``Retry-After``; None if nothing.
+    """
+
+    def __init__(self, why: str, retry_after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s

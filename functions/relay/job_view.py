@@ -1,0 +1,91 @@
+"""The job as the API and the events show it: JSON in camelCase, times RFC 3339 in UTC."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from relay.domain.job import Job
+
+
+class OutputView(msgspec.Struct):
+    """One output of a job."""
+
+    url: str
+
+
+class ErrorView(msgspec.Struct):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class EntryView(msgspec.Struct):
+    """One line of a job's history."""
+
+    at: datetime
+    status: str
+    by: str
+    note: str
+
+
+class JobView(msgspec.Struct, rename="camel"):
+    """A job as its caller sees it; see design 2."""
+
+    id: str
+    provider: str
+    operation: str
+    input: Mapping[str, Any] | None
+    status: str
+    outputs: list[OutputView]
+    error: ErrorView | None
+    metadata: Mapping[str, str]
+    on_unconfirmed: str
+    provider_job_id: str | None
+    provider_status: str | None
+    finished_by: str | None
+    credits: float | None
+    created_at: datetime
+    submitted_at: datetime | None
+    finished_at: datetime | None
+    deadline_at: datetime
+    history: list[EntryView]
+    late_outputs: list[OutputView] | msgspec.UnsetType = msgspec.UNSET
+    path: str | msgspec.UnsetType = msgspec.UNSET
+    retry_of: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def view(job: Job) -> JobView:
+    """Return what the job's caller may see."""
+    error = job.error
+    return JobView(
+        id=job.id,
+        provider=job.provider,
+        operation=job.operation,
+        input=job.input,
+        status=job.status,
+        outputs=[OutputView(url) for url in job.outputs],
+        error=ErrorView(error.code, error.message, error.retryable) if error else None,
+        metadata=job.metadata,
+        on_unconfirmed=job.on_unconfirmed,
+        provider_job_id=job.provider_job_id,
+        provider_status=job.provider_status,
+        finished_by=job.finished_by,
+        credits=job.credits,
+        created_at=job.created_at,
+        submitted_at=job.submitted_at,
+        finished_at=job.finished_at,
+        deadline_at=job.deadline_at,
+        history=[EntryView(entry.at, entry.status, entry.by, entry.note) for entry in job.history],
+        late_outputs=[OutputView(url) for url in job.late_outputs] or msgspec.UNSET,
+        path=job.path or msgspec.UNSET,
+        retry_of=job.retry_of or msgspec.UNSET,
+    )
+
+
+def to_json(job: Job) -> bytes:
+    """Return the job as JSON."""
+    return msgspec.json.encode(view(job))
