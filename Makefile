@@ -1,0 +1,37 @@
+# Two commands do everything from a fresh checkout: `make demo` and `make test`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: setup demo up test lint format clean
+
+setup: $(INSTALLED)
+
+$(INSTALLED): requirements.txt functions/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Render Relay needs Python 3.11 or newer; say which with: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+demo: setup
+	$(BIN)/python -m infra.demo
+
+up: setup
+	$(BIN)/python -m infra.local up
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict functions infra
+	$(BIN)/python -m pytest --quiet tests/unit/test_architecture.py
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .local demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis

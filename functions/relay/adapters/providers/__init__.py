@@ -1,0 +1,1 @@
+"""The render providers: each API, read into the answers of the domain."""

@@ -1,0 +1,117 @@
+"""The Gepetto API: how a job is sent, how it is asked about, what a callback says."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from urllib.parse import quote
+
+from relay.adapters.providers.sorting import (
+    acknowledgement,
+    checked_key,
+    poll_answer,
+    polled_id,
+    polled_word,
+    storable_word,
+    submission_path,
+)
+from relay.adapters.transport import Transport
+from relay.domain.answers import (
+    Accepted,
+    Callback,
+    Reading,
+    UnknownJob,
+    read_status,
+    usable_id,
+    usable_outputs,
+)
+from relay.domain.catalogue.gepetto import GEPETTO
+from relay.domain.job import Job
+from relay.domain.limits import Limit
+from relay.domain.rhythm import Rhythm
+from relay.errors import PerhapsAccepted
+
+OPEN_WORDS = frozenset({"pending"})
+
+
+class Gepetto:
+    """One Gepetto account.
+
+    Args:
+        limit: The documented call limit of the account.
+        webhook_url: Makes the URL that Gepetto calls when the job is done.
+
+    Raises:
+        ValueError: The key cannot stand in a header.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        base_url: str,
+        api_key: str,
+        limit: Limit,
+        webhook_url: Callable[[Job], str],
+    ) -> None:
+        self.name: str = GEPETTO.name
+        self.limit: Limit = limit
+        self.rhythm: Rhythm = GEPETTO.rhythm
+        self._transport = transport
+        self._base_url = base_url.rstrip("/")
+        self._key = checked_key(api_key, provider=self.name)
+        self._headers = {"Authorization": f"Bearer {self._key}"}
+        self._webhook_url = webhook_url
+
+    def submit(self, job: Job) -> Accepted:
+        """Send the job, always with our webhook: without one the call would block to the end.
+
+        Raises:
+            NotAccepted, PerhapsAccepted, JobRefused, AccountRefused: See `relay.errors`.
+        """
+        webhook_url = self._webhook_url(job)
+        body = acknowledgement(
+            partial(
+                self._transport.post,
+                self._base_url + submission_path(job),
+                headers=self._headers,
+                body=json.dumps({**(job.input or {}), "webhook": webhook_url}).encode(),
+            ),
+            secrets=(self._key, webhook_url, webhook_url.rpartition("/")[2]),
+        )
+        provider_job_id = usable_id(body.get("id"))
+        if provider_job_id is None:
+            raise PerhapsAccepted("the provider said yes without an id")
+        # The mode and the echoed inputs are wrong on several pages; see gepetto.md, 9.
+        return Accepted(
+            provider_job_id=provider_job_id,
+            provider_status=storable_word(body.get("status")),
+        )
+
+    def poll(self, job: Job) -> Reading:
+        """Ask how the job stands (Get Job).
+
+        Raises:
+            NoAnswer, AccountRefused: See `relay.errors`.
+        """
+        provider_job_id = polled_id(job)
+        if provider_job_id in (".", ".."):
+            # Such a segment cannot be quoted: URLs with it mean another path.
+            return UnknownJob()
+        url = f"{self._base_url}/job/{quote(provider_job_id, safe='')}"
+        body = poll_answer(partial(self._transport.get, url, headers=self._headers))
+        if isinstance(body, UnknownJob):
+            return body
+        return read_status(
+            word=polled_word(body.get("status")),
+            outputs=body.get("output"),
+            open_words=OPEN_WORDS,
+        )
+
+
+def read_callback(body: object) -> Callback:
+    """Read what Gepetto posts to our webhook: ``{"id", "output"}``, and no status."""
+    if not isinstance(body, dict):
+        return Callback(provider_job_id=None, outputs=())
+    return Callback(
+        provider_job_id=usable_id(body.get("id")), outputs=usable_outputs(body.get("output"))
+    )

@@ -1,0 +1,170 @@
+"""What an HTTP answer of a provider is worth, as far as both providers are alike.
+
+No provider documents the body of an error, so refusals go by their status alone.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Final, cast
+
+from relay.adapters.transport import Answer, NotSent, PerhapsSent
+from relay.domain.answers import UnknownJob, status_word
+from relay.domain.catalogue import find_operation
+from relay.domain.job import Job, Json
+from relay.errors import AccountRefused, JobRefused, NoAnswer, NotAccepted, PerhapsAccepted
+
+RAW = "raw"
+
+ACCOUNT_REFUSALS = frozenset({401, 402, 403})
+COME_AGAIN = frozenset({408, 425, 429, 503})
+NO_SUCH_JOB = frozenset({400, 404})
+
+MAX_REASON_LENGTH = 300
+MARKUP = re.compile(r"<[a-zA-Z!/?]")
+BLOT = "***"
+
+
+class NotJson(Enum):
+    """The type of `NOT_JSON`."""
+
+    NOT_JSON = "not JSON"
+
+
+NOT_JSON: Final = NotJson.NOT_JSON
+
+
+def parse_json(body: bytes) -> Json | NotJson:
+    """Return what the body says, or `NOT_JSON`.
+
+    The standard library rather than msgspec, for its tolerance: an id or an output that was
+    paid for must not be lost because a field beside it holds NaN, 1e999 or half of an emoji.
+    So strings may hold lone surrogates.
+    """
+    try:
+        return cast(Json, json.loads(body.decode("utf-8-sig")))
+    except (ValueError, RecursionError):
+        return NOT_JSON
+
+
+def checked_key(key: str, *, provider: str) -> str:
+    """Return the key if it can stand in a header.
+
+    Raises:
+        ValueError: It cannot; the message does not show it.
+    """
+    if not re.fullmatch(r"[\x21-\x7e]+", key):
+        raise ValueError(f"the key of {provider} must be visible ASCII characters without spaces")
+    return key
+
+
+def submission_path(job: Job) -> str:
+    """Return where the job goes, below its provider's base URL.
+
+    Raises:
+        NotAccepted: The catalogue of this version does not know; that of another one may.
+    """
+    if job.operation == RAW:
+        path = job.path
+    else:
+        try:
+            path = find_operation(job.provider, job.operation).path
+        except KeyError:
+            path = None
+    if path is None:
+        raise NotAccepted("the operation is not in the catalogue")
+    return path
+
+
+def polled_id(job: Job) -> str:
+    """Return the provider's id for the job; raise `NoAnswer` if there is none to ask for."""
+    if job.provider_job_id is None:
+        raise NoAnswer("the provider's id is not known")
+    return job.provider_job_id
+
+
+def acknowledgement(call: Callable[[], Answer], *, secrets: Sequence[str]) -> dict[str, Json]:
+    """Submit with *call* and return the JSON object of an answer that says yes.
+
+    Args:
+        secrets: What the job's owner must not see of the provider's reason for a refusal.
+
+    Raises:
+        NotAccepted, PerhapsAccepted, JobRefused, AccountRefused: See `relay.errors`.
+    """
+    try:
+        answer = call()
+    except NotSent as error:
+        raise NotAccepted(str(error)) from None
+    except PerhapsSent as error:
+        raise PerhapsAccepted(str(error)) from None
+    status = answer.status
+    if 200 <= status < 300:
+        body = parse_json(answer.body)
+        if isinstance(body, dict):
+            return body
+        raise PerhapsAccepted(f"HTTP {status} without a JSON object")
+    if status in ACCOUNT_REFUSALS:
+        raise AccountRefused(status, answer.retry_after_s)
+    if status in COME_AGAIN:
+        raise NotAccepted(f"HTTP {status}", answer.retry_after_s)
+    if 400 <= status < 500:
+        raise JobRefused(status, readable_reason(answer.body, secrets=secrets))
+    raise PerhapsAccepted(f"HTTP {status}")
+
+
+def poll_answer(call: Callable[[], Answer]) -> dict[str, Json] | UnknownJob:
+    """Ask with *call* and return the JSON object that says how the job stands.
+
+    Raises:
+        NoAnswer, AccountRefused: See `relay.errors`.
+    """
+    try:
+        answer = call()
+    except (NotSent, PerhapsSent) as error:
+        raise NoAnswer(str(error)) from None
+    if answer.status in ACCOUNT_REFUSALS:
+        raise AccountRefused(answer.status, answer.retry_after_s)
+    if answer.status in NO_SUCH_JOB:
+        return UnknownJob()
+    if answer.status != 200:
+        raise NoAnswer(f"HTTP {answer.status}", answer.retry_after_s)
+    body = parse_json(answer.body)
+    if not isinstance(body, dict):
+        raise NoAnswer("HTTP 200 without a JSON object", answer.retry_after_s)
+    return body
+
+
+def storable_word(value: Json) -> str | None:
+    """Return the provider's word for a status, fit to be stored; None if there is no word."""
+    word = status_word(value)
+    return word.encode(errors="replace").decode() if word.strip() else None
+
+
+def polled_word(value: Json) -> str:
+    """Return the status word of a poll; raise `NoAnswer` if it has none."""
+    word = storable_word(value)
+    if word is None:
+        raise NoAnswer("HTTP 200 without a status")
+    return word
+
+
+def readable_reason(body: bytes, *, secrets: Sequence[str]) -> str:
+    """Return what a refusal says, for the job's owner; empty if that is nothing readable."""
+    said = _said(parse_json(body))
+    if said is None or MARKUP.search(said):
+        return ""
+    for secret in secrets:
+        said = said.replace(secret, BLOT) if secret else said
+    printable = "".join(mark if mark.isprintable() else " " for mark in said)
+    return " ".join(printable.split())[:MAX_REASON_LENGTH].rstrip()
+
+
+def _said(body: Json | NotJson) -> str | None:
+    if not isinstance(body, dict):
+        return None
+    error = body.get("error")
+    nested = error.get("message") if isinstance(error, dict) else None
+    candidates = (body.get("message"), error, nested, body.get("detail"))
+    return next((one for one in candidates if isinstance(one, str) and one.strip()), None)

@@ -1,0 +1,90 @@
+"""The Spacely AI Enterprise API: how a job is sent and how it is asked about."""
+
+import json
+from functools import partial
+from urllib.parse import urlencode
+
+from relay.adapters.providers.sorting import (
+    acknowledgement,
+    checked_key,
+    poll_answer,
+    polled_id,
+    polled_word,
+    submission_path,
+)
+from relay.adapters.transport import Transport
+from relay.domain.answers import Accepted, Callback, Reading, UnknownJob, read_status, usable_id
+from relay.domain.catalogue.spacely import SPACELY
+from relay.domain.job import Job
+from relay.domain.limits import Limit
+from relay.domain.rhythm import Rhythm
+from relay.errors import NoAnswer, PerhapsAccepted
+
+OPEN_WORDS = frozenset({"processing"})
+
+
+class Spacely:
+    """One Spacely account.
+
+    Args:
+        limit: The documented call limit of the account.
+
+    Raises:
+        ValueError: The key cannot stand in a header.
+    """
+
+    def __init__(self, *, transport: Transport, base_url: str, api_key: str, limit: Limit) -> None:
+        self.name: str = SPACELY.name
+        self.limit: Limit = limit
+        self.rhythm: Rhythm = SPACELY.rhythm
+        self._transport = transport
+        self._base_url = base_url.rstrip("/")
+        self._key = checked_key(api_key, provider=self.name)
+        self._headers = {"X-API-KEY": self._key}
+
+    def submit(self, job: Job) -> Accepted:
+        """Send the job.
+
+        Raises:
+            NotAccepted, PerhapsAccepted, JobRefused, AccountRefused: See `relay.errors`.
+        """
+        body = acknowledgement(
+            partial(
+                self._transport.post,
+                self._base_url + submission_path(job),
+                headers=self._headers,
+                body=json.dumps({**(job.input or {})}).encode(),
+            ),
+            secrets=(self._key,),
+        )
+        reference = body.get("data")
+        provider_job_id = usable_id(reference) if isinstance(reference, str) else None
+        if provider_job_id is None:
+            raise PerhapsAccepted("the provider said yes without a reference")
+        return Accepted(provider_job_id=provider_job_id, provider_status=None)
+
+    def poll(self, job: Job) -> Reading:
+        """Ask how the job stands (Polling Data).
+
+        Raises:
+            NoAnswer, AccountRefused: See `relay.errors`.
+        """
+        query = urlencode({"refId": polled_id(job)})
+        url = f"{self._base_url}/generate/poll-result?{query}"
+        body = poll_answer(partial(self._transport.get, url, headers=self._headers))
+        if isinstance(body, UnknownJob):
+            return body
+        progress = body.get("data")
+        if not isinstance(progress, dict):
+            raise NoAnswer("HTTP 200 without data")
+        return read_status(
+            word=polled_word(progress.get("status")),
+            outputs=progress.get("result"),
+            open_words=OPEN_WORDS,
+        )
+
+
+def read_callback(body: object) -> Callback:
+    """Read nothing, whatever was posted: Spacely documents no webhook, so it is a hint at most."""
+    del body
+    return Callback(provider_job_id=None, outputs=())

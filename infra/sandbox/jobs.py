@@ -1,0 +1,141 @@
+"""The render jobs that the providers have accepted."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from threading import Event, Lock
+
+from infra.sandbox.plan import Plan
+
+KEPT = 100_000
+
+
+class State(StrEnum):
+    """How far a render is."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One webhook that was sent: *status* is None if nobody answered."""
+
+    at: float
+    answered_at: float
+    status: int | None
+    error: str | None
+
+
+@dataclass(slots=True)
+class RenderJob:
+    """A render and what has become of it; times are wall clock seconds unless said.
+
+    Attributes:
+        tries: How often the same input was submitted before.
+        due: Monotonic: when the render is done.
+        base_url: Where the caller reached us, without a slash at the end.
+        ended: Set when the state is final.
+    """
+
+    number: int
+    tries: int
+    provider: str
+    operation: str
+    ref: str
+    inputs: Mapping[str, object]
+    image_url: str
+    webhook_url: str | None
+    base_url: str
+    pictures: int
+    plan: Plan
+    accepted_at: float
+    due: float
+    state: State = State.RUNNING
+    finished_at: float | None = None
+    fetched_input: bool = False
+    polls: int = 0
+    webhooks: list[Delivery] = field(default_factory=list)
+    ended: Event = field(default_factory=Event)
+
+    def urls(self) -> list[str]:
+        """Return where the pictures are: none before success, and none if so planned."""
+        if self.state is not State.SUCCEEDED or self.plan.has("no-output"):
+            return []
+        return [f"{self.base_url}/renders/{self.ref}-{n}.png" for n in range(1, self.pictures + 1)]
+
+    def status(self, running: str) -> str:
+        """Return the word for the job's state; *running* is the provider's own for that."""
+        if self.state is State.RUNNING:
+            return self.plan.word("odd-status", running)
+        if self.state is State.FAILED:
+            return self.plan.word("failed", "failed")
+        return "success"
+
+    def as_json(self) -> dict[str, object]:
+        """Return the job as `/sandbox/jobs` shows it."""
+        return {
+            "number": self.number,
+            "provider": self.provider,
+            "operation": self.operation,
+            "providerJobId": self.ref,
+            "input": {key: value for key, value in self.inputs.items() if key != "webhook"},
+            "webhookUrl": self.webhook_url,
+            "behaviour": {
+                key: True if value is None else value for key, value in self.plan.values.items()
+            },
+            "state": self.state,
+            "acceptedAt": self.accepted_at,
+            "finishedAt": self.finished_at,
+            "fetchedInput": self.fetched_input,
+            "polls": self.polls,
+            "webhooks": [
+                {"at": w.at, "answeredAt": w.answered_at, "status": w.status, "error": w.error}
+                for w in list(self.webhooks)
+            ],
+        }
+
+
+@dataclass(slots=True)
+class Jobs:
+    """The newest jobs, by provider and the provider's id."""
+
+    _jobs: OrderedDict[tuple[str, str], RenderJob] = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def add(self, job: RenderJob) -> None:
+        """Remember a job, and forget the oldest if there are too many."""
+        with self._lock:
+            self._jobs[job.provider, job.ref] = job
+            while len(self._jobs) > KEPT:
+                self._jobs.popitem(last=False)
+
+    def find(self, provider: str, ref: str) -> RenderJob | None:
+        """Return a job, or None."""
+        return self._jobs.get((provider, ref))
+
+    def count_poll(self, job: RenderJob) -> int:
+        """Count a poll and return how many came before it."""
+        with self._lock:
+            job.polls += 1
+            return job.polls - 1
+
+    def all(self) -> list[RenderJob]:
+        """Return the jobs, oldest first."""
+        with self._lock:
+            return list(self._jobs.values())
+
+    def another(self, job: RenderJob) -> str:
+        """Return the id of the newest other job of a provider, or of none if there is none."""
+        with self._lock:
+            for (provider, ref), _ in reversed(self._jobs.items()):
+                if provider == job.provider and ref != job.ref:
+                    return ref
+        return job.ref[::-1]
+
+    def clear(self) -> None:
+        """Forget every job."""
+        with self._lock:
+            self._jobs.clear()

@@ -1,0 +1,197 @@
+"""One running stack for all system tests, and what its consumers received."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+import requests
+from google.api_core.exceptions import GoogleAPICallError
+from google.pubsub_v1 import SubscriberClient
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+from google.pubsub_v1.types import Subscription
+
+from infra.local.errors import EmulatorsUnavailable
+from infra.local.stack import Stack, running_stack
+
+SUBSCRIPTION = "system-tests"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One delivery of an event."""
+
+    attributes: Mapping[str, str]
+    job: Mapping[str, Any]
+    ordering_key: str
+
+
+class Consumer:
+    """Takes every event of the completions topic, as a downstream system would."""
+
+    def __init__(self, *, host: str, project: str, topic: str) -> None:
+        channel = grpc.insecure_channel(host)
+        self._client = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+        self._path = f"projects/{project}/subscriptions/{SUBSCRIPTION}"
+        self._client.create_subscription(
+            request=Subscription(
+                name=self._path,
+                topic=f"projects/{project}/topics/{topic}",
+                enable_message_ordering=True,
+            )
+        )
+        self._received: list[Received] = []
+        self._is_done = threading.Event()
+        self._thread = threading.Thread(target=self._take_all, daemon=True)
+        self._thread.start()
+
+    def of(self, job_id: str) -> list[Received]:
+        """Return what came for this job so far, every delivery."""
+        return [one for one in list(self._received) if one.attributes["ce-subject"] == job_id]
+
+    def stop(self) -> None:
+        """Take no more."""
+        self._is_done.set()
+        self._thread.join()
+
+    def _take_all(self) -> None:
+        while not self._is_done.is_set():
+            try:
+                answer = self._client.pull(
+                    subscription=self._path, max_messages=100, timeout=2.0, retry=None
+                )
+            except GoogleAPICallError:
+                # The emulator had nothing within the time-out, or is going down.
+                continue
+            if not answer.received_messages:
+                continue
+            for one in answer.received_messages:
+                message = one.message
+                self._received.append(
+                    Received(
+                        attributes=dict(message.attributes),
+                        job=json.loads(message.data),
+                        ordering_key=message.ordering_key,
+                    )
+                )
+            self._client.acknowledge(
+                subscription=self._path,
+                ack_ids=[one.ack_id for one in answer.received_messages],
+            )
+
+
+class Relay:
+    """The running relay as its user sees it, and the sandbox behind it."""
+
+    def __init__(self, stack: Stack, consumer: Consumer) -> None:
+        self.stack = stack
+        self.consumer = consumer
+        self.api_url = stack.description.api_url
+        self.webhook_url = stack.description.webhook_url
+        self.headers = {"Authorization": f"Bearer {stack.description.api_key}"}
+        assert stack.description.sandbox_url is not None
+        self.sandbox_url = stack.description.sandbox_url
+
+    def room(self, wish: str = "", *, number: int = 0) -> str:
+        """Return the URL of an input picture that asks the sandbox to misbehave."""
+        return f"{self.sandbox_url}/rooms/living.jpg?n={number}&sandbox={wish}"
+
+    def redesign(self, wish: str = "", *, number: int = 0, **more: Any) -> str:
+        """Create a Gepetto job and return its id."""
+        given = {
+            "url": self.room(wish, number=number),
+            "styleId": "modern",
+            "roomId": "living_room",
+            "creativity": 14,
+        }
+        return self._create("gepetto", "redesign", given, more)
+
+    def advance(self, wish: str = "", *, number: int = 0, **more: Any) -> str:
+        """Create a Spacely job and return its id."""
+        given = {
+            "model": "spacely-v1",
+            "imageUrl": self.room(wish, number=number),
+            "renovateType": "residential",
+        }
+        return self._create("spacely", "advance", given, more)
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """Return the job as the API shows it."""
+        answer = requests.get(f"{self.api_url}/v1/jobs/{job_id}", headers=self.headers, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def final(self, job_id: str, *, within_s: float) -> dict[str, Any]:
+        """Return the job once it is final."""
+        return until(
+            lambda: job if (job := self.job(job_id))["finishedAt"] else None, within_s=within_s
+        )
+
+    def events(self, job_id: str, *, count: int, within_s: float = 10.0) -> list[Received]:
+        """Return the job's distinct events, in the order in which they first came."""
+        until(lambda: len(self._distinct(job_id)) >= count or None, within_s=within_s)
+        return self._distinct(job_id)
+
+    def provider_jobs(self, job_id: str) -> list[dict[str, Any]]:
+        """Return every render that the sandbox took on for this job."""
+        wanted = self.job(job_id)["input"]
+        picture = wanted.get("url") or wanted.get("imageUrl")
+        answer = requests.get(f"{self.sandbox_url}/sandbox/jobs", timeout=10)
+        return [
+            one
+            for one in answer.json()["jobs"]
+            if picture in (one["input"].get("url"), one["input"].get("imageUrl"))
+        ]
+
+    def _distinct(self, job_id: str) -> list[Received]:
+        first: dict[str, Received] = {}
+        for one in self.consumer.of(job_id):
+            first.setdefault(one.attributes["ce-id"], one)
+        return list(first.values())
+
+    def _create(
+        self, provider: str, operation: str, given: dict[str, Any], more: dict[str, Any]
+    ) -> str:
+        body = {"provider": provider, "operation": operation, "input": given, **more}
+        answer = requests.post(
+            f"{self.api_url}/v1/jobs", json=body, headers=self.headers, timeout=10
+        )
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+
+def until(found: Callable[[], Any], *, within_s: float) -> Any:
+    """Return the first answer that is not None."""
+    give_up_at = time.monotonic() + within_s
+    while time.monotonic() < give_up_at:
+        answer = found()
+        if answer is not None:
+            return answer
+        time.sleep(0.2)
+    pytest.fail(f"did not come about within {within_s:g} s")
+
+
+@pytest.fixture(scope="session")
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    """Run the whole stack."""
+    try:
+        with running_stack(
+            stack_file=tmp_path_factory.mktemp("stack") / "stack.json", env=os.environ
+        ) as stack:
+            where = stack.description
+            consumer = Consumer(
+                host=where.pubsub_emulator_host,
+                project=where.project,
+                topic=where.completions_topic,
+            )
+            yield Relay(stack, consumer)
+            consumer.stop()
+    except EmulatorsUnavailable as error:
+        if os.environ.get("RELAY_REQUIRE_EMULATORS") == "1":
+            raise
+        pytest.skip(str(error))

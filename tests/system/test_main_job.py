@@ -1,0 +1,192 @@
+"""Whole jobs on the running stack: HTTP in, a provider's sandbox behind, Pub/Sub out.
+
+All jobs are created at the start, because some of them take a minute: the tests look at how
+each of them went.
+"""
+
+from collections.abc import Mapping
+
+import pytest
+import requests
+
+from relay.domain.tokens import TOKEN_LENGTH
+from tests.system.conftest import Relay, until
+
+Jobs = Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def jobs(relay: Relay) -> Jobs:
+    return {
+        "webhook": relay.redesign("render-s=1", metadata={"order": "17"}),
+        "poll": relay.advance("render-s=1"),
+        "early": relay.redesign("webhook-early,render-s=1"),
+        "doubled": relay.redesign("webhook-twice,render-s=1"),
+        "late after a poll": relay.redesign("webhook-late=40,render-s=1"),
+        "late after the deadline": relay.redesign(
+            "webhook-late=75,render-s=75", deadlineSeconds=60
+        ),
+        "lost": relay.redesign("webhook-lost,render-s=1"),
+        "failing at gepetto": relay.redesign("failed,webhook-no-output,render-s=1"),
+        "failing at spacely": relay.advance("failed,render-s=1"),
+        "no answer": relay.advance("accept-close,render-s=1", deadlineSeconds=60),
+        "resubmitted": relay.advance("accept-close=1,render-s=1", onUnconfirmed="resubmit"),
+        "busy": relay.advance("submit-503=1,render-s=1"),
+        "refused": relay.advance("submit-400"),
+    }
+
+
+def test_a_webhook_ends_a_job_and_it_is_announced_once(relay: Relay, jobs: Jobs) -> None:
+    job = relay.final(jobs["webhook"], within_s=20)
+
+    (event,) = relay.events(job["id"], count=1)
+    assert (job["status"], job["finishedBy"], len(job["outputs"])) == ("succeeded", "webhook", 1)
+    assert event.job == job
+    assert event.ordering_key == job["id"]
+    assert event.attributes == {
+        "ce-specversion": "1.0",
+        "ce-id": f"{job['id']}.succeeded",
+        "ce-source": f"//render-relay/{relay.stack.description.project}",
+        "ce-type": "com.renderrelay.job.succeeded",
+        "ce-subject": job["id"],
+        "ce-time": job["finishedAt"],
+        "ce-dataschema": event.attributes["ce-dataschema"],
+        "content-type": "application/json",
+        "tenant": "demo",
+        "provider": "gepetto",
+        "operation": "redesign",
+        "status": "succeeded",
+    }
+
+
+def test_polling_ends_a_job_of_a_provider_without_webhooks(relay: Relay, jobs: Jobs) -> None:
+    job = relay.final(jobs["poll"], within_s=20)
+
+    (event,) = relay.events(job["id"], count=1)
+    assert (job["status"], job["finishedBy"], len(job["outputs"])) == ("succeeded", "poll", 4)
+    assert event.job == job
+
+
+def test_the_outputs_are_pictures(relay: Relay, jobs: Jobs) -> None:
+    job = relay.final(jobs["webhook"], within_s=20)
+
+    answer = requests.get(job["outputs"][0]["url"], timeout=10)
+
+    assert answer.headers["Content-Type"] == "image/png"
+    assert answer.content.startswith(b"\x89PNG")
+
+
+def test_a_webhook_may_beat_the_acknowledgement(relay: Relay, jobs: Jobs) -> None:
+    job = relay.final(jobs["early"], within_s=20)
+
+    assert (job["status"], job["finishedBy"]) == ("succeeded", "webhook")
+    assert "processing" not in [entry["status"] for entry in job["history"]]
+    assert job["providerJobId"] == relay.provider_jobs(job["id"])[0]["providerJobId"]
+    assert len(relay.events(job["id"], count=1)) == 1
+
+
+def test_a_doubled_webhook_changes_nothing(relay: Relay, jobs: Jobs) -> None:
+    job = relay.final(jobs["doubled"], within_s=20)
+
+    delivered = until(
+        lambda: (
+            sent
+            if len(sent := relay.provider_jobs(job["id"])[0]["webhooks"]) == 2
+            and all(one["status"] for one in sent)
+            else None
+        ),
+        within_s=10,
+    )
+
+    assert [one["status"] for one in delivered] == [200, 200]
+    assert relay.job(job["id"]) == job
+    assert len(relay.events(job["id"], count=1)) == 1
+
+
+def test_a_lost_webhook_is_made_up_for_by_polling(relay: Relay, jobs: Jobs) -> None:
+    job = relay.final(jobs["lost"], within_s=60)
+
+    assert (job["status"], job["finishedBy"]) == ("succeeded", "poll")
+    assert relay.provider_jobs(job["id"])[0]["webhooks"] == []
+    assert len(relay.events(job["id"], count=1)) == 1
+
+
+def test_a_webhook_that_comes_after_the_poll_changes_nothing(relay: Relay, jobs: Jobs) -> None:
+    job = relay.final(jobs["late after a poll"], within_s=60)
+
+    (delivered,) = until(
+        lambda: (
+            [one for one in relay.provider_jobs(job["id"])[0]["webhooks"] if one["status"]] or None
+        ),
+        within_s=60,
+    )
+
+    assert (job["status"], job["finishedBy"]) == ("succeeded", "poll")
+    assert delivered["status"] == 200
+    assert relay.job(job["id"]) == job
+    assert len(relay.events(job["id"], count=1)) == 1
+
+
+def test_a_render_that_fails_ends_its_job(relay: Relay, jobs: Jobs) -> None:
+    for name in ("failing at gepetto", "failing at spacely"):
+        job = relay.final(jobs[name], within_s=20)
+
+        (event,) = relay.events(job["id"], count=1)
+        assert (job["status"], job["error"]["code"]) == ("failed", "render_failed")
+        assert event.attributes["ce-type"] == "com.renderrelay.job.failed"
+        assert event.job == job
+
+
+def test_a_refused_job_fails_at_once(relay: Relay, jobs: Jobs) -> None:
+    job = relay.final(jobs["refused"], within_s=20)
+
+    assert (job["error"]["code"], job["finishedBy"]) == ("provider_rejected", "submit")
+    assert relay.provider_jobs(job["id"]) == []
+
+
+def test_a_busy_provider_gets_the_job_again(relay: Relay, jobs: Jobs) -> None:
+    job = relay.final(jobs["busy"], within_s=40)
+
+    assert job["status"] == "succeeded"
+    assert len(relay.provider_jobs(job["id"])) == 1
+    assert [entry["status"] for entry in job["history"]].count("queued") == 2
+
+
+def test_an_unconfirmed_job_is_sent_again_only_on_its_callers_word(
+    relay: Relay, jobs: Jobs
+) -> None:
+    resubmitted = relay.final(jobs["resubmitted"], within_s=40)
+    unconfirmed = relay.final(jobs["no answer"], within_s=100)
+
+    assert resubmitted["status"] == "succeeded"
+    assert len(relay.provider_jobs(resubmitted["id"])) == 2
+    assert unconfirmed["error"]["code"] == "submit_unconfirmed"
+    assert len(relay.provider_jobs(unconfirmed["id"])) == 1
+
+
+def test_a_result_that_comes_after_the_deadline_is_kept_and_announced(
+    relay: Relay, jobs: Jobs
+) -> None:
+    failed = relay.final(jobs["late after the deadline"], within_s=100)
+
+    completion, late = relay.events(failed["id"], count=2, within_s=120)
+
+    job = relay.job(failed["id"])
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "deadline_exceeded")
+    assert (job["status"], len(job["lateOutputs"])) == ("failed", 1)
+    assert completion.attributes["ce-id"] == f"{job['id']}.failed"
+    assert "lateOutputs" not in completion.job
+    assert late.attributes["ce-id"] == f"{job['id']}.late_result"
+    assert late.attributes["ce-time"] != job["finishedAt"]
+    assert late.job == job
+
+
+def test_a_stranger_gets_the_same_answer_for_every_job(relay: Relay, jobs: Jobs) -> None:
+    token = "A" * TOKEN_LENGTH
+    answers = [
+        requests.post(f"{relay.webhook_url}/gepetto/{job_id}/{token}", json={}, timeout=10)
+        for job_id in (jobs["webhook"], "job_" + "0" * 26)
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].content == answers[1].content
