@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,10 +10,9 @@ from typing import Any
 import grpc
 import pytest
 import requests
-from google.api_core.exceptions import GoogleAPICallError
-from google.pubsub_v1 import SubscriberClient
+from google.cloud.pubsub_v1 import SubscriberClient
+from google.cloud.pubsub_v1.subscriber.message import Message
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
-from google.pubsub_v1.types import Subscription
 
 from infra.local.errors import EmulatorsUnavailable
 from infra.local.stack import Stack, running_stack
@@ -37,18 +35,16 @@ class Consumer:
     def __init__(self, *, host: str, project: str, topic: str) -> None:
         channel = grpc.insecure_channel(host)
         self._client = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
-        self._path = f"projects/{project}/subscriptions/{SUBSCRIPTION}"
+        path = self._client.subscription_path(project, SUBSCRIPTION)
         self._client.create_subscription(
-            request=Subscription(
-                name=self._path,
-                topic=f"projects/{project}/topics/{topic}",
-                enable_message_ordering=True,
-            )
+            request={
+                "name": path,
+                "topic": f"projects/{project}/topics/{topic}",
+                "enable_message_ordering": True,
+            }
         )
         self._received: list[Received] = []
-        self._is_done = threading.Event()
-        self._thread = threading.Thread(target=self._take_all, daemon=True)
-        self._thread.start()
+        self._pulling = self._client.subscribe(path, self._take)
 
     def of(self, job_id: str) -> list[Received]:
         """Return what came for this job so far, every delivery."""
@@ -56,33 +52,19 @@ class Consumer:
 
     def stop(self) -> None:
         """Take no more."""
-        self._is_done.set()
-        self._thread.join()
+        self._pulling.cancel()
+        self._pulling.result()
+        self._client.close()
 
-    def _take_all(self) -> None:
-        while not self._is_done.is_set():
-            try:
-                answer = self._client.pull(
-                    subscription=self._path, max_messages=100, timeout=2.0, retry=None
-                )
-            except GoogleAPICallError:
-                # The emulator had nothing within the time-out, or is going down.
-                continue
-            if not answer.received_messages:
-                continue
-            for one in answer.received_messages:
-                message = one.message
-                self._received.append(
-                    Received(
-                        attributes=dict(message.attributes),
-                        job=json.loads(message.data),
-                        ordering_key=message.ordering_key,
-                    )
-                )
-            self._client.acknowledge(
-                subscription=self._path,
-                ack_ids=[one.ack_id for one in answer.received_messages],
+    def _take(self, message: Message) -> None:
+        self._received.append(
+            Received(
+                attributes=dict(message.attributes),
+                job=json.loads(message.data),
+                ordering_key=message.ordering_key,
             )
+        )
+        message.ack()
 
 
 class Relay:

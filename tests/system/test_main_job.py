@@ -23,9 +23,7 @@ def jobs(relay: Relay) -> Jobs:
         "early": relay.redesign("webhook-early,render-s=1"),
         "doubled": relay.redesign("webhook-twice,render-s=1"),
         "late after a poll": relay.redesign("webhook-late=40,render-s=1"),
-        "late after the deadline": relay.redesign(
-            "webhook-late=75,render-s=75", deadlineSeconds=60
-        ),
+        "late after the deadline": relay.redesign("render-s=64", deadlineSeconds=60),
         "lost": relay.redesign("webhook-lost,render-s=1"),
         "failing at gepetto": relay.redesign("failed,webhook-no-output,render-s=1"),
         "failing at spacely": relay.advance("failed,render-s=1"),

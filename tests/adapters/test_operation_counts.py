@@ -1,0 +1,178 @@
+"""What a job costs in Firestore, counted at the real client's channel on the emulator."""
+
+import itertools
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+
+from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
+from relay.application.announcer import Announcer
+from relay.application.callbacks import Callbacks
+from relay.application.creating import Creating, NewJob
+from relay.application.store import JobStore
+from relay.bootstrap import CALLBACK_READERS
+from relay.domain.answers import Rendered, RenderFailed, StillOpen
+from relay.domain.job import Job, OnUnconfirmed, Status
+from tests.factories import INPUT, OUTPUT
+from tests.fakes import World
+
+pytestmark = pytest.mark.emulator
+
+PENDING = StillOpen(provider_status="pending", is_known_word=True)
+_projects = itertools.count(1)
+
+
+class Counting(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[misc]
+    """Counts reads and writes of each document, and queries, as they leave the client."""
+
+    def __init__(self) -> None:
+        self.operations: Counter[tuple[str, str]] = Counter()
+
+    def intercept_unary_unary(self, send: Any, details: Any, request: Any) -> Any:
+        for write in getattr(request, "writes", ()):
+            self.operations["write", write.update.name.rpartition("/documents/")[2]] += 1
+        return send(details, request)
+
+    def intercept_unary_stream(self, send: Any, details: Any, request: Any) -> Any:
+        for name in getattr(request, "documents", ()):
+            self.operations["read", name.rpartition("/documents/")[2]] += 1
+        if hasattr(request, "structured_query"):
+            self.operations["query", ""] += 1
+        return send(details, request)
+
+
+class CountedWorld(World):
+    """A world whose documents stand in the Firestore emulator."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__()
+        self.counting = Counting()
+        channel = grpc.intercept_channel(grpc.insecure_channel(host), self.counting)
+        client = firestore.Client(
+            project=f"counts-{next(_projects)}", credentials=AnonymousCredentials()
+        )
+        client._firestore_api_internal = FirestoreClient(
+            transport=FirestoreGrpcTransport(channel=channel)
+        )
+        self.jobs = FirestoreJobs(client, time_to_live=timedelta(days=30))  # type: ignore[assignment]
+        self.accounts = FirestoreAccounts(client)  # type: ignore[assignment]
+        self.store = JobStore(self.jobs, clock=self.clock, draw=lambda: 0.5, patience_s=8.0)
+        self.announcer = Announcer(store=self.store, topics=self.topics)
+        self.creating = Creating(
+            store=self.store,
+            waker=self.waker,
+            clock=self.clock,
+            accounts=frozenset({"gepetto"}),
+            allow_local_urls=False,
+            random_bytes=lambda size: bytes(size),
+        )
+        self.callbacks = Callbacks(
+            store=self.store,
+            announcer=self.announcer,
+            waker=self.waker,
+            clock=self.clock,
+            readers=CALLBACK_READERS,
+        )
+
+    def create(self) -> Job:
+        new = NewJob(
+            provider="gepetto",
+            operation="redesign",
+            input=INPUT,
+            metadata={},
+            deadline_s=900,
+            on_unconfirmed=OnUnconfirmed.WAIT,
+        )
+        return self.creating.create("demo", new, idempotency_key=None).job
+
+    def cost(self, job: Job) -> tuple[int, int]:
+        """Return how often the job's document was written and read by its name."""
+        name = f"jobs/{job.id}"
+        return self.counting.operations["write", name], self.counting.operations["read", name]
+
+
+@pytest.fixture
+def counted(firestore_emulator: str) -> CountedWorld:
+    return CountedWorld(firestore_emulator)
+
+
+def test_a_webhook_job_costs_five_writes_and_one_read(counted: CountedWorld) -> None:
+    job = counted.create()
+    counted.pump(window_s=5).run()
+
+    counted.callbacks.receive("gepetto", job.id, {"id": "p-1", "output": OUTPUT})
+
+    assert counted.store.read(job.id).job.status is Status.SUCCEEDED
+    assert len(counted.topics.events) == 1
+    # The read that has just checked it is the test's own.
+    assert counted.cost(job) == (5, 1 + 1)
+
+
+def test_an_early_webhook_costs_no_more(counted: CountedWorld) -> None:
+    job = counted.create()
+    counted.provider.on_submit(
+        lambda job: counted.callbacks.receive("gepetto", job.id, {"id": "p-1", "output": OUTPUT})
+    )
+
+    counted.pump(window_s=5).run()
+
+    writes, reads = counted.cost(job)
+    assert counted.store.read(job.id).job.status is Status.SUCCEEDED
+    assert writes <= 5
+    assert reads <= 2
+
+
+def test_a_job_polled_within_one_window_costs_five_writes_and_no_read(
+    counted: CountedWorld,
+) -> None:
+    job = counted.create()
+    counted.provider.on_poll(PENDING, Rendered(outputs=(OUTPUT,), provider_status="success"))
+
+    counted.pump().run()
+
+    assert len(counted.provider.called("poll")) == 2
+    assert counted.cost(job) == (5, 0)
+
+
+def test_a_failed_job_costs_five_writes_and_no_read(counted: CountedWorld) -> None:
+    job = counted.create()
+    counted.provider.on_poll(RenderFailed(provider_status="failed"))
+
+    counted.pump().run()
+
+    assert counted.store.read(job.id).job.status is Status.FAILED
+    assert counted.cost(job) == (5, 1)
+
+
+def test_a_polled_job_costs_at_most_one_more_write_a_window(counted: CountedWorld) -> None:
+    job = counted.create()
+    windows = 5
+
+    for _ in range(windows):
+        counted.pump(window_s=55).run()
+        counted.clock.advance(5)
+    polls = len(counted.provider.called("poll"))
+    counted.provider.on_poll(Rendered(outputs=(OUTPUT,), provider_status="success"))
+    counted.pump(window_s=55).run()
+
+    writes, reads = counted.cost(job)
+    assert counted.store.read(job.id).job.status is Status.SUCCEEDED
+    assert polls > windows
+    assert writes <= 5 + windows
+    assert reads == 0
+
+
+def test_an_idle_tick_costs_two_queries_and_the_lease(counted: CountedWorld) -> None:
+    counted.pump(window_s=55).run()
+
+    operations = counted.counting.operations
+    assert operations["query", ""] == 3
+    assert operations["write", "accounts/gepetto"] == 2
+    assert operations["read", "accounts/gepetto"] == 1

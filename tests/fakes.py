@@ -1,0 +1,463 @@
+"""Everything outside the relay, in memory, with the behaviour that the relay relies on."""
+
+import copy
+import heapq
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from relay.adapters.document import ACCOUNT, IMMUTABLE, WAKE_AT, from_document, to_document
+from relay.adapters.fields import from_fields, to_fields
+from relay.application.announcer import Announcer
+from relay.application.ports import DuePage, Stored, Unreadable, Workers
+from relay.application.pump import Pump, PumpPorts
+from relay.application.store import JobStore
+from relay.application.waking import Waker
+from relay.domain.account import Account
+from relay.domain.answers import Accepted, Reading, StillOpen
+from relay.domain.catalogue import CATALOGUE
+from relay.domain.events import as_announced
+from relay.domain.job import Announcement, Job
+from relay.errors import (
+    JobExists,
+    JobNotFound,
+    LostRace,
+    PublishFailed,
+    StoreUnavailable,
+    UnreadableJob,
+)
+from relay.job_view import to_json
+from tests.factories import JOB_ID, NOON
+
+TIME_TO_LIVE = timedelta(days=30)
+MAX_DOCUMENT_BYTES = 1_048_576
+
+
+class FixedClock:
+    """Stands still until somebody sleeps; then what was planned for that time happens."""
+
+    def __init__(self, at: datetime = NOON) -> None:
+        self._start = at
+        self._passed_s = 0.0
+        self._planned: list[tuple[float, int, Callable[[], object]]] = []
+        self._serial = count()
+        self.naps: list[float] = []
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._passed_s)
+
+    def monotonic(self) -> float:
+        return 1000.0 + self._passed_s
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        until = self._passed_s + max(seconds, 0.0)
+        while self._planned and self._planned[0][0] <= until:
+            at, _, happen = heapq.heappop(self._planned)
+            self._passed_s = max(self._passed_s, at)
+            happen()
+        self._passed_s = max(self._passed_s, until)
+
+    def after(self, seconds: float, happen: Callable[[], object]) -> None:
+        """Plan something for so many seconds from now."""
+        heapq.heappush(self._planned, (self._passed_s + seconds, next(self._serial), happen))
+
+    def set_back(self, seconds: float) -> None:
+        """Have the time of day step back, as when a machine's clock is corrected."""
+        self._start -= timedelta(seconds=seconds)
+
+
+class Faulty:
+    """A service whose calls can be lost on the way there, or on the way back."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.is_down = False
+        self._lost_requests = 0
+        self._lost_replies = 0
+        self._interruptions: list[Callable[[], object]] = []
+
+    def lose_requests(self, times: int = 1) -> None:
+        """Have the next calls fail before they have any effect."""
+        self._lost_requests = times
+
+    def lose_replies(self, times: int = 1) -> None:
+        """Have the next writes fail after they have landed."""
+        self._lost_replies = times
+
+    def before_next_write(self, happen: Callable[[], object]) -> None:
+        """Let another writer be faster; several of these come one write after the other."""
+        self._interruptions.append(happen)
+
+    @contextmanager
+    def _call(self, name: str, *, is_write: bool = False) -> Iterator[None]:
+        self.calls.append(name)
+        if is_write and self._interruptions:
+            self._interruptions.pop(0)()
+        if self.is_down:
+            raise StoreUnavailable(name)
+        if self._lost_requests:
+            self._lost_requests -= 1
+            raise StoreUnavailable(name)
+        yield
+        if is_write and self._lost_replies:
+            self._lost_replies -= 1
+            raise StoreUnavailable(name)
+
+
+@dataclass(frozen=True)
+class _Document:
+    fields: dict[str, Any]
+    version: object = field(default_factory=object)
+
+
+class MemoryJobs(Faulty):
+    """The job documents, in the form in which Firestore would keep them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._documents: dict[str, _Document] = {}
+
+    def create(self, job: Job) -> object:
+        document = self._fields(job)
+        with self._call("create", is_write=True):
+            if job.id in self._documents:
+                raise JobExists(job.id)
+            return self._write(job.id, document)
+
+    def read(self, job_id: str) -> Stored:
+        with self._call("read"):
+            found = self._find(job_id)
+            return Stored(from_document(job_id, found.fields), found.version)
+
+    def replace(self, job: Job, *, version: object) -> object:
+        changes = {
+            name: value for name, value in self._fields(job).items() if name not in IMMUTABLE
+        }
+        with self._call("replace", is_write=True):
+            found = self._find(job.id)
+            if found.version is not version:
+                raise LostRace(job.id)
+            fields = {**found.fields, **changes}
+            if WAKE_AT not in changes:
+                fields.pop(WAKE_AT, None)
+            return self._write(job.id, fields)
+
+    def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
+        with self._call("due"):
+            due = [
+                (at, job_id)
+                for at, job_id in self._wakes(account)
+                if at <= until and (after is None or at > after)
+            ][:limit]
+            items = [self._item(job_id) for _, job_id in due]
+            if len(due) < limit:
+                return DuePage(items, more_after=None)
+            last = due[-1][0]
+            before_last = last - timedelta(microseconds=1)
+            is_progress = after is None or before_last > after
+            return DuePage(items, more_after=before_last if is_progress else last)
+
+    def next_wake(self, account: str, *, after: datetime) -> datetime | None:
+        with self._call("next_wake"):
+            return min((at for at, _ in self._wakes(account) if at > after), default=None)
+
+    def set_aside(self, job_id: str, *, until: datetime) -> None:
+        with self._call("set_aside", is_write=True):
+            self._write(job_id, {**self._find(job_id).fields, WAKE_AT: until})
+
+    def put(self, *jobs: Job) -> None:
+        """Have these jobs in the store."""
+        for job in jobs:
+            self._write(job.id, self._fields(job))
+
+    def put_document(self, job_id: str, fields: Mapping[str, Any]) -> None:
+        """Have a document in the store, whatever is in it."""
+        self._write(job_id, dict(fields))
+
+    def document(self, job_id: str) -> dict[str, Any]:
+        """Return what stands in a document."""
+        return copy.deepcopy(self._find(job_id).fields)
+
+    def job(self, job_id: str = JOB_ID) -> Job:
+        """Return a job without that counting as a call."""
+        return from_document(job_id, self._find(job_id).fields)
+
+    def stored(self, job_id: str = JOB_ID) -> Stored:
+        """Return a job over its version without that counting as a call."""
+        return Stored(self.job(job_id), self._find(job_id).version)
+
+    @property
+    def ids(self) -> list[str]:
+        return sorted(self._documents)
+
+    @property
+    def writes(self) -> int:
+        """How many writes were tried."""
+        return sum(name in ("create", "replace", "set_aside") for name in self.calls)
+
+    def _fields(self, job: Job) -> dict[str, Any]:
+        return to_document(job, time_to_live=TIME_TO_LIVE)
+
+    def _write(self, job_id: str, fields: dict[str, Any]) -> object:
+        if sum(_stored_bytes(value) for value in fields.values()) > MAX_DOCUMENT_BYTES:
+            raise ValueError("Firestore takes documents of at most 1 MiB")
+        self._documents[job_id] = _Document(copy.deepcopy(fields))
+        return self._documents[job_id].version
+
+    def _find(self, job_id: str) -> _Document:
+        if job_id not in self._documents:
+            raise JobNotFound(job_id)
+        return self._documents[job_id]
+
+    def _wakes(self, account: str) -> list[tuple[datetime, str]]:
+        return sorted(
+            (one.fields[WAKE_AT], job_id)
+            for job_id, one in self._documents.items()
+            if one.fields.get(ACCOUNT) == account and one.fields.get(WAKE_AT) is not None
+        )
+
+    def _item(self, job_id: str) -> Stored | Unreadable:
+        found = self._documents[job_id]
+        try:
+            return Stored(from_document(job_id, found.fields), found.version)
+        except UnreadableJob as error:
+            return Unreadable(job_id, str(error))
+
+
+class MemoryAccounts(Faulty):
+    """The account documents."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._documents: dict[str, _Document] = {}
+
+    def read(self, name: str) -> tuple[Account, object]:
+        with self._call("read"):
+            found = self._documents.get(name)
+            if found is None:
+                return Account(name=name), None
+            return from_fields(Account, found.fields), found.version
+
+    def replace(self, account: Account, *, version: object) -> object:
+        with self._call("replace", is_write=True):
+            found = self._documents.get(account.name)
+            if (found.version if found else None) is not version:
+                raise LostRace(account.name)
+            return self._write(account)
+
+    def put(self, account: Account) -> None:
+        """Have an account in the store, written by somebody else."""
+        self._write(account)
+
+    def account(self, name: str = "gepetto") -> Account:
+        """Return an account without that counting as a call."""
+        found = self._documents.get(name)
+        return from_fields(Account, found.fields) if found else Account(name=name)
+
+    def _write(self, account: Account) -> object:
+        fields = to_fields(account)
+        for value in fields.values():
+            _stored_bytes(value)
+        self._documents[account.name] = _Document(copy.deepcopy(fields))
+        return self._documents[account.name].version
+
+
+@dataclass(frozen=True)
+class PublishedEvent:
+    """An event as it went out."""
+
+    announcement: Announcement
+    data: bytes
+
+    @property
+    def id(self) -> str:
+        return self.announcement.id
+
+
+class MemoryTopics:
+    """Takes events and ticks, unless it is told not to."""
+
+    def __init__(self) -> None:
+        self.events: list[PublishedEvent] = []
+        self.ticks: list[str] = []
+        self.is_down = False
+        self._failures = 0
+
+    def fail(self, times: int = 1) -> None:
+        """Have the next messages refused."""
+        self._failures = times
+
+    def publish_event(self, job: Job, event: Announcement) -> None:
+        self._take(event.id)
+        self.events.append(PublishedEvent(event, to_json(as_announced(job, event.type))))
+
+    def publish_tick(self, account: str) -> None:
+        self._take(account)
+        self.ticks.append(account)
+
+    def _take(self, what: str) -> None:
+        if self.is_down or self._failures:
+            self._failures = max(self._failures - 1, 0)
+            raise PublishFailed(what)
+
+
+@dataclass(frozen=True)
+class ProviderCall:
+    """A call as the provider saw it."""
+
+    kind: str
+    job_id: str
+    at: datetime
+
+
+class ScriptedProvider:
+    """Says what it is told, call by call: an answer, an error, or what a function returns.
+
+    When the script has ended it accepts every job, and is never done with any.
+    """
+
+    def __init__(self, clock: FixedClock, *, name: str = "gepetto") -> None:
+        facts = CATALOGUE[name]
+        self.name = name
+        self.limit = facts.limit
+        self.rhythm = facts.rhythm
+        self.takes_s = 0.0
+        self.calls: list[ProviderCall] = []
+        self._clock = clock
+        self._scripts: dict[str, list[Any]] = {"submit": [], "poll": []}
+        self._serial = count(1)
+
+    def on_submit(self, *answers: Any) -> None:
+        """Answer the next submissions so."""
+        self._scripts["submit"] += answers
+
+    def on_poll(self, *answers: Any) -> None:
+        """Answer the next polls so."""
+        self._scripts["poll"] += answers
+
+    def submit(self, job: Job) -> Accepted:
+        accepted = Accepted(provider_job_id=f"p-{next(self._serial)}", provider_status="pending")
+        answer: Accepted = self._answer("submit", job, otherwise=accepted)
+        return answer
+
+    def poll(self, job: Job) -> Reading:
+        pending = StillOpen(provider_status="pending", is_known_word=True)
+        answer: Reading = self._answer("poll", job, otherwise=pending)
+        return answer
+
+    def called(self, kind: str) -> list[str]:
+        """Return the ids of the jobs that were submitted, or polled, in order."""
+        return [call.job_id for call in self.calls if call.kind == kind]
+
+    def _answer(self, kind: str, job: Job, *, otherwise: Any) -> Any:
+        self.calls.append(ProviderCall(kind, job.id, self._clock.now()))
+        self._clock.advance(self.takes_s)
+        script = self._scripts[kind]
+        answer = script.pop(0) if script else otherwise
+        if callable(answer):
+            answer = answer(job)
+        if isinstance(answer, Exception):
+            raise answer
+        return otherwise if answer is None else answer
+
+
+class InlineWorkers:
+    """Does every task at once, and lets time pass only when there is nothing to hand back."""
+
+    def __init__(self, clock: FixedClock, *, size: int = 4) -> None:
+        self.size = size
+        self._clock = clock
+        self._done: list[Future[Any]] = []
+
+    def start(self, task: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(task())
+        except Exception as error:  # noqa: BLE001 - a pool keeps whatever a task raises
+            future.set_exception(error)
+        self._done.append(future)
+        return future
+
+    def wait(self, timeout_s: float) -> Sequence[Future[Any]]:
+        if not self._done:
+            self._clock.advance(timeout_s)
+        return self.close()
+
+    def close(self) -> Sequence[Future[Any]]:
+        done, self._done = self._done, []
+        return done
+
+
+class World:
+    """All of the fakes, and the parts of the relay that stand on them."""
+
+    def __init__(self) -> None:
+        self.clock = FixedClock()
+        self.jobs = MemoryJobs()
+        self.accounts = MemoryAccounts()
+        self.topics = MemoryTopics()
+        self.provider = ScriptedProvider(self.clock)
+        self.store = JobStore(self.jobs, clock=self.clock, draw=lambda: 0.5, patience_s=8.0)
+        self.announcer = Announcer(store=self.store, topics=self.topics)
+        self.waker = Waker(topics=self.topics, clock=self.clock)
+        self._tokens = count(1)
+
+    def pump(
+        self,
+        *,
+        window_s: float = 55.0,
+        workers: int = 4,
+        open_workers: Callable[[], Workers] | None = None,
+    ) -> Pump:
+        ports = PumpPorts(
+            documents=self.jobs,
+            store=self.store,
+            accounts=self.accounts,
+            announcer=self.announcer,
+            topics=self.topics,
+            provider=self.provider,
+            clock=self.clock,
+            draw=lambda: 0.5,
+            new_token=lambda: f"token-{next(self._tokens)}",
+            open_workers=open_workers or (lambda: InlineWorkers(self.clock, size=workers)),
+        )
+        return Pump(ports, window_s=window_s)
+
+    def seconds(self) -> float:
+        """Return how much time has passed since noon."""
+        return (self.clock.now() - NOON).total_seconds()
+
+
+def _stored_bytes(value: Any, *, inside_array: bool = False) -> int:
+    """Return about how much room a value takes; raise as Firestore does if it takes none."""
+    match value:
+        case str():
+            return len(value.encode()) + 1
+        case bool() | None:
+            return 1
+        case int():
+            if not -(2**63) <= value < 2**63:
+                raise ValueError("Firestore takes integers of 64 bits")
+            return 8
+        case float():
+            return 8
+        case datetime():
+            if value.utcoffset() is None:
+                raise ValueError("a time without a zone")
+            return 8
+        case list():
+            if inside_array:
+                raise ValueError("Firestore takes no array in an array")
+            return sum(_stored_bytes(one, inside_array=True) for one in value)
+        case dict():
+            return sum(len(name) + 1 + _stored_bytes(one) for name, one in value.items())
+        case _:
+            raise TypeError(f"Firestore takes no {type(value).__name__}")
