@@ -121,13 +121,14 @@ class Relay:
 
     def provider_jobs(self, job_id: str) -> list[dict[str, Any]]:
         """Return every render that the sandbox took on for this job."""
-        wanted = self.job(job_id)["input"]
-        picture = wanted.get("url") or wanted.get("imageUrl")
+        job = self.job(job_id)
+        picture = job["input"].get("url") or job["input"].get("imageUrl")
         answer = requests.get(f"{self.sandbox_url}/sandbox/jobs", timeout=10)
         return [
             one
             for one in answer.json()["jobs"]
-            if picture in (one["input"].get("url"), one["input"].get("imageUrl"))
+            if one["provider"] == job["provider"]
+            and picture in (one["input"].get("url"), one["input"].get("imageUrl"))
         ]
 
     def _distinct(self, job_id: str) -> list[Received]:

@@ -1,0 +1,105 @@
+"""The command line: `python -m infra.demo` shows the relay at work, in about half a minute."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from infra.demo.errors import DemoError
+from infra.demo.jobs import JOBS
+from infra.demo.run import LIMIT_S, LIMIT_WITH_KILLS_S, Demo
+from infra.demo.screen import logging_to, say, short_path
+from infra.demo.summary import tell
+from infra.local.errors import LocalStackError, Stopped
+from infra.local.plan import ROOT
+from infra.local.settings import machine_environment
+from infra.local.stack import logs_directory, running_stack
+from infra.local.stopping import StopRequest
+
+_INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the demo and return its exit status."""
+    arguments = _arguments()
+    console = Console()
+    stop = StopRequest()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.make())
+    try:
+        with logging_to(console):
+            return 0 if _run(arguments, console=console, stop=stop) else 1
+    except Stopped:
+        say(console, "Stopped; nothing is left running.")
+        return _INTERRUPTED
+    except (LocalStackError, DemoError) as error:
+        console.file.flush()
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.demo", description=__doc__)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=ROOT / "demo-output",
+        metavar="DIRECTORY",
+        help="where the pictures go (default: demo-output of this checkout)",
+    )
+    parser.add_argument(
+        "--stack-file",
+        type=Path,
+        default=ROOT / ".local" / "demo" / "stack.json",
+        metavar="PATH",
+        help="where the stack writes its addresses (default: .local/demo/stack.json)",
+    )
+    parser.add_argument(
+        "--kill",
+        action="store_true",
+        help="crash each of the three functions once while jobs are running (SIGKILL); "
+        f"{LIMIT_WITH_KILLS_S:g} s are allowed then, else {LIMIT_S:g} s",
+    )
+    return parser.parse_args()
+
+
+def _run(arguments: argparse.Namespace, *, console: Console, stop: StopRequest) -> bool:
+    say(console, _opening(with_kills=arguments.kill), style="bold")
+    with running_stack(stack_file=arguments.stack_file, env=_environment(), stop=stop) as stack:
+        logs = short_path(logs_directory(arguments.stack_file))
+        say(
+            console,
+            f"  the stack is up at {stack.description.api_url}, logs in {logs}",
+            style="dim",
+        )
+        demo = Demo(
+            stack,
+            console=console,
+            output=arguments.output,
+            with_kills=arguments.kill,
+            stop=stop,
+        )
+        outcome = demo.run()
+        tell(outcome, console=console)
+    return outcome.is_good
+
+
+def _opening(*, with_kills: bool) -> str:
+    crashes = ", while each of its functions is killed once" if with_kills else ""
+    return (
+        f"The whole of Render Relay starts on this machine, and {len(JOBS)} jobs, some made "
+        f"difficult on purpose, go through it{crashes}: each must end, and be announced once."
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which every run is alike, and no real provider is called."""
+    machine = machine_environment(os.environ)
+    return {name: value for name, value in machine.items() if not name.startswith("LOCAL_")}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+"""What must hold after the demo, each as one line with its figures."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from infra.demo.deliveries import Delivery
+from infra.demo.documents import DocumentFacts
+from infra.demo.following import Followed
+from infra.demo.reports import JobReport
+
+RENDER_FAILED = "render_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """A function that was killed, and what runs in its place."""
+
+    function: str
+    old_pid: int
+    new_pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that the checks look at.
+
+    Attributes:
+        documents: By job id; a job is missing if its document could not be read.
+        renders: The providers' ids of the renders that they accepted.
+        pictures: How many pictures were saved.
+        restarts: Empty if nothing was to be killed.
+    """
+
+    followed: tuple[Followed, ...]
+    documents: Mapping[str, DocumentFacts]
+    deliveries: tuple[Delivery, ...]
+    renders: tuple[str, ...]
+    pictures: int
+    restarts: tuple[Restart, ...] = ()
+
+    @property
+    def reports(self) -> tuple[JobReport, ...]:
+        """The jobs that the API took."""
+        return tuple(one.report for one in self.followed if one.report is not None)
+
+    @property
+    def events(self) -> dict[str, Delivery]:
+        """One delivery of each event, by the event's id."""
+        return {delivery.event_id: delivery for delivery in self.deliveries}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that must hold, whether it does, and the figures."""
+
+    holds: bool
+    line: str
+
+
+def all_checks(evidence: Evidence) -> tuple[Check, ...]:
+    """Check everything, in the order in which it is best read."""
+    checks = [
+        every_job_is_final(evidence),
+        every_job_has_one_event(evidence),
+        copies_are_identical(evidence),
+        event_ids_are_made_from_job_and_type(evidence),
+        documents_agree(evidence),
+        events_show_the_job(evidence),
+        lost_webhooks_were_made_good(evidence),
+        one_render_failed(evidence),
+        nothing_was_paid_twice(evidence),
+        pictures_were_saved(evidence),
+    ]
+    if evidence.restarts:
+        checks.append(the_killed_came_back(evidence))
+    return tuple(checks)
+
+
+def every_job_is_final(evidence: Evidence) -> Check:
+    """Check that each job was taken and has come to its end."""
+    final = [one for one in evidence.followed if one.is_final]
+    open_ones = [_name(one) for one in evidence.followed if not one.is_final]
+    total = len(evidence.followed)
+    return _check(f"{len(final)} of {total} jobs are final", open_ones)
+
+
+def every_job_has_one_event(evidence: Evidence) -> Check:
+    """Check that there are as many different events as jobs, and one for each of them."""
+    about = [delivery.job_id for delivery in evidence.events.values()]
+    ids = {report.id for report in evidence.reports}
+    wrong = [f"no event for {job_id}" for job_id in sorted(ids - set(about))]
+    wrong += [f"{about.count(job_id)} for {job_id}" for job_id in ids if about.count(job_id) > 1]
+    wrong += [f"one for {job_id}, which is no job here" for job_id in sorted(set(about) - ids)]
+    jobs = len(evidence.followed)
+    if len(about) != jobs and not wrong:
+        wrong.append("the numbers differ")
+    return _check(f"{len(about)} events for {jobs} jobs", wrong)
+
+
+def copies_are_identical(evidence: Evidence) -> Check:
+    """Check that an event which came more than once was the same to the byte."""
+    events = evidence.events
+    differing = {
+        delivery.event_id
+        for delivery in evidence.deliveries
+        if delivery != events[delivery.event_id]
+    }
+    came, distinct = len(evidence.deliveries), len(events)
+    return _check(
+        f"{came} deliveries, {distinct} different ids, {came - distinct} repeated",
+        [f"{event_id} came with different content" for event_id in sorted(differing)],
+    )
+
+
+def event_ids_are_made_from_job_and_type(evidence: Evidence) -> Check:
+    """Check that an event's id is its job's id and the last word of its type."""
+    events = evidence.events.values()
+    wrong = [
+        event.event_id for event in events if event.event_id != f"{event.job_id}.{event.last_word}"
+    ]
+    right = len(events) - len(wrong)
+    return _check(f"{right} of {len(events)} event ids are job id and last word of type", wrong)
+
+
+def documents_agree(evidence: Evidence) -> Check:
+    """Check that the API, the Firestore document and the event tell the same of each job."""
+    wrong = []
+    for report in evidence.reports:
+        facts = evidence.documents.get(report.id)
+        if facts is None:
+            wrong.append(f"{report.id} has no readable document")
+        elif facts.status != report.status:
+            wrong.append(f"{report.id} is {facts.status} in Firestore, {report.status} in the API")
+        elif facts.event_ids != (report.completion_event_id,):
+            known = ", ".join(facts.event_ids) or "no event"
+            wrong.append(f"{report.id} is {report.status}, its document has {known}")
+        elif report.completion_event_id not in evidence.events:
+            wrong.append(f"{report.completion_event_id} stands in its document but never came")
+    total = len(evidence.followed)
+    agreeing = len(evidence.reports) - len(wrong)
+    missing = [] if len(evidence.reports) == total else ["some were never taken"]
+    return _check(
+        f"{agreeing} of {total} documents agree with API and event on status and event id",
+        wrong + missing,
+    )
+
+
+def events_show_the_job(evidence: Evidence) -> Check:
+    """Check that what an event carries is the job as the API shows it."""
+    jobs = {report.id: report for report in evidence.reports}
+    wrong = [
+        delivery.event_id
+        for delivery in evidence.events.values()
+        if _job_in(delivery) != jobs.get(delivery.job_id)
+    ]
+    total = len(evidence.events)
+    return _check(
+        f"{total - len(wrong)} of {total} events carry the job as the API shows it", wrong
+    )
+
+
+def lost_webhooks_were_made_good(evidence: Evidence) -> Check:
+    """Check that a job whose webhook was lost succeeded all the same, by polling."""
+    lost = [one for one in evidence.followed if one.job.loses_webhook]
+    wrong = [
+        f"{_name(one)}, by {one.report.finished_by if one.report else None}"
+        for one in lost
+        if one.report is None
+        or (one.report.status, one.report.finished_by) != ("succeeded", "poll")
+    ]
+    return _check(
+        f"{len(lost) - len(wrong)} of {len(lost)} lost webhooks made good by polling",
+        wrong if lost else ["none was lost"],
+    )
+
+
+def one_render_failed(evidence: Evidence) -> Check:
+    """Check that exactly what was made to fail failed, and for that reason."""
+    expected = sum(one.job.fails for one in evidence.followed)
+    failed = [one for one in evidence.followed if one.report is not None and one.report.error]
+    as_meant = [
+        one
+        for one in failed
+        if one.job.fails
+        and one.report
+        and one.report.error
+        and (one.report.status, one.report.error.code) == ("failed", RENDER_FAILED)
+    ]
+    wrong = [
+        f"{_name(one)} with {one.report.error.code}"
+        for one in failed
+        if one not in as_meant and one.report is not None and one.report.error is not None
+    ]
+    if len(as_meant) != expected:
+        wrong.append("what was made to fail did not")
+    return _check(f"{len(as_meant)} of {expected} failing renders failed as {RENDER_FAILED}", wrong)
+
+
+def nothing_was_paid_twice(evidence: Evidence) -> Check:
+    """Check that the providers accepted one render a job.
+
+    A submission of which nobody knows what became of it was sent again at the demo's own
+    word, so each of those may have cost one more.
+    """
+    known = {report.provider_job_id for report in evidence.reports}
+    extra = len([ref for ref in evidence.renders if ref not in known])
+    missing = len(known - set(evidence.renders))
+    allowed = sum(report.was_unconfirmed for report in evidence.reports)
+    wrong = [f"{extra} more than were needed"] if extra > allowed else []
+    wrong += [f"{missing} jobs have no render"] if missing else []
+    more = f" ({allowed} sent again on the caller's word)" if allowed else ""
+    renders, jobs = len(evidence.renders), len(evidence.followed)
+    return _check(f"{renders} renders bought for {jobs} jobs{more}", wrong)
+
+
+def pictures_were_saved(evidence: Evidence) -> Check:
+    """Check that there is a file for each picture that the jobs should have brought."""
+    expected = sum(one.job.pictures for one in evidence.followed if not one.job.fails)
+    wrong = [] if evidence.pictures == expected else ["some could not be had"]
+    return _check(f"{evidence.pictures} of {expected} pictures saved", wrong)
+
+
+def the_killed_came_back(evidence: Evidence) -> Check:
+    """Check that each function that was killed runs again."""
+    wrong = [one.function for one in evidence.restarts if one.new_pid == one.old_pid]
+    back = [
+        f"{one.function} {one.old_pid} -> {one.new_pid}"
+        for one in evidence.restarts
+        if one.new_pid != one.old_pid
+    ]
+    return _check(f"{len(back)} functions killed and started again: {', '.join(back)}", wrong)
+
+
+def _job_in(delivery: Delivery) -> JobReport | None:
+    try:
+        return msgspec.json.decode(delivery.data, type=JobReport)
+    except msgspec.DecodeError:
+        return None
+
+
+def _name(one: Followed) -> str:
+    if one.report is None:
+        return f"{one.job.provider} {one.job.operation} (not taken)"
+    return f"{one.report.id} ({one.report.status})"
+
+
+def _check(line: str, wrong: Iterable[str]) -> Check:
+    faults = list(wrong)
+    return Check(holds=not faults, line=": ".join([line, "; ".join(faults)] if faults else [line]))

@@ -1,0 +1,48 @@
+"""Function processes that are killed while jobs are under way lose nothing."""
+
+import pytest
+import requests
+
+from tests.system.conftest import Relay, until
+
+
+@pytest.mark.parametrize("function", ["jobs_api", "provider_webhook", "poll_tick"])
+def test_a_killed_function_loses_no_job(relay: Relay, function: str) -> None:
+    wish = f"render-s=3,odd-status={function}"  # tells the pictures of the three tests apart
+    ids = [relay.redesign(wish, number=number) for number in range(3)]
+    ids += [relay.advance(wish, number=number) for number in range(3)]
+    until(lambda: all(relay.job(job_id)["providerJobId"] for job_id in ids) or None, within_s=30)
+
+    old_pid = relay.stack.kill(function)
+    new_pid = relay.stack.wait_restarted(function, old_pid)
+
+    assert new_pid != old_pid
+    for job_id in ids:
+        job = relay.final(job_id, within_s=60)
+        assert job["status"] == "succeeded"
+        assert len(relay.provider_jobs(job_id)) == 1
+        (event,) = relay.events(job_id, count=1, within_s=60)
+        assert event.job == job
+
+
+def test_a_create_whose_answer_was_lost_is_repeated_without_a_second_job(relay: Relay) -> None:
+    body = {
+        "provider": "spacely",
+        "operation": "advance",
+        "input": {
+            "model": "spacely-v1",
+            "imageUrl": relay.room("render-s=1", number=99),
+            "renovateType": "residential",
+        },
+    }
+    headers = {**relay.headers, "Idempotency-Key": "repeated-create"}
+
+    first, second = (
+        requests.post(f"{relay.api_url}/v1/jobs", json=body, headers=headers, timeout=10)
+        for _ in range(2)
+    )
+
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json()["id"] == second.json()["id"]
+    relay.final(first.json()["id"], within_s=30)
+    assert len(relay.provider_jobs(first.json()["id"])) == 1
