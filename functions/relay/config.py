@@ -13,6 +13,7 @@ from relay.domain.limits import Limit
 T = TypeVar("T")
 
 SHORTEST_WEBHOOK_KEY = 32
+MOST_DAYS = 36_500
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LIMIT_VARIABLES = {
     "gepetto": "GEPETTO_CALLS_PER_MINUTE",
@@ -162,7 +163,7 @@ def _common(variables: _Variables) -> Common:
         ),
         ticks_topic=variables.read("TICKS_TOPIC", str, default="poll-ticks", fallback=""),
         time_to_live=timedelta(
-            days=variables.read("JOB_TTL_DAYS", _whole_from_one, default="30", fallback=1)
+            days=variables.read("JOB_TTL_DAYS", _days, default="30", fallback=1)
         ),
         log_level=variables.read("LOG_LEVEL", _log_level, default="INFO", fallback="INFO"),
     )
@@ -250,6 +251,12 @@ def _seconds(text: str) -> float:
 def _whole_from_one(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise ValueError("a whole number, at least 1")
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MOST_DAYS:
+        raise ValueError(f"a whole number of days from 1 to {MOST_DAYS}")
     return int(text)
 
 

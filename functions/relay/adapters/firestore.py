@@ -23,7 +23,7 @@ from relay.adapters.document import (
 from relay.adapters.fields import from_fields, to_fields
 from relay.application.ports import DuePage, Stored, Unreadable
 from relay.domain.account import Account
-from relay.domain.job import Job
+from relay.domain.job import Job, is_job_id
 from relay.errors import (
     JobExists,
     JobNotFound,
@@ -73,6 +73,8 @@ class FirestoreJobs:
 
     def read(self, job_id: str) -> Stored:
         """See `JobDocuments`."""
+        if not is_job_id(job_id):
+            raise JobNotFound(job_id)
         with _errors_of_ours(job_id):
             snapshot = self._jobs.document(job_id).get(**_CALL)
         if not snapshot.exists:

@@ -22,6 +22,8 @@ from relay.errors import LostRace, StoreUnavailable
 log = logging.getLogger(__name__)
 
 TAKE_TRIES = 3
+# A store that answers with errors is not asked again at once.
+RENEW_PAUSE_S = 0.5
 # A call must have begun well before another pump may take over.
 STOP_BEFORE_S = 1.0
 
@@ -51,6 +53,7 @@ class Lease:
         self._clock = clock
         self._good_until_s = 0.0
         self._renewed_at_s = 0.0
+        self._renew_again_at_s = 0.0
         self._granted_left = 0
         now, now_s = clock.now(), clock.monotonic()
         assumed = calls_to_assume(account, limit=limit, at=now)
@@ -119,7 +122,7 @@ class Lease:
         if free_at_s is None or free_at_s > self._clock.monotonic():
             return False
         if self._granted_left <= 0:
-            self.renew()
+            self._renew_now()
         if self._granted_left <= 0 or not self.may_call():
             return False
         self._granted_left -= 1
@@ -129,16 +132,7 @@ class Lease:
     def renew_if_due(self) -> None:
         """Renew the lease every few seconds."""
         if self._clock.monotonic() - self._renewed_at_s >= RENEW_EVERY_S:
-            self.renew()
-
-    def renew(self) -> None:
-        """Write the lease again; if that cannot be done, it runs out by itself."""
-        try:
-            self._write()
-        except LostRace:
-            self._adopt_or_lose()
-        except StoreUnavailable:
-            log.warning("lease not renewed", extra={"fields": {"account": self._account.name}})
+            self._renew_now()
 
     def give_back(self) -> None:
         """End the lease and pass on the calls that still count; others may take it at once."""
@@ -148,6 +142,18 @@ class Lease:
             self._accounts.replace(ended, version=self._version)
         except (LostRace, StoreUnavailable):
             log.warning("lease not given back", extra={"fields": {"account": self._account.name}})
+
+    def _renew_now(self) -> None:
+        """Write the lease again; if that cannot be done, it runs out by itself."""
+        if self._clock.monotonic() < self._renew_again_at_s:
+            return
+        try:
+            self._write()
+        except LostRace:
+            self._adopt_or_lose()
+        except StoreUnavailable:
+            self._renew_again_at_s = self._clock.monotonic() + RENEW_PAUSE_S
+            log.warning("lease not renewed", extra={"fields": {"account": self._account.name}})
 
     def _write(self) -> None:
         now, now_s = self._clock.now(), self._clock.monotonic()

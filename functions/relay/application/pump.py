@@ -197,6 +197,8 @@ class _Shift:
         self._has_looked = True
         self._look_after = now - LOOK_BACK
         self._next_look = now + LOOK_EVERY
+        if now < self._stay_until < self._next_look:
+            self._next_look = self._stay_until
 
     def _consider(self, stored: Stored, *, now: datetime) -> None:
         job_id = stored.job.id
@@ -252,9 +254,12 @@ class _Shift:
 
     def _start(self, held: Held, *, now: datetime, has_place: bool) -> None:
         action = next_action(held.job, at=now)
-        if has_place and (action is None or not action.calls_provider):
+        calls = action is not None and action.calls_provider
+        if has_place and not calls:
             self._lease.window.give_back()
-        if action is None:
+        if action is None or (calls and not has_place):
+            # Its turn changed while it waited.
+            self._agenda.put(held, at=now)
             return
         future = self._workers.start(partial(self._work.do, action, held))
         self._running[future] = (action, held)
@@ -356,6 +361,8 @@ class _Shift:
         moments += [
             due for lane in Lane if (due := self._agenda.next_due(lane)) is not None and due > now
         ]
+        if self._lease.hold is not None:
+            moments.append(self._lease.hold.probe_at)
         pauses_s = [(at - now).total_seconds() for at in moments if at > now]
         if len(self._running) < self._workers.size and self._next_lane(now) is not None:
             free_at_s = self._lease.free_at()

@@ -35,4 +35,6 @@ class Waker:
         try:
             self._topics.publish_tick(account)
         except PublishFailed:
+            with self._lock:
+                self._woken_at.pop(account, None)
             log.warning("tick not published", extra={"fields": {"account": account}})

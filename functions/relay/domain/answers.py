@@ -9,6 +9,8 @@ MAX_OUTPUTS = 100
 MAX_URL_LENGTH = 2048
 MAX_WORD_LENGTH = 200
 MAX_ID_LENGTH = 500
+# Whole numbers beyond 64 bits are nobody's ids, and can be too long to be written out.
+LEAST_HUGE_ID = 2**64
 
 # No failure word is documented (gepetto.md 12 row 1, spacely.md 10 row 1); these are beyond doubt.
 FAILURE_WORDS = frozenset(
@@ -82,7 +84,7 @@ def usable_outputs(values: object) -> tuple[str, ...]:
 
 def usable_id(value: object) -> str | None:
     """Return the provider's id for a job, None where there is none to go by."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < LEAST_HUGE_ID:
         value = str(value)
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID_LENGTH:
         return None

@@ -1,5 +1,6 @@
 """A render job: its states, the moves between them, and everything known of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,9 @@ from typing import Any, TypeAlias
 
 # Not recursive: what is deeper belongs to the provider, and is passed through unread.
 Json: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
+
+
+_ID = re.compile(r"job_[0-9a-z]{26}")
 
 
 class Status(StrEnum):
@@ -222,3 +226,8 @@ class Job:
     def unpublished(self) -> tuple[Announcement, ...]:
         """The events that are not known to be out, in the order they belong in."""
         return tuple(one for one in self.announcements if one.publish_at is not None)
+
+
+def is_job_id(text: str) -> bool:
+    """Return whether a job could have this id."""
+    return _ID.fullmatch(text) is not None

@@ -119,7 +119,7 @@ def resubmitted(job: Job, *, at: datetime) -> Job:
     if job.status is not Status.UNCONFIRMED or job.on_unconfirmed is not OnUnconfirmed.RESUBMIT:
         return job
     moved = _moved(job, Status.QUEUED, by=Actor.CALLER, at=at, note="to be submitted again")
-    return replace(moved, claim=None, submitted_at=None, call_at=at, resubmitted=True)
+    return replace(moved, claim=None, submitted_at=None, call_at=at, refusal=None, resubmitted=True)
 
 
 def succeeded(
@@ -255,7 +255,9 @@ def nudged(job: Job, *, provider_job_id: str | None, at: datetime) -> Job:
             job, Status.PROCESSING, by=Actor.WEBHOOK, at=at, note="a callback brought its id"
         )
         return replace(moved, provider_job_id=provider_job_id, call_at=at)
-    if job.status is Status.PROCESSING:
+    if job.status is Status.PROCESSING and job.call_at != at:
+        # Written even if a poll is due already: the pump may have this job in hand, ahead of
+        # the document, and only a new version of it tells that pump.
         return replace(job, call_at=at)
     return job
 

@@ -52,7 +52,7 @@ def _located(message: str) -> InvalidRequest:
     match = _PLACE.match(message)
     what, path = (match["what"], match["path"] or "") if match else (message, "")
     field = _FIELD.search(what)
-    pointer = path.replace(".", "/").replace("[...]", "")
+    pointer = path.replace("[...]", "").replace(".", "/")
     if field:
         pointer += f"/{field['name']}"
     name = pointer.strip("/").replace("/", ".")

@@ -13,7 +13,7 @@ from relay.edges.problems import method_not_allowed, not_found, problem_answer
 from relay.errors import JobNotFound, RelayError
 
 MAX_BODY_BYTES = 64 * 1024
-_PATH = re.compile(r"/(?P<provider>[a-z]+)/(?P<job_id>job_[0-9a-z]{26})/(?P<token>[\w-]+)")
+_PATH = re.compile(r"/(?P<provider>[a-z]+)/(?P<job_id>\w+)/(?P<token>[\w-]+)")
 
 
 class Webhook:

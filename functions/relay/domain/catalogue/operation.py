@@ -12,6 +12,9 @@ from relay.domain.limits import Limit
 from relay.domain.rhythm import Rhythm
 from relay.errors import InvalidRequest
 
+# Translated to the IPv4 address in its last 32 bits (RFC 6052).
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
 
 class Kind(StrEnum):
     """What a field holds."""
@@ -157,13 +160,28 @@ def _check_image_url(field: Field, value: Json, *, allow_local_urls: bool) -> No
 
 def _is_public(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_global
+        return _is_public_address(ipaddress.ip_address(host))
     except ValueError:
-        name = host.rstrip(".").lower()
+        pass
+    try:
+        # Folds other alphabets' dots and digits as resolvers do.
+        name = host.encode("idna").decode().rstrip(".").lower()
+    except UnicodeError:
+        return False
     last = name.rpartition(".")[2]
     # A last label of digits is an IPv4 address in a shorthand that resolvers understand.
     looks_numeric = last.isdigit() or last.startswith("0x")
     return "." in name and not looks_numeric and last not in ("localhost", "local", "internal")
+
+
+def _is_public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is not None:
+            return inner.is_global
+    return address.is_global
 
 
 def _wrong(name: str, expected: str) -> InvalidRequest:
