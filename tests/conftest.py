@@ -1,12 +1,10 @@
 """What all tests share: a world of fakes, and the emulators where they can be had."""
 
 import os
-import uuid
 from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
-from google.cloud import firestore
 
 from infra.local.emulators import EmulatorsUnavailable, Kind, running_emulator
 from tests.fakes import World
@@ -29,17 +27,6 @@ def firestore_emulator() -> Iterator[str]:
 def pubsub_emulator() -> Iterator[str]:
     """The Pub/Sub emulator's `host:port`."""
     yield from _emulator(Kind.PUBSUB)
-
-
-@pytest.fixture
-def firestore_client(
-    firestore_emulator: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[firestore.Client]:
-    """A client of a project that no other test uses."""
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
-    client = firestore.Client(project=f"test-{uuid.uuid4().hex[:12]}")
-    yield client
-    client.close()
 
 
 def _emulator(kind: Kind) -> Iterator[str]:

@@ -182,6 +182,10 @@ class MemoryJobs(Faulty):
         """Have a document in the store, whatever is in it."""
         self._write(job_id, dict(fields))
 
+    def remove(self, job_id: str) -> None:
+        """Have a document gone, as when its time to live has passed."""
+        del self._documents[job_id]
+
     def document(self, job_id: str) -> dict[str, Any]:
         """Return what stands in a document."""
         return copy.deepcopy(self._find(job_id).fields)

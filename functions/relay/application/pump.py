@@ -30,6 +30,7 @@ from relay.application.waking import WAKE_EVERY_S
 from relay.application.work import Outcome, Work, refusal_code
 from relay.domain.account import held as held_back
 from relay.domain.due import Action, next_action, wake_at
+from relay.domain.job import Job
 from relay.errors import JobNotFound, PublishFailed, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class _Shift:
         self._is_one_pass = is_one_pass
         self._agenda = Agenda()
         self._running: dict[Future[Outcome], tuple[Action, Held]] = {}
-        self._in_work: set[str] = set()
+        self._in_work: dict[str, Stored | None] = {}
         self._seen: dict[str, object] = {}
         self._look_after: datetime | None = None
         self._has_looked = False
@@ -202,7 +203,11 @@ class _Shift:
 
     def _consider(self, stored: Stored, *, now: datetime) -> None:
         job_id = stored.job.id
-        if job_id in self._in_work or self._agenda.version_of(job_id) == stored.version:
+        if job_id in self._in_work:
+            # Changed by somebody else, perhaps: looked at again when the worker comes back.
+            self._in_work[job_id] = stored
+            return
+        if self._agenda.version_of(job_id) == stored.version:
             return
         if self._seen.get(job_id) != stored.version:
             self._stay_until = max(self._stay_until, now + LINGER)
@@ -263,7 +268,7 @@ class _Shift:
             return
         future = self._workers.start(partial(self._work.do, action, held))
         self._running[future] = (action, held)
-        self._in_work.add(held.job.id)
+        self._in_work[held.job.id] = None
         if action.calls_provider and self._lease.hold is not None:
             self._probe = future
 
@@ -272,15 +277,17 @@ class _Shift:
             if future not in self._running:
                 continue
             action, held = self._running.pop(future)
-            self._in_work.discard(held.job.id)
+            changed = self._in_work.pop(held.job.id)
             error = future.exception()
             outcome = Outcome(called=True) if error is not None else future.result()
             if action.calls_provider:
                 self._settle_call(future, outcome)
             if error is not None:
-                self._take_error(held.job.id, error)
+                self._take_error(held.job, error)
             elif outcome.held is not None:
                 self._agenda.put(outcome.held, at=self._clock.now())
+                if changed is not None and changed.version != held.version:
+                    self._consider(changed, now=self._clock.now())
 
     def _settle_call(self, future: Future[Outcome], outcome: Outcome) -> None:
         if outcome.called:
@@ -310,21 +317,28 @@ class _Shift:
             probe_at = now + timedelta(seconds=hold.gap_s)
             self._lease.put_on_hold(replace(hold, probe_at=probe_at))
 
-    def _take_error(self, job_id: str, error: BaseException) -> None:
+    def _take_error(self, job: Job, error: BaseException) -> None:
         if isinstance(error, StoreUnavailable | JobNotFound):
-            log.warning("job left for later", extra=self._fields(job_id=job_id, why=repr(error)))
+            log.warning("job left for later", extra=self._fields(job_id=job.id, why=repr(error)))
             return
         log.error(
             "job step broke",
             exc_info=(type(error), error, error.__traceback__),
-            extra=self._fields(job_id=job_id),
+            extra=self._fields(job_id=job.id),
         )
-        self._set_aside(job_id, why=type(error).__name__)
+        # At its deadline another step is due, which may well work.
+        self._set_aside(job.id, why=type(error).__name__, not_after=job.deadline_at)
 
-    def _set_aside(self, job_id: str, *, why: str) -> None:
+    def _set_aside(self, job_id: str, *, why: str, not_after: datetime | None = None) -> None:
         """Keep a job that cannot be worked with from stopping the others."""
-        until = self._clock.now() + SET_ASIDE_FOR
-        self._ports.documents.set_aside(job_id, until=until)
+        now = self._clock.now()
+        until = now + SET_ASIDE_FOR
+        if not_after is not None and not_after > now:
+            until = min(until, not_after)
+        try:
+            self._ports.documents.set_aside(job_id, until=until)
+        except JobNotFound:
+            return
         log.error("job set aside", extra=self._fields(job_id=job_id, why=why))
 
     def _is_over(self) -> bool:

@@ -1,0 +1,18 @@
+"""A client of the Firestore emulator, alone in its project."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from google.cloud import firestore
+
+
+@pytest.fixture
+def firestore_client(
+    firestore_emulator: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[firestore.Client]:
+    """A client of a project that no other test uses."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
+    client = firestore.Client(project=f"test-{uuid.uuid4().hex[:12]}")
+    yield client
+    client.close()

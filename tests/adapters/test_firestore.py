@@ -1,0 +1,132 @@
+"""What only the real adapter can show: its documents, its errors, and many writers at once."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from google.cloud import firestore
+
+from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
+from relay.adapters.system import SystemClock
+from relay.application.store import JobStore
+from relay.domain.account import Account
+from relay.domain.events import published
+from relay.domain.job import Status
+from relay.errors import JobNotFound, LostRace, StoreUnavailable
+from tests.factories import JOB_ID, NOON, a_job, finished_job, processing_job
+from tests.fakes import TIME_TO_LIVE
+
+WRITERS = 8
+CHANGES = 40
+
+pytestmark = pytest.mark.emulator
+
+
+@pytest.fixture
+def jobs(firestore_client: firestore.Client) -> FirestoreJobs:
+    return FirestoreJobs(firestore_client, time_to_live=TIME_TO_LIVE)
+
+
+def test_eight_writers_make_forty_changes_to_one_document_and_all_are_there(jobs):
+    jobs.create(processing_job())
+    store = JobStore(jobs, clock=SystemClock(), draw=lambda: 0.5, patience_s=30.0)
+    errors: list[Exception] = []
+
+    def count_a_poll(job):
+        return replace(job, polls=job.polls + 1)
+
+    def work():
+        try:
+            for _ in range(CHANGES // WRITERS):
+                store.change(store.read(JOB_ID), count_a_poll)
+        except Exception as error:  # noqa: BLE001 - shown by the main thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    assert jobs.read(JOB_ID).job.polls == CHANGES
+
+
+def test_the_document_has_its_wake_at_only_as_long_as_there_is_something_to_do(
+    jobs, firestore_client
+):
+    done = finished_job(Status.SUCCEEDED)
+    version = jobs.create(done)
+
+    jobs.replace(published(done, done.announcements[0].id), version=version)
+
+    document = firestore_client.collection("jobs").document(JOB_ID).get().to_dict()
+    assert "wakeAt" not in document
+    assert document["expireAt"] == NOON + TIME_TO_LIVE
+
+
+def test_a_write_keeps_what_never_changes_and_what_it_does_not_know(jobs, firestore_client):
+    version = jobs.create(a_job())
+    reference = firestore_client.collection("jobs").document(JOB_ID)
+    version = reference.update({"fromTheFuture": 1}).update_time
+
+    jobs.replace(processing_job(tenant="other"), version=version)
+
+    document = reference.get().to_dict()
+    assert (document["tenant"], document["fromTheFuture"]) == ("demo", 1)
+    assert jobs.read(JOB_ID).job == processing_job()
+
+
+def test_a_write_over_a_deleted_document_is_not_one(jobs, firestore_client):
+    version = jobs.create(a_job())
+    firestore_client.collection("jobs").document(JOB_ID).delete()
+
+    with pytest.raises((JobNotFound, LostRace)):
+        jobs.replace(processing_job(), version=version)
+
+    with pytest.raises(JobNotFound):
+        jobs.read(JOB_ID)
+
+
+@pytest.mark.parametrize("name", [".", "..", "__x__", "a/b", "", "\ud800"], ids=repr)
+def test_a_name_that_no_document_can_have_is_not_found(jobs, name):
+    with pytest.raises(JobNotFound):
+        jobs.read(name)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda jobs: jobs.create(a_job()),
+        lambda jobs: jobs.read(JOB_ID),
+        lambda jobs: jobs.due("gepetto", after=None, until=NOON, limit=1),
+        lambda jobs: jobs.next_wake("gepetto", after=NOON),
+        lambda jobs: jobs.set_aside(JOB_ID, until=NOON + timedelta(hours=1)),
+    ],
+    ids=["create", "read", "due", "next_wake", "set_aside"],
+)
+def test_a_store_that_nobody_answers_for_is_unavailable(call, silent_client):
+    jobs = FirestoreJobs(silent_client, time_to_live=TIME_TO_LIVE)
+
+    with pytest.raises(StoreUnavailable):
+        call(jobs)
+
+
+def test_accounts_that_nobody_answers_for_are_unavailable(silent_client):
+    accounts = FirestoreAccounts(silent_client)
+
+    with pytest.raises(StoreUnavailable):
+        accounts.read("gepetto")
+    with pytest.raises(StoreUnavailable):
+        accounts.replace(Account(name="gepetto"), version=None)
+
+
+@pytest.fixture
+def silent_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[firestore.Client]:
+    """A client of a port on which nobody listens."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
+    client = firestore.Client(project="test-nobody")
+    yield client
+    client.close()

@@ -1,0 +1,281 @@
+"""What the relay relies on of its store, asked of the fake and of the Firestore emulator alike."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
+from relay.application.ports import Accounts, JobDocuments, Stored, Unreadable
+from relay.domain.account import Account, Hold, taken
+from relay.domain.events import published
+from relay.domain.job import ErrorCode, Status
+from relay.domain.steps import cancelled
+from relay.errors import JobExists, JobNotFound, LostRace, UnreadableJob
+from tests.factories import (
+    JOB_ID,
+    NOON,
+    a_job,
+    finished_job,
+    job_id,
+    job_in,
+    later,
+    processing_job,
+)
+from tests.fakes import TIME_TO_LIVE, MemoryAccounts, MemoryJobs
+
+STORES = ["memory", pytest.param("firestore", marks=pytest.mark.emulator)]
+
+
+@pytest.fixture(params=STORES)
+def kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    if kind == "firestore":
+        request.getfixturevalue("firestore_client")
+    return kind
+
+
+@pytest.fixture
+def jobs(request: pytest.FixtureRequest, kind: str) -> JobDocuments:
+    if kind == "memory":
+        return MemoryJobs()
+    client = request.getfixturevalue("firestore_client")
+    return FirestoreJobs(client, time_to_live=TIME_TO_LIVE)
+
+
+@pytest.fixture
+def accounts(request: pytest.FixtureRequest, kind: str) -> Accounts:
+    if kind == "memory":
+        return MemoryAccounts()
+    return FirestoreAccounts(request.getfixturevalue("firestore_client"))
+
+
+@pytest.fixture
+def put_document(request: pytest.FixtureRequest, kind: str, jobs: Any) -> Any:
+    """Write a document past the adapter."""
+    if kind == "memory":
+        return jobs.put_document
+    client = request.getfixturevalue("firestore_client")
+    return lambda name, fields: client.collection("jobs").document(name).set(fields)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_job_comes_back_as_it_was_written(jobs, status):
+    job = job_in(status)
+
+    version = jobs.create(job)
+
+    assert jobs.read(JOB_ID) == Stored(job, version)
+
+
+def test_whatever_a_caller_may_send_comes_back_as_it_was(jobs):
+    job = a_job(
+        input={"a.b": [[1, [2.5, None]], {"": True, "__x__": "\x00 ünï 🛋"}], "big": 10**30},
+        metadata={"a.b/`c`": "", "__d__": "🛋"},
+        credits=1.5,
+    )
+
+    jobs.create(job)
+
+    assert jobs.read(JOB_ID).job == job
+
+
+def test_a_second_job_of_the_same_id_is_refused(jobs):
+    jobs.create(a_job())
+
+    with pytest.raises(JobExists):
+        jobs.create(a_job(tenant="other"))
+
+    assert jobs.read(JOB_ID).job.tenant == "demo"
+
+
+def test_a_job_that_nobody_wrote_is_not_found(jobs):
+    with pytest.raises(JobNotFound):
+        jobs.read(JOB_ID)
+
+
+def test_a_document_that_does_not_parse_is_unreadable_and_its_content_stays_unsaid(
+    jobs, put_document
+):
+    put_document(JOB_ID, {"status": "a secret", "input": "{}", "metadata": []})
+
+    with pytest.raises(UnreadableJob) as caught:
+        jobs.read(JOB_ID)
+
+    assert JOB_ID in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_write_over_the_version_that_was_read_lands_and_says_the_new_version(jobs):
+    first = jobs.create(a_job())
+
+    second = jobs.replace(processing_job(), version=first)
+    third = jobs.replace(processing_job(polls=1), version=second)
+
+    assert jobs.read(JOB_ID) == Stored(processing_job(polls=1), third)
+    assert len({first, second, third}) == 3
+
+
+def test_a_write_over_an_older_version_is_a_lost_race_and_changes_nothing(jobs):
+    first = jobs.create(a_job())
+    jobs.replace(a_job(polls=1), version=first)
+
+    with pytest.raises(LostRace):
+        jobs.replace(a_job(polls=2), version=first)
+
+    assert jobs.read(JOB_ID).job.polls == 1
+
+
+def test_a_write_over_a_document_that_has_gone_does_not_bring_it_back(jobs):
+    version = jobs.create(a_job(id=job_id(2)))
+
+    with pytest.raises((JobNotFound, LostRace)):
+        jobs.replace(a_job(), version=version)
+    with pytest.raises(JobNotFound):
+        jobs.read(JOB_ID)
+
+
+def test_what_became_null_is_null_after_it_was_written_over(jobs):
+    version = jobs.create(processing_job(provider_status="pending", error=None))
+
+    jobs.replace(processing_job(provider_status=None, claim=None), version=version)
+
+    job = jobs.read(JOB_ID).job
+    assert (job.provider_status, job.claim) == (None, None)
+
+
+def test_what_is_due_are_the_accounts_jobs_up_to_the_moment_earliest_first(jobs):
+    for number, seconds in enumerate([30, 10, 20, 40]):
+        jobs.create(a_job(id=job_id(number), call_at=later(seconds)))
+    jobs.create(a_job(id=job_id(9), provider="spacely", call_at=NOON))
+
+    page = jobs.due("gepetto", after=None, until=later(30), limit=10)
+
+    assert [item.job.id for item in page.items] == [job_id(1), job_id(2), job_id(0)]
+    assert page.more_after is None
+    assert page.items[0] == jobs.read(job_id(1))
+
+
+def test_what_is_due_can_be_asked_from_a_moment_on(jobs):
+    for number in range(3):
+        jobs.create(a_job(id=job_id(number), call_at=later(number)))
+
+    page = jobs.due("gepetto", after=NOON, until=later(9), limit=10)
+
+    assert [item.job.id for item in page.items] == [job_id(1), job_id(2)]
+
+
+@pytest.mark.parametrize("limit", [2, 3, 5])
+def test_page_by_page_nothing_that_is_due_is_left_out(jobs, limit):
+    for number, seconds in enumerate([0, 1, 1, 2, 2, 3, 4]):
+        jobs.create(a_job(id=job_id(number), call_at=later(seconds)))
+    found: set[str] = set()
+    after, pages = None, 0
+
+    while True:
+        page = jobs.due("gepetto", after=after, until=later(9), limit=limit)
+        found |= {item.job.id for item in page.items}
+        after, pages = page.more_after, pages + 1
+        if after is None:
+            break
+        assert pages < 20
+
+    assert found == {job_id(number) for number in range(7)}
+
+
+def test_a_due_document_that_does_not_parse_is_shown_as_such_among_the_others(jobs, put_document):
+    put_document(job_id(9), {"account": "gepetto", "wakeAt": NOON})
+    jobs.create(a_job())
+
+    page = jobs.due("gepetto", after=None, until=NOON, limit=10)
+
+    unreadable = [item for item in page.items if isinstance(item, Unreadable)]
+    assert [item.job_id for item in unreadable] == [job_id(9)]
+    assert len(page.items) == 2
+
+
+def test_a_job_with_nothing_left_to_do_is_never_due(jobs):
+    done = finished_job(Status.SUCCEEDED)
+    version = jobs.create(done)
+
+    jobs.replace(published(done, done.announcements[0].id), version=version)
+
+    page = jobs.due("gepetto", after=None, until=later(10**6), limit=10)
+    assert list(page.items) == []
+    assert jobs.next_wake("gepetto", after=NOON - timedelta(days=9)) is None
+
+
+def test_the_next_wake_is_the_earliest_after_the_moment(jobs):
+    for number in range(3):
+        jobs.create(a_job(id=job_id(number), call_at=later(number * 10)))
+
+    assert jobs.next_wake("gepetto", after=NOON) == later(10)
+    assert jobs.next_wake("gepetto", after=later(10)) == later(20)
+    assert jobs.next_wake("gepetto", after=later(20)) is None
+    assert jobs.next_wake("spacely", after=NOON) is None
+
+
+def test_a_document_that_is_set_aside_keeps_everything_but_its_wake(jobs):
+    version = jobs.create(a_job())
+
+    jobs.set_aside(JOB_ID, until=later(600))
+
+    assert jobs.read(JOB_ID).job == a_job()
+    assert jobs.next_wake("gepetto", after=NOON) == later(600)
+    with pytest.raises(LostRace):
+        jobs.replace(cancelled(a_job(), at=NOON), version=version)
+
+
+def test_setting_aside_what_is_not_there_makes_no_document(jobs):
+    with pytest.raises(JobNotFound):
+        jobs.set_aside(JOB_ID, until=later(600))
+
+
+@pytest.mark.parametrize("name", ["a/b/c", "x" * 2000, "job_ünï🛋"], ids=["path", "long", "odd"])
+def test_a_name_that_nobody_gave_is_not_found(jobs, name):
+    with pytest.raises(JobNotFound):
+        jobs.read(name)
+
+
+def test_an_account_that_nobody_wrote_is_a_new_one(accounts):
+    assert accounts.read("gepetto") == (Account(name="gepetto"), None)
+
+
+def test_an_account_comes_back_as_it_was_written(accounts):
+    hold = Hold(
+        code=ErrorCode.PROVIDER_AUTH, status=401, since=NOON, probe_at=later(30), gap_s=30.0
+    )
+    account = taken(
+        Account(name="gepetto", hold=hold), holder="a", calls=(NOON,), granted=30, at=NOON
+    )
+
+    version = accounts.replace(account, version=None)
+
+    assert accounts.read("gepetto") == (account, version)
+
+
+def test_of_two_pumps_that_take_a_new_account_one_loses(accounts):
+    accounts.replace(Account(name="gepetto", holder="first"), version=None)
+
+    with pytest.raises(LostRace):
+        accounts.replace(Account(name="gepetto", holder="second"), version=None)
+
+
+def test_of_two_pumps_that_take_a_known_account_one_loses(accounts):
+    version = accounts.replace(Account(name="gepetto"), version=None)
+    accounts.replace(Account(name="gepetto", holder="first"), version=version)
+
+    with pytest.raises(LostRace):
+        accounts.replace(Account(name="gepetto", holder="second"), version=version)
+
+    assert accounts.read("gepetto")[0].holder == "first"
+
+
+def test_an_account_forgets_what_is_over(accounts):
+    account = taken(Account(name="gepetto"), holder="a", calls=(NOON,), granted=30, at=NOON)
+    version = accounts.replace(account, version=None)
+
+    accounts.replace(replace(account, holder=None, expires_at=None, calls=()), version=version)
+
+    assert accounts.read("gepetto")[0] == Account(name="gepetto", granted=30)

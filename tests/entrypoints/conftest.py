@@ -1,0 +1,86 @@
+"""The three functions as the framework serves them, standing on the fakes."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import functions_framework
+import pytest
+from flask.testing import FlaskClient
+
+from relay import bootstrap
+from relay.adapters.providers.gepetto import read_callback as read_gepetto_callback
+from relay.adapters.providers.spacely import read_callback as read_spacely_callback
+from relay.application.callbacks import Callbacks
+from relay.application.creating import Creating
+from relay.application.reading import Reading
+from relay.edges.api import Api
+from relay.edges.tick import Ticks
+from relay.edges.webhook import Webhook
+from tests.fakes import World
+
+SOURCE = Path(__file__).parents[2] / "functions" / "main.py"
+WEBHOOK_KEYS = ("0123456789abcdef0123456789abcdef", "an older key that is still accepted")
+
+Serve = Callable[[str, str], FlaskClient]
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Serve a function as the framework does; what it writes to the environment is undone."""
+
+    def serve(target: str, signature: str) -> FlaskClient:
+        monkeypatch.setenv("FUNCTION_TARGET", target)
+        monkeypatch.setenv("FUNCTION_SIGNATURE_TYPE", signature)
+        return functions_framework.create_app(target, str(SOURCE), signature).test_client()
+
+    return serve
+
+
+@pytest.fixture
+def api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    random_bytes = iter(bytes([number]) * 20 for number in range(256))
+    built = Api(
+        creating=Creating(
+            store=world.store,
+            waker=world.waker,
+            clock=world.clock,
+            accounts=frozenset({"gepetto"}),
+            allow_local_urls=False,
+            random_bytes=lambda _: next(random_bytes),
+        ),
+        reading=Reading(store=world.store, clock=world.clock),
+        tenants={_digest("key-of-demo"): "demo", _digest("key-of-other"): "other"},
+    )
+    monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)
+    return serve("jobs_api", "http")
+
+
+@pytest.fixture
+def webhook(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    built = Webhook(
+        callbacks=Callbacks(
+            store=world.store,
+            announcer=world.announcer,
+            waker=world.waker,
+            clock=world.clock,
+            readers={"gepetto": read_gepetto_callback, "spacely": read_spacely_callback},
+        ),
+        keys=WEBHOOK_KEYS,
+        providers=("gepetto", "spacely"),
+    )
+    monkeypatch.setattr(bootstrap, "provider_webhook", lambda: built)
+    return serve("provider_webhook", "http")
+
+
+@pytest.fixture
+def tick(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    pumps: dict[str, Any] = {"gepetto": lambda: world.pump(window_s=0)}
+    built = Ticks(pumps)
+    monkeypatch.setattr(bootstrap, "poll_tick", lambda: built)
+    return serve("poll_tick", "cloudevent")
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,35 @@
+"""The requests that the tests of the API send."""
+
+import json
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.factories import INPUT
+
+BEARER = {"Authorization": "Bearer key-of-demo"}
+OTHER = {"Authorization": "Bearer key-of-other"}
+BODY: dict[str, Any] = {
+    "provider": "gepetto",
+    "operation": "redesign",
+    "input": INPUT,
+    "metadata": {"listing": "42"},
+}
+
+
+def create(
+    api: FlaskClient,
+    body: object,
+    headers: dict[str, str] | None = None,
+    *,
+    content_type: str = "application/json",
+) -> TestResponse:
+    """Post a job; bytes go out as they are, anything else as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return api.post(
+        "/v1/jobs",
+        data=content,
+        headers=BEARER if headers is None else headers,
+        content_type=content_type,
+    )

@@ -1,0 +1,171 @@
+"""Bodies of `POST /v1/jobs` that are wrong, each in one way."""
+
+import json
+from io import BytesIO
+
+import pytest
+
+from tests.entrypoints.requests import BEARER, BODY, create
+from tests.factories import INPUT
+
+TEXT = json.dumps(BODY)
+
+
+def with_input(**changes):
+    return BODY | {"input": INPUT | changes}
+
+
+def with_metadata(metadata):
+    return BODY | {"metadata": metadata}
+
+
+NOT_JSON = {
+    "empty": b"",
+    "words": b"hello",
+    "cut short": TEXT.encode()[:-1],
+    "two values": TEXT.encode() + b"{}",
+    "single quotes": b"{'provider': 'gepetto'}",
+    "NaN": TEXT.replace("12", "NaN").encode(),
+    "Infinity": TEXT.replace("12", "-Infinity").encode(),
+    "a number beyond all": TEXT.replace("12", "1e999").encode(),
+    "an integer of 5,000 digits": TEXT.replace("12", "1" * 5000).encode(),
+    "half an emoji": TEXT.replace("modern", r"\ud83d").encode(),
+    "half an emoji in a name": TEXT.replace("listing", r"\ud83d").encode(),
+    "no UTF-8": TEXT.replace("modern", "m\xf6dern").encode("latin-1"),
+    "UTF-16": TEXT.encode("utf-16"),
+    "100,000 brackets": b"[" * 100_000,
+    "100,000 objects": b'{"input":' * 25_000,
+    "100,000 brackets in the input": TEXT.replace("12", "[" * 100_000).encode(),
+    "a NUL after it": TEXT.encode() + b"\x00",
+}
+
+WRONG = {
+    "null": (None, ""),
+    "an array": ([], ""),
+    "a string": ("job", ""),
+    "nothing in it": ({}, "/provider"),
+    "no operation": ({"provider": "gepetto", "input": {}}, "/operation"),
+    "no input": ({"provider": "gepetto", "operation": "redesign"}, "/input"),
+    "an unknown field": (BODY | {"webhook": "https://a.b"}, "/webhook"),
+    "a field in snake case": (BODY | {"deadline_seconds": 60}, "/deadline_seconds"),
+    "a provider that is a number": (BODY | {"provider": 1}, "/provider"),
+    "a provider that nobody knows": (BODY | {"provider": "dalle"}, "/provider"),
+    "a provider that is off": (BODY | {"provider": "spacely"}, "/provider"),
+    "a provider with a NUL": (BODY | {"provider": "gepetto\x00"}, "/provider"),
+    "an operation that nobody knows": (BODY | {"operation": "paint"}, "/operation"),
+    "an operation that is null": (BODY | {"operation": None}, "/operation"),
+    "an input that is an array": (BODY | {"input": []}, "/input"),
+    "an unknown input": (with_input(webhook="https://a.b"), "/input/webhook"),
+    "an unknown input with odd marks": (with_input(**{"a/b~c": 1}), "/input/a~1b~0c"),
+    "a local image": (with_input(url="https://localhost/a.jpg"), "/input/url"),
+    "an image by http": (with_input(url="http://example.com/a.jpg"), "/input/url"),
+    "an image with a NUL": (with_input(url="https://example.com/\x00"), "/input/url"),
+    "a number out of range": (with_input(creativity=31), "/input/creativity"),
+    "a huge integer": (with_input(creativity=10**300), "/input/creativity"),
+    "a number as text": (with_input(creativity="12"), "/input/creativity"),
+    "a flag that is a number": (with_input(preserveWalls=1), "/input/preserveWalls"),
+    "metadata that is null": (with_metadata(None), "/metadata"),
+    "metadata that is an array": (with_metadata([]), "/metadata"),
+    "metadata of 21 keys": (with_metadata({str(n): "" for n in range(21)}), "/metadata"),
+    "metadata with a number": (with_metadata({"a": 1}), "/metadata"),
+    "metadata in metadata": (with_metadata({"a": {}}), "/metadata"),
+    "metadata with an empty key": (with_metadata({"": "a"}), "/metadata"),
+    "a metadata key of 41": (with_metadata({"a" * 41: ""}), "/metadata"),
+    "a metadata value of 501": (with_metadata({"a": "b" * 501}), "/metadata"),
+    "a deadline of 59 s": (BODY | {"deadlineSeconds": 59}, "/deadlineSeconds"),
+    "a deadline of over a day": (BODY | {"deadlineSeconds": 86_401}, "/deadlineSeconds"),
+    "a deadline with a half": (BODY | {"deadlineSeconds": 60.5}, "/deadlineSeconds"),
+    "a deadline as text": (BODY | {"deadlineSeconds": "60"}, "/deadlineSeconds"),
+    "a deadline that is true": (BODY | {"deadlineSeconds": True}, "/deadlineSeconds"),
+    "a deadline beyond all": (BODY | {"deadlineSeconds": 10**30}, "/deadlineSeconds"),
+    "a wish that nobody knows": (BODY | {"onUnconfirmed": "pray"}, "/onUnconfirmed"),
+}
+
+DEEP = [100, 500, 900, 950, 980, 990, 1000, 1010, 5000]
+
+
+@pytest.mark.parametrize("body", NOT_JSON.values(), ids=NOT_JSON.keys())
+def test_what_is_not_json_is_400_and_writes_nothing(api, world, body):
+    answer = create(api, body)
+
+    assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")
+    assert answer.mimetype == "application/problem+json"
+    assert world.jobs.calls == []
+
+
+@pytest.mark.parametrize(("body", "pointer"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong_is_422_names_the_field_and_writes_nothing(api, world, body, pointer):
+    answer = create(api, body)
+
+    problem = answer.json
+    assert (answer.status_code, problem["code"]) == (422, "invalid_request")
+    assert answer.mimetype == "application/problem+json"
+    assert (problem["title"], problem["status"]) == ("Unprocessable Entity", 422)
+    assert problem["pointer"] == pointer
+    name = pointer.replace("~1", "/").replace("~0", "~").rpartition("/input/")[2]
+    assert name.strip("/") in problem["detail"]
+    assert world.jobs.calls == []
+
+
+@pytest.mark.parametrize("depth", DEEP)
+def test_an_input_however_deep_is_one_clear_refusal(api, world, depth):
+    deep = TEXT.replace("12", "[" * depth + "]" * depth).encode()
+
+    assert create(api, deep).status_code in (400, 422)
+    assert world.jobs.calls == []
+
+
+def test_a_body_over_256_kib_is_413_whoever_sends_it(api, world):
+    body = TEXT.encode() + b" " * 256 * 1024
+
+    assert create(api, body).status_code == 413
+    assert create(api, body, {}).json["code"] == "body_too_large"
+    assert world.jobs.calls == []
+
+
+def test_a_body_of_256_kib_is_taken(api):
+    body = TEXT.encode()
+
+    assert create(api, body + b" " * (256 * 1024 - len(body))).status_code == 201
+
+
+def test_a_long_body_that_does_not_say_how_long_it_is_is_413_too(api, world):
+    answer = api.post(
+        "/v1/jobs",
+        input_stream=BytesIO(b" " * 300_000),
+        headers=BEARER,
+        content_type="application/json",
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert answer.status_code == 413
+    assert world.jobs.calls == []
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1e3"])
+def test_a_length_that_is_none_is_a_refusal_and_no_error_of_ours(api, world, length):
+    answer = api.post(
+        "/v1/jobs",
+        headers=BEARER,
+        content_type="application/json",
+        environ_overrides={"CONTENT_LENGTH": length},
+    )
+
+    assert 400 <= answer.status_code < 500
+    assert world.jobs.calls == []
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"a" * 40: "b" * 500, "": ""} | {str(n): "" for n in range(18)},
+        {"\x00": "\x00", "a.b/`c`": "🛋" * 500, "__x__": ""},
+    ],
+    ids=["at its limits", "odd"],
+)
+def test_metadata_within_its_limits_comes_back_untouched(api, metadata):
+    metadata.pop("", None)
+
+    answer = create(api, with_metadata(metadata))
+
+    assert (answer.status_code, answer.json["metadata"]) == (201, metadata)

@@ -1,0 +1,102 @@
+"""What the pumps of one account tell each other: the lease, the calls that count, the hold."""
+
+import pytest
+
+from relay.domain.account import (
+    CLOCK_SKEW,
+    Account,
+    calls_to_assume,
+    calls_to_grant,
+    can_be_taken,
+    given_back,
+    held,
+    taken,
+)
+from relay.domain.catalogue import CATALOGUE
+from relay.domain.job import ErrorCode
+from relay.domain.limits import Limit
+from tests.factories import NOON, later
+
+LIMIT = Limit(calls=120, window_s=60.0)
+NEW = Account(name="gepetto")
+BUSY = taken(NEW, holder="a", calls=(NOON,), granted=30, at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("account", "seconds", "free"),
+    [
+        (NEW, 0, True),
+        (BUSY, 0, False),
+        (BUSY, 15, False),
+        (BUSY, 16.999, False),
+        (BUSY, 17, True),
+        (given_back(BUSY, calls=()), 0, True),
+    ],
+    ids=["new", "just taken", "expired here", "perhaps not there", "expired anywhere", "returned"],
+)
+def test_a_lease_can_be_taken_once_no_clock_can_think_it_held(account, seconds, free):
+    assert can_be_taken(account, at=later(seconds)) is free
+
+
+def test_after_a_clean_hand_over_exactly_the_recorded_calls_count():
+    account = given_back(BUSY, calls=(later(-5), later(-3)))
+
+    assert calls_to_assume(account, limit=LIMIT, at=NOON) == [later(-3), later(-1)]
+
+
+def test_a_call_that_another_clock_puts_in_the_future_counts_as_made_now():
+    account = given_back(BUSY, calls=(later(1),))
+
+    assert calls_to_assume(account, limit=LIMIT, at=NOON) == [NOON]
+
+
+def test_after_a_crash_the_granted_calls_count_as_made_just_now():
+    assumed = calls_to_assume(BUSY, limit=LIMIT, at=later(17))
+
+    assert assumed == [NOON + CLOCK_SKEW] + [later(17)] * 30
+
+
+def test_no_more_calls_are_assumed_than_the_limit_allows():
+    account = taken(NEW, holder="a", calls=(), granted=500, at=NOON)
+
+    assert calls_to_assume(account, limit=Limit(calls=100, window_s=1.0), at=NOON) == [NOON] * 100
+
+
+@pytest.mark.parametrize(("provider", "granted"), [("gepetto", 30), ("spacely", 500)])
+def test_a_grant_lasts_until_the_renewal_and_is_less_than_a_window(provider, granted):
+    assert calls_to_grant(CATALOGUE[provider].limit) == granted
+
+
+def test_a_lease_that_was_given_back_has_no_holder_and_nothing_granted():
+    account = given_back(BUSY, calls=(later(3),))
+
+    assert account == Account(name="gepetto", calls=(later(3),))
+
+
+def test_a_hold_begins_with_a_probe_after_half_a_minute_and_keeps_its_beginning():
+    first = held(None, code=ErrorCode.PROVIDER_AUTH, status=401, retry_after_s=None, at=NOON)
+    second = held(first, code=ErrorCode.PROVIDER_AUTH, status=403, retry_after_s=None, at=later(30))
+
+    assert (first.since, first.probe_at) == (NOON, later(30))
+    assert (second.since, second.probe_at, second.status) == (NOON, later(90), 403)
+
+
+def test_the_gaps_between_probes_double_up_to_ten_minutes():
+    hold, gaps_s = None, []
+
+    for _ in range(7):
+        hold = held(hold, code=ErrorCode.PROVIDER_AUTH, status=401, retry_after_s=None, at=NOON)
+        gaps_s.append((hold.probe_at - NOON).total_seconds())
+
+    assert gaps_s == [30, 60, 120, 240, 480, 600, 600]
+
+
+@pytest.mark.parametrize(
+    ("retry_after_s", "wait_s"), [(None, 30), (0, 30), (10, 30), (100, 100), (10_000, 600)]
+)
+def test_what_the_provider_asks_for_counts_where_it_is_longer(retry_after_s, wait_s):
+    code = ErrorCode.PROVIDER_OUT_OF_CREDITS
+
+    hold = held(None, code=code, status=402, retry_after_s=retry_after_s, at=NOON)
+
+    assert hold.probe_at == later(wait_s)

@@ -1,0 +1,118 @@
+"""The arrows of the code point inward; what must not be in it is not."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+SOURCES = sorted(FUNCTIONS.rglob("*.py"))
+WHERE = [str(path.relative_to(FUNCTIONS)) for path in SOURCES]
+CLOCKS_AND_CHANCE = {"time", "random", "secrets", "uuid", "logging", "os", "threading", "asyncio"}
+STDLIB = sys.stdlib_module_names
+
+
+def imports(path: Path) -> set[str]:
+    """Return the full names of the modules that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            module = node.module or ""
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def below(folder: str) -> list[Path]:
+    found = sorted((FUNCTIONS / "relay" / folder).rglob("*.py"))
+    assert found, f"no sources in relay/{folder}"
+    return found
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(FUNCTIONS))
+
+
+def strangers(path: Path, *allowed: str) -> set[str]:
+    """Return what a file imports that is neither standard nor below one of these packages."""
+    return {
+        name
+        for name in imports(path)
+        if name.partition(".")[0] not in STDLIB
+        and name not in ("relay", "relay.domain", "relay.application", "relay.adapters")
+        and not any(name == one or name.startswith(f"{one}.") for one in allowed)
+    }
+
+
+@pytest.mark.parametrize("path", below("domain"), ids=named)
+def test_the_domain_knows_nothing_but_itself(path):
+    assert strangers(path, "relay.domain", "relay.errors") == set()
+    assert {name.partition(".")[0] for name in imports(path)} & CLOCKS_AND_CHANCE == set()
+
+
+@pytest.mark.parametrize("path", below("domain"), ids=named)
+def test_the_domain_asks_no_clock(path):
+    calls = {
+        node.func.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+
+    assert calls & {"now", "utcnow", "today", "monotonic", "perf_counter"} == set()
+
+
+@pytest.mark.parametrize("path", below("application"), ids=named)
+def test_the_application_knows_no_vendor(path):
+    allowed = ("relay.domain", "relay.application", "relay.errors")
+
+    assert strangers(path, *allowed) == set()
+
+
+@pytest.mark.parametrize("path", below("edges"), ids=named)
+def test_edges_know_no_adapter_and_no_service(path):
+    names = imports(path)
+
+    assert not [name for name in names if name.startswith("relay.adapters")]
+    assert not {name.partition(".")[0] for name in names} & {"google", "requests", "grpc"}
+
+
+@pytest.mark.parametrize("path", below("adapters"), ids=named)
+def test_adapters_know_no_edge(path):
+    assert not [name for name in imports(path) if name.startswith("relay.edges")]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=WHERE)
+def test_nothing_that_is_deployed_needs_what_is_not(path):
+    roots = {name.partition(".")[0] for name in imports(path)}
+
+    assert not roots & {"infra", "tests", "pytest", "hypothesis"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=WHERE)
+def test_there_are_no_transactions(path):
+    assert "transactional" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=WHERE)
+def test_nobody_catches_everything(path):
+    caught = [
+        name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        for name in (ast.walk(node.type) if node.type else [ast.Name("nothing named")])
+        if isinstance(name, ast.Name)
+    ]
+
+    assert not {name.id for name in caught} & {"Exception", "BaseException", "nothing named"}
+
+
+def test_every_runtime_package_is_pinned_and_the_framework_is_among_them():
+    lines = (FUNCTIONS / "requirements.txt").read_text().splitlines()
+    packages = [line for line in lines if line and not line.startswith("#")]
+
+    assert any(line.startswith("functions-framework") for line in packages)
+    assert [line for line in packages if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []

@@ -1,0 +1,132 @@
+"""What a callback is worth, for a job in any state."""
+
+import pytest
+
+from relay.application.callbacks import Callbacks, received
+from relay.domain.answers import Callback
+from relay.domain.job import Status
+from relay.errors import JobNotFound
+from tests.factories import (
+    JOB_ID,
+    LATE_OUTPUT,
+    NOON,
+    OUTPUT,
+    PROVIDER_JOB_ID,
+    finished_job,
+    job_in,
+    later,
+    processing_job,
+)
+
+OUTPUTS = Callback(provider_job_id=PROVIDER_JOB_ID, outputs=(OUTPUT,))
+OTHER_ID = Callback(provider_job_id="another", outputs=(OUTPUT,))
+NO_ID = Callback(provider_job_id=None, outputs=(OUTPUT,))
+ID_ONLY = Callback(provider_job_id=PROVIDER_JOB_ID, outputs=())
+NONSENSE = Callback(provider_job_id=None, outputs=())
+
+
+@pytest.fixture
+def callbacks(world):
+    return Callbacks(
+        store=world.store,
+        announcer=world.announcer,
+        waker=world.waker,
+        clock=world.clock,
+        readers={"gepetto": lambda body: body, "spacely": lambda body: body},
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "callback", "after"),
+    [
+        (Status.QUEUED, OUTPUTS, Status.SUCCEEDED),
+        (Status.QUEUED, ID_ONLY, Status.QUEUED),
+        (Status.QUEUED, NONSENSE, Status.QUEUED),
+        (Status.SUBMITTING, OUTPUTS, Status.SUCCEEDED),
+        (Status.SUBMITTING, NO_ID, Status.SUCCEEDED),
+        (Status.SUBMITTING, ID_ONLY, Status.PROCESSING),
+        (Status.SUBMITTING, NONSENSE, Status.SUBMITTING),
+        (Status.UNCONFIRMED, OUTPUTS, Status.SUCCEEDED),
+        (Status.UNCONFIRMED, ID_ONLY, Status.PROCESSING),
+        (Status.UNCONFIRMED, NONSENSE, Status.UNCONFIRMED),
+        (Status.PROCESSING, OUTPUTS, Status.SUCCEEDED),
+        (Status.PROCESSING, NO_ID, Status.SUCCEEDED),
+        (Status.PROCESSING, OTHER_ID, Status.PROCESSING),
+        (Status.PROCESSING, ID_ONLY, Status.PROCESSING),
+        (Status.PROCESSING, NONSENSE, Status.PROCESSING),
+        (Status.SUCCEEDED, OTHER_ID, Status.SUCCEEDED),
+        (Status.FAILED, OUTPUTS, Status.FAILED),
+        (Status.CANCELLED, OUTPUTS, Status.CANCELLED),
+    ],
+)
+def test_a_callback_moves_a_job_only_with_what_it_proves(status, callback, after):
+    assert received(job_in(status), callback=callback, at=NOON).status is after
+
+
+def test_an_id_other_than_the_acknowledged_one_has_the_job_polled_at_once():
+    job = processing_job(call_at=later(60))
+
+    after = received(job, callback=OTHER_ID, at=later(3))
+
+    assert (after.provider_job_id, after.call_at) == (PROVIDER_JOB_ID, later(3))
+
+
+def test_after_a_resubmission_every_id_counts():
+    job = processing_job(resubmitted=True)
+
+    assert received(job, callback=OTHER_ID, at=NOON).status is Status.SUCCEEDED
+
+
+def test_a_result_is_announced_and_wakes_nobody(callbacks, world):
+    world.jobs.put(processing_job())
+
+    callbacks.receive("gepetto", JOB_ID, OUTPUTS)
+
+    assert [event.id for event in world.topics.events] == [f"{JOB_ID}.succeeded"]
+    assert world.topics.ticks == []
+
+
+def test_what_proves_nothing_wakes_the_pump(callbacks, world):
+    world.jobs.put(processing_job(call_at=later(60)))
+
+    callbacks.receive("gepetto", JOB_ID, NONSENSE)
+
+    assert world.topics.ticks == ["gepetto"]
+
+
+def test_a_doubled_callback_costs_a_read_and_nothing_more(callbacks, world):
+    world.jobs.put(finished_job(Status.SUCCEEDED))
+
+    callbacks.receive("gepetto", JOB_ID, OUTPUTS)
+
+    assert world.jobs.calls == ["read"]
+    assert world.topics.events == []
+
+
+def test_two_callbacks_at_once_are_one_result(callbacks, world):
+    world.jobs.put(processing_job())
+    other = received(processing_job(), callback=OUTPUTS, at=NOON)
+    world.jobs.before_next_write(lambda: world.jobs.put(other))
+
+    callbacks.receive("gepetto", JOB_ID, NO_ID)
+
+    assert world.jobs.job().history == other.history
+    assert {event.id for event in world.topics.events} == {f"{JOB_ID}.succeeded"}
+
+
+def test_a_late_result_is_kept_and_announced(callbacks, world):
+    world.jobs.put(finished_job(Status.CANCELLED, announcements=()))
+
+    callbacks.receive("gepetto", JOB_ID, Callback(provider_job_id=None, outputs=(LATE_OUTPUT,)))
+
+    assert world.jobs.job().late_outputs == (LATE_OUTPUT,)
+    assert [event.id for event in world.topics.events] == [f"{JOB_ID}.late_result"]
+
+
+def test_a_callback_for_another_providers_job_is_for_no_job(callbacks, world):
+    world.jobs.put(processing_job())
+
+    with pytest.raises(JobNotFound):
+        callbacks.receive("spacely", JOB_ID, OUTPUTS)
+
+    assert world.jobs.job() == processing_job()

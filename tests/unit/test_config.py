@@ -1,0 +1,191 @@
+"""Settings: what is missing or malformed is named at once, and no secret is ever shown."""
+
+from datetime import timedelta
+
+import pytest
+
+from relay.config import api_settings, pump_settings, webhook_settings
+from relay.domain.limits import Limit
+
+DIGEST = "a" * 64
+WEBHOOK_KEY = "w-secret-" + "0" * 32
+NEEDED = {
+    api_settings: {
+        "GOOGLE_CLOUD_PROJECT": "p",
+        "API_KEYS": f'{{"demo": ["{DIGEST}"]}}',
+    },
+    webhook_settings: {"GOOGLE_CLOUD_PROJECT": "p", "WEBHOOK_KEYS": WEBHOOK_KEY},
+    pump_settings: {
+        "GOOGLE_CLOUD_PROJECT": "p",
+        "GEPETTO_API_KEY": "g-secret",
+        "SPACELY_API_KEY": "s-secret",
+        "WEBHOOK_BASE_URL": "https://hooks.example.com/",
+        "WEBHOOK_KEYS": WEBHOOK_KEY,
+    },
+}
+EVERY_ONE = [(read, name) for read, env in NEEDED.items() for name in env]
+
+
+@pytest.fixture(params=NEEDED, ids=lambda read: read.__name__)
+def read(request):
+    return request.param
+
+
+def complaint(read, **changes):
+    with pytest.raises(LookupError) as caught:
+        read(NEEDED[read] | changes)
+    return str(caught.value)
+
+
+def test_with_only_what_it_needs_a_function_has_the_documented_defaults(read):
+    common = read(NEEDED[read]).common
+
+    assert (common.project, common.database) == ("p", "(default)")
+    assert (common.completions_topic, common.ticks_topic) == ("job-completions", "poll-ticks")
+    assert (common.time_to_live, common.log_level) == (timedelta(days=30), "INFO")
+
+
+def test_everything_that_is_missing_is_named_at_once(read):
+    with pytest.raises(LookupError) as caught:
+        read({})
+
+    assert str(caught.value).count("is not set") == len(NEEDED[read])
+    assert all(f"{name} is not set" in str(caught.value) for name in NEEDED[read])
+
+
+@pytest.mark.parametrize(("read", "name"), EVERY_ONE)
+@pytest.mark.parametrize("value", ["", "  "], ids=["empty", "blank"])
+def test_each_missing_variable_is_named(read, name, value):
+    assert complaint(read, **{name: value}) == f"{name} is not set"
+
+
+@pytest.mark.parametrize(
+    ("read", "name", "value"),
+    [
+        (api_settings, "ACCOUNTS", "gepetto,dalle"),
+        (api_settings, "ACCOUNTS", ","),
+        (api_settings, "API_KEYS", "key"),
+        (api_settings, "API_KEYS", "{}"),
+        (api_settings, "API_KEYS", "[]"),
+        (api_settings, "API_KEYS", '{"": ["' + DIGEST + '"]}'),
+        (api_settings, "API_KEYS", '{"demo": []}'),
+        (api_settings, "API_KEYS", '{"demo": "' + DIGEST + '"}'),
+        (api_settings, "API_KEYS", '{"demo": ["abc"]}'),
+        (api_settings, "API_KEYS", '{"demo": [1]}'),
+        (api_settings, "API_KEYS", f'{{"a": ["{DIGEST}"], "b": ["{DIGEST.upper()}"]}}'),
+        (api_settings, "ALLOW_LOCAL_URLS", "yes"),
+        (api_settings, "JOB_TTL_DAYS", "0"),
+        (api_settings, "JOB_TTL_DAYS", "a month"),
+        (api_settings, "JOB_TTL_DAYS", "٣"),
+        (api_settings, "LOG_LEVEL", "LOUD"),
+        (webhook_settings, "WEBHOOK_KEYS", "short"),
+        (webhook_settings, "WEBHOOK_KEYS", WEBHOOK_KEY + ",short"),
+        (webhook_settings, "WEBHOOK_KEYS", " , "),
+        (pump_settings, "WEBHOOK_BASE_URL", "hooks.example.com"),
+        (pump_settings, "WEBHOOK_BASE_URL", "https://hooks.example.com/?a=b"),
+        (pump_settings, "GEPETTO_BASE_URL", "ftp://example.com"),
+        (pump_settings, "SPACELY_BASE_URL", "https://"),
+        (pump_settings, "GEPETTO_CALLS_PER_MINUTE", "0"),
+        (pump_settings, "SPACELY_CALLS_PER_SECOND", "-1"),
+        (pump_settings, "TICK_WINDOW_S", "-1"),
+        (pump_settings, "TICK_WINDOW_S", "501"),
+        (pump_settings, "TICK_WINDOW_S", "nan"),
+        (pump_settings, "TICK_WINDOW_S", "soon"),
+    ],
+)
+def test_each_malformed_variable_is_named_without_its_value(read, name, value):
+    message = complaint(read, **{name: value})
+
+    assert message.startswith(f"{name} must be ")
+    assert "; " not in message
+    assert len(value) < 4 or value not in message
+
+
+@pytest.mark.parametrize("days", ["1" * 12, "1" * 30], ids=len)
+def test_more_days_than_a_date_can_hold_are_named_too(days):
+    assert complaint(api_settings, JOB_TTL_DAYS=days).startswith("JOB_TTL_DAYS must be ")
+
+
+def test_what_is_missing_and_what_is_malformed_come_in_one_message():
+    message = complaint(
+        pump_settings, GEPETTO_API_KEY="", WEBHOOK_KEYS="short", TICK_WINDOW_S="soon"
+    )
+
+    assert all(name in message for name in ("GEPETTO_API_KEY", "WEBHOOK_KEYS", "TICK_WINDOW_S"))
+    assert message.count(";") == 2
+
+
+@pytest.mark.parametrize("secret", ["short-secret", '{"demo": ["short-secret"]}'])
+def test_no_secret_is_in_a_message(secret):
+    for read, name in ((webhook_settings, "WEBHOOK_KEYS"), (api_settings, "API_KEYS")):
+        assert "short-secret" not in complaint(read, **{name: secret})
+
+
+def test_no_secret_is_in_what_settings_show_of_themselves(read):
+    shown = repr(read(NEEDED[read]))
+
+    assert not any(secret in shown for secret in ("g-secret", "s-secret", "w-secret", DIGEST))
+
+
+def test_each_function_asks_only_for_what_it_uses():
+    rubbish = {
+        "API_KEYS": "rubbish",
+        "GEPETTO_API_KEY": "",
+        "WEBHOOK_KEYS": "rubbish",
+        "WEBHOOK_BASE_URL": "rubbish",
+        "TICK_WINDOW_S": "rubbish",
+        "ALLOW_LOCAL_URLS": "rubbish",
+    }
+
+    for read, needed in NEEDED.items():
+        if read is not pump_settings:
+            spared = {"ALLOW_LOCAL_URLS"} if read is api_settings else set()
+            others = {name: value for name, value in rubbish.items() if name not in spared}
+            read(others | needed)
+    pump_settings({"API_KEYS": "rubbish", "ALLOW_LOCAL_URLS": "rubbish"} | NEEDED[pump_settings])
+
+
+def test_only_the_keys_of_accounts_that_are_on_are_asked_for():
+    env = NEEDED[pump_settings] | {"ACCOUNTS": "spacely", "GEPETTO_API_KEY": ""}
+
+    assert set(pump_settings(env).accounts) == {"spacely"}
+
+
+def test_limits_and_addresses_are_the_documented_ones_unless_set():
+    accounts = pump_settings(NEEDED[pump_settings] | {"GEPETTO_CALLS_PER_MINUTE": "60"}).accounts
+
+    assert accounts["gepetto"].limit == Limit(calls=60, window_s=60.0)
+    assert accounts["spacely"].limit == Limit(calls=100, window_s=1.0)
+    assert accounts["gepetto"].base_url.startswith("https://")
+
+
+def test_what_is_set_is_taken():
+    settings = pump_settings(
+        NEEDED[pump_settings]
+        | {
+            "WEBHOOK_KEYS": f" {WEBHOOK_KEY} , {WEBHOOK_KEY}2 ",
+            "GEPETTO_BASE_URL": "http://127.0.0.1:8080/v1/",
+            "TICK_WINDOW_S": "0",
+            "LOG_LEVEL": "debug",
+        }
+    )
+
+    assert settings.webhook_keys == (WEBHOOK_KEY, WEBHOOK_KEY + "2")
+    assert settings.webhook_base_url == "https://hooks.example.com"
+    assert settings.accounts["gepetto"].base_url == "http://127.0.0.1:8080/v1"
+    assert (settings.window_s, settings.common.log_level) == (0.0, "DEBUG")
+
+
+def test_a_tenant_may_have_several_keys():
+    keys = f'{{"demo": ["{DIGEST}", "{"B" * 64}"], "other": ["{"c" * 64}"]}}'
+
+    tenants = api_settings(NEEDED[api_settings] | {"API_KEYS": keys}).tenants
+
+    assert tenants == {DIGEST: "demo", "b" * 64: "demo", "c" * 64: "other"}
+
+
+@pytest.mark.parametrize(("value", "allowed"), [("", False), ("0", False), ("1", True)])
+def test_local_urls_are_allowed_only_when_it_says_so(value, allowed):
+    settings = api_settings(NEEDED[api_settings] | {"ALLOW_LOCAL_URLS": value})
+
+    assert settings.allow_local_urls is allowed

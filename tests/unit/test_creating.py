@@ -1,0 +1,152 @@
+"""Jobs from callers: the same call twice is one job."""
+
+import re
+
+import pytest
+
+from relay.application.creating import Creating, NewJob, body_digest, job_id
+from relay.domain.job import OnUnconfirmed, Status
+from relay.errors import InvalidRequest, KeyReused, StoreUnavailable
+from tests.factories import INPUT, NOON, later
+
+
+@pytest.fixture
+def creating(world):
+    seeds = iter(bytes([number]) * 20 for number in range(256))
+    return Creating(
+        store=world.store,
+        waker=world.waker,
+        clock=world.clock,
+        accounts=frozenset({"gepetto"}),
+        allow_local_urls=False,
+        random_bytes=lambda _: next(seeds),
+    )
+
+
+def a_new_job(**changes):
+    fields = {
+        "provider": "gepetto",
+        "operation": "redesign",
+        "input": INPUT,
+        "metadata": {"a": "1", "b": "2"},
+        "deadline_s": 900,
+        "on_unconfirmed": OnUnconfirmed.WAIT,
+    }
+    return NewJob(**(fields | changes))
+
+
+def test_a_new_job_waits_to_be_submitted_and_its_pump_is_woken(creating, world):
+    created = creating.create("demo", a_new_job(), idempotency_key=None)
+
+    assert created.is_new
+    assert created.job == world.jobs.job(created.job.id)
+    assert (created.job.status, created.job.tenant) == (Status.QUEUED, "demo")
+    assert (created.job.call_at, created.job.deadline_at) == (NOON, later(900))
+    assert world.topics.ticks == ["gepetto"]
+
+
+def test_two_creates_without_a_key_are_two_jobs(creating, world):
+    creating.create("demo", a_new_job(), idempotency_key=None)
+    creating.create("demo", a_new_job(), idempotency_key=None)
+
+    assert len(world.jobs.ids) == 2
+
+
+def test_the_same_key_and_body_meet_the_first_job(creating, world):
+    first = creating.create("demo", a_new_job(), idempotency_key="k")
+    world.clock.advance(5)
+    swapped = a_new_job(metadata={"b": "2", "a": "1"}, input=dict(reversed(INPUT.items())))
+
+    second = creating.create("demo", swapped, idempotency_key="k")
+
+    assert (second.job, second.is_new) == (first.job, False)
+    assert world.topics.ticks == ["gepetto", "gepetto"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"operation": "furnish", "input": {k: v for k, v in INPUT.items() if k != "creativity"}},
+        {"input": INPUT | {"creativity": 13}},
+        {"metadata": {}},
+        {"deadline_s": 901},
+        {"on_unconfirmed": OnUnconfirmed.RESUBMIT},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_the_same_key_with_another_body_is_refused(creating, world, changes):
+    creating.create("demo", a_new_job(), idempotency_key="k")
+    world.clock.advance(5)
+
+    with pytest.raises(KeyReused):
+        creating.create("demo", a_new_job(**changes), idempotency_key="k")
+
+
+def test_the_same_key_of_another_tenant_is_another_job(creating):
+    first = creating.create("demo", a_new_job(), idempotency_key="k")
+
+    second = creating.create("other", a_new_job(), idempotency_key="k")
+
+    assert second.is_new
+    assert second.job.id != first.job.id
+
+
+def test_tenant_and_key_cannot_be_shifted_against_each_other(creating):
+    first = creating.create("demo", a_new_job(), idempotency_key='x", "y')
+
+    second = creating.create('demo", "x', a_new_job(), idempotency_key="y")
+
+    assert second.job.id != first.job.id
+
+
+def test_a_create_whose_reply_was_lost_counts_as_new(creating, world):
+    world.jobs.lose_replies()
+
+    created = creating.create("demo", a_new_job(), idempotency_key="k")
+
+    assert created.is_new
+    assert len(world.jobs.ids) == 1
+
+
+def test_a_store_that_stays_away_is_said_so_and_nobody_is_woken(creating, world):
+    world.jobs.is_down = True
+
+    with pytest.raises(StoreUnavailable):
+        creating.create("demo", a_new_job(), idempotency_key=None)
+
+    assert world.topics.ticks == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"provider": "dalle"}, "/provider"),
+        ({"provider": "spacely", "operation": "standard"}, "/provider"),
+        ({"operation": "paint"}, "/operation"),
+        ({"input": {}}, "/input/url"),
+    ],
+    ids=["unknown provider", "provider that is off", "unknown operation", "wrong input"],
+)
+def test_what_is_wrong_is_named_and_nothing_is_written(creating, world, changes, pointer):
+    with pytest.raises(InvalidRequest) as caught:
+        creating.create("demo", a_new_job(**changes), idempotency_key=None)
+
+    assert caught.value.pointer == pointer
+    assert world.jobs.calls == []
+
+
+@pytest.mark.parametrize("seed", [bytes(20), b"\xff" * 20, bytes(range(20))], ids=repr)
+def test_an_id_is_job_and_26_characters_of_one_case(seed):
+    assert re.fullmatch(r"job_[0-9a-hjkmnp-tv-z]{26}", job_id(seed))
+
+
+def test_ids_differ_with_each_of_their_130_bits():
+    seeds = [(1 << 159 >> bit).to_bytes(20, "big") for bit in range(130)]
+
+    assert len({job_id(seed) for seed in seeds}) == 130
+
+
+def test_a_digest_does_not_tell_orders_of_names_apart():
+    assert body_digest(a_new_job(metadata={"a": "1", "b": "2"})) == body_digest(
+        a_new_job(metadata={"b": "2", "a": "1"})
+    )

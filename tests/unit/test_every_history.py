@@ -1,0 +1,135 @@
+"""What holds of a job whatever happens to it, in whatever order, however often."""
+
+import itertools
+from datetime import datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.domain import steps
+from relay.domain.due import next_action, wake_at
+from relay.domain.events import COMPLETION, not_published, published
+from relay.domain.job import Actor, Claim, ErrorCode, EventType, Job, OnUnconfirmed
+from tests.factories import LATE_OUTPUT, NOON, OUTPUT, a_job
+
+CLAIMS = [Claim(token=f"claim-{n}", expires_at=NOON + timedelta(seconds=40)) for n in (1, 2)]
+THINGS = (
+    *("claimed", "accepted", "put_back", "refused", "lost", "claim_expired", "resubmitted"),
+    *("succeeded", "failed", "cancelled", "still_open", "unanswered", "struck", "given_up"),
+    *("nudged", "published", "not_published"),
+)
+HAPPENINGS = st.lists(
+    st.tuples(st.sampled_from(THINGS), st.sampled_from(CLAIMS), st.integers(0, 400)), max_size=25
+)
+THOROUGH = settings(max_examples=50, deadline=None)
+
+
+def happen(job: Job, thing: str, claim: Claim, passed_s: float) -> Job:
+    at = NOON + timedelta(seconds=passed_s)
+    soon = at + timedelta(seconds=5)
+    match thing:
+        case "claimed":
+            return steps.claimed(job, claim=claim, at=at)
+        case "accepted":
+            return steps.accepted(
+                job, claim=claim, provider_job_id="p", provider_status=None, poll_at=soon, at=at
+            )
+        case "put_back":
+            return steps.put_back(job, claim=claim, call_at=soon, note="", refusal=None, at=at)
+        case "refused":
+            return steps.refused(job, claim=claim, reason="no", at=at)
+        case "lost":
+            return steps.lost(job, claim=claim, resubmit_at=soon, note="", at=at)
+        case "claim_expired":
+            return steps.claim_expired(job, resubmit_at=soon, at=at)
+        case "succeeded":
+            output = LATE_OUTPUT if job.is_final else OUTPUT
+            return steps.succeeded(job, outputs=[output], by=Actor.POLL, at=at)
+        case "failed":
+            code = ErrorCode.RENDER_FAILED
+            return steps.failed(job, code=code, message="", by=Actor.POLL, at=at)
+        case "still_open":
+            return steps.still_open(job, provider_status="pending", poll_at=soon)
+        case "unanswered":
+            return steps.unanswered(job, poll_at=soon)
+        case "struck":
+            return steps.struck(job, code=ErrorCode.OUTPUT_UNUSABLE, poll_at=soon, at=at)
+        case "nudged":
+            return steps.nudged(job, provider_job_id="p", at=at)
+        case "published" | "not_published":
+            return _publishing(job, thing, at=at)
+        case "resubmitted":
+            return steps.resubmitted(job, at=at)
+        case "cancelled":
+            return steps.cancelled(job, at=at)
+        case _:
+            return steps.given_up(job, at=at)
+
+
+def _publishing(job: Job, thing: str, *, at: datetime) -> Job:
+    for event in job.unpublished[:1]:
+        if thing == "published":
+            return published(job, event.id)
+        return not_published(job, event.id, at=at)
+    return job
+
+
+def histories(wish: OnUnconfirmed, happenings: list[tuple[str, Claim, int]]) -> list[Job]:
+    jobs = [a_job(on_unconfirmed=wish)]
+    passed_s = 0
+    for thing, claim, gap_s in happenings:
+        passed_s += gap_s
+        jobs.append(happen(jobs[-1], thing, claim, passed_s))
+    return jobs
+
+
+@THOROUGH
+@given(st.sampled_from(OnUnconfirmed), HAPPENINGS)
+def test_every_open_job_has_a_moment_at_which_something_is_done_for_it(wish, happenings):
+    for job in histories(wish, happenings):
+        due = wake_at(job)
+
+        if job.is_final:
+            assert (due is None) == (not job.unpublished)
+        else:
+            assert due is not None
+        if due is not None:
+            assert next_action(job, at=due) is not None
+
+
+@THOROUGH
+@given(st.sampled_from(OnUnconfirmed), HAPPENINGS)
+def test_a_final_job_keeps_its_status_and_its_result(wish, happenings):
+    jobs = histories(wish, happenings)
+
+    for before, after in itertools.pairwise(jobs):
+        if before.is_final:
+            assert after.status is before.status
+            assert (after.outputs, after.error) == (before.outputs, before.error)
+            assert (after.finished_at, after.finished_by) == (
+                before.finished_at,
+                before.finished_by,
+            )
+
+
+@THOROUGH
+@given(st.sampled_from(OnUnconfirmed), HAPPENINGS)
+def test_every_final_job_has_one_completion_event_and_at_most_one_late_result(wish, happenings):
+    for job in histories(wish, happenings):
+        types = [one.type for one in job.announcements]
+
+        if job.is_final:
+            assert types[0] is COMPLETION[job.status]
+            assert job.announcements[0].at == job.finished_at
+            assert types[1:] == ([EventType.LATE_RESULT] if job.late_outputs else [])
+        else:
+            assert types == []
+
+
+@THOROUGH
+@given(HAPPENINGS)
+def test_without_the_callers_word_an_unconfirmed_job_is_never_queued_again(happenings):
+    jobs = histories(OnUnconfirmed.WAIT, happenings)
+
+    for before, after in itertools.pairwise(jobs):
+        assert not (before.status == "unconfirmed" and after.status == "queued")

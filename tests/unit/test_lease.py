@@ -1,0 +1,154 @@
+"""One pump's lease, as it is taken, renewed, lost and given back."""
+
+import pytest
+
+from relay.application.lease import Lease
+from relay.domain.account import Account, taken
+from relay.domain.limits import Limit
+from relay.errors import StoreUnavailable
+from tests.factories import NOON, later
+
+LIMIT = Limit(calls=10, window_s=60.0)
+
+
+def take(world, *, holder="me", limit=LIMIT):
+    return Lease.take(world.accounts, name="gepetto", limit=limit, holder=holder, clock=world.clock)
+
+
+def test_a_free_lease_is_written_before_it_is_had(world):
+    lease = take(world)
+
+    account = world.accounts.account()
+    assert lease.may_call()
+    assert (account.holder, account.expires_at, account.granted) == ("me", later(15), 2)
+
+
+def test_a_lease_that_another_has_is_not_had(world):
+    take(world, holder="another")
+
+    assert take(world) is None
+
+
+def test_one_whose_reply_was_lost_is_ours_and_its_grant_counts_as_used(world):
+    world.accounts.lose_replies()
+
+    lease = take(world)
+
+    assert lease.may_call()
+    assert world.accounts.account().calls == (NOON, NOON)
+
+
+def test_nothing_can_be_told_of_a_lease_when_the_store_is_away(world):
+    world.accounts.is_down = True
+
+    with pytest.raises(StoreUnavailable):
+        take(world)
+
+
+def test_it_allows_calls_until_a_second_before_others_may_think_it_over(world):
+    lease = take(world)
+
+    world.clock.advance(13.999)
+    assert lease.may_call()
+
+    world.clock.advance(0.001)
+    assert not lease.may_call()
+
+
+def test_renewed_it_lasts_from_then_on(world):
+    lease = take(world)
+
+    world.clock.advance(10)
+    lease.renew_if_due()
+    world.clock.advance(10)
+
+    assert lease.may_call()
+    assert world.accounts.account().expires_at == later(25)
+
+
+def test_it_is_not_written_more_often_than_it_must_be(world):
+    lease = take(world)
+
+    for _ in range(10):
+        world.clock.advance(1)
+        lease.renew_if_due()
+
+    assert world.accounts.calls.count("replace") == 1 + 2
+
+
+def test_its_grant_is_written_again_before_it_is_exceeded(world):
+    lease = take(world)
+
+    made = [lease.start_call() for _ in range(5)]
+
+    assert made == [True] * 5
+    assert world.accounts.account().granted == 2
+    assert len(world.accounts.account().calls) == 4
+
+
+def test_without_a_grant_there_is_no_call(world):
+    lease = take(world)
+    lease.start_call()
+    lease.start_call()
+    world.accounts.is_down = True
+
+    assert lease.start_call() is False
+
+
+def test_no_more_calls_start_than_the_limit_has_places(world):
+    lease = take(world)
+
+    made = [lease.start_call() for _ in range(12)]
+
+    assert made.count(True) == LIMIT.used_calls == 9
+
+
+def test_once_another_has_it_it_is_lost_for_good(world):
+    lease = take(world)
+    world.accounts.put(taken(Account(name="gepetto"), holder="b", calls=(), granted=1, at=NOON))
+    world.clock.advance(5)
+
+    lease.renew_if_due()
+
+    assert not lease.may_call()
+    lease.give_back()
+    assert world.accounts.account().holder == "b"
+
+
+def test_a_renewal_whose_reply_was_lost_is_recognised_by_the_next(world):
+    lease = take(world)
+    world.clock.advance(5)
+    world.accounts.lose_replies()
+    lease.renew_if_due()
+
+    lease.renew_if_due()
+    lease.renew_if_due()
+
+    assert lease.may_call()
+    world.clock.advance(8)
+    assert lease.may_call()
+
+
+def test_given_back_it_passes_on_the_calls_that_still_count(world):
+    world.accounts.put(Account(name="gepetto", calls=(later(-50), later(-100))))
+    lease = take(world)
+    lease.start_call()
+    world.clock.advance(3)
+    lease.window.end(world.clock.monotonic())
+
+    lease.give_back()
+
+    account = world.accounts.account()
+    assert (account.holder, account.granted) == (None, 0)
+    assert account.calls == (later(-48), later(3))
+    assert not lease.may_call()
+
+
+def test_one_that_cannot_be_given_back_runs_out_by_itself(world):
+    lease = take(world)
+    world.accounts.is_down = True
+
+    lease.give_back()
+
+    assert not lease.may_call()
+    assert world.accounts.account().holder == "me"

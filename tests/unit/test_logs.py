@@ -1,0 +1,129 @@
+"""Log lines as Cloud Logging reads them."""
+
+import io
+import json
+import logging
+import sys
+
+import flask
+import pytest
+
+from relay import logs
+
+TRACE_ID = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def configured():
+    before = logging.root.handlers[:], logging.root.level
+    logs.configure(level="INFO", project="p")
+    yield
+    logging.root.handlers[:], logging.root.level = before
+
+
+def lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def log_in_a_request(headers):
+    @logs.traced
+    def entry_point():
+        logging.getLogger("relay.test").info("in a request")
+
+    with flask.Flask("test").test_request_context("/", headers=headers):
+        entry_point()
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING, logging.ERROR])
+def test_a_line_is_one_json_object_with_its_severity(capsys, level):
+    logging.getLogger("relay.test").log(level, "job %s", "moved")
+
+    assert lines(capsys) == [
+        {
+            "severity": logging.getLevelName(level),
+            "message": "job moved",
+            "logger": "relay.test",
+        }
+    ]
+
+
+def test_fields_stand_beside_the_message(capsys):
+    fields = {"job_id": "job_1", "odd": object, "text": "ünï\ud800\n"}
+
+    logging.getLogger("relay.test").info("job moved", extra={"fields": fields})
+
+    (line,) = lines(capsys)
+    assert (line["job_id"], line["text"]) == ("job_1", "ünï\ud800\n")
+
+
+def test_what_is_below_the_level_is_not_written(capsys):
+    logging.getLogger("relay.test").debug("quiet")
+
+    assert lines(capsys) == []
+
+
+def test_an_error_carries_its_traceback_in_the_same_line(capsys):
+    try:
+        int("a bug")
+    except ValueError:
+        logging.getLogger("relay.test").exception("step broke")
+
+    (line,) = lines(capsys)
+    assert line["severity"] == "ERROR"
+    assert "ValueError: invalid literal" in line["stack_trace"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Cloud-Trace-Context": f"{TRACE_ID}/123;o=1"},
+        {"X-Cloud-Trace-Context": TRACE_ID},
+        {"traceparent": f"00-{TRACE_ID}-0123456789abcdef-01"},
+    ],
+    ids=["cloud trace", "without a span", "traceparent"],
+)
+def test_what_is_logged_in_a_request_carries_its_trace(capsys, headers):
+    log_in_a_request(headers)
+
+    (line,) = lines(capsys)
+    assert line["logging.googleapis.com/trace"] == f"projects/p/traces/{TRACE_ID}"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Cloud-Trace-Context": "nonsense"},
+        {"X-Cloud-Trace-Context": f"{TRACE_ID}0/1"},
+        {"traceparent": TRACE_ID},
+    ],
+    ids=str,
+)
+def test_without_a_trace_there_is_none(capsys, headers):
+    log_in_a_request(headers)
+
+    assert "logging.googleapis.com/trace" not in lines(capsys)[0]
+
+
+def test_a_trace_ends_with_its_request(capsys):
+    log_in_a_request({"X-Cloud-Trace-Context": TRACE_ID})
+    logging.getLogger("relay.test").info("afterwards")
+
+    assert "logging.googleapis.com/trace" not in lines(capsys)[1]
+
+
+def test_an_entry_point_keeps_its_name():
+    @logs.traced
+    def poll_tick():
+        """Run the pump."""
+
+    assert poll_tick.__name__ == "poll_tick"
+
+
+def test_standard_output_is_looked_up_at_every_write(monkeypatch):
+    swapped = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", swapped)
+
+    logging.getLogger("relay.test").info("to the new stream")
+
+    assert "to the new stream" in swapped.getvalue()

@@ -1,0 +1,162 @@
+"""The table of moves, and every pair of statuses against every step that could make the move."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from relay.domain import steps
+from relay.domain.job import ENDS, MOVES, Actor, ErrorCode, Job, OnUnconfirmed, Status
+from tests.factories import CLAIM, OUTPUT, PROVIDER_JOB_ID, job_in, later
+
+OPEN = frozenset(Status) - ENDS
+AT = later(1)
+
+# Design 2, row by row.
+DESIGNED = {
+    (Status.QUEUED, Status.SUBMITTING),
+    (Status.SUBMITTING, Status.PROCESSING),
+    (Status.SUBMITTING, Status.QUEUED),
+    (Status.SUBMITTING, Status.UNCONFIRMED),
+    (Status.UNCONFIRMED, Status.QUEUED),
+    (Status.UNCONFIRMED, Status.PROCESSING),
+    *((start, end) for start in OPEN for end in ENDS),
+}
+
+Step = Callable[[Job], Job]
+
+
+def accept(job: Job) -> Job:
+    return steps.accepted(
+        job,
+        claim=CLAIM,
+        provider_job_id=PROVIDER_JOB_ID,
+        provider_status="pending",
+        poll_at=later(30),
+        at=AT,
+    )
+
+
+def put_back(job: Job) -> Job:
+    return steps.put_back(job, claim=CLAIM, call_at=later(5), note="HTTP 429", refusal=None, at=AT)
+
+
+def fail(job: Job) -> Job:
+    code = ErrorCode.RENDER_FAILED
+    return steps.failed(job, code=code, message="failed", by=Actor.POLL, at=AT)
+
+
+# Each step, the status it leads to, and from where.
+STEPS: dict[str, tuple[Step, Status, frozenset[Status]]] = {
+    "claimed": (
+        lambda job: steps.claimed(job, claim=CLAIM, at=AT),
+        Status.SUBMITTING,
+        frozenset({Status.QUEUED}),
+    ),
+    "accepted": (
+        accept,
+        Status.PROCESSING,
+        frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
+    ),
+    "put_back": (put_back, Status.QUEUED, frozenset({Status.SUBMITTING})),
+    "refused": (
+        lambda job: steps.refused(job, claim=CLAIM, reason="no", at=AT),
+        Status.FAILED,
+        frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
+    ),
+    "lost": (
+        lambda job: steps.lost(job, claim=CLAIM, resubmit_at=AT, note="timeout", at=AT),
+        Status.UNCONFIRMED,
+        frozenset({Status.SUBMITTING}),
+    ),
+    "claim_expired": (
+        lambda job: steps.claim_expired(job, resubmit_at=AT, at=CLAIM.expires_at),
+        Status.UNCONFIRMED,
+        frozenset({Status.SUBMITTING}),
+    ),
+    "resubmitted": (
+        lambda job: steps.resubmitted(job, at=AT),
+        Status.QUEUED,
+        frozenset({Status.UNCONFIRMED}),
+    ),
+    "succeeded": (
+        lambda job: steps.succeeded(job, outputs=[OUTPUT], by=Actor.WEBHOOK, at=AT),
+        Status.SUCCEEDED,
+        OPEN,
+    ),
+    "failed": (fail, Status.FAILED, OPEN),
+    "cancelled": (lambda job: steps.cancelled(job, at=AT), Status.CANCELLED, OPEN),
+    "given_up": (
+        lambda job: steps.given_up(job, at=job.deadline_at),
+        Status.FAILED,
+        OPEN,
+    ),
+    "nudged": (
+        lambda job: steps.nudged(job, provider_job_id=PROVIDER_JOB_ID, at=AT),
+        Status.PROCESSING,
+        frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
+    ),
+}
+
+
+@pytest.mark.parametrize(("start", "end"), [(one, two) for one in Status for two in Status])
+def test_the_table_allows_the_designed_moves_and_no_other(start, end):
+    assert (end in MOVES[start]) == ((start, end) in DESIGNED)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_status_is_final_if_no_move_leads_out_of_it(status):
+    assert job_in(status).is_final == (status in ENDS)
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("name", STEPS)
+def test_every_step_moves_from_where_it_may_and_else_leaves_the_status_alone(name, status):
+    step, leads_to, comes_from = STEPS[name]
+    job = job_in(status, on_unconfirmed=OnUnconfirmed.RESUBMIT)
+
+    after = step(job)
+
+    assert after.status is (leads_to if status in comes_from else status)
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("name", STEPS)
+def test_every_step_taken_twice_returns_the_very_same_object(name, status):
+    step, _, _ = STEPS[name]
+    once = step(job_in(status, on_unconfirmed=OnUnconfirmed.RESUBMIT))
+
+    twice = step(once)
+
+    assert twice is once
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_every_move_adds_one_line_to_the_history(name):
+    step, leads_to, comes_from = STEPS[name]
+    for status in comes_from:
+        job = job_in(status, on_unconfirmed=OnUnconfirmed.RESUBMIT)
+
+        after = step(job)
+
+        assert after.history[:-1] == job.history
+        assert after.history[-1].status is leads_to
+
+
+@pytest.mark.parametrize("status", sorted(ENDS))
+@pytest.mark.parametrize("name", sorted(set(STEPS) - {"succeeded"}))
+def test_no_step_but_a_result_changes_anything_of_a_final_job(name, status):
+    step, _, _ = STEPS[name]
+    job = job_in(status, on_unconfirmed=OnUnconfirmed.RESUBMIT)
+
+    assert step(job) is job
+
+
+@pytest.mark.parametrize("name", ["accepted", "put_back", "refused", "lost"])
+@pytest.mark.parametrize("status", [Status.SUBMITTING, Status.UNCONFIRMED])
+def test_a_pump_whose_claim_has_passed_to_another_changes_nothing(name, status):
+    step, _, _ = STEPS[name]
+    others = type(CLAIM)(token="claim-2", expires_at=CLAIM.expires_at + timedelta(seconds=1))
+    job = job_in(status, claim=others)
+
+    assert step(job) is job

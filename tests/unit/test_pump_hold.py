@@ -1,0 +1,141 @@
+"""Whole runs of the pump: an account that its provider refuses is put on hold, and let go again."""
+
+import logging
+
+import pytest
+
+from relay.domain.job import ErrorCode, Status
+from relay.errors import AccountRefused, NoAnswer, NotAccepted, PerhapsAccepted
+from tests.factories import NOON, a_job, job_id, later, processing_job
+
+
+def errors(caplog):
+    return [record.message for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def moments(world):
+    return [(call.at - NOON).total_seconds() for call in world.provider.calls]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (401, ErrorCode.PROVIDER_AUTH),
+        (402, ErrorCode.PROVIDER_OUT_OF_CREDITS),
+        (403, ErrorCode.PROVIDER_AUTH),
+    ],
+)
+def test_a_refused_account_goes_on_hold_and_its_job_waits(world, status, code):
+    world.jobs.put(a_job())
+    world.provider.on_submit(*[AccountRefused(status)] * 9)
+
+    world.pump(window_s=20).run()
+
+    job, hold = world.jobs.job(), world.accounts.account().hold
+    assert (job.status, job.refusal) == (Status.QUEUED, code)
+    assert (hold.code, hold.status, hold.since, hold.probe_at) == (code, status, NOON, later(30))
+
+
+def test_at_its_deadline_a_job_of_a_refused_account_says_why(world):
+    world.jobs.put(a_job(deadline_at=later(60)))
+    world.provider.on_submit(*[AccountRefused(402)] * 9)
+
+    world.pump(window_s=100).run()
+
+    assert world.jobs.job().error.code is ErrorCode.PROVIDER_OUT_OF_CREDITS
+    assert later(60) <= world.jobs.job().finished_at < later(62)
+
+
+def test_an_account_on_hold_is_probed_with_one_call_after_gaps_that_double(world):
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(5)))
+    world.provider.on_submit(*[AccountRefused(401)] * 99)
+
+    world.pump(window_s=300, workers=1).run()
+
+    assert moments(world) == pytest.approx([0, 30, 90, 210], abs=0.1)
+
+
+def test_calls_that_were_in_the_air_when_the_hold_began_do_not_prolong_it(world):
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(5)))
+    world.provider.on_submit(*[AccountRefused(401)] * 99)
+
+    world.pump(window_s=40, workers=4).run()
+
+    assert moments(world) == pytest.approx([0, 0, 0, 0, 30], abs=0.1)
+
+
+def test_polls_of_an_account_on_hold_wait_too(world):
+    world.jobs.put(processing_job())
+    world.provider.on_poll(AccountRefused(403, 100.0), *[AccountRefused(403)] * 9)
+
+    world.pump(window_s=110).run()
+
+    assert moments(world) == pytest.approx([0, 100], abs=0.1)
+
+
+def test_a_probe_that_is_answered_ends_the_hold_and_everything_goes_on(world):
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(5)))
+    world.provider.on_submit(AccountRefused(401))
+
+    world.pump(workers=1).run()
+
+    assert world.accounts.account().hold is None
+    assert {world.jobs.job(one).status for one in world.jobs.ids} == {Status.PROCESSING}
+
+
+@pytest.mark.parametrize(
+    "answer", [NotAccepted("HTTP 503"), PerhapsAccepted("timeout")], ids=["not taken", "perhaps"]
+)
+def test_a_submission_that_proves_nothing_leaves_the_hold_as_it_was(world, answer):
+    world.jobs.put(a_job())
+    world.provider.on_submit(AccountRefused(401), answer)
+
+    world.pump(window_s=31).run()
+
+    hold = world.accounts.account().hold
+    assert (hold.since, hold.gap_s, hold.probe_at) == (NOON, 30, later(60))
+
+
+def test_a_poll_that_is_not_answered_leaves_the_hold_as_it_was(world):
+    world.jobs.put(processing_job())
+    world.provider.on_poll(AccountRefused(401), NoAnswer("timeout"))
+
+    world.pump(window_s=31).run()
+
+    hold = world.accounts.account().hold
+    assert (hold.since, hold.gap_s, hold.probe_at) == (NOON, 30, later(60))
+
+
+def test_a_hold_is_passed_on_to_the_next_pump(world):
+    world.jobs.put(a_job())
+    world.provider.on_submit(*[AccountRefused(401)] * 9)
+
+    world.pump(window_s=10).run()
+    world.pump(window_s=15).run()
+
+    assert len(world.provider.calls) == 1
+
+    world.clock.advance(20)
+    world.pump(window_s=10).run()
+
+    assert len(world.provider.calls) == 2
+
+
+def test_a_hold_is_one_error_line_when_it_begins_and_one_when_it_ends(world, caplog):
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(5)))
+    world.provider.on_submit(*[AccountRefused(401)] * 6)
+
+    world.pump(window_s=250).run()
+
+    assert errors(caplog) == ["account on hold", "account off hold"]
+
+
+def test_jobs_of_an_account_on_hold_are_still_given_up_at_their_deadlines(world):
+    world.jobs.put(
+        a_job(), a_job(id=job_id(2), deadline_at=later(70), refusal=ErrorCode.PROVIDER_AUTH)
+    )
+    world.provider.on_submit(*[AccountRefused(401)] * 9)
+
+    world.pump(window_s=80).run()
+
+    assert world.jobs.job(job_id(2)).error.code is ErrorCode.PROVIDER_AUTH

@@ -1,0 +1,261 @@
+"""Whole runs of the pump: asking about jobs that are under way, and their deadlines."""
+
+from concurrent.futures import Future
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from relay.application.work import read
+from relay.domain.answers import Rendered, RenderFailed, StillOpen, UnknownJob, WithoutOutput
+from relay.domain.job import Actor, ErrorCode, Status
+from relay.domain.steps import cancelled, nudged
+from relay.errors import AccountRefused, NoAnswer
+from tests.factories import (
+    JOB_ID,
+    LATE_OUTPUT,
+    NOON,
+    OUTPUT,
+    a_job,
+    later,
+    processing_job,
+    submitting_job,
+    unconfirmed_job,
+)
+from tests.fakes import InlineWorkers
+
+DONE = Rendered(outputs=(OUTPUT,), provider_status="success")
+
+
+class SlowWorkers(InlineWorkers):
+    """Workers that come back only after some time, while the pump goes on."""
+
+    takes_s = 8.0
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self._under_way = []
+
+    def start(self, task):
+        future = Future()
+        self._under_way.append((self._clock.monotonic() + self.takes_s, task, future))
+        return future
+
+    def wait(self, timeout_s):
+        self._clock.advance(timeout_s)
+        now = self._clock.monotonic()
+        ended = [one for one in self._under_way if one[0] <= now]
+        self._under_way = [one for one in self._under_way if one[0] > now]
+        for _, task, future in ended:
+            future.set_result(task())
+        return [future for _, _, future in ended]
+
+    def close(self):
+        return self.wait(self.takes_s)
+
+
+def test_a_job_is_asked_about_more_rarely_the_older_it_gets(world):
+    world.jobs.put(processing_job(call_at=later(25)))
+
+    world.pump(window_s=120).run()
+
+    moments = [(call.at - NOON).total_seconds() for call in world.provider.calls]
+    assert moments == pytest.approx([25, 31.25, 39.06, 48.83, 61.04, 76.29, 95.37, 119.21], abs=0.2)
+
+
+def test_a_job_polled_many_times_costs_one_write_in_a_window(world):
+    world.jobs.put(processing_job())
+
+    world.pump().run()
+
+    job = world.jobs.job()
+    assert len(world.provider.called("poll")) >= 3
+    assert world.jobs.writes == 1
+    assert job.polls == len(world.provider.called("poll"))
+    assert job.call_at > later(55)
+
+
+def test_a_result_ends_the_job_and_is_announced(world):
+    world.jobs.put(processing_job())
+    world.provider.on_poll(DONE)
+
+    world.pump().run()
+
+    job = world.jobs.job()
+    assert (job.status, job.finished_by, job.outputs) == (Status.SUCCEEDED, Actor.POLL, (OUTPUT,))
+    assert [event.id for event in world.topics.events] == [f"{JOB_ID}.succeeded"]
+
+
+def test_a_render_that_failed_is_a_result_and_no_error_of_ours(world):
+    world.jobs.put(processing_job())
+    world.provider.on_poll(RenderFailed(provider_status="failed"))
+
+    world.pump().run()
+
+    job = world.jobs.job()
+    assert (job.status, job.error.code) == (Status.FAILED, ErrorCode.RENDER_FAILED)
+    assert job.provider_status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (UnknownJob(), ErrorCode.PROVIDER_JOB_NOT_FOUND),
+        (WithoutOutput(provider_status="success"), ErrorCode.OUTPUT_UNUSABLE),
+    ],
+    ids=["unknown job", "success without output"],
+)
+def test_an_answer_without_hope_ends_the_job_once_it_was_repeated_over_a_minute(
+    world, answer, code
+):
+    world.jobs.put(processing_job())
+    world.provider.on_poll(*[answer] * 20)
+
+    world.pump(window_s=59).run()
+
+    assert world.jobs.job().status is Status.PROCESSING
+
+    world.pump().run()
+
+    assert world.jobs.job().error.code is code
+    assert world.jobs.job().finished_at >= later(60)
+
+
+def test_a_provider_that_does_not_answer_is_asked_again_and_others_too(world):
+    other = processing_job(id="job_00000000000000000000000002")
+    world.jobs.put(processing_job(), other)
+    world.provider.on_poll(NoAnswer("timeout"), DONE, DONE)
+
+    world.pump(workers=1).run()
+
+    assert [world.jobs.job(one).status for one in world.jobs.ids] == [Status.SUCCEEDED] * 2
+
+
+def test_a_provider_that_asks_for_time_gets_it(world):
+    world.jobs.put(processing_job())
+    world.provider.on_poll(NoAnswer("HTTP 429", 40.0))
+
+    world.pump(window_s=45).run()
+
+    assert [call.at for call in world.provider.calls] == [NOON, later(40)]
+
+
+def test_a_word_that_nobody_knows_keeps_the_job_open(world, caplog):
+    world.jobs.put(processing_job())
+    world.provider.on_poll(StillOpen(provider_status="moving in", is_known_word=False))
+
+    world.pump(window_s=0).run()
+
+    assert world.jobs.job().provider_status == "moving in"
+    assert "unknown status word" in caplog.messages
+
+
+def test_a_result_that_a_poll_finds_after_a_cancellation_is_kept_as_a_late_one(world):
+    world.jobs.put(processing_job())
+
+    def cancelled_meanwhile(job):
+        world.jobs.put(cancelled(world.jobs.job(), at=NOON))
+        return Rendered(outputs=(LATE_OUTPUT,), provider_status="success")
+
+    world.provider.on_poll(cancelled_meanwhile)
+
+    world.pump().run()
+
+    job = world.jobs.job()
+    assert (job.status, job.late_outputs) == (Status.CANCELLED, (LATE_OUTPUT,))
+    assert [event.id for event in world.topics.events] == [
+        f"{JOB_ID}.cancelled",
+        f"{JOB_ID}.late_result",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (DONE, Status.SUCCEEDED),
+        (None, Status.FAILED),
+        (NoAnswer("timeout"), Status.FAILED),
+        (AccountRefused(401), Status.FAILED),
+        (UnknownJob(), Status.FAILED),
+    ],
+    ids=["done", "still open", "no answer", "account refused", "unknown"],
+)
+def test_at_its_deadline_a_job_is_asked_about_one_last_time(world, answer, status):
+    world.jobs.put(processing_job(call_at=later(890), deadline_at=later(895)))
+    world.clock.advance(895)
+    world.provider.on_poll(answer)
+
+    world.pump(window_s=20).run()
+
+    job = world.jobs.job()
+    assert world.provider.called("poll") == [JOB_ID]
+    assert job.status is status
+    assert job.finished_at == later(895)
+
+
+def test_a_job_is_given_up_unasked_if_its_provider_cannot_be_asked_for_too_long(world):
+    world.jobs.put(processing_job())
+    world.clock.advance(930)
+
+    world.pump().run()
+
+    assert world.provider.calls == []
+    assert world.jobs.job().error.code is ErrorCode.DEADLINE_EXCEEDED
+
+
+@pytest.mark.parametrize(
+    ("job", "code"),
+    [
+        (a_job(), ErrorCode.DEADLINE_EXCEEDED),
+        (a_job(refusal=ErrorCode.PROVIDER_AUTH), ErrorCode.PROVIDER_AUTH),
+        (a_job(refusal=ErrorCode.PROVIDER_OUT_OF_CREDITS), ErrorCode.PROVIDER_OUT_OF_CREDITS),
+        (unconfirmed_job(), ErrorCode.SUBMIT_UNCONFIRMED),
+        (submitting_job(), ErrorCode.SUBMIT_UNCONFIRMED),
+    ],
+    ids=["queued", "key refused", "no credits", "unconfirmed", "claimed by a dead pump"],
+)
+def test_at_its_deadline_a_job_that_cannot_be_asked_about_is_given_up(world, job, code):
+    world.jobs.put(job)
+    world.clock.advance(900)
+
+    world.pump().run()
+
+    assert world.provider.calls == []
+    assert world.jobs.job().error.code is code
+    assert [event.id for event in world.topics.events] == [f"{JOB_ID}.failed"]
+
+
+def test_a_deadline_within_the_window_is_kept_to_the_second(world):
+    world.jobs.put(processing_job(call_at=later(25), deadline_at=later(30)))
+
+    world.pump().run()
+
+    job = world.jobs.job()
+    assert job.error.code is ErrorCode.DEADLINE_EXCEEDED
+    assert later(30) <= job.finished_at < later(31)
+
+
+def test_a_nudge_that_comes_during_a_slow_poll_has_the_job_asked_again_at_once(world):
+    world.jobs.put(processing_job())
+    nudge = partial(nudged, provider_job_id=None, at=later(2))
+    world.clock.after(2, lambda: world.jobs.put(nudge(world.jobs.job())))
+
+    world.pump(open_workers=lambda: SlowWorkers(world.clock)).run()
+
+    first, second = (call.at for call in world.provider.calls[:2])
+    assert second - first <= timedelta(seconds=SlowWorkers.takes_s + 1)
+
+
+def test_every_reading_is_worth_a_step():
+    readings = [
+        DONE,
+        RenderFailed(provider_status="failed"),
+        WithoutOutput(provider_status="success"),
+        UnknownJob(),
+        StillOpen(provider_status="pending", is_known_word=True),
+    ]
+
+    for reading in readings:
+        job = processing_job()
+
+        assert read(job, reading=reading, poll_at=later(5), at=NOON) is not job

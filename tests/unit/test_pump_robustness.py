@@ -1,0 +1,240 @@
+"""Whole runs of the pump: nothing that is wrong with one job, or for a moment, stops the rest."""
+
+import logging
+
+import pytest
+
+from relay.application.pump import SET_ASIDE_FOR
+from relay.domain.account import Account
+from relay.domain.answers import Rendered
+from relay.domain.job import EventType, Status
+from relay.domain.limits import Limit
+from relay.errors import AccountRefused, StoreUnavailable
+from tests.factories import (
+    JOB_ID,
+    NOON,
+    OUTPUT,
+    a_job,
+    finished_job,
+    job_id,
+    later,
+    processing_job,
+)
+from tests.fakes import InlineWorkers
+
+DONE = Rendered(outputs=(OUTPUT,), provider_status="success")
+POISON = {"account": "gepetto", "wakeAt": NOON, "status": "no such status"}
+
+
+class MachineWithAWanderingClock(InlineWorkers):
+    """Workers on a machine whose clock steps back now and then."""
+
+    def wait(self, timeout_s):
+        done = super().wait(timeout_s)
+        if done:
+            self._clock.set_back(0.5)
+        return done
+
+
+def error_lines(caplog):
+    return [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
+
+
+def test_a_document_that_does_not_parse_is_set_aside_and_the_others_go_on(world, caplog):
+    world.jobs.put_document(job_id(9), POISON)
+    world.jobs.put(a_job())
+
+    world.pump().run()
+
+    assert world.jobs.job().status is Status.PROCESSING
+    assert world.jobs.document(job_id(9)) == POISON | {"wakeAt": NOON + SET_ASIDE_FOR}
+    assert error_lines(caplog) == ["job set aside"]
+
+
+def test_a_job_whose_step_breaks_is_set_aside_and_the_others_go_on(world, caplog):
+    world.jobs.put(processing_job(), processing_job(id=job_id(2)))
+    world.provider.on_poll(ZeroDivisionError("a bug"), DONE)
+
+    world.pump().run()
+
+    assert world.jobs.job(job_id(2)).status is Status.SUCCEEDED
+    assert world.jobs.document(JOB_ID)["wakeAt"] == world.jobs.job().deadline_at
+    assert error_lines(caplog) == ["job step broke", "job set aside"]
+    assert caplog.records[-2].exc_info is not None
+
+
+def test_a_job_whose_every_step_breaks_is_set_aside_for_long_once_its_deadline_has_passed(world):
+    world.jobs.put(processing_job(deadline_at=later(-1)))
+    world.provider.on_poll(ZeroDivisionError("a bug"))
+
+    world.pump().run()
+
+    assert world.jobs.document(JOB_ID)["wakeAt"] == NOON + SET_ASIDE_FOR
+
+
+def test_a_document_that_is_gone_when_it_is_to_be_set_aside_stops_nobody(world):
+    def vanish(job):
+        world.jobs.remove(job.id)
+        raise ZeroDivisionError
+
+    world.jobs.put(processing_job(), processing_job(id=job_id(2)))
+    world.provider.on_poll(vanish, DONE)
+
+    world.pump().run()
+
+    assert world.jobs.job(job_id(2)).status is Status.SUCCEEDED
+
+
+def test_a_whole_page_of_poison_does_not_hide_the_jobs_behind_it(world):
+    for number in range(400):
+        world.jobs.put_document(job_id(1000 + number), POISON)
+    world.jobs.put(a_job(call_at=later(1)))
+
+    world.pump().run()
+
+    assert world.jobs.job().status is Status.PROCESSING
+
+
+def test_a_store_that_is_away_has_the_tick_delivered_again(world):
+    world.jobs.is_down = True
+
+    with pytest.raises(StoreUnavailable):
+        world.pump().run()
+
+
+def test_an_account_that_cannot_be_read_has_the_tick_delivered_again(world):
+    world.accounts.is_down = True
+
+    with pytest.raises(StoreUnavailable):
+        world.pump().run()
+
+
+def test_a_lease_whose_reply_was_lost_is_recognised(world):
+    world.jobs.put(a_job())
+    world.accounts.lose_replies()
+
+    world.pump(window_s=0).run()
+
+    assert len(world.provider.calls) == 1
+
+
+def test_an_event_that_is_not_out_is_published_by_the_pump(world):
+    world.jobs.put(finished_job(Status.SUCCEEDED))
+    world.clock.advance(20)
+
+    world.pump().run()
+
+    assert [event.id for event in world.topics.events] == [f"{JOB_ID}.succeeded"]
+    assert world.jobs.job().unpublished == ()
+    assert world.provider.calls == []
+
+
+def test_an_event_that_the_topic_does_not_take_is_tried_again_with_the_same_content(world):
+    world.jobs.put(processing_job())
+    world.provider.on_poll(DONE)
+    world.topics.fail(times=2)
+
+    world.pump().run()
+
+    (event,) = world.topics.events
+    assert (event.id, event.announcement.at) == (f"{JOB_ID}.succeeded", NOON)
+    assert world.jobs.job().announcements[0].failures == 1
+    assert 40 <= world.seconds() < 43
+
+
+def test_an_event_whose_mark_was_lost_is_published_again_as_the_same(world):
+    world.jobs.put(finished_job(Status.FAILED))
+    world.clock.advance(20)
+    world.topics.publish_event(world.jobs.job(), world.jobs.job().announcements[0])
+
+    world.pump().run()
+
+    first, second = world.topics.events
+    assert (first.announcement, first.data) == (second.announcement, second.data)
+    assert first.announcement.type is EventType.FAILED
+
+
+def test_a_pump_with_nothing_to_do_leaves_at_once(world):
+    world.pump().run()
+
+    assert world.seconds() == 0
+    assert world.jobs.calls == ["due", "next_wake", "due"]
+
+
+def test_a_pump_leaves_when_nothing_more_falls_due_in_its_window(world):
+    world.jobs.put(a_job(deadline_at=later(5000)))
+    world.provider.on_submit(lambda _: None)
+
+    world.pump(window_s=20).run()
+
+    assert world.seconds() < 3
+    assert world.jobs.job().call_at == later(25)
+
+
+def test_a_pump_stays_for_what_falls_due_in_its_window(world):
+    world.jobs.put(processing_job(call_at=later(40)))
+
+    world.pump().run()
+
+    assert [call.at for call in world.provider.calls] == [later(40), later(50)]
+
+
+def test_a_pump_that_stayed_for_a_job_does_it_without_leaving_in_between(world):
+    world.jobs.put(processing_job(call_at=later(40.5)))
+
+    world.pump(window_s=45).run()
+
+    assert [call.at for call in world.provider.calls] == [later(40.5)]
+    assert world.accounts.calls.count("read") == 1
+
+
+def test_a_pump_finds_a_job_that_is_created_while_it_works(world):
+    world.jobs.put(processing_job(call_at=later(50)))
+    world.clock.after(20, lambda: world.jobs.put(a_job(id=job_id(2), call_at=later(20))))
+
+    world.pump().run()
+
+    submitted = [call.at for call in world.provider.calls if call.kind == "submit"]
+    assert later(20) <= submitted[0] <= later(21)
+
+
+def test_a_window_of_zero_makes_one_pass_over_everything_that_is_due(world):
+    world.jobs.put(
+        *(processing_job(id=job_id(number), call_at=later(-number)) for number in range(350))
+    )
+    world.provider.limit = Limit(calls=10_000, window_s=60.0)
+
+    world.pump(window_s=0, workers=32).run()
+
+    assert len(set(world.provider.called("poll"))) == len(world.provider.calls) == 350
+    assert world.seconds() == 0
+
+
+def test_jobs_of_other_accounts_are_left_alone(world):
+    world.jobs.put(a_job(provider="spacely", operation="standard"))
+
+    world.pump().run()
+
+    assert world.provider.calls == []
+
+
+def test_a_slow_provider_does_not_break_the_limit(world):
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(30)))
+    world.provider.limit = Limit(calls=10, window_s=60.0)
+    world.provider.takes_s = 7.0
+
+    world.pump(window_s=300).run()
+
+    moments = [(call.at - NOON).total_seconds() for call in world.provider.calls]
+    assert len(moments) > 20
+    assert max(sum(1 for one in moments if a <= one < a + 60) for a in moments) <= 9
+
+
+def test_a_clock_that_steps_back_does_not_get_a_job_past_the_hold(world):
+    world.jobs.put(a_job())
+    world.provider.on_submit(*[AccountRefused(401)] * 9)
+
+    world.pump(window_s=20, open_workers=lambda: MachineWithAWanderingClock(world.clock)).run()
+
+    assert len(world.provider.calls) == 1
+    assert isinstance(world.accounts.account(), Account)

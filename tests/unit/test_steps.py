@@ -1,0 +1,299 @@
+"""What each step does to a job beyond its status."""
+
+import pytest
+
+from relay.domain import steps
+from relay.domain.job import (
+    RETRYABLE,
+    Actor,
+    Claim,
+    Entry,
+    ErrorCode,
+    EventType,
+    OnUnconfirmed,
+    Status,
+)
+from tests.factories import (
+    CLAIM,
+    LATE_OUTPUT,
+    NOON,
+    OUTPUT,
+    PROVIDER_JOB_ID,
+    a_job,
+    finished_job,
+    job_in,
+    later,
+    processing_job,
+    submitting_job,
+    unconfirmed_job,
+)
+
+
+def test_claiming_notes_the_claim_the_time_and_the_try():
+    after = steps.claimed(a_job(tries=2), claim=CLAIM, at=later(1))
+
+    assert (after.claim, after.submitted_at, after.tries) == (CLAIM, later(1), 3)
+
+
+def test_a_second_claim_does_not_replace_the_first():
+    first = steps.claimed(a_job(), claim=CLAIM, at=NOON)
+    other = Claim(token="claim-2", expires_at=later(50))
+
+    assert steps.claimed(first, claim=other, at=later(1)) is first
+
+
+@pytest.mark.parametrize("before", [submitting_job(), unconfirmed_job()], ids=["in time", "late"])
+def test_an_acknowledgement_brings_the_id_and_the_time_of_the_first_poll(before):
+    after = steps.accepted(
+        before,
+        claim=CLAIM,
+        provider_job_id="p-1",
+        provider_status="created",
+        poll_at=later(25),
+        at=later(1),
+    )
+
+    assert (after.provider_job_id, after.provider_status) == ("p-1", "created")
+    assert after.call_at == later(25)
+
+
+def test_an_acknowledgement_corrects_the_id_that_a_callback_brought_before():
+    before = processing_job(provider_job_id="from-a-callback")
+
+    after = steps.accepted(
+        before,
+        claim=CLAIM,
+        provider_job_id="p-1",
+        provider_status=None,
+        poll_at=later(25),
+        at=later(1),
+    )
+
+    assert after.provider_job_id == "p-1"
+    assert after.history == before.history
+
+
+def test_an_acknowledgement_that_a_result_has_beaten_changes_nothing():
+    done = finished_job(Status.SUCCEEDED)
+
+    after = steps.accepted(
+        done,
+        claim=CLAIM,
+        provider_job_id="p-9",
+        provider_status=None,
+        poll_at=later(25),
+        at=later(1),
+    )
+
+    assert after is done
+
+
+def test_a_job_that_was_not_taken_is_queued_as_if_it_had_never_been_sent():
+    after = steps.put_back(
+        submitting_job(), claim=CLAIM, call_at=later(5), note="429", refusal=None, at=later(1)
+    )
+
+    assert (after.claim, after.submitted_at, after.call_at) == (None, None, later(5))
+    assert after.tries == 1
+
+
+def test_a_refused_account_is_remembered_for_the_deadline():
+    code = ErrorCode.PROVIDER_OUT_OF_CREDITS
+
+    after = steps.put_back(
+        submitting_job(), claim=CLAIM, call_at=NOON, note="402", refusal=code, at=later(1)
+    )
+
+    assert after.refusal is code
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("styleId is unknown", "the provider refused the job: styleId is unknown"),
+        ("", "the provider refused the job"),
+    ],
+    ids=["with a reason", "without"],
+)
+def test_a_refused_job_fails_with_the_providers_reason(reason, message):
+    after = steps.refused(submitting_job(), claim=CLAIM, reason=reason, at=later(1))
+
+    assert after.error is not None
+    assert (after.error.code, after.error.message) == (ErrorCode.PROVIDER_REJECTED, message)
+    assert after.finished_by is Actor.SUBMIT
+
+
+@pytest.mark.parametrize(
+    ("wish", "call_at"),
+    [(OnUnconfirmed.WAIT, None), (OnUnconfirmed.RESUBMIT, later(60))],
+    ids=["wait", "resubmit"],
+)
+def test_a_lost_submission_is_planned_again_only_on_the_callers_word(wish, call_at):
+    job = submitting_job(on_unconfirmed=wish)
+
+    after = steps.lost(job, claim=CLAIM, resubmit_at=later(60), note="timeout", at=later(1))
+
+    assert after.call_at == call_at
+
+
+def test_a_claim_does_not_expire_before_its_time():
+    job = submitting_job()
+
+    assert steps.claim_expired(job, resubmit_at=NOON, at=later(39.999)) is job
+
+
+def test_an_unconfirmed_job_is_not_submitted_again_unless_the_caller_said_so():
+    job = unconfirmed_job(on_unconfirmed=OnUnconfirmed.WAIT)
+
+    assert steps.resubmitted(job, at=later(60)) is job
+
+
+def test_a_resubmitted_job_remembers_that_two_renders_may_exist():
+    job = unconfirmed_job(on_unconfirmed=OnUnconfirmed.RESUBMIT)
+
+    after = steps.resubmitted(job, at=later(60))
+
+    assert after.resubmitted
+    assert (after.claim, after.submitted_at, after.call_at) == (None, None, later(60))
+
+
+def test_a_success_keeps_the_outputs_and_ends_all_calls():
+    after = steps.succeeded(
+        processing_job(), outputs=[OUTPUT], by=Actor.POLL, at=later(30), provider_status="success"
+    )
+
+    assert (after.outputs, after.provider_status) == ((OUTPUT,), "success")
+    assert (after.finished_at, after.finished_by, after.call_at) == (later(30), Actor.POLL, None)
+
+
+def test_a_success_does_not_replace_the_id_that_was_acknowledged():
+    after = steps.succeeded(
+        processing_job(), outputs=[OUTPUT], by=Actor.WEBHOOK, at=NOON, provider_job_id="other"
+    )
+
+    assert after.provider_job_id == PROVIDER_JOB_ID
+
+
+def test_a_success_without_outputs_is_a_mistake_of_ours():
+    with pytest.raises(ValueError, match="at least one usable output"):
+        steps.succeeded(processing_job(), outputs=[], by=Actor.POLL, at=NOON)
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
+def test_a_result_for_a_job_that_ended_without_one_is_added_and_announced_once(status):
+    ended = finished_job(status)
+
+    after = steps.succeeded(ended, outputs=[LATE_OUTPUT], by=Actor.WEBHOOK, at=later(99))
+    again = steps.succeeded(after, outputs=[OUTPUT], by=Actor.POLL, at=later(120))
+
+    assert (after.status, after.outputs, after.error) == (status, (), ended.error)
+    assert after.late_outputs == (LATE_OUTPUT,)
+    assert [one.type for one in after.announcements][1:] == [EventType.LATE_RESULT]
+    assert after.announcements[-1].at == later(99)
+    assert again is after
+
+
+def test_a_second_result_does_not_touch_the_first():
+    done = finished_job(Status.SUCCEEDED)
+
+    assert steps.succeeded(done, outputs=[LATE_OUTPUT], by=Actor.POLL, at=later(9)) is done
+
+
+@pytest.mark.parametrize(
+    ("job", "code"),
+    [
+        (a_job(), ErrorCode.DEADLINE_EXCEEDED),
+        (a_job(refusal=ErrorCode.PROVIDER_AUTH), ErrorCode.PROVIDER_AUTH),
+        (a_job(refusal=ErrorCode.PROVIDER_OUT_OF_CREDITS), ErrorCode.PROVIDER_OUT_OF_CREDITS),
+        (submitting_job(), ErrorCode.DEADLINE_EXCEEDED),
+        (unconfirmed_job(), ErrorCode.SUBMIT_UNCONFIRMED),
+        (unconfirmed_job(refusal=ErrorCode.PROVIDER_AUTH), ErrorCode.SUBMIT_UNCONFIRMED),
+        (processing_job(), ErrorCode.DEADLINE_EXCEEDED),
+        (processing_job(refusal=ErrorCode.PROVIDER_AUTH), ErrorCode.DEADLINE_EXCEEDED),
+    ],
+    ids=lambda one: one.value if isinstance(one, ErrorCode) else one.status.value,
+)
+def test_a_job_past_its_deadline_fails_with_what_it_waited_for(job, code):
+    after = steps.given_up(job, at=job.deadline_at)
+
+    assert after.error is not None
+    assert (after.error.code, after.finished_by) == (code, Actor.DEADLINE)
+
+
+def test_a_refusal_before_a_resubmission_does_not_explain_a_later_deadline():
+    job = unconfirmed_job(
+        on_unconfirmed=OnUnconfirmed.RESUBMIT, refusal=ErrorCode.PROVIDER_OUT_OF_CREDITS
+    )
+
+    after = steps.given_up(steps.resubmitted(job, at=later(60)), at=job.deadline_at)
+
+    assert after.error is not None
+    assert after.error.code is ErrorCode.DEADLINE_EXCEEDED
+
+
+def test_no_job_is_given_up_before_its_deadline():
+    job = processing_job()
+
+    assert steps.given_up(job, at=later(899.999)) is job
+
+
+def test_a_failure_says_whether_the_same_input_may_succeed_next_time():
+    for code in ErrorCode:
+        after = steps.failed(a_job(), code=code, message="", by=Actor.POLL, at=NOON)
+
+        assert after.error is not None
+        assert after.error.retryable is RETRYABLE[code]
+
+
+def test_a_nudge_has_a_job_under_way_polled_at_once():
+    job = processing_job(call_at=later(60))
+
+    assert steps.nudged(job, provider_job_id="other", at=later(3)).call_at == later(3)
+    assert (
+        steps.nudged(job, provider_job_id="other", at=later(3)).provider_job_id
+        == job.provider_job_id
+    )
+
+
+@pytest.mark.parametrize("status", [Status.SUBMITTING, Status.UNCONFIRMED])
+def test_a_nudge_without_an_id_says_nothing_of_a_job_that_has_none(status):
+    job = job_in(status)
+
+    assert steps.nudged(job, provider_job_id=None, at=later(3)) is job
+
+
+def test_a_nudge_is_noted_even_if_a_poll_is_due_for_a_pump_may_be_ahead_of_the_document():
+    job = processing_job(call_at=later(1))
+
+    assert steps.nudged(job, provider_job_id=None, at=later(3)).call_at == later(3)
+
+
+def test_an_answer_that_says_nothing_new_only_plans_the_next_poll():
+    job = processing_job(polls=1)
+
+    after = steps.still_open(job, provider_status="pending", poll_at=later(30))
+
+    assert (after.polls, after.call_at, after.history) == (2, later(30), job.history)
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.PROCESSING}))
+def test_answers_to_polls_say_nothing_of_a_job_that_is_not_under_way(status):
+    job = job_in(status)
+
+    assert steps.still_open(job, provider_status="pending", poll_at=NOON) is job
+    assert steps.unanswered(job, poll_at=NOON) is job
+    assert steps.struck(job, code=ErrorCode.OUTPUT_UNUSABLE, poll_at=NOON, at=NOON) is job
+
+
+def test_the_history_keeps_its_first_line_and_the_last_nineteen():
+    job = a_job()
+    for number in range(30):
+        claim = Claim(token=f"claim-{number}", expires_at=later(number + 40))
+        job = steps.claimed(job, claim=claim, at=later(number))
+        job = steps.put_back(
+            job, claim=claim, call_at=NOON, note=f"no {number}", refusal=None, at=later(number)
+        )
+
+    assert len(job.history) == 20
+    assert job.history[0] == Entry(at=NOON, status=Status.QUEUED, by=Actor.CALLER, note="created")
+    assert job.history[-1].note == "no 29"
