@@ -7,6 +7,8 @@ from werkzeug.wrappers import Response
 
 from relay import bootstrap, logs
 
+bootstrap.redirect_nobody()
+
 
 @functions_framework.http
 @logs.traced
