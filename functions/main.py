@@ -7,8 +7,6 @@ from werkzeug.wrappers import Response
 
 from relay import bootstrap, logs
 
-bootstrap.redirect_nobody()
-
 
 @functions_framework.http
 @logs.traced

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-import flask
 from google.cloud import firestore
 
 from relay import config, logs
@@ -63,15 +62,6 @@ def once_per_worker(build: Callable[[], T]) -> Callable[[], T]:
             return built[0]
 
     return get
-
-
-def redirect_nobody() -> None:
-    """Have the framework hand over every path as it is; to be called while it imports us.
-
-    It would answer a doubled slash with a redirect, which senders of webhooks do not follow.
-    """
-    if flask.has_app_context():
-        flask.current_app.url_map.merge_slashes = False
 
 
 @once_per_worker
