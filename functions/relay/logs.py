@@ -31,6 +31,8 @@ def configure(*, level: str, project: str) -> None:
     handler.setFormatter(_JsonLines(project))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
+    # It quotes whole URLs, and what is worth knowing of a call is logged by who made it.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def traced(entry_point: Callable[P, R]) -> Callable[P, R]:

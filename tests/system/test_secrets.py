@@ -1,0 +1,46 @@
+"""What the functions log while they work, searched for what must never be there."""
+
+import re
+
+import requests
+
+from tests.system.conftest import Relay
+
+SANDBOX_KEYS = ("sandbox-gepetto-key", "sandbox-spacely-key")
+
+
+def test_no_key_token_body_or_query_is_logged(relay: Relay) -> None:
+    relay.final(relay.redesign("render-s=1", metadata={"secret": "metadata-of-mine"}), within_s=30)
+    relay.final(relay.advance("failed,render-s=1"), within_s=30)
+    relay.final(relay.advance("submit-400,html-errors"), within_s=30)
+    seen = requests.get(f"{relay.sandbox_url}/sandbox/jobs", timeout=10).json()["jobs"]
+    tokens = [one["webhookUrl"].rpartition("/")[2] for one in seen if one["webhookUrl"]]
+    assert tokens
+
+    logged = "".join(
+        relay.stack.log(function).read_text() for function in relay.stack.description.pids
+    )
+
+    assert logged.count('"job finished"') >= 3
+    for secret in (*SANDBOX_KEYS, relay.stack.description.api_key, *tokens):
+        assert secret not in logged
+    assert "metadata-of-mine" not in logged
+    assert "living_room" not in logged
+    assert not re.search(r"https?://[^\s\"]*\?", logged)
+
+
+def test_every_line_of_a_job_can_be_found_by_its_id(relay: Relay) -> None:
+    job_id = relay.final(relay.redesign("render-s=1"), within_s=30)["id"]
+
+    story = [
+        line
+        for function in relay.stack.description.pids
+        for line in relay.stack.log(function).read_text().splitlines()
+        if f'"job_id": "{job_id}"' in line
+    ]
+
+    messages = [re.search(r'"message": "([^"]*)"', line)[1] for line in story]
+    assert messages.count("job created") == 1
+    assert messages.count("job finished") == 1
+    assert messages.count("event published") == 1
+    assert all('"severity": "INFO"' in line for line in story)
