@@ -92,6 +92,7 @@ def processing_job(**changes: Any) -> Job:
         "status": Status.PROCESSING,
         "call_at": NOON,
         "provider_job_id": PROVIDER_JOB_ID,
+        "is_acknowledged": True,
         "provider_status": "pending",
     }
     return submitting_job(**(ours | changes))

@@ -549,3 +549,18 @@ def test_parsing_never_raises(body: bytes) -> None:
     parsed = parse_json(body)
 
     assert parsed is NOT_JSON or json.dumps(parsed)
+
+
+def test_a_call_that_stood_still_before_it_was_sent_is_not_sent() -> None:
+    """The pump may have been paused, and another may hold its lease by now."""
+    seen: list[bytes] = []
+    ticks = iter([0.0, 5.0])
+    transport = Transport(monotonic=lambda: next(ticks))
+
+    def listens(connection: socket.socket) -> None:
+        seen.append(connection.recv(1))
+
+    with serving(listens) as (url, _), pytest.raises(NotSent):
+        transport.post(url, headers={}, body=b"{}")
+
+    assert seen in ([], [b""])

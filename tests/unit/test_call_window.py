@@ -78,11 +78,12 @@ def test_a_call_that_was_not_made_gives_its_place_back():
     assert window.free_at(1000.0) == 1000.0
 
 
-def test_what_is_passed_on_are_the_calls_that_count_with_those_in_the_air_as_ending_now():
+def test_what_is_passed_on_are_the_calls_that_ended_and_still_count():
     window = CallWindow(Limit(calls=10, window_s=60.0), ended=[930.0, 950.0])
     window.start()
 
-    assert window.recent(1000.0) == [950.0, 1000.0]
+    assert window.recent(1000.0) == [950.0]
+    assert window.in_the_air == 1
 
 
 def _first_moment_for_a_call(window: CallWindow, in_the_air: list[float], now: float) -> float:

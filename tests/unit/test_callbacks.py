@@ -63,6 +63,12 @@ def test_a_callback_moves_a_job_only_with_what_it_proves(status, callback, after
     assert received(job_in(status), callback=callback, at=NOON).status is after
 
 
+def test_an_id_that_only_a_callback_brought_does_not_rule_out_another():
+    job = processing_job(is_acknowledged=False)
+
+    assert received(job, callback=OTHER_ID, at=NOON).status is Status.SUCCEEDED
+
+
 def test_an_id_other_than_the_acknowledged_one_has_the_job_polled_at_once():
     job = processing_job(call_at=later(60))
 

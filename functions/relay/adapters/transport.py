@@ -76,11 +76,14 @@ class Bounds:
 
     Attributes:
         connect_s: For each address of the host, and for the TLS handshake.
+        send_s: From the start of the call to its first byte on the way: later it is not sent.
+            A pump that was paused in between may have lost its lease; see `relay.domain.account`.
         read_s: Between two pieces of the answer.
         call_s: From the start of the call to the last byte of the answer.
     """
 
-    connect_s: float = 5.0
+    connect_s: float = 4.0
+    send_s: float = 4.0
     read_s: float = 10.0
     call_s: float = 15.0
     body_bytes: int = MAX_BODY_BYTES
@@ -138,7 +141,11 @@ class Transport:
     ) -> Answer:
         started_at = self._monotonic()
         session = self._session(started_at, fresh=method == "POST")
-        call = _Call(self._monotonic, ends_at=started_at + self._bounds.call_s)
+        call = _Call(
+            self._monotonic,
+            send_by=started_at + self._bounds.send_s,
+            ends_at=started_at + self._bounds.call_s,
+        )
         token = _CALL.set(call)
         try:
             request = session.prepare_request(
@@ -190,8 +197,15 @@ class _Call:
     """The call that this thread is making."""
 
     monotonic: Callable[[], float]
+    send_by: float = field(kw_only=True)
     ends_at: float = field(kw_only=True)
     is_sent: bool = False
+
+    def begin_to_send(self) -> None:
+        if not self.is_sent and self.monotonic() > self.send_by:
+            raise TimeoutError("the call could not be sent in time")
+        self.left_s()
+        self.is_sent = True
 
     def left_s(self) -> float:
         left_s = self.ends_at - self.monotonic()
@@ -285,9 +299,7 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             # http.client would connect from within its own send, after the note.
             self.connect()
-        call = _CALL.get()
-        call.left_s()
-        call.is_sent = True
+        _CALL.get().begin_to_send()
         super().send(data)
 
 

@@ -84,6 +84,6 @@ def received(job: Job, *, callback: Callback, at: datetime) -> Job:
 
 
 def _is_about(job: Job, callback: Callback) -> bool:
-    if job.provider_job_id is None or callback.provider_job_id is None or job.resubmitted:
+    if not job.is_acknowledged or callback.provider_job_id is None or job.resubmitted:
         return True
     return callback.provider_job_id == job.provider_job_id

@@ -73,8 +73,10 @@ class Lease:
         for attempt in range(TAKE_TRIES):
             try:
                 account, version = accounts.read(name)
-                # Ours already if the reply to the try before was lost.
-                if account.holder != holder and not can_be_taken(account, at=clock.now()):
+                if account.holder == holder:
+                    # The reply to the try before was lost; no call was made under it.
+                    account = replace(account, granted=0)
+                elif not can_be_taken(account, at=clock.now()):
                     return None
                 lease = cls(
                     accounts,
@@ -162,7 +164,7 @@ class Lease:
             self._account,
             holder=self._holder,
             calls=self._recent_calls(),
-            granted=granted,
+            granted=granted + self.window.in_the_air,
             at=now,
         )
         self._version = self._accounts.replace(renewed, version=self._version)

@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S = 0.01
 LONGEST_PAUSE_S = 1.0
 ATTEMPTS = 30
+# An instance that stood still between its first try and the reply has not been patient yet.
+FEWEST_TRIES = 3
 
 Step = Callable[[Job], Job]
 
@@ -114,7 +116,8 @@ class JobStore:
         started = self._clock.monotonic()
         for attempt in range(ATTEMPTS):
             yield attempt
-            if self._clock.monotonic() - started > self._patience_s:
+            is_patience_over = self._clock.monotonic() - started > self._patience_s
+            if is_patience_over and attempt + 1 >= FEWEST_TRIES:
                 return
             pause_s = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
             self._clock.sleep(pause_s * (0.5 + self._draw()))

@@ -11,6 +11,9 @@ LEASE_S = 15.0
 RENEW_EVERY_S = 5.0
 # Clocks of two instances may differ by this much.
 CLOCK_SKEW = timedelta(seconds=2)
+# A call that began under a lease is counted by its provider so long after, or never: the
+# transport gives it up if it could not be sent within 4 s, and a second is for the way.
+CALL_ARRIVES_WITHIN = timedelta(seconds=5)
 
 FIRST_PROBE_S = 30.0
 LONGEST_PROBE_S = 600.0
@@ -41,7 +44,8 @@ class Account:
         holder: The pump that has the lease, None if it was given back.
         expires_at: Until when; meaningless without a holder.
         calls: When recent calls ended, as far as the last write knew.
-        granted: How many further calls the holder may make before it writes again.
+        granted: How many calls beside those the holder may make before it writes again,
+            with those that had not ended when it wrote.
     """
 
     name: str
@@ -72,12 +76,16 @@ def can_be_taken(account: Account, *, at: datetime) -> bool:
 def calls_to_assume(account: Account, *, limit: Limit, at: datetime) -> list[datetime]:
     """Return the calls that a pump taking over must count as made.
 
-    After a clean hand-over these are the ones on record. After a crash, the calls that the
-    dead pump was granted beside them count as made just now.
+    After a clean hand-over these are the ones on record. After a crash or a pause, the calls
+    that the other pump was granted beside them count as made as late as they can be: one that
+    began at the end of its lease may reach the provider after that. So they may lie ahead.
     """
     recorded = [min(ended + CLOCK_SKEW, at) for ended in account.calls]
-    unknown = min(account.granted, limit.calls) if account.holder is not None else 0
-    return recorded + [at] * unknown
+    if account.holder is None or account.expires_at is None:
+        return recorded
+    unknown = min(account.granted, limit.calls)
+    latest = account.expires_at + CALL_ARRIVES_WITHIN + CLOCK_SKEW
+    return recorded + [max(latest, at)] * unknown
 
 
 def taken(

@@ -168,6 +168,8 @@ class Job:
         path: Where a ``raw`` job goes, below the provider's base URL; None for the others.
         body_digest: Tells two creates with the same idempotency key apart.
         submitted_at: When the last submission began; None while there was none.
+        is_acknowledged: Whether the provider's id is what the submission (or the caller of a
+            followed job) said; an id that only a callback brought may be anybody's.
         call_at: When the provider is to be called next; None while it is not to be.
         refusal: Why the provider last refused the account; None if it did not.
         tries: Submissions begun so far.
@@ -192,6 +194,7 @@ class Job:
     history: tuple[Entry, ...]
     call_at: datetime | None
     provider_job_id: str | None = None
+    is_acknowledged: bool = False
     provider_status: str | None = None
     submitted_at: datetime | None = None
     finished_at: datetime | None = None

@@ -60,10 +60,15 @@ class CallWindow:
         """Free the place of a call that was not made after all."""
         self._in_the_air -= 1
 
+    @property
+    def in_the_air(self) -> int:
+        """How many calls have started and not ended."""
+        return self._in_the_air
+
     def recent(self, now: float) -> list[float]:
-        """Return when the calls ended that still count; those in the air count as ending now."""
+        """Return when the calls ended that still count."""
         self._forget(now)
-        return [*self._ended, *([now] * self._in_the_air)]
+        return list(self._ended)
 
     def _forget(self, now: float) -> None:
         while self._ended and self._ended[0] + self._limit.window_s <= now:

@@ -61,12 +61,16 @@ def accepted(
     if job.claim != claim or job.is_final:
         return job
     if job.status is Status.PROCESSING:
-        if job.provider_job_id == provider_job_id:
+        if job.provider_job_id == provider_job_id and job.is_acknowledged:
             return job
-        return replace(job, provider_job_id=provider_job_id)
+        return replace(job, provider_job_id=provider_job_id, is_acknowledged=True)
     moved = _moved(job, Status.PROCESSING, by=Actor.SUBMIT, at=at, note="accepted by the provider")
     return replace(
-        moved, provider_job_id=provider_job_id, provider_status=provider_status, call_at=poll_at
+        moved,
+        provider_job_id=provider_job_id,
+        is_acknowledged=True,
+        provider_status=provider_status,
+        call_at=poll_at,
     )
 
 
