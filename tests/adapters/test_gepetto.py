@@ -15,6 +15,7 @@ from relay.domain.answers import Accepted, Rendered, UnknownJob
 from relay.domain.catalogue.gepetto import GEPETTO
 from relay.domain.job import Job, OnUnconfirmed, Status
 from relay.errors import JobRefused, NoAnswer, NotAccepted
+from tests.payloads.inputs import SAMPLES, Sample
 from tests.payloads.replay import (
     Recording,
     Stub,
@@ -124,6 +125,19 @@ def test_a_submission_carries_the_key_the_input_and_our_webhook(
         "styleId": "modern",
         "webhook": WEBHOOK,
     }
+
+
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if one.provider == "gepetto"], ids=str)
+def test_every_operation_goes_to_its_path_as_it_is(
+    sample: Sample, gepetto: Gepetto, stub: Stub
+) -> None:
+    stub.says(200, {"status": "pending", "id": "x"})
+
+    gepetto.submit(a_job(operation=sample.operation, path=sample.path, input=sample.input))
+
+    (seen,) = stub.seen
+    assert seen.path == "/v1" + (sample.path or f"/{sample.operation}")
+    assert seen.json == {**sample.input, "webhook": WEBHOOK}
 
 
 def test_a_raw_job_goes_to_its_own_path_with_our_webhook_and_not_the_callers(

@@ -15,6 +15,7 @@ from relay.domain.answers import Accepted, Rendered
 from relay.domain.catalogue.spacely import SPACELY
 from relay.domain.job import Job, OnUnconfirmed, Status
 from relay.errors import JobRefused, NoAnswer, NotAccepted
+from tests.payloads.inputs import SAMPLES, Sample
 from tests.payloads.replay import (
     Recording,
     Stub,
@@ -114,6 +115,19 @@ def test_a_submission_carries_the_key_and_the_input_and_no_webhook(
     assert "Authorization" not in seen.headers
     assert seen.headers["Content-Type"] == "application/json"
     assert seen.json == {"imageUrl": "https://example.com/room.jpg", "spaceType": "bedroom"}
+
+
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if one.provider == "spacely"], ids=str)
+def test_every_operation_goes_to_its_path_as_it_is(
+    sample: Sample, spacely: Spacely, stub: Stub
+) -> None:
+    stub.says(200, {"data": "x"})
+
+    spacely.submit(a_job(operation=sample.operation, path=sample.path, input=sample.input))
+
+    (seen,) = stub.seen
+    assert seen.path == "/api/v1" + (sample.path or f"/generate/{sample.operation}")
+    assert seen.json == sample.input
 
 
 def test_a_raw_job_goes_to_its_own_path(spacely: Spacely, stub: Stub) -> None:

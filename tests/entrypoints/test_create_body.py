@@ -1,6 +1,7 @@
 """Bodies of `POST /v1/jobs` that are wrong, each in one way."""
 
 import json
+from http import HTTPStatus
 from io import BytesIO
 
 import pytest
@@ -15,6 +16,10 @@ def with_input(**changes):
     return BODY | {"input": INPUT | changes}
 
 
+def raw(path, **input_):
+    return {"provider": "gepetto", "operation": "raw", "path": path, "input": input_}
+
+
 def with_metadata(metadata):
     return BODY | {"metadata": metadata}
 
@@ -23,6 +28,7 @@ NOT_JSON = {
     "empty": b"",
     "words": b"hello",
     "cut short": TEXT.encode()[:-1],
+    "a comma too many": TEXT.encode()[:-1] + b",}",
     "two values": TEXT.encode() + b"{}",
     "single quotes": b"{'provider': 'gepetto'}",
     "NaN": TEXT.replace("12", "NaN").encode(),
@@ -60,6 +66,17 @@ WRONG = {
     "a local image": (with_input(url="https://localhost/a.jpg"), "/input/url"),
     "an image by http": (with_input(url="http://example.com/a.jpg"), "/input/url"),
     "an image with a NUL": (with_input(url="https://example.com/\x00"), "/input/url"),
+    "a webhook in a raw input": (raw("/upscale", webhook="https://a.b"), "/input/webhook"),
+    "a webhook by its other name": (with_input(webhookUrl="https://a.b"), "/input/webhookUrl"),
+    "a raw job without a path": (BODY | {"operation": "raw"}, "/path"),
+    "a path that is null": (raw(None), "/path"),
+    "a path that is a number": (raw(1), "/path"),
+    "a path that leads up": (raw("/../job"), "/path"),
+    "a path with a line break": (raw("/upscale\n"), "/path"),
+    "a path of 83": (raw("/" + "a" * 82), "/path"),
+    "a path of another operation": (BODY | {"path": "/redesign"}, "/path"),
+    "a raw input that is an array": (raw("/upscale") | {"input": []}, "/input"),
+    "a raw input 33 levels deep": (raw("/upscale", a=json.loads("[" * 32 + "]" * 32)), "/input/a"),
     "a number out of range": (with_input(creativity=31), "/input/creativity"),
     "a huge integer": (with_input(creativity=10**300), "/input/creativity"),
     "a number as text": (with_input(creativity="12"), "/input/creativity"),
@@ -81,7 +98,7 @@ WRONG = {
     "a wish that nobody knows": (BODY | {"onUnconfirmed": "pray"}, "/onUnconfirmed"),
 }
 
-DEEP = [100, 500, 900, 950, 980, 990, 1000, 1010, 5000]
+DEEP = [32, 100, 500, 900, 950, 980, 990, 1000, 1010, 5000]
 
 
 @pytest.mark.parametrize("body", NOT_JSON.values(), ids=NOT_JSON.keys())
@@ -100,19 +117,40 @@ def test_what_is_wrong_is_422_names_the_field_and_writes_nothing(api, world, bod
     problem = answer.json
     assert (answer.status_code, problem["code"]) == (422, "invalid_request")
     assert answer.mimetype == "application/problem+json"
-    assert (problem["title"], problem["status"]) == ("Unprocessable Entity", 422)
+    assert (problem["title"], problem["status"]) == (HTTPStatus(422).phrase, 422)
     assert problem["pointer"] == pointer
     name = pointer.replace("~1", "/").replace("~0", "~").rpartition("/input/")[2]
     assert name.strip("/") in problem["detail"]
     assert world.jobs.calls == []
 
 
+def test_an_input_that_is_too_long_once_it_is_stored_is_422(api, world):
+    body = json.dumps(raw("/upscale", a="12")).replace('"12"', "[" + "1e15," * 40_000 + "0]")
+
+    answer = create(api, body.encode())
+
+    assert (answer.status_code, answer.json["pointer"]) == (422, "/input")
+    assert world.jobs.calls == []
+
+
 @pytest.mark.parametrize("depth", DEEP)
 def test_an_input_however_deep_is_one_clear_refusal(api, world, depth):
-    deep = TEXT.replace("12", "[" * depth + "]" * depth).encode()
+    brackets = "[" * depth + "]" * depth
+    deep = TEXT.replace("12", brackets).encode()
+    raw_deep = json.dumps(raw("/upscale", a="12")).replace('"12"', brackets).encode()
 
     assert create(api, deep).status_code in (400, 422)
+    assert create(api, raw_deep).status_code in (400, 422)
     assert world.jobs.calls == []
+
+
+def test_a_raw_input_of_32_levels_is_taken_and_comes_back(api):
+    body = raw("/upscale", a=json.loads("[" * 31 + "]" * 31))
+
+    answer = create(api, body)
+
+    assert (answer.status_code, answer.json["input"]) == (201, body["input"])
+    assert answer.json["path"] == "/upscale"
 
 
 def test_a_body_over_256_kib_is_413_whoever_sends_it(api, world):

@@ -5,6 +5,7 @@ import pytest
 from relay.domain.job import Status
 from tests.entrypoints.requests import BEARER, BODY, OTHER, create
 from tests.factories import NOON
+from tests.payloads.inputs import SAMPLES
 
 
 def test_a_new_job_is_201_with_the_job_and_where_it_is(api, world):
@@ -48,6 +49,22 @@ def test_what_the_caller_wishes_is_kept(api, world):
 
     assert job["deadlineAt"] == "2026-01-02T12:01:00Z"
     assert world.jobs.job(job["id"]).on_unconfirmed == "resubmit"
+
+
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if one.provider == "gepetto"], ids=str)
+def test_every_operation_of_the_catalogue_can_be_asked_for(api, sample):
+    path = {} if sample.path is None else {"path": sample.path}
+    body = {"provider": sample.provider, "operation": sample.operation, "input": sample.input}
+
+    answer = create(api, body | path)
+
+    job = answer.json
+    assert answer.status_code == 201
+    assert (job["input"], job["credits"], job.get("path")) == (
+        sample.input,
+        sample.credits,
+        sample.path,
+    )
 
 
 @pytest.mark.parametrize(

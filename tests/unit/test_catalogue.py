@@ -1,42 +1,29 @@
 """What the catalogue says is wrong with an input: each way once, and the field is named."""
 
+import copy
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from relay.domain.catalogue import CATALOGUE, find_operation
 from relay.errors import InvalidRequest
+from tests.payloads.inputs import BY_OPERATION, IMAGE, SAMPLES, sample_input
 
-IMAGE = "https://example.com/room.jpg"
-GOOD = {
-    ("gepetto", "redesign"): {
-        "url": IMAGE,
-        "styleId": "modern",
-        "roomId": "living_room",
-        "creativity": 12,
-    },
-    ("gepetto", "furnish"): {"url": IMAGE, "roomId": "bedroom", "styleId": "modern"},
-    ("gepetto", "smart-staging-v2"): {"url": IMAGE, "roomId": "kitchen", "styleId": "modern"},
-    ("spacely", "standard"): {
-        "model": "v1",
-        "imageUrl": IMAGE,
-        "spaceType": "bedroom",
-        "spaceStyle": "coastal",
-        "renovateType": "exterior",
-    },
-    ("spacely", "advance"): {"model": "v1", "imageUrl": IMAGE, "renovateType": "commercial"},
-    ("spacely", "style-transfer"): {
-        "imageUrl": IMAGE,
-        "spaceType": "bedroom",
-        "styleImageUrl": IMAGE,
-        "renovateType": "residential",
-    },
-}
 ALL = [(facts.name, name) for facts in CATALOGUE.values() for name in facts.operations]
+COMPLETE = [one for one in ALL if find_operation(*one).is_complete]
+INCOMPLETE = [one for one in ALL if not find_operation(*one).is_complete]
 REQUIRED = [
     (provider, name, field.name)
     for provider, name in ALL
     for field in find_operation(provider, name).fields
     if field.required
 ]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
 
 
 def check(provider, operation, given, *, allow_local_urls=False):
@@ -49,74 +36,243 @@ def refusal(provider, operation, given):
     return caught.value
 
 
+def test_the_catalogue_has_these_operations():
+    assert {name: list(facts.operations) for name, facts in CATALOGUE.items()} == {
+        "gepetto": [
+            "redesign",
+            "creative-redesign",
+            "furnish",
+            "smart-staging",
+            "smart-staging-v2",
+            "refresh",
+            "sunshine",
+            "declutter",
+            "upscale",
+            "raw",
+        ],
+        "spacely": [
+            "standard",
+            "advance",
+            "style-transfer",
+            "furniture-placement",
+            "decoration-placement",
+            "color-transfer",
+            "color-transfer-exact",
+            "two-point-perspective",
+            "text-to-image",
+            "raw",
+        ],
+    }
+
+
+def test_one_operation_is_legacy_and_these_are_known_in_part():
+    legacy = [name for provider, name in ALL if find_operation(provider, name).is_legacy]
+
+    assert legacy == ["smart-staging"]
+    assert INCOMPLETE == [
+        ("gepetto", "sunshine"),
+        ("gepetto", "upscale"),
+        ("gepetto", "raw"),
+        ("spacely", "decoration-placement"),
+        ("spacely", "color-transfer"),
+        ("spacely", "color-transfer-exact"),
+        ("spacely", "text-to-image"),
+        ("spacely", "raw"),
+    ]
+
+
 @pytest.mark.parametrize(("provider", "operation"), ALL)
-def test_the_documented_input_of_every_operation_is_taken(provider, operation):
-    check(provider, operation, GOOD[provider, operation])
+def test_every_entry_is_whole(provider, operation):
+    entry = find_operation(provider, operation)
+
+    assert entry.path is None or entry.path.endswith(f"/{operation}")
+    assert 1 <= entry.expected.seconds <= 300
+    assert entry.source
+    assert entry.expected.source
+    assert len({field.name for field in entry.fields}) == len(entry.fields)
+
+
+@pytest.mark.parametrize(("provider", "operation"), ALL)
+def test_the_documented_input_of_every_operation_is_taken_and_not_touched(provider, operation):
+    sample = BY_OPERATION[provider, operation]
+    before = copy.deepcopy(sample.input)
+
+    check(provider, operation, sample.input)
+    find_operation(provider, operation).check_path(sample.path)
+
+    assert sample.input == before
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_what_an_input_costs_is_read_from_the_catalogue(sample):
+    entry = find_operation(sample.provider, sample.operation)
+
+    assert entry.credits.of(sample.input) == sample.credits
+
+
+def test_declutter_by_hand_costs_less():
+    price = find_operation("gepetto", "declutter").credits
+
+    assert (price.of({"url": IMAGE}), price.of({"url": IMAGE, "mask": IMAGE})) == (2, 1)
 
 
 @pytest.mark.parametrize(("provider", "operation", "field"), REQUIRED)
 def test_every_required_field_is_missed_by_name(provider, operation, field):
-    given = {name: value for name, value in GOOD[provider, operation].items() if name != field}
+    given = sample_input(provider, operation)
+    del given[field]
 
-    assert refusal(provider, operation, given).pointer in (f"/input/{field}", "/input")
+    assert refusal(provider, operation, given).pointer == f"/input/{field}"
 
 
-@pytest.mark.parametrize(("provider", "operation"), ALL)
+@pytest.mark.parametrize(("provider", "operation"), COMPLETE)
 def test_a_field_that_an_operation_does_not_have_is_refused_by_name(provider, operation):
-    error = refusal(provider, operation, GOOD[provider, operation] | {"a/b~c": 1})
+    error = refusal(provider, operation, sample_input(provider, operation) | {"a/b~c": 1})
 
     assert error.pointer == "/input/a~1b~0c"
     assert "input.a/b~c is not a field" in error.expected
+
+
+@pytest.mark.parametrize(("provider", "operation"), INCOMPLETE)
+def test_where_the_documentation_is_incomplete_unknown_fields_pass(provider, operation):
+    more = {"a/b~c": [{"deep": None}], "imageHint": "http://localhost/"}
+
+    check(provider, operation, sample_input(provider, operation) | more)
+
+
+@pytest.mark.parametrize("name", ["webhook", "webhookUrl"])
+@pytest.mark.parametrize(("provider", "operation"), ALL)
+def test_a_callers_own_webhook_is_refused_everywhere(provider, operation, name):
+    given = sample_input(provider, operation) | {name: "https://example.com/hook"}
+
+    error = refusal(provider, operation, given)
+
+    assert error.pointer == f"/input/{name}"
+    assert "the relay" in error.expected
 
 
 @pytest.mark.parametrize(("provider", "operation"), ALL)
 def test_every_field_of_every_operation_refuses_a_value_of_another_type(provider, operation):
     for field in find_operation(provider, operation).fields:
         for wrong in (None, {}, [1], -1e9):
-            given = GOOD[provider, operation] | {field.name: wrong}
+            given = sample_input(provider, operation) | {field.name: wrong}
 
             error = refusal(provider, operation, given)
 
             assert error.pointer == f"/input/{field.name}"
-            assert f"input.{field.name} must" in error.expected
+            assert f"input.{field.name} " in error.expected
+
+
+POINT = {"x": 1, "y": 2}
+BOX = {"x": 1, "y": 2, "w": 3, "h": 4}
+WRONG = {
+    "an empty text": ("gepetto", "redesign", "styleId", ""),
+    "a text that is a number": ("spacely", "advance", "prompt", 7),
+    "a text out of a list": ("gepetto", "smart-staging-v2", "roomId", "cellar"),
+    "a room of version 2 for version 1": ("gepetto", "smart-staging", "roomId", "living_dining"),
+    "a text in another case": ("spacely", "standard", "renovateType", "Residential"),
+    "a value of the other transformation": ("gepetto", "refresh", "value", "parquet"),
+    "a value without its space": ("gepetto", "refresh", "value", "eggshell"),
+    "a value that is null": ("gepetto", "refresh", "value", None),
+    "a transformation of neither": ("gepetto", "refresh", "transformation", "ceiling"),
+    "an area that nobody knows": ("spacely", "color-transfer", "area", "door"),
+    "an area as a number": ("spacely", "color-transfer-exact", "area", 1),
+    "a number too small": ("gepetto", "redesign", "creativity", -0.1),
+    "a number too large": ("gepetto", "redesign", "creativity", 30.1),
+    "a number that is true": ("gepetto", "redesign", "creativity", True),
+    "a number as text": ("gepetto", "redesign", "creativity", "12"),
+    "a length of nothing": ("spacely", "two-point-perspective", "roomHeight", 0),
+    "a flag as text": ("gepetto", "redesign", "preserveWalls", "true"),
+    "an empty image": ("gepetto", "redesign", "mask", ""),
+    "an image by http": ("spacely", "style-transfer", "styleImageUrl", "http://a.example/b.png"),
+    "a private image": ("spacely", "furniture-placement", "productImageUrl", "https://10.0.0.1/a"),
+    "an image of an incomplete operation": ("gepetto", "upscale", "url", "https://localhost/a"),
+    "texts as one text": ("spacely", "standard", "materialsIds", "m1"),
+    "texts with a number": ("spacely", "standard", "materialsIds", ["m1", 2]),
+    "two points of three": ("spacely", "two-point-perspective", "topCornerLine", [POINT] * 2),
+    "four points of three": ("spacely", "two-point-perspective", "topCornerLine", [POINT] * 4),
+    "one point of a line": ("spacely", "decoration-placement", "referenceLine", [POINT]),
+    "points as an object": ("spacely", "two-point-perspective", "topCornerLine", POINT),
+    "a point as an array": (
+        "spacely",
+        "two-point-perspective",
+        "topCornerLine",
+        [POINT, POINT, [1, 2]],
+    ),
+    "a point without y": (
+        "spacely",
+        "two-point-perspective",
+        "topCornerLine",
+        [POINT, {"x": 1}, POINT],
+    ),
+    "a point with z": (
+        "spacely",
+        "two-point-perspective",
+        "topCornerLine",
+        [POINT, POINT, POINT | {"z": 0}],
+    ),
+    "a coordinate as text": (
+        "spacely",
+        "two-point-perspective",
+        "topCornerLine",
+        [POINT, POINT, POINT | {"y": "2"}],
+    ),
+    "a box without h": ("spacely", "furniture-placement", "area", {"x": 1, "y": 2, "w": 3}),
+    "a box with more": ("spacely", "furniture-placement", "area", BOX | {"unit": "px"}),
+    "a box as an array": ("spacely", "furniture-placement", "area", [1, 2, 3, 4]),
+    "a box off the picture": ("spacely", "furniture-placement", "placement", BOX | {"x": -1}),
+    "a box of no width": ("spacely", "furniture-placement", "placement", BOX | {"w": 0}),
+    "a box of negative height": ("spacely", "decoration-placement", "placement", BOX | {"h": -1}),
+    "a side that is true": ("spacely", "decoration-placement", "placement", BOX | {"h": True}),
+}
 
 
 @pytest.mark.parametrize(
-    ("provider", "operation", "field", "wrong"),
-    [
-        ("gepetto", "redesign", "styleId", ""),
-        ("gepetto", "redesign", "creativity", -0.1),
-        ("gepetto", "redesign", "creativity", 30.1),
-        ("gepetto", "redesign", "creativity", True),
-        ("gepetto", "redesign", "creativity", "12"),
-        ("gepetto", "redesign", "preserveWalls", "true"),
-        ("gepetto", "redesign", "mask", ""),
-        ("gepetto", "smart-staging-v2", "roomId", "cellar"),
-        ("spacely", "standard", "renovateType", "Residential"),
-        ("spacely", "standard", "materialsIds", "m1"),
-        ("spacely", "standard", "materialsIds", ["m1", 2]),
-        ("spacely", "advance", "renovateType", "exterior"),
-        ("spacely", "advance", "prompt", 7),
-    ],
+    ("provider", "operation", "field", "wrong"), WRONG.values(), ids=WRONG.keys()
 )
 def test_a_value_that_a_field_does_not_take_is_refused(provider, operation, field, wrong):
-    given = GOOD[provider, operation] | {field: wrong}
+    given = sample_input(provider, operation) | {field: wrong}
 
     assert refusal(provider, operation, given).pointer == f"/input/{field}"
 
 
-@pytest.mark.parametrize(
-    ("field", "right"),
-    [("creativity", 0), ("creativity", 30), ("creativity", 0.5), ("preserveWalls", False)],
-)
-def test_values_at_the_edge_of_what_a_field_takes_are_taken(field, right):
-    check("gepetto", "redesign", GOOD["gepetto", "redesign"] | {field: right})
+RIGHT = {
+    "the least": ("gepetto", "redesign", {"creativity": 0}),
+    "the most": ("gepetto", "redesign", {"creativity": 30}),
+    "a fraction": ("gepetto", "redesign", {"creativity": 0.5}),
+    "a flag that is false": ("gepetto", "redesign", {"preserveWalls": False}),
+    "a mask": ("gepetto", "furnish", {"mask": IMAGE}),
+    "the other transformation": (
+        "gepetto",
+        "refresh",
+        {"transformation": "floor", "value": "marble"},
+    ),
+    "texts that the samples leave empty": (
+        "spacely",
+        "standard",
+        {"spaceColor": "", "styleUrl": "", "materialsIds": []},
+    ),
+    "a box in the corner": ("spacely", "furniture-placement", {"area": BOX | {"x": 0, "y": 0}}),
+    "a box off the picture where nothing forbids it": (
+        "spacely",
+        "decoration-placement",
+        {"placement": BOX | {"x": -1}},
+    ),
+    "a line of three points where nothing forbids it": (
+        "spacely",
+        "decoration-placement",
+        {"referenceLine": [POINT | {"label": "a"}] * 3},
+    ),
+    "a huge coordinate": (
+        "spacely",
+        "two-point-perspective",
+        {"topCornerLine": [{"x": 10**300, "y": -1e300}] * 3},
+    ),
+}
 
 
-def test_texts_that_the_documentation_itself_leaves_empty_may_be_empty():
-    given = GOOD["spacely", "standard"] | {"spaceColor": "", "styleUrl": "", "materialsIds": []}
-
-    check("spacely", "standard", given)
+@pytest.mark.parametrize(("provider", "operation", "changes"), RIGHT.values(), ids=RIGHT.keys())
+def test_a_value_at_the_edge_of_what_a_field_takes_is_taken(provider, operation, changes):
+    check(provider, operation, sample_input(provider, operation) | changes)
 
 
 @pytest.mark.parametrize(
@@ -127,3 +283,113 @@ def test_of_two_fields_that_exclude_each_other_exactly_one_is_taken(rooms):
 
     assert error.pointer == "/input"
     assert "exactly one of roomId and furnitureId" in error.expected
+
+
+def test_a_refusal_of_a_point_says_which_and_why():
+    line = [POINT, POINT, {"x": 1, "y": None}]
+
+    error = refusal(
+        "spacely",
+        "two-point-perspective",
+        sample_input("spacely", "two-point-perspective") | {"topCornerLine": line},
+    )
+
+    assert error.expected == (
+        "input.topCornerLine has a wrong point 3: it has a wrong y: it must be a number"
+    )
+
+
+@pytest.mark.parametrize("operation", ["raw", "sunshine"])
+def test_an_input_may_be_32_levels_deep_and_no_deeper(operation):
+    given = sample_input("gepetto", operation)
+
+    check("gepetto", operation, given | {"deep": nested(31)})
+    for depth in (32, 100, 5_000):
+        assert refusal("gepetto", operation, given | {"deep": nested(depth)}).pointer == (
+            "/input/deep"
+        )
+
+
+def test_an_input_that_grows_beyond_a_document_when_it_is_stored_is_refused():
+    numbers = [1e15] * 40_000
+
+    error = refusal("gepetto", "raw", {"numbers": numbers})
+
+    assert error.pointer == "/input"
+    check("gepetto", "raw", {"numbers": numbers[:30_000]})
+
+
+PATHS = ["/upscale", "/a", "/0", "/generate/one-point-perspective", "/v2//x/", "/" + "a" * 81]
+NO_PATHS = [
+    "",
+    "/",
+    "upscale",
+    "//upscale",
+    "/-upscale",
+    "/upscale\n",
+    "/upscale\r\n",
+    "/Upscale",
+    "/a/../b",
+    "/a.b",
+    "/a?b=c",
+    "/a#b",
+    "/a%2e",
+    "/a b",
+    "/a\x00",
+    "/é",
+    "/\u0661",
+    "/@example.com",
+    "https://example.com/",
+    "/" + "a" * 82,
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("provider", CATALOGUE)
+def test_a_raw_job_has_a_path(provider, path):
+    find_operation(provider, "raw").check_path(path)
+
+
+@pytest.mark.parametrize("path", [None, *NO_PATHS], ids=repr)
+@pytest.mark.parametrize("provider", CATALOGUE)
+def test_a_raw_job_without_a_proper_path_is_refused(provider, path):
+    with pytest.raises(InvalidRequest) as caught:
+        find_operation(provider, "raw").check_path(path)
+
+    assert caught.value.pointer == "/path"
+
+
+@pytest.mark.parametrize(("provider", "operation"), [one for one in ALL if one[1] != "raw"])
+def test_a_path_is_refused_for_every_other_operation(provider, operation):
+    entry = find_operation(provider, operation)
+
+    entry.check_path(None)
+    with pytest.raises(InvalidRequest) as caught:
+        entry.check_path(entry.path)
+
+    assert caught.value.pointer == "/path"
+
+
+@pytest.mark.parametrize(("provider", "operation"), ALL)
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_no_input_at_all_surprises_the_check(provider, operation, data):
+    names = [field.name for field in find_operation(provider, operation).fields]
+    given = data.draw(st.dictionaries(st.sampled_from([*names, "other"]), JSON))
+
+    for whole in (given, sample_input(provider, operation) | given):
+        try:
+            check(provider, operation, whole)
+        except InvalidRequest as error:
+            pointer = error.pointer
+        else:
+            pointer = "/input"
+        assert pointer.startswith("/input")
+
+
+def nested(depth):
+    """Return so many arrays in one another."""
+    value = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value

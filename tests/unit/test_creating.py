@@ -82,6 +82,34 @@ def test_the_same_key_with_another_body_is_refused(creating, world, changes):
         creating.create("demo", a_new_job(**changes), idempotency_key="k")
 
 
+def test_a_raw_job_keeps_its_path(creating, world):
+    new = a_new_job(operation="raw", path="/upscale", input={"any": [{"thing": None}]})
+
+    job = creating.create("demo", new, idempotency_key=None).job
+
+    assert (job.operation, job.path, job.credits) == ("raw", "/upscale", None)
+    assert world.jobs.job(job.id).input == {"any": [{"thing": None}]}
+
+
+def test_the_same_key_with_another_path_is_refused(creating, world):
+    raw = {"operation": "raw", "input": {"url": "x"}}
+    first = creating.create("demo", a_new_job(path="/upscale", **raw), idempotency_key="k")
+    world.clock.advance(5)
+
+    again = creating.create("demo", a_new_job(path="/upscale", **raw), idempotency_key="k")
+    with pytest.raises(KeyReused):
+        creating.create("demo", a_new_job(path="/enhance", **raw), idempotency_key="k")
+
+    assert (again.job, again.is_new) == (first.job, False)
+
+
+@pytest.mark.parametrize(("mask", "credits"), [({}, 2), ({"mask": INPUT["url"]}, 1)], ids=repr)
+def test_a_job_costs_what_its_input_costs(creating, mask, credits):
+    new = a_new_job(operation="declutter", input={"url": INPUT["url"]} | mask)
+
+    assert creating.create("demo", new, idempotency_key=None).job.credits == credits
+
+
 def test_the_same_key_of_another_tenant_is_another_job(creating):
     first = creating.create("demo", a_new_job(), idempotency_key="k")
 
@@ -124,8 +152,19 @@ def test_a_store_that_stays_away_is_said_so_and_nobody_is_woken(creating, world)
         ({"provider": "spacely", "operation": "standard"}, "/provider"),
         ({"operation": "paint"}, "/operation"),
         ({"input": {}}, "/input/url"),
+        ({"operation": "raw", "input": {}}, "/path"),
+        ({"operation": "raw", "input": {}, "path": "/upscale\n"}, "/path"),
+        ({"path": "/redesign"}, "/path"),
     ],
-    ids=["unknown provider", "provider that is off", "unknown operation", "wrong input"],
+    ids=[
+        "unknown provider",
+        "provider that is off",
+        "unknown operation",
+        "wrong input",
+        "raw without a path",
+        "raw with a wrong path",
+        "a path of its own",
+    ],
 )
 def test_what_is_wrong_is_named_and_nothing_is_written(creating, world, changes, pointer):
     with pytest.raises(InvalidRequest) as caught:
@@ -150,3 +189,15 @@ def test_a_digest_does_not_tell_orders_of_names_apart():
     assert body_digest(a_new_job(metadata={"a": "1", "b": "2"})) == body_digest(
         a_new_job(metadata={"b": "2", "a": "1"})
     )
+
+
+def test_a_digest_of_an_operation_that_is_known_is_as_it_was_before_there_were_paths():
+    assert body_digest(a_new_job()) == (
+        "149a924e8dc9fe2f62b1ec6fcb20a883b08b8d839c85ee9466708718094288ea"
+    )
+
+
+def test_a_digest_tells_paths_apart():
+    paths = [None, "/a", "/b", "/a/b"]
+
+    assert len({body_digest(a_new_job(path=path)) for path in paths}) == len(paths)

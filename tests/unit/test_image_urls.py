@@ -2,8 +2,10 @@
 
 import pytest
 
-from relay.domain.catalogue import find_operation
+from relay.domain.catalogue import CATALOGUE, find_operation
+from relay.domain.catalogue.shapes import ImageUrl
 from relay.errors import InvalidRequest
+from tests.payloads.inputs import sample_input
 
 PRIVATE_HOSTS = [
     "localhost",
@@ -39,6 +41,13 @@ PRIVATE_HOSTS = [
     "user@localhost",
     "example.com@127.0.0.1",
     "localhost:8080",
+    "[::7f00:1]",
+    "[2002:7f00:1::]",
+    "224.0.0.1",
+    "[ff0e::1]",
+    "[::ffff:224.0.0.1]",
+    "127.0.0.%31",
+    "%6c%6fcalhost.",
 ]
 NO_URLS = [
     "",
@@ -57,6 +66,9 @@ NO_URLS = [
     "https://example.com/\x00",
     "https://example.com/\ud800",
     " https://example.com/a.jpg",
+    "https://example.com:99999/a.jpg",
+    "https://example.com:port/a.jpg",
+    "https://127.0.0.1\\@example.com/a.jpg",
     "https://example.com/" + "a" * 2029,
     7,
     None,
@@ -112,6 +124,45 @@ def test_what_is_no_url_is_refused_everywhere(url, allow_local_urls):
         check(url, allow_local_urls=allow_local_urls)
 
     assert caught.value.pointer == "/input/url"
+
+
+EVERY_IMAGE = [
+    (facts.name, operation.name, field.name)
+    for facts in CATALOGUE.values()
+    for operation in facts.operations.values()
+    for field in operation.fields
+    if isinstance(field.shape, ImageUrl)
+]
+
+
+@pytest.mark.parametrize(("provider", "operation", "field"), EVERY_IMAGE)
+def test_every_image_field_of_every_operation_is_checked(provider, operation, field):
+    entry = find_operation(provider, operation)
+
+    for wrong in ("http://example.com/a.jpg", "https://169.254.169.254/", "room.jpg", 7, None):
+        with pytest.raises(InvalidRequest) as caught:
+            entry.check(sample_input(provider, operation, **{field: wrong}), allow_local_urls=False)
+        assert caught.value.pointer == f"/input/{field}"
+    local = sample_input(provider, operation, **{field: "http://127.0.0.1:8080/room.jpg"})
+    entry.check(local, allow_local_urls=True)
+
+
+def test_these_are_the_image_fields():
+    assert {name for _, _, name in EVERY_IMAGE} == {
+        "url",
+        "mask",
+        "imageUrl",
+        "styleUrl",
+        "styleImageUrl",
+        "productImageUrl",
+    }
+
+
+@pytest.mark.parametrize("provider", CATALOGUE)
+def test_what_looks_like_an_image_in_a_raw_input_is_passed_on(provider):
+    given = {"url": "http://127.0.0.1/a.jpg", "imageUrl": 7}
+
+    find_operation(provider, "raw").check(given, allow_local_urls=False)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,11 @@ DEFAULT_DEADLINE_S = 900
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What a caller asks for, with the types checked."""
+    """What a caller asks for, with the types checked.
+
+    Attributes:
+        path: Where a ``raw`` job is to go; None for the others.
+    """
 
     provider: str
     operation: str
@@ -35,6 +39,7 @@ class NewJob:
     metadata: Mapping[str, str]
     deadline_s: int
     on_unconfirmed: OnUnconfirmed
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +93,7 @@ class Creating:
             provider=new.provider,
             operation=new.operation,
             input=new.input,
-            path=None,
+            path=new.path,
             metadata=new.metadata,
             on_unconfirmed=new.on_unconfirmed,
             credits=price,
@@ -134,8 +139,9 @@ class Creating:
                 "/operation", f"operation of {new.provider} must be one of {', '.join(operations)}"
             )
         operation = operations[new.operation]
+        operation.check_path(new.path)
         operation.check(new.input, allow_local_urls=self._allow_local_urls)
-        return operation.credits
+        return operation.credits.of(new.input)
 
     def _job_id(self, tenant: str, idempotency_key: str | None) -> str:
         if idempotency_key is None:
@@ -153,7 +159,7 @@ def job_id(seed: bytes) -> str:
 
 def body_digest(new: NewJob) -> str:
     """Return the same text for two bodies that ask for the same."""
-    body = [
+    body: list[object] = [
         new.provider,
         new.operation,
         new.input,
@@ -161,5 +167,8 @@ def body_digest(new: NewJob) -> str:
         new.deadline_s,
         new.on_unconfirmed.value,
     ]
+    if new.path is not None:
+        # Not as a null in the others: their digests outlive a deployment.
+        body.append(new.path)
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -22,6 +22,7 @@ class CreateBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     provider: str
     operation: str
     input: dict[str, Any]
+    path: str | msgspec.UnsetType = msgspec.UNSET
     metadata: Annotated[dict[MetadataKey, MetadataValue], msgspec.Meta(max_length=20)] = {}
     deadline_seconds: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = DEFAULT_DEADLINE_S
     on_unconfirmed: OnUnconfirmed = OnUnconfirmed.WAIT
@@ -45,6 +46,7 @@ def read_create_body(body: bytes) -> NewJob:
         metadata=given.metadata,
         deadline_s=given.deadline_seconds,
         on_unconfirmed=given.on_unconfirmed,
+        path=None if given.path is msgspec.UNSET else given.path,
     )
 
 

@@ -11,11 +11,9 @@ from typing import Final, cast
 
 from relay.adapters.transport import Answer, NotSent, PerhapsSent
 from relay.domain.answers import UnknownJob, status_word
-from relay.domain.catalogue import find_operation
+from relay.domain.catalogue import RAW, find_operation
 from relay.domain.job import Job, Json
 from relay.errors import AccountRefused, JobRefused, NoAnswer, NotAccepted, PerhapsAccepted
-
-RAW = "raw"
 
 ACCOUNT_REFUSALS = frozenset({401, 402, 403})
 COME_AGAIN = frozenset({408, 425, 429, 503})

@@ -2,9 +2,23 @@
 
 from collections.abc import Mapping
 
+from relay.domain.catalogue.description import describe_operation, describe_provider
 from relay.domain.catalogue.gepetto import GEPETTO
 from relay.domain.catalogue.operation import Operation, ProviderFacts
+from relay.domain.catalogue.raw import RAW
+from relay.domain.catalogue.schema import input_schema
 from relay.domain.catalogue.spacely import SPACELY
+
+__all__ = [
+    "CATALOGUE",
+    "RAW",
+    "Operation",
+    "ProviderFacts",
+    "describe_operation",
+    "describe_provider",
+    "find_operation",
+    "input_schema",
+]
 
 CATALOGUE: Mapping[str, ProviderFacts] = {facts.name: facts for facts in (GEPETTO, SPACELY)}
 

@@ -1,49 +1,78 @@
-"""How the catalogue describes an operation, and the check of an input against it."""
+"""How the catalogue describes a provider and its operations, and the check of an input."""
 
-import ipaddress
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from typing import Final
 
-from relay.domain.answers import MAX_URL_LENGTH
+from relay.domain.catalogue.checks import complaint, depth_of
+from relay.domain.catalogue.path import is_path
+from relay.domain.catalogue.shapes import Shape
 from relay.domain.job import Json
 from relay.domain.limits import Limit
 from relay.domain.rhythm import Rhythm
 from relay.errors import InvalidRequest
 
-# Translated to the IPv4 address in its last 32 bits (RFC 6052).
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-
-class Kind(StrEnum):
-    """What a field holds."""
-
-    TEXT = "text"
-    IMAGE_URL = "image_url"
-    NUMBER = "number"
-    FLAG = "flag"
-    TEXTS = "texts"
+# Far below the interpreter's recursion limit, far above any documented input.
+MAX_DEPTH = 32
+# As stored, in ASCII: Firestore takes documents of 1 MiB, and outputs and metadata need room.
+MAX_STORED_LENGTH = 700_000
+# The relay hands over its own to Gepetto; for Spacely none may be sent (spacely.md 5).
+CALLBACK_FIELDS: Final = ("webhook", "webhookUrl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field of an operation's input, in the provider's own spelling.
-
-    Attributes:
-        values: The only values it takes; empty if any will do.
-        least: Smallest number it takes, None if there is no bound.
-        most: Largest number it takes, None if there is no bound.
-        may_be_empty: Whether the provider's own samples send an empty text.
-    """
+    """One field of an operation's input, in the provider's own spelling."""
 
     name: str
-    kind: Kind
+    shape: Shape
     required: bool
-    values: tuple[str, ...] = ()
-    least: float | None = None
-    most: float | None = None
-    may_be_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependentValues:
+    """The only values of one text field, by the value of another.
+
+    Attributes:
+        field: The field whose values are limited.
+        given_by: The field that says how.
+    """
+
+    field: str
+    given_by: str
+    values: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credits:
+    """What an operation costs.
+
+    Attributes:
+        amount: None where it is not known.
+        with_field: What it costs instead when an input has this field.
+    """
+
+    amount: float | None
+    with_field: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, given: Mapping[str, Json]) -> float | None:
+        """Return what this input costs."""
+        return next(
+            (amount for name, amount in self.with_field.items() if name in given), self.amount
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """How long a render takes as long as nothing has been learnt of it.
+
+    Attributes:
+        source: Where the figure comes from.
+    """
+
+    seconds: float
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,20 +80,26 @@ class Operation:
     """One thing that a provider can do.
 
     Attributes:
-        path: Below the provider's base URL.
+        path: Below the provider's base URL; None where every job says its own.
         exactly_one_of: Fields of which an input has exactly one.
+        dependent: Fields whose values depend on another field's.
         is_complete: Whether the documentation shows every field: then others are refused.
-        credits: What it costs by the price list, None where that is unknown.
-        source: The page of the provider's documentation.
+        is_legacy: Whether the provider advises another operation instead.
+        source: The page of the provider's documentation, or what else is known.
+        notes: What the documentation leaves open, for people.
     """
 
     name: str
-    path: str
+    path: str | None
     fields: tuple[Field, ...]
     exactly_one_of: tuple[str, ...] = ()
+    dependent: tuple[DependentValues, ...] = ()
     is_complete: bool
-    credits: float | None
+    is_legacy: bool = False
+    credits: Credits
+    expected: Expected
     source: str
+    notes: tuple[str, ...] = ()
 
     def check(self, given: Mapping[str, Json], *, allow_local_urls: bool) -> None:
         """Refuse an input that the provider's documentation says is wrong.
@@ -75,19 +110,53 @@ class Operation:
         Raises:
             InvalidRequest: Names the field, and what was expected.
         """
-        known = {field.name: field for field in self.fields}
+        shapes = {one.name: one.shape for one in self.fields}
         for name, value in given.items():
-            if name in known:
-                _check_value(known[name], value, allow_local_urls=allow_local_urls)
-            elif self.is_complete:
-                raise _wrong(name, f"is not a field of {self.name}; it has {', '.join(known)}")
-        for field in self.fields:
-            if field.required and field.name not in given:
-                raise _wrong(field.name, "is required")
+            wrong = _unfit(name, value)
+            if wrong is None and name in shapes:
+                wrong = complaint(
+                    shapes[name],
+                    value,
+                    allow_local_urls=allow_local_urls,
+                    is_complete=self.is_complete,
+                )
+            elif wrong is None and self.is_complete:
+                wrong = f"is not a field of {self.name}; it has {', '.join(shapes)}"
+            if wrong is not None:
+                raise _wrong(name, wrong)
+        for one in self.fields:
+            if one.required and one.name not in given:
+                raise _wrong(one.name, "is required")
+        self._check_together(given)
+        if len(json.dumps(given)) > MAX_STORED_LENGTH:
+            raise InvalidRequest(
+                "/input", f"input must be shorter: {MAX_STORED_LENGTH} characters of ASCII at most"
+            )
+
+    def check_path(self, path: str | None) -> None:
+        """Refuse a path of the job's own where there must be none, and the reverse.
+
+        Raises:
+            InvalidRequest: Names what was expected.
+        """
+        if self.path is not None and path is not None:
+            raise InvalidRequest("/path", f"path is not taken by {self.name}, only by raw")
+        if self.path is None and path is None:
+            raise InvalidRequest("/path", f"path is required for {self.name}")
+        if path is not None and not is_path(path):
+            raise InvalidRequest("/path", "path must be like /name/of-operation, in lower case")
+
+    def _check_together(self, given: Mapping[str, Json]) -> None:
         present = [name for name in self.exactly_one_of if name in given]
         if self.exactly_one_of and len(present) != 1:
             choices = " and ".join(self.exactly_one_of)
             raise InvalidRequest("/input", f"input must have exactly one of {choices}")
+        for one in self.dependent:
+            word = given.get(one.given_by)
+            values = one.values.get(word, ()) if isinstance(word, str) else ()
+            if one.field in given and given[one.field] not in values:
+                expected = f"must be one of {', '.join(values)} where {one.given_by} is {word}"
+                raise _wrong(one.field, expected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,81 +176,14 @@ class ProviderFacts:
     operations: Mapping[str, Operation]
 
 
-def _check_value(field: Field, value: Json, *, allow_local_urls: bool) -> None:
-    match field.kind:
-        case Kind.TEXT:
-            _check_text(field, value)
-        case Kind.IMAGE_URL:
-            _check_image_url(field, value, allow_local_urls=allow_local_urls)
-        case Kind.NUMBER:
-            _check_number(field, value)
-        case Kind.FLAG:
-            if not isinstance(value, bool):
-                raise _wrong(field.name, "must be true or false")
-        case Kind.TEXTS:
-            if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-                raise _wrong(field.name, "must be an array of strings")
-
-
-def _check_text(field: Field, value: Json) -> None:
-    if not isinstance(value, str):
-        raise _wrong(field.name, "must be a string")
-    if not value and not field.may_be_empty:
-        raise _wrong(field.name, "must not be empty")
-    if field.values and value not in field.values:
-        raise _wrong(field.name, f"must be one of {', '.join(field.values)}")
-
-
-def _check_number(field: Field, value: Json) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise _wrong(field.name, "must be a number")
-    if field.least is not None and value < field.least:
-        raise _wrong(field.name, f"must be at least {field.least:g}")
-    if field.most is not None and value > field.most:
-        raise _wrong(field.name, f"must be at most {field.most:g}")
-
-
-def _check_image_url(field: Field, value: Json, *, allow_local_urls: bool) -> None:
-    if isinstance(value, str) and not value and field.may_be_empty:
-        return
-    if not isinstance(value, str) or len(value) > MAX_URL_LENGTH or not value.isprintable():
-        raise _wrong(field.name, f"must be a URL of at most {MAX_URL_LENGTH} characters")
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname
-    except ValueError:
-        raise _wrong(field.name, "must be a URL") from None
-    schemes = ("http", "https") if allow_local_urls else ("https",)
-    if parts.scheme not in schemes or not host or " " in value:
-        raise _wrong(field.name, f"must be an {' or '.join(schemes)} URL")
-    if not allow_local_urls and not _is_public(host):
-        raise _wrong(field.name, "must have a public host name")
-
-
-def _is_public(host: str) -> bool:
-    try:
-        return _is_public_address(ipaddress.ip_address(host))
-    except ValueError:
-        pass
-    try:
-        # Folds other alphabets' dots and digits as resolvers do.
-        name = host.encode("idna").decode().rstrip(".").lower()
-    except UnicodeError:
-        return False
-    last = name.rpartition(".")[2]
-    # A last label of digits is an IPv4 address in a shorthand that resolvers understand.
-    looks_numeric = last.isdigit() or last.startswith("0x")
-    return "." in name and not looks_numeric and last not in ("localhost", "local", "internal")
-
-
-def _is_public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-        if inner is not None:
-            return inner.is_global
-    return address.is_global
+def _unfit(name: str, value: Json) -> str | None:
+    """Return why no operation takes such a field."""
+    if name in CALLBACK_FIELDS:
+        return "must not be given: the relay sees to callbacks itself"
+    # The input is the first level.
+    if depth_of(value, most=MAX_DEPTH) >= MAX_DEPTH:
+        return f"must not be nested so deep: {MAX_DEPTH} levels at most"
+    return None
 
 
 def _wrong(name: str, expected: str) -> InvalidRequest:
