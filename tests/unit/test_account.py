@@ -46,10 +46,17 @@ def test_after_a_clean_hand_over_exactly_the_recorded_calls_count():
     assert calls_to_assume(account, limit=LIMIT, at=NOON) == [later(-3), later(-1)]
 
 
-def test_a_call_that_another_clock_puts_in_the_future_counts_as_made_now():
+def test_a_call_that_is_recorded_as_still_to_come_stays_where_it_is():
     account = given_back(BUSY, calls=(later(1),))
 
-    assert calls_to_assume(account, limit=LIMIT, at=NOON) == [NOON]
+    assert calls_to_assume(account, limit=LIMIT, at=NOON) == [later(1)]
+
+
+def test_what_was_assumed_after_a_crash_survives_the_hand_over_after_it():
+    assumed = calls_to_assume(BUSY, limit=LIMIT, at=later(17))
+    account = given_back(BUSY, calls=tuple(assumed))
+
+    assert calls_to_assume(account, limit=LIMIT, at=later(18))[1:] == assumed[1:]
 
 
 def test_after_a_crash_the_granted_calls_count_as_made_as_late_as_they_can_be():

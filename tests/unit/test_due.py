@@ -5,6 +5,7 @@ import pytest
 from relay.domain.due import Action, next_action, wake_at
 from relay.domain.events import not_published, published
 from relay.domain.job import ENDS, OnUnconfirmed, Status
+from relay.domain.steps import nudged
 from tests.factories import (
     CLAIM,
     NOON,
@@ -112,3 +113,13 @@ def test_an_unconfirmed_job_is_never_sent_again_without_the_callers_word():
 @pytest.mark.parametrize("action", Action)
 def test_only_submitting_and_polling_count_against_the_providers_limit(action):
     assert action.calls_provider == (action in (Action.SUBMIT, Action.POLL))
+
+
+def test_a_job_that_is_moved_after_its_deadline_wakes_at_that_move_and_not_before():
+    """A pump at work does not look far back, and would not see it."""
+    late = later(950)
+    job = unconfirmed_job(deadline_at=later(900))
+
+    moved = nudged(job, provider_job_id="p-1", at=late)
+
+    assert wake_at(moved) == late

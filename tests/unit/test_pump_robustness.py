@@ -200,7 +200,10 @@ def test_a_pump_finds_a_job_that_is_created_while_it_works(world):
 
 def test_a_window_of_zero_makes_one_pass_over_everything_that_is_due(world):
     world.jobs.put(
-        *(processing_job(id=job_id(number), call_at=later(-number)) for number in range(350))
+        *(
+            processing_job(id=job_id(number), call_at=later(-number), history=())
+            for number in range(350)
+        )
     )
     world.provider.limit = Limit(calls=10_000, window_s=60.0)
 

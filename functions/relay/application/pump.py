@@ -166,9 +166,13 @@ class _Shift:
             self._collect(self._workers.close())
 
     def is_something_new_due(self) -> bool:
-        """Look once more; True if a job is due that this shift has not seen so."""
+        """Look once more, all the way back; True if a job is due that was not seen so.
+
+        A job whose write took long, or was tried again, may have come due where this shift had
+        looked already.
+        """
         page = self._ports.documents.due(
-            self._account, after=self._look_after, until=self._clock.now(), limit=LOOK_LIMIT
+            self._account, after=None, until=self._clock.now(), limit=LOOK_LIMIT
         )
         return any(
             isinstance(item, Stored) and self._seen.get(item.job.id) != item.version

@@ -80,7 +80,8 @@ def calls_to_assume(account: Account, *, limit: Limit, at: datetime) -> list[dat
     that the other pump was granted beside them count as made as late as they can be: one that
     began at the end of its lease may reach the provider after that. So they may lie ahead.
     """
-    recorded = [min(ended + CLOCK_SKEW, at) for ended in account.calls]
+    # What the holder before had to assume may still lie ahead, and must not be drawn nearer.
+    recorded = [max(min(ended + CLOCK_SKEW, at), ended) for ended in account.calls]
     if account.holder is None or account.expires_at is None:
         return recorded
     unknown = min(account.granted, limit.calls)

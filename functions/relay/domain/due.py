@@ -26,14 +26,19 @@ class Action(StrEnum):
 
 
 def wake_at(job: Job) -> datetime | None:
-    """Return when something must be done for the job, None if never again."""
+    """Return when something must be done for the job, None if never again.
+
+    Never before its last move: a pump at work does not look far back, and would not see a job
+    that somebody else moves after its deadline.
+    """
     if job.is_final:
         return min(
             (event.publish_at for event in job.unpublished if event.publish_at), default=None
         )
     if job.status is Status.SUBMITTING and job.claim is not None:
         return job.claim.expires_at
-    return min(job.call_at or job.deadline_at, job.deadline_at)
+    due = min(job.call_at or job.deadline_at, job.deadline_at)
+    return max(due, job.history[-1].at) if job.history else due
 
 
 def next_action(job: Job, *, at: datetime) -> Action | None:
