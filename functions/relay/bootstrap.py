@@ -162,11 +162,15 @@ class _Parts:
 def _provider(name: str, settings: PumpSettings) -> Provider:
     account: AccountSettings = settings.accounts[name]
     transport = Transport()
+
+    def read_key() -> str:
+        return config.account_key(os.environ, name) or account.api_key
+
     if name == "spacely":
         return Spacely(
             transport=transport,
             base_url=account.base_url,
-            api_key=account.api_key,
+            read_key=read_key,
             limit=account.limit,
         )
 
@@ -181,7 +185,7 @@ def _provider(name: str, settings: PumpSettings) -> Provider:
     return Gepetto(
         transport=transport,
         base_url=account.base_url,
-        api_key=account.api_key,
+        read_key=read_key,
         limit=account.limit,
         webhook_url=webhook_url,
     )

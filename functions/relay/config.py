@@ -128,6 +128,11 @@ def pump_settings(env: Mapping[str, str]) -> PumpSettings:
     return settings
 
 
+def account_key(env: Mapping[str, str], account: str) -> str:
+    """Return the provider's key as the environment has it now, empty if it has none."""
+    return env.get(f"{account.upper()}_API_KEY", "").strip()
+
+
 class _Variables:
     """Reads variables and remembers what is wrong with them."""
 

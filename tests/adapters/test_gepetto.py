@@ -85,7 +85,7 @@ def a_gepetto(base_url: str, api_key: str = KEY) -> Gepetto:
     return Gepetto(
         transport=Transport(),
         base_url=base_url,
-        api_key=api_key,
+        read_key=lambda: api_key,
         limit=GEPETTO.limit,
         webhook_url=lambda _: WEBHOOK,
     )

@@ -81,7 +81,9 @@ def spacely(stub: Stub) -> Spacely:
 
 
 def a_spacely(base_url: str, api_key: str = KEY) -> Spacely:
-    return Spacely(transport=Transport(), base_url=base_url, api_key=api_key, limit=SPACELY.limit)
+    return Spacely(
+        transport=Transport(), base_url=base_url, read_key=lambda: api_key, limit=SPACELY.limit
+    )
 
 
 @pytest.mark.parametrize("recording", recordings("spacely", "submit", "poll"), ids=lambda r: r.name)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import partial
 from urllib.parse import quote
 
+from relay.adapters.providers.key import AccountKey
 from relay.adapters.providers.sorting import (
     acknowledgement,
-    checked_key,
     poll_answer,
     polled_id,
     polled_word,
@@ -37,6 +37,7 @@ class Gepetto:
     """One Gepetto account.
 
     Args:
+        read_key: Returns the account's key; asked again when it is refused.
         limit: The documented call limit of the account.
         webhook_url: Makes the URL that Gepetto calls when the job is done.
 
@@ -49,7 +50,7 @@ class Gepetto:
         *,
         transport: Transport,
         base_url: str,
-        api_key: str,
+        read_key: Callable[[], str],
         limit: Limit,
         webhook_url: Callable[[Job], str],
     ) -> None:
@@ -58,8 +59,7 @@ class Gepetto:
         self.rhythm: Rhythm = GEPETTO.rhythm
         self._transport = transport
         self._base_url = base_url.rstrip("/")
-        self._key = checked_key(api_key, provider=self.name)
-        self._headers = {"Authorization": f"Bearer {self._key}"}
+        self._key = AccountKey(read_key, provider=self.name)
         self._webhook_url = webhook_url
 
     def submit(self, job: Job) -> Accepted:
@@ -73,10 +73,11 @@ class Gepetto:
             partial(
                 self._transport.post,
                 self._base_url + submission_path(job),
-                headers=self._headers,
+                headers=self._headers(),
                 body=json.dumps({**(job.input or {}), "webhook": webhook_url}).encode(),
             ),
-            secrets=(self._key, webhook_url, webhook_url.rpartition("/")[2]),
+            key=self._key,
+            secrets=(webhook_url, webhook_url.rpartition("/")[2]),
         )
         provider_job_id = usable_id(body.get("id"))
         if provider_job_id is None:
@@ -98,7 +99,9 @@ class Gepetto:
             # Such a segment cannot be quoted: URLs with it mean another path.
             return UnknownJob()
         url = f"{self._base_url}/job/{quote(provider_job_id, safe='')}"
-        body = poll_answer(partial(self._transport.get, url, headers=self._headers))
+        body = poll_answer(
+            partial(self._transport.get, url, headers=self._headers()), key=self._key
+        )
         if isinstance(body, UnknownJob):
             return body
         return read_status(
@@ -106,6 +109,9 @@ class Gepetto:
             outputs=body.get("output"),
             open_words=OPEN_WORDS,
         )
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._key.value}"}
 
 
 def read_callback(body: object) -> Callback:

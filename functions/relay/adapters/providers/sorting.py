@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, cast
 
+from relay.adapters.providers.key import AccountKey
 from relay.adapters.transport import Answer, NotSent, PerhapsSent
 from relay.domain.answers import UnknownJob, status_word
 from relay.domain.catalogue import RAW, find_operation
 from relay.domain.job import Job, Json
 from relay.errors import AccountRefused, JobRefused, NoAnswer, NotAccepted, PerhapsAccepted
 
-ACCOUNT_REFUSALS = frozenset({401, 402, 403})
+BAD_KEY = 401
+READ_AGAIN = "the key was refused, and is another one now"
+ACCOUNT_REFUSALS = frozenset({BAD_KEY, 402, 403})
 COME_AGAIN = frozenset({408, 425, 429, 503})
 NO_SUCH_JOB = frozenset({400, 404})
 
@@ -46,17 +49,6 @@ def parse_json(body: bytes) -> Json | NotJson:
         return NOT_JSON
 
 
-def checked_key(key: str, *, provider: str) -> str:
-    """Return the key if it can stand in a header.
-
-    Raises:
-        ValueError: It cannot; the message does not show it.
-    """
-    if not re.fullmatch(r"[\x21-\x7e]+", key):
-        raise ValueError(f"the key of {provider} must be visible ASCII characters without spaces")
-    return key
-
-
 def submission_path(job: Job) -> str:
     """Return where the job goes, below its provider's base URL.
 
@@ -82,11 +74,14 @@ def polled_id(job: Job) -> str:
     return job.provider_job_id
 
 
-def acknowledgement(call: Callable[[], Answer], *, secrets: Sequence[str]) -> dict[str, Json]:
+def acknowledgement(
+    call: Callable[[], Answer], *, key: AccountKey, secrets: Sequence[str] = ()
+) -> dict[str, Json]:
     """Submit with *call* and return the JSON object of an answer that says yes.
 
     Args:
-        secrets: What the job's owner must not see of the provider's reason for a refusal.
+        secrets: What the job's owner must not see of the provider's reason for a refusal,
+            beside the key.
 
     Raises:
         NotAccepted, PerhapsAccepted, JobRefused, AccountRefused: See `relay.errors`.
@@ -103,16 +98,18 @@ def acknowledgement(call: Callable[[], Answer], *, secrets: Sequence[str]) -> di
         if isinstance(body, dict):
             return body
         raise PerhapsAccepted(f"HTTP {status} without a JSON object")
+    if status == BAD_KEY and key.is_new_when_read_again():
+        raise NotAccepted(READ_AGAIN)
     if status in ACCOUNT_REFUSALS:
         raise AccountRefused(status, answer.retry_after_s)
     if status in COME_AGAIN:
         raise NotAccepted(f"HTTP {status}", answer.retry_after_s)
     if 400 <= status < 500:
-        raise JobRefused(status, readable_reason(answer.body, secrets=secrets))
+        raise JobRefused(status, readable_reason(answer.body, secrets=(key.value, *secrets)))
     raise PerhapsAccepted(f"HTTP {status}")
 
 
-def poll_answer(call: Callable[[], Answer]) -> dict[str, Json] | UnknownJob:
+def poll_answer(call: Callable[[], Answer], *, key: AccountKey) -> dict[str, Json] | UnknownJob:
     """Ask with *call* and return the JSON object that says how the job stands.
 
     Raises:
@@ -122,6 +119,8 @@ def poll_answer(call: Callable[[], Answer]) -> dict[str, Json] | UnknownJob:
         answer = call()
     except (NotSent, PerhapsSent) as error:
         raise NoAnswer(str(error)) from None
+    if answer.status == BAD_KEY and key.is_new_when_read_again():
+        raise NoAnswer(READ_AGAIN)
     if answer.status in ACCOUNT_REFUSALS:
         raise AccountRefused(answer.status, answer.retry_after_s)
     if answer.status in NO_SUCH_JOB:

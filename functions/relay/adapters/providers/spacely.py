@@ -1,12 +1,13 @@
 """The Spacely AI Enterprise API: how a job is sent and how it is asked about."""
 
 import json
+from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlencode
 
+from relay.adapters.providers.key import AccountKey
 from relay.adapters.providers.sorting import (
     acknowledgement,
-    checked_key,
     poll_answer,
     polled_id,
     polled_word,
@@ -27,20 +28,22 @@ class Spacely:
     """One Spacely account.
 
     Args:
+        read_key: Returns the account's key; asked again when it is refused.
         limit: The documented call limit of the account.
 
     Raises:
         ValueError: The key cannot stand in a header.
     """
 
-    def __init__(self, *, transport: Transport, base_url: str, api_key: str, limit: Limit) -> None:
+    def __init__(
+        self, *, transport: Transport, base_url: str, read_key: Callable[[], str], limit: Limit
+    ) -> None:
         self.name: str = SPACELY.name
         self.limit: Limit = limit
         self.rhythm: Rhythm = SPACELY.rhythm
         self._transport = transport
         self._base_url = base_url.rstrip("/")
-        self._key = checked_key(api_key, provider=self.name)
-        self._headers = {"X-API-KEY": self._key}
+        self._key = AccountKey(read_key, provider=self.name)
 
     def submit(self, job: Job) -> Accepted:
         """Send the job.
@@ -52,10 +55,10 @@ class Spacely:
             partial(
                 self._transport.post,
                 self._base_url + submission_path(job),
-                headers=self._headers,
+                headers=self._headers(),
                 body=json.dumps({**(job.input or {})}).encode(),
             ),
-            secrets=(self._key,),
+            key=self._key,
         )
         reference = body.get("data")
         provider_job_id = usable_id(reference) if isinstance(reference, str) else None
@@ -71,7 +74,9 @@ class Spacely:
         """
         query = urlencode({"refId": polled_id(job)})
         url = f"{self._base_url}/generate/poll-result?{query}"
-        body = poll_answer(partial(self._transport.get, url, headers=self._headers))
+        body = poll_answer(
+            partial(self._transport.get, url, headers=self._headers()), key=self._key
+        )
         if isinstance(body, UnknownJob):
             return body
         progress = body.get("data")
@@ -82,6 +87,9 @@ class Spacely:
             outputs=progress.get("result"),
             open_words=OPEN_WORDS,
         )
+
+    def _headers(self) -> dict[str, str]:
+        return {"X-API-KEY": self._key.value}
 
 
 def read_callback(body: object) -> Callback:
