@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: setup demo up test lint format clean
+.PHONY: setup demo up test simulate lint format clean
 
 setup: $(INSTALLED)
 
@@ -22,6 +22,13 @@ up: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# Hostile histories on a virtual clock: make simulate SEEDS=100000 FROM=0
+SEEDS ?= 2000
+FROM ?= 0
+
+simulate: setup
+	$(BIN)/python -m infra.simulator --seeds $(SEEDS) --from $(FROM) --jobs 2
 
 lint: setup
 	$(BIN)/ruff check .

@@ -146,7 +146,7 @@ def gepetto(transport):
     return Gepetto(
         transport=transport,
         base_url="https://g.example/v1",
-        api_key="k",
+        read_key=lambda: "k",
         limit=GEPETTO.limit,
         webhook_url=lambda _: WEBHOOK,
     )
@@ -156,7 +156,7 @@ def spacely(transport):
     return Spacely(
         transport=transport,
         base_url="https://s.example/api/v1",
-        api_key="k",
+        read_key=lambda: "k",
         limit=SPACELY.limit,
     )
 

@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S = 0.01
 LONGEST_PAUSE_S = 1.0
 ATTEMPTS = 30
-# An instance that stood still between its first try and the reply has not been patient yet.
-FEWEST_TRIES = 3
+# An instance that stood still has not been patient meanwhile: no try counts for more than this.
+LONGEST_TRY_S = 6.0
 
 Step = Callable[[Job], Job]
 
@@ -113,11 +113,13 @@ class JobStore:
             )
 
     def _tries(self) -> Iterator[int]:
-        started = self._clock.monotonic()
+        spent_s, before_s = 0.0, self._clock.monotonic()
         for attempt in range(ATTEMPTS):
             yield attempt
-            is_patience_over = self._clock.monotonic() - started > self._patience_s
-            if is_patience_over and attempt + 1 >= FEWEST_TRIES:
+            now_s = self._clock.monotonic()
+            spent_s += min(now_s - before_s, LONGEST_TRY_S)
+            before_s = now_s
+            if spent_s > self._patience_s:
                 return
             pause_s = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
             self._clock.sleep(pause_s * (0.5 + self._draw()))

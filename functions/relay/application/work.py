@@ -108,6 +108,9 @@ class Work:
 
     def _submit(self, held: Held) -> Outcome:
         now = self._clock.now()
+        if now >= held.job.deadline_at:
+            # The pump was paused: a claim now would only delay the end.
+            return Outcome(held=held)
         claim = Claim(token=self._new_token(), expires_at=now + timedelta(seconds=CLAIM_S))
         stored = self._store.change(held.stored, partial(steps.claimed, claim=claim, at=now))
         if stored.job.claim != claim:

@@ -1,0 +1,104 @@
+"""Runs many seeds: `python -m infra.simulator --seeds 2000 --from 0 [--jobs 2]`."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from infra.simulator.run import Outcome, run_seed
+from infra.simulator.shrinking import shrink
+
+CHUNK = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one seed came to, as far as the numbers at the end go."""
+
+    seed: int
+    promises: tuple[str, ...]
+    faults: int
+    steps: int
+    jobs: int
+
+
+def main() -> int:
+    """Run the seeds that the command line asks for; 1 if any promise was broken."""
+    arguments = _arguments()
+    if arguments.show is not None:
+        outcome = run_seed(arguments.show)
+        print("\n".join(outcome.history.timeline()))
+        print(outcome.history.digest())
+        return 1 if outcome.violations else 0
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    started_s = time.monotonic()
+    broken: list[Summary] = []
+    totals: Counter[str] = Counter()
+    for summary in _summaries(seeds, jobs=arguments.jobs):
+        totals.update(seeds=1, faults=summary.faults, steps=summary.steps, renders=summary.jobs)
+        if summary.promises:
+            broken.append(summary)
+            if arguments.first_only:
+                break
+    took_s = time.monotonic() - started_s
+    print(
+        f"{totals['seeds']} seeds in {took_s:.1f} s: {totals['renders']} jobs, "
+        f"{totals['faults']} faults, {totals['steps']} steps, {len(broken)} seeds with violations"
+    )
+    for summary in sorted(broken, key=lambda one: one.seed):
+        print(f"seed {summary.seed} broke {' '.join(summary.promises)}")
+    if broken and not arguments.quiet:
+        print_failure(min(summary.seed for summary in broken))
+    return 1 if broken else 0
+
+
+def print_failure(seed: int) -> None:
+    """Print the smallest history of the seed that still fails, as a timeline."""
+    outcome, switches = shrink(run_seed(seed))
+    print(f"\nseed {seed}, shrunk to {len(outcome.struck)} faults:")
+    print(", ".join(f"{number} {kind}" for number, kind in outcome.struck.items()))
+    if switches.off:
+        print(f"without: {', '.join(sorted(switches.off))}")
+    print(f"profile: {outcome.profile.text()}\n")
+    for line in outcome.history.timeline():
+        print(line)
+    print()
+    for violation in outcome.violations:
+        print(violation)
+
+
+def _summaries(seeds: range, *, jobs: int) -> Iterator[Summary]:
+    if jobs == 1:
+        yield from map(_summary, seeds)
+        return
+    with get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap_unordered(_summary, seeds, CHUNK)
+
+
+def _summary(seed: int) -> Summary:
+    outcome: Outcome = run_seed(seed)
+    return Summary(
+        seed=seed,
+        promises=tuple(sorted({violation.promise for violation in outcome.violations})),
+        faults=outcome.faults,
+        steps=outcome.steps,
+        jobs=len(outcome.history.versions),
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.simulator", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2000, help="how many seeds")
+    parser.add_argument("--from", dest="first", type=int, default=0, help="the first seed")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at once")
+    parser.add_argument("--show", type=int, metavar="SEED", help="print one seed's timeline")
+    parser.add_argument("--first-only", action="store_true", help="stop at the first violation")
+    parser.add_argument("--quiet", action="store_true", help="print no history of a failure")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

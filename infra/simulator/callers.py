@@ -1,0 +1,161 @@
+"""The callers: each creates a job as a real client would, looks at it, perhaps gives it up."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from infra.simulator.deployment import Deployment
+from infra.simulator.instances import Instance
+from relay.application.creating import NewJob
+from relay.application.ports import Stored
+from relay.application.store import JobStore
+from relay.domain.job import Json, OnUnconfirmed
+from relay.domain.steps import cancelled
+from relay.errors import JobNotFound, KeyReused, StoreUnavailable
+
+T = TypeVar("T")
+
+TENANT = "demo"
+MOST_TRIES = 4
+# All tries of one create, each as long as an edge has patience.
+LONGEST_CREATE_S = 80.0
+INPUTS: Mapping[str, tuple[str, Mapping[str, Json]]] = {
+    "gepetto": (
+        "redesign",
+        {
+            "url": "https://example.com/room.jpg",
+            "styleId": "modern",
+            "roomId": "living_room",
+            "creativity": 12,
+        },
+    ),
+    "spacely": (
+        "standard",
+        {
+            "model": "full",
+            "imageUrl": "https://example.com/room.jpg",
+            "spaceType": "bedroom",
+            "spaceStyle": "modern",
+            "renovateType": "residential",
+        },
+    ),
+}
+
+
+def start_callers(deployment: Deployment, *, most: int) -> float:
+    """Have callers come; return when the last of their deadlines passes, in true seconds."""
+    world, profile = deployment.world, deployment.profile
+    last_s = 0.0
+    for number in range(profile.jobs):
+        rng = world.rng
+        provider = rng.choice(profile.providers)
+        operation, its_input = INPUTS[provider]
+        wants_resubmission = rng.random() < profile.resubmit
+        new = NewJob(
+            provider=provider,
+            operation=operation,
+            input=its_input,
+            metadata={"number": str(number)},
+            deadline_s=rng.randint(60, 180),
+            on_unconfirmed=(OnUnconfirmed.RESUBMIT if wants_resubmission else OnUnconfirmed.WAIT),
+        )
+        key = f"key-{number}" if rng.random() < profile.keys else None
+        comes_s = rng.uniform(0.0, profile.spread_s)
+        if number >= most:
+            continue
+        caller = Caller(deployment, number, new, key)
+        world.spawn(f"caller-{number}", None, caller.live, delay_s=comes_s)
+        last_s = max(last_s, comes_s + LONGEST_CREATE_S + new.deadline_s)
+    return last_s
+
+
+class Caller:
+    """One client and its one job."""
+
+    def __init__(self, deployment: Deployment, number: int, new: NewJob, key: str | None) -> None:
+        self._deployment = deployment
+        self._world = deployment.world
+        self._name = f"caller-{number}"
+        self._new = new
+        self._key = key
+        self._job_id: str | None = None
+
+    def live(self) -> None:
+        """Create the job; try again on errors, for ever the same if it has a key."""
+        world, profile = self._world, self._deployment.profile
+        for attempt in range(MOST_TRIES):
+            if attempt > 0:
+                world.pause(world.rng.uniform(0.5, 10.0))
+            if self._ask("create", self._create):
+                break
+        if self._job_id is None:
+            return
+        if self._key is not None and world.rng.random() < 0.3:
+            world.pause(world.rng.uniform(0.0, 30.0))
+            self._ask("create again", self._create)
+        if world.rng.random() < profile.reads:
+            self._ask("read", self._read)
+        if world.rng.random() < profile.cancel:
+            world.pause(world.rng.choice((0.0, world.rng.uniform(0.0, 150.0))))
+            self._ask("cancel", self._cancel)
+
+    def _create(self, instance: Instance) -> None:
+        created = self._deployment.creating(instance).create(
+            TENANT, self._new, idempotency_key=self._key
+        )
+        if self._job_id is not None and self._job_id != created.job.id:
+            raise AssertionError("one key made two jobs")
+        self._job_id = created.job.id
+        self._world.history.accepted.setdefault(created.job.id, self._world.now_s)
+
+    def _read(self, instance: Instance) -> None:
+        assert self._job_id is not None  # noqa: S101 - there is a job by then
+        wait_s = self._world.rng.choice((0.0, 20.0))
+        job = self._deployment.reading(instance).get(TENANT, self._job_id, wait_s=wait_s)
+        self._world.note(self._name, f"reads {job.id}: {job.status}")
+
+    def _cancel(self, instance: Instance) -> None:
+        assert self._job_id is not None  # noqa: S101 - there is a job by then
+        parts = self._deployment.parts(instance)
+        cancel(parts.store, parts.announcer.announce_or_leave, self._job_id, at=instance.now())
+
+    def _ask(self, what: str, handle: Callable[[Instance], None]) -> bool:
+        """Send one request; False if it was not answered, or with an error of the server's."""
+        world = self._world
+        flow = world.flow
+        assert flow is not None  # noqa: S101 - callers are flows
+        turns = flow.turns
+        instance = self._deployment.apis.pick()
+
+        def run() -> None:
+            answer = "not answered"
+            try:
+                handle(instance)
+                answer = "answered"
+            except JobNotFound:
+                answer = "answered 404"
+            except KeyReused:
+                answer = "answered 409"
+            except StoreUnavailable:
+                answer = "not answered: 503"
+            finally:
+                world.note(self._name, f"{what} {self._job_id or ''} {answer}")
+                world.wake(flow, turns, 0.01, answer)
+
+        instance.spawn(what, run)
+        answer: str = world.wait()
+        return answer.startswith("answered")
+
+
+def cancel(
+    store: JobStore, announce: Callable[[Stored], object], job_id: str, *, at: datetime
+) -> None:
+    """Cancel a job.
+
+    Stands in for the product's own cancelling, which there is none of yet; it does what the
+    application does wherever else a job ends.
+    """
+    after = store.change(store.read(job_id), partial(cancelled, at=at))
+    if after.job.unpublished:
+        announce(after)

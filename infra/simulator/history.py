@@ -1,0 +1,168 @@
+"""What is written down of one simulated history, and how it reads as a timeline."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from relay.domain.job import Job
+from relay.domain.limits import Limit
+
+EPOCH = datetime.fromisoformat("2026-01-02T12:00:00+00:00")
+
+
+def moment(true_s: float) -> datetime:
+    """Return the true time of day after so many simulated seconds."""
+    return EPOCH + timedelta(seconds=true_s)
+
+
+def seconds(at: datetime) -> float:
+    """Return how many simulated seconds a time of day stands for."""
+    return (at - EPOCH).total_seconds()
+
+
+@dataclass(slots=True, kw_only=True)
+class Version:
+    """One version of a job's document.
+
+    Attributes:
+        wake_at: What stands in the document's field of that name.
+    """
+
+    at_s: float
+    number: int
+    job: Job
+    wake_at: datetime | None
+
+
+class Verdict(StrEnum):
+    """What a provider did with a submission that reached it."""
+
+    ACCEPTED = "accepted"
+    UNCLEAR = "unclear"
+    REFUSED = "refused"
+    BUSY = "busy"
+    ACCOUNT_REFUSED = "account refused"
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """A call when its provider counted it; the verdict is None for a poll."""
+
+    at_s: float
+    provider: str
+    job_id: str
+    verdict: Verdict | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Acknowledged:
+    """A provider's id for a job that our code read in the answer to a submission."""
+
+    at_s: float
+    job_id: str
+    provider_job_id: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """A usable result that our code was given, by callback or as the answer to a poll.
+
+    Attributes:
+        is_ours: Whether our code could act on it: it answered 200, or the task that polled
+            ended without a crash.
+    """
+
+    at_s: float
+    job_id: str
+    by: str
+    provider_job_id: str | None
+    outputs: tuple[str, ...]
+    is_ours: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Message:
+    """An event when the topic took it."""
+
+    at_s: float
+    job_id: str
+    id: str
+    type: str
+    time: datetime
+    data: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Trouble:
+    """A fault that takes an account's pump away, or the store from its pump.
+
+    Attributes:
+        until_s: From when on another pump could work.
+    """
+
+    at_s: float
+    what: str
+    until_s: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Outage:
+    """A time in which the store cannot be reached."""
+
+    at_s: float
+    until_s: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Intruder:
+    """A call that was begun by a pump without the lease."""
+
+    at_s: float
+    job_id: str
+
+
+@dataclass(slots=True)
+class History:
+    """Everything that happened, as the world outside saw it.
+
+    Attributes:
+        lines: The timeline: true seconds, who, what.
+        accepted: The ids that callers were given, with when that was.
+        bugs: Errors that nobody had planned for.
+        set_aside: Ids of documents that the pump gave up, with the true time.
+        end_s: When the history was ended.
+        is_at_rest: Whether nothing was under way any more by then, and nothing waited.
+    """
+
+    limits: dict[str, Limit] = field(default_factory=dict)
+    lines: list[tuple[float, str, str]] = field(default_factory=list)
+    versions: dict[str, list[Version]] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    intruders: list[Intruder] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
+    accepted: dict[str, float] = field(default_factory=dict)
+    bugs: list[str] = field(default_factory=list)
+    poison: list[str] = field(default_factory=list)
+    set_aside: dict[str, float] = field(default_factory=dict)
+    end_s: float = 0.0
+    is_at_rest: bool = False
+
+    def timeline(self) -> Iterator[str]:
+        """Return the history line by line."""
+        for at_s, who, what in self.lines:
+            yield f"{at_s:10.3f}  {who:<14} {what}"
+
+    def digest(self) -> str:
+        """Return a text that two different histories do not share."""
+        sha = hashlib.sha256()
+        for line in self.timeline():
+            sha.update(line.encode() + b"\n")
+        for message in self.messages:
+            sha.update(message.data + b"\n")
+        return sha.hexdigest()

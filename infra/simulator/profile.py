@@ -1,0 +1,215 @@
+"""How hostile one seed's world is: drawn first, so that some are calm and some brutal."""
+
+from dataclasses import dataclass, fields
+from random import Random
+
+from relay.domain.limits import Limit
+
+PROVIDERS = ("gepetto", "spacely")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Sizes and chances of one simulated world; every chance is per call, job or message.
+
+    Attributes:
+        spread_s: Over how long the jobs arrive.
+        sluggish: Chance that one way of a call takes long.
+        skew_s: No clock is further than this from the true time.
+        pumps, apis, webhooks: How many instances of each function there are.
+        crash_before, crash_after: Chances per outside effect, by the moment of the crash.
+        freeze: Chance per outside effect that the instance stands still before or after it.
+        callback_into_outage: Chance that the store is out just when a good callback comes.
+        never_known: Chance that the provider's read endpoint never finds a render.
+    """
+
+    jobs: int
+    spread_s: float
+    providers: tuple[str, ...]
+    limits: dict[str, Limit]
+    keys: float
+    resubmit: float
+    cancel: float
+    reads: float
+    pumps: int
+    apis: int
+    webhooks: int
+    workers: int
+    window_s: float
+    sluggish: float
+    skew_s: float
+    clock_jump: float
+
+    crash_before: float
+    crash_after: float
+    freeze: float
+
+    store_lost_request: float
+    store_lost_reply: float
+    store_late: float
+    store_outages: int
+    poison: float
+
+    topic_lost_request: float
+    topic_lost_reply: float
+    topic_late: float
+    topic_outages: int
+    tick_late: float
+    tick_twice: float
+    tick_lost: float
+    tick_unsent: float
+
+    no_connection: float
+    slow_connection: float
+    counted_late: float
+    reply_lost: float
+    taken_unanswered: float
+    busy: float
+    broken: float
+    refused: float
+    account_refusals: int
+
+    fast_render: float
+    slow_render: float
+    lost_render: float
+    failed_render: float
+    empty_render: float
+    cold: float
+    known_late: float
+    never_known: float
+    odd_words: float
+
+    callback_never: float
+    callback_early: float
+    callback_late: float
+    callback_twice: float
+    callback_nonsense: float
+    callback_empty: float
+    callback_other_id: float
+    callback_into_outage: float
+
+    def text(self) -> str:
+        """Return what is switched on, for a person."""
+        set_here = [f"{one.name}={_short(getattr(self, one.name))}" for one in fields(self)]
+        return " ".join(one for one in set_here if not one.endswith("=0"))
+
+
+def draw_profile(rng: Random) -> Profile:
+    """Draw a world: most are small, each nasty group is on or off by itself."""
+    size = rng.random()
+    jobs = (
+        rng.randint(1, 2)
+        if size < 0.6
+        else rng.randint(2, 5)
+        if size < 0.92
+        else rng.randint(8, 24)
+    )
+    providers = rng.choice(((PROVIDERS[0],), (PROVIDERS[0],), (PROVIDERS[1],), PROVIDERS))
+    mood = rng.choice((0.3, 1.0, 1.0, 3.0))
+
+    window_s = rng.choice((55.0, 55.0, 55.0, 20.0, 0.0))
+
+    def group(chance: float) -> "_Chances":
+        return _Chances(rng, mood if rng.random() < chance else 0.0)
+
+    crashes, store, topics = group(0.4), group(0.4), group(0.4)
+    ticks, network, service = group(0.3), group(0.5), group(0.5)
+    renders, callbacks, clocks = group(0.5), group(0.5), group(0.4)
+    return Profile(
+        jobs=jobs,
+        spread_s=rng.choice((0.0, 0.5, 20.0, 90.0)),
+        providers=providers,
+        limits={name: _limit(rng, name) for name in providers},
+        keys=rng.choice((0.0, 0.5, 1.0)),
+        resubmit=rng.choice((0.0, 0.0, 0.5, 1.0)),
+        cancel=rng.choice((0.0, 0.0, 0.2, 0.5)),
+        reads=rng.choice((0.0, 0.3)),
+        pumps=rng.randint(1, 3),
+        apis=rng.randint(1, 2),
+        webhooks=rng.randint(1, 2),
+        workers=rng.choice((2, 4, 8)),
+        window_s=window_s,
+        sluggish=store(0.03),
+        skew_s=1.0 if clocks.is_on else 0.0,
+        clock_jump=clocks(0.02),
+        crash_before=crashes(0.006),
+        crash_after=crashes(0.006),
+        freeze=clocks(0.02),
+        store_lost_request=store(0.02),
+        store_lost_reply=store(0.03),
+        store_late=store(0.008),
+        store_outages=store.count(4),
+        poison=store(0.02),
+        topic_lost_request=topics(0.25),
+        topic_lost_reply=topics(0.25),
+        topic_late=topics(0.05),
+        topic_outages=topics.count(2),
+        # One pass that finds an account on hold 29 s after a deadline needs the next on time.
+        tick_late=ticks(0.3) if window_s > 0.0 else 0.0,
+        tick_twice=ticks(0.3),
+        tick_lost=ticks(0.3),
+        tick_unsent=ticks(0.1),
+        no_connection=network(0.1),
+        slow_connection=network(0.15),
+        counted_late=network(0.2),
+        reply_lost=network(0.15),
+        taken_unanswered=network(0.1),
+        busy=service(0.1),
+        broken=service(0.12),
+        refused=service(0.05),
+        account_refusals=service.count(2),
+        fast_render=renders(0.3),
+        slow_render=renders(0.3),
+        lost_render=renders(0.1),
+        failed_render=renders(0.1),
+        empty_render=renders(0.15),
+        cold=renders(0.2),
+        known_late=renders(0.3),
+        never_known=renders(0.15),
+        odd_words=renders(0.3),
+        callback_never=callbacks(0.3),
+        callback_early=callbacks(0.3),
+        callback_late=callbacks(0.5),
+        callback_twice=callbacks(0.4),
+        callback_nonsense=callbacks(0.2),
+        callback_empty=callbacks(0.2),
+        callback_other_id=callbacks(0.2),
+        callback_into_outage=callbacks(0.4),
+    )
+
+
+class _Chances:
+    def __init__(self, rng: Random, strength: float) -> None:
+        self._rng = rng
+        self._strength = strength
+
+    @property
+    def is_on(self) -> bool:
+        return self._strength > 0.0
+
+    def __call__(self, usual: float) -> float:
+        drawn = self._rng.choice((0.0, 0.5, 1.0, 1.0, 2.0))
+        return min(usual * drawn * self._strength, 0.7)
+
+    def count(self, most: int) -> int:
+        drawn = self._rng.randint(0, most)
+        return drawn if self.is_on else 0
+
+
+def _limit(rng: Random, provider: str) -> Limit:
+    documented = {
+        "gepetto": Limit(calls=120, window_s=60.0),
+        "spacely": Limit(calls=100, window_s=1.0),
+    }
+    kind = rng.random()
+    if kind < 0.6:
+        return documented[provider]
+    return Limit(calls=rng.randint(2, 12), window_s=rng.choice((1.0, 5.0, 20.0, 60.0)))
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, dict):
+        return ",".join(f"{one.calls}/{one.window_s:g}s" for one in value.values())
+    return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,378 @@
+"""The providers: servers that take renders and misbehave, and the port through which we call.
+
+A call has the time bounds of the real transport: it fails as not sent if its first byte has not
+left after 4 s, and as unanswered if no answer has come after 15 s. The provider counts it within
+a second of its first byte.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+from infra.simulator.history import Acknowledged, Call, Intruder, Result, Verdict
+from infra.simulator.instances import Fate, Fates, Instance
+from infra.simulator.profile import Profile
+from infra.simulator.world import Crashed, World
+from relay.domain.answers import (
+    Accepted,
+    Reading,
+    Rendered,
+    RenderFailed,
+    StillOpen,
+    UnknownJob,
+    WithoutOutput,
+)
+from relay.domain.catalogue import CATALOGUE
+from relay.domain.job import Job
+from relay.errors import (
+    AccountRefused,
+    JobRefused,
+    NoAnswer,
+    NotAccepted,
+    PerhapsAccepted,
+    RelayError,
+)
+
+# As the real transport's: until the first byte has left, and until the answer is there.
+SEND_S = 4.0
+CALL_S = 15.0
+# From the first byte to the moment at which the provider counts the call.
+LONGEST_WAY_S = 1.0
+
+ODD_WORDS = ("rendering", "PENDING ", "in_queue", "done?", "")
+NONSENSE: tuple[object, ...] = ([], None, "ok", {"id": 7.5, "output": {"a": 1}}, {"status": "?"})
+OPEN_WORD = {"gepetto": "pending", "spacely": "processing"}
+
+
+def call_fates(profile: Profile) -> Fates:
+    """Return what befalls the caller of a provider."""
+    return Fates(
+        "call",
+        {
+            Fate.LOST_REQUEST: profile.no_connection,
+            Fate.LOST_REPLY: profile.reply_lost,
+            Fate.CRASH_BEFORE: profile.crash_before,
+            Fate.CRASH_AFTER: profile.crash_after,
+            Fate.FREEZE_BEFORE: profile.freeze * 2,
+            Fate.FREEZE_AFTER: profile.freeze,
+        },
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Render:
+    """One render that the provider took."""
+
+    id: str
+    job_id: str
+    ready_s: float
+    known_s: float
+    ends: str
+    outputs: tuple[str, ...]
+
+
+class Server:
+    """One provider.
+
+    Args:
+        call_back: Posts a body to the webhook of a job, with the true delay.
+        plan_outage: Has the store out of reach from one true moment to another.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        profile: Profile,
+        name: str,
+        call_back: Callable[[str, str, object, float], None],
+        plan_outage: Callable[[float, float], None],
+    ) -> None:
+        self.name = name
+        self._world = world
+        self._profile = profile
+        self._call_back = call_back
+        self._plan_outage = plan_outage
+        self._renders: dict[str, Render] = {}
+        self._refusals: list[tuple[float, float, int]] = []
+        self._serial = count(1)
+        self._cold_until_s = (
+            world.rng.uniform(20.0, 240.0) if world.strikes("cold", profile.cold) else 0.0
+        )
+
+    def plan_refusal(self, from_s: float, to_s: float, status: int) -> None:
+        """Refuse the account for a while."""
+        self._refusals.append((from_s, to_s, status))
+
+    def submit(self, job: Job) -> Accepted:
+        """Count a submission and answer it."""
+        world, profile, rng = self._world, self._profile, self._world.rng
+        try:
+            self._serve_account()
+        except AccountRefused:
+            self._count(job, Verdict.ACCOUNT_REFUSED)
+            raise
+        if world.strikes("busy", profile.busy):
+            self._count(job, Verdict.BUSY)
+            raise NotAccepted("HTTP 429", self._retry_after_s())
+        if world.strikes("refused", profile.refused):
+            self._count(job, Verdict.REFUSED)
+            raise JobRefused(422, "no such room")
+        if world.strikes("broken", profile.broken):
+            self._count(job, Verdict.UNCLEAR)
+            if rng.random() < 0.5:
+                self._render(job)
+            raise PerhapsAccepted(rng.choice(("HTTP 500", "HTTP 502", "HTTP 200 without JSON")))
+        self._count(job, Verdict.ACCEPTED)
+        render = self._render(job)
+        return Accepted(provider_job_id=render.id, provider_status=OPEN_WORD[self.name])
+
+    def poll(self, job: Job) -> Reading:
+        """Count a poll and answer it."""
+        world, profile, rng = self._world, self._profile, self._world.rng
+        self._count(job, None)
+        self._serve_account()
+        if world.strikes("broken", profile.broken):
+            raise NoAnswer(rng.choice(("HTTP 500", "HTTP 200 without JSON")))
+        if world.strikes("busy", profile.busy):
+            raise NoAnswer("HTTP 429", self._retry_after_s())
+        render = self._renders.get(job.provider_job_id or "")
+        if render is None or world.now_s < render.known_s:
+            return UnknownJob()
+        if world.now_s < render.ready_s:
+            return self._open()
+        if render.ends == "success":
+            return Rendered(outputs=render.outputs, provider_status="success")
+        if render.ends == "failed":
+            return RenderFailed(provider_status="failed")
+        if render.ends == "empty":
+            return WithoutOutput(provider_status="success")
+        return self._open()
+
+    def _open(self) -> StillOpen:
+        if self._world.strikes("odd_words", self._profile.odd_words):
+            word = self._world.rng.choice(ODD_WORDS)
+            return StillOpen(provider_status=word, is_known_word=False)
+        return StillOpen(provider_status=OPEN_WORD[self.name], is_known_word=True)
+
+    def _serve_account(self) -> None:
+        now_s = self._world.now_s
+        for from_s, to_s, status in self._refusals:
+            if from_s <= now_s < to_s and not self._world.is_calm:
+                raise AccountRefused(status, self._retry_after_s())
+
+    def _retry_after_s(self) -> float | None:
+        return self._world.rng.choice((None, None, 0.0, 3.0, 40.0))
+
+    def _count(self, job: Job, verdict: Verdict | None) -> None:
+        now_s = self._world.now_s
+        call = Call(at_s=now_s, provider=self.name, job_id=job.id, verdict=verdict)
+        self._world.history.calls.append(call)
+        what = "poll" if verdict is None else f"submission ({verdict})"
+        self._world.note(self.name, f"counts {what} of {job.id}")
+
+    def _render(self, job: Job) -> Render:
+        world, profile, rng = self._world, self._profile, self._world.rng
+        seconds = rng.uniform(2.0, 45.0)
+        if world.strikes("fast_render", profile.fast_render):
+            seconds = rng.uniform(0.0, 0.05)
+        elif world.strikes("slow_render", profile.slow_render):
+            seconds = rng.uniform(45.0, 260.0)
+        ready_s = max(world.now_s, self._cold_until_s) + seconds
+        ends = "success"
+        for other in ("lost", "failed", "empty"):
+            if world.strikes(f"{other}_render", getattr(profile, f"{other}_render")):
+                ends = other
+        known_s = world.now_s
+        if world.strikes("known_late", profile.known_late):
+            known_s += rng.uniform(1.0, 80.0)
+        if world.strikes("never_known", profile.never_known):
+            known_s = float("inf")
+        number = next(self._serial)
+        render = Render(
+            id=f"{self.name[0]}{number}",
+            job_id=job.id,
+            ready_s=ready_s,
+            known_s=known_s,
+            ends=ends,
+            outputs=(f"https://cdn.example.com/{self.name}/{number}.png",),
+        )
+        self._renders[render.id] = render
+        if CATALOGUE[self.name].calls_back:
+            self._plan_callbacks(render)
+        return render
+
+    def _plan_callbacks(self, render: Render) -> None:
+        world, profile, rng = self._world, self._profile, self._world.rng
+        in_s = render.ready_s - world.now_s + rng.uniform(0.0, 1.0)
+        good: dict[str, object] = {"id": render.id, "output": list(render.outputs)}
+        if world.strikes("callback_nonsense", profile.callback_nonsense):
+            self._post(render, rng.choice(NONSENSE), rng.uniform(0.0, 60.0))
+        if world.strikes("callback_empty", profile.callback_empty):
+            empty: dict[str, object] = {"id": render.id}
+            if rng.random() < 0.5:
+                empty["output"] = []
+            self._post(render, empty, rng.uniform(0.0, 60.0))
+        if world.strikes("callback_other_id", profile.callback_other_id):
+            other = rng.choice(["stranger", *self._renders])
+            outputs = rng.choice(([], ["https://cdn.example.com/other.png"]))
+            self._post(render, {"id": other, "output": outputs}, rng.uniform(0.0, 60.0))
+        if render.ends == "lost" or world.strikes("callback_never", profile.callback_never):
+            return
+        if render.ends != "success":
+            good = {"id": render.id, "output": []}
+        if world.strikes("callback_early", profile.callback_early):
+            in_s = rng.uniform(0.0, 0.02)
+            render.ready_s = world.now_s
+        if world.strikes("callback_late", profile.callback_late):
+            in_s += rng.uniform(20.0, 400.0)
+        if world.strikes("callback_into_outage", profile.callback_into_outage):
+            in_s += rng.choice((0.0, rng.uniform(60.0, 200.0)))
+            # Mostly between the reading of the job and the writing of the result.
+            from_s = world.now_s + in_s + rng.uniform(0.0, 0.08)
+            self._plan_outage(from_s, from_s + rng.uniform(9.0, 30.0))
+        self._post(render, good, in_s)
+        if world.strikes("callback_twice", profile.callback_twice):
+            self._post(render, good, in_s + rng.choice((0.0, rng.uniform(0.0, 30.0))))
+
+    def _post(self, render: Render, body: object, in_s: float) -> None:
+        self._call_back(self.name, render.job_id, body, in_s)
+
+
+class SimulatedProvider:
+    """The `Provider` of one instance."""
+
+    def __init__(
+        self,
+        server: Server,
+        instance: Instance,
+        profile: Profile,
+        fates: Fates,
+        has_lease: Callable[[str], bool],
+    ) -> None:
+        facts = CATALOGUE[server.name]
+        self.name: str = facts.name
+        self.limit = profile.limits[facts.name]
+        self.rhythm = facts.rhythm
+        self._server = server
+        self._instance = instance
+        self._profile = profile
+        self._fates = fates
+        self._has_lease = has_lease
+
+    def submit(self, job: Job) -> Accepted:
+        """See `Provider`."""
+        self._check_lease(job)
+        accepted = self._call(
+            f"submit {job.id}",
+            lambda: self._server.submit(job),
+            not_sent=lambda: NotAccepted("the request could not be sent"),
+            unanswered=lambda: PerhapsAccepted("no whole answer came"),
+        )
+        assert isinstance(accepted, Accepted)  # noqa: S101 - for the type checker
+        world = self._instance.world
+        world.history.acknowledged.append(
+            Acknowledged(at_s=world.now_s, job_id=job.id, provider_job_id=accepted.provider_job_id)
+        )
+        return accepted
+
+    def poll(self, job: Job) -> Reading:
+        """See `Provider`."""
+        self._check_lease(job)
+        reading = self._call(
+            f"poll {job.id}",
+            lambda: self._server.poll(job),
+            not_sent=lambda: NoAnswer("the request could not be sent"),
+            unanswered=lambda: NoAnswer("no whole answer came"),
+        )
+        assert not isinstance(reading, Accepted)  # noqa: S101 - for the type checker
+        if isinstance(reading, Rendered):
+            self._note_result(job, reading)
+        return reading
+
+    def _check_lease(self, job: Job) -> None:
+        world = self._instance.world
+        if not self._instance.is_dead and not self._has_lease(self.name):
+            world.history.intruders.append(Intruder(at_s=world.now_s, job_id=job.id))
+
+    def _note_result(self, job: Job, reading: Rendered) -> None:
+        world = self._instance.world
+        result = Result(
+            at_s=world.now_s,
+            job_id=job.id,
+            by="poll",
+            provider_job_id=job.provider_job_id,
+            outputs=reading.outputs,
+        )
+        world.history.results.append(result)
+        if world.flow is not None:
+            world.flow.results.append(result)
+
+    def _call(
+        self,
+        label: str,
+        effect: Callable[[], Accepted | Reading],
+        *,
+        not_sent: Callable[[], RelayError],
+        unanswered: Callable[[], RelayError],
+    ) -> Accepted | Reading:
+        instance, world, profile = self._instance, self._instance.world, self._profile
+        instance.check()
+        flow, rng = world.flow, world.rng
+        assert flow is not None  # noqa: S101 - only flows make calls
+        name = flow.name
+        fate = self._fates.draw(world)
+        if fate is Fate.CRASH_BEFORE:
+            instance.crash(f"before {label}")
+            raise Crashed
+        started_s = world.now_s
+        if fate is Fate.FREEZE_BEFORE:
+            instance.freeze()
+        connect_s = 0.01 + 0.05 * rng.random()
+        if world.strikes("slow_connection", profile.slow_connection):
+            connect_s = rng.uniform(0.5, 5.0)
+        world.pause(connect_s)
+        if fate is Fate.LOST_REQUEST or world.now_s - started_s > SEND_S:
+            world.note(name, f"{label}: not sent")
+            raise not_sent()
+        left_s = started_s + CALL_S - world.now_s
+        out_s, back_s = 0.01 + 0.1 * rng.random(), 0.01 + 0.3 * rng.random()
+        if world.strikes("counted_late", profile.counted_late):
+            out_s = rng.uniform(0.0, LONGEST_WAY_S)
+        if world.strikes("taken_unanswered", profile.taken_unanswered):
+            back_s = CALL_S
+        turns = flow.turns
+        world.note(name, label)
+
+        def land() -> None:
+            reply: object
+            try:
+                reply = effect()
+            except RelayError as error:
+                reply = error
+            if fate is Fate.CRASH_AFTER:
+                instance.crash(f"after {label}")
+                return
+            if fate is Fate.FREEZE_AFTER:
+                instance.freeze()
+            if fate is Fate.LOST_REPLY:
+                reply = unanswered()
+            world.wake(flow, turns, back_s, reply)
+
+        world.after(out_s, land)
+        world.wake(flow, turns, left_s, None)
+        reply = world.wait()
+        if reply is None or world.now_s - started_s > CALL_S:
+            world.note(name, f"{label}: no answer")
+            raise unanswered()
+        world.note(name, f"{label}: {_said(reply)}")
+        if isinstance(reply, RelayError):
+            raise reply
+        return reply  # type: ignore[no-any-return]
+
+
+def _said(reply: object) -> str:
+    if isinstance(reply, RelayError):
+        return f"{type(reply).__name__} {reply}"
+    if isinstance(reply, Accepted):
+        return f"accepted as {reply.provider_job_id}"
+    return type(reply).__name__

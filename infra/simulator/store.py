@@ -1,0 +1,258 @@
+"""The store: compare-and-set by version, the due query, and every way in which a call fails."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from infra.simulator.history import EPOCH, Outage, Trouble, Version
+from infra.simulator.instances import Fate, Fates, Instance
+from infra.simulator.profile import Profile
+from infra.simulator.world import World
+from relay.adapters.document import from_document, to_document
+from relay.application.ports import DuePage, Stored, Unreadable
+from relay.domain.account import Account
+from relay.domain.due import wake_at
+from relay.domain.job import Job
+from relay.errors import JobExists, JobNotFound, LostRace, StoreUnavailable, UnreadableJob
+
+T = TypeVar("T")
+
+# As the real adapter's.
+CALL_TIMEOUT_S = 6.0
+TIME_TO_LIVE = timedelta(days=30)
+# Every so many writes, that the real document holds all of the job is made sure of.
+CHECK_EVERY = 50
+
+
+def store_fates(profile: Profile) -> Fates:
+    """Return what goes wrong with calls of the store."""
+    return Fates(
+        "store",
+        {
+            Fate.LOST_REQUEST: profile.store_lost_request,
+            Fate.LOST_REPLY: profile.store_lost_reply,
+            Fate.LATE: profile.store_late,
+            Fate.CRASH_BEFORE: profile.crash_before,
+            Fate.CRASH_AFTER: profile.crash_after,
+            Fate.FREEZE_BEFORE: profile.freeze / 2,
+            Fate.FREEZE_AFTER: profile.freeze / 2,
+        },
+    )
+
+
+class Database:
+    """All documents; what happens here happens at once, when a request gets here."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._jobs: dict[str, tuple[Job, int]] = {}
+        self._wakes: dict[str, tuple[str, datetime]] = {}
+        self._accounts: dict[str, tuple[Account, int]] = {}
+        self._writes = 0
+        self.poison: set[str] = set()
+
+    def plan_outage(self, from_s: float, to_s: float) -> None:
+        """Be unreachable for a while."""
+        self._world.history.outages.append(Outage(at_s=from_s, until_s=to_s))
+        self._world.history.troubles.append(Trouble(at_s=from_s, what="store outage", until_s=to_s))
+
+    def be_reachable(self) -> None:
+        """Raise `StoreUnavailable` during an outage."""
+        now_s = self._world.now_s
+        for outage in self._world.history.outages:
+            if outage.at_s <= now_s < outage.until_s:
+                raise StoreUnavailable("outage")
+
+    def create(self, job: Job) -> tuple[int]:
+        """Keep a new document."""
+        if job.id in self._jobs:
+            raise JobExists(job.id)
+        return self._write(job)
+
+    def read(self, job_id: str) -> Stored:
+        """Return a document."""
+        if job_id in self.poison:
+            raise UnreadableJob(job_id)
+        if job_id not in self._jobs:
+            raise JobNotFound(job_id)
+        job, version = self._jobs[job_id]
+        return Stored(job, (version,))
+
+    def replace(self, job: Job, version: object) -> tuple[int]:
+        """Write over a version."""
+        if job.id not in self._jobs:
+            raise JobNotFound(job.id)
+        if (self._jobs[job.id][1],) != version:
+            raise LostRace(job.id)
+        return self._write(job)
+
+    def due(self, account: str, after: datetime | None, until: datetime, limit: int) -> DuePage:
+        """Answer the one query."""
+        found = sorted(
+            (at, job_id)
+            for job_id, (owner, at) in self._wakes.items()
+            if owner == account and at <= until and (after is None or at > after)
+        )[:limit]
+        items: list[Stored | Unreadable] = [
+            Unreadable(job_id, "poison") if job_id in self.poison else self.read(job_id)
+            for _, job_id in found
+        ]
+        if len(found) < limit:
+            return DuePage(items, more_after=None)
+        last = found[-1][0]
+        before_last = last - timedelta(microseconds=1)
+        is_progress = after is None or before_last > after
+        return DuePage(items, more_after=before_last if is_progress else last)
+
+    def next_wake(self, account: str, after: datetime) -> datetime | None:
+        """Return the next ``wakeAt``."""
+        return min(
+            (at for owner, at in self._wakes.values() if owner == account and at > after),
+            default=None,
+        )
+
+    def set_aside(self, job_id: str, until: datetime) -> None:
+        """Write nothing but ``wakeAt``."""
+        account, _ = self._wakes.get(job_id, ("", until))
+        self._wakes[job_id] = (account, until)
+        self._world.history.set_aside[job_id] = self._world.now_s
+        if job_id in self._jobs:
+            self._jobs[job_id] = (self._jobs[job_id][0], self._next_version())
+
+    def put_poison(self, job_id: str, account: str) -> None:
+        """Have a document that does not parse."""
+        self.poison.add(job_id)
+        self._wakes[job_id] = (account, EPOCH + timedelta(seconds=self._world.now_s))
+        self._world.history.poison.append(job_id)
+        self._world.note("store", f"{job_id} does not parse")
+
+    def read_account(self, name: str) -> tuple[Account, object]:
+        """Return an account's document."""
+        if name not in self._accounts:
+            return Account(name=name), None
+        account, version = self._accounts[name]
+        return account, (version,)
+
+    def replace_account(self, account: Account, version: object) -> tuple[int]:
+        """Write over a version of an account's document."""
+        held = self._accounts.get(account.name)
+        if (None if held is None else (held[1],)) != version:
+            raise LostRace(account.name)
+        number = self._next_version()
+        self._accounts[account.name] = (account, number)
+        return (number,)
+
+    def jobs(self) -> list[Job]:
+        """Return all jobs as they stand."""
+        return [job for job, _ in self._jobs.values()]
+
+    def is_quiet(self) -> bool:
+        """Return whether no document waits for anything."""
+        return not any(job_id not in self.poison for job_id in self._wakes)
+
+    def _write(self, job: Job) -> tuple[int]:
+        number = self._next_version()
+        if number % CHECK_EVERY == 0:
+            document = to_document(job, time_to_live=TIME_TO_LIVE)
+            if from_document(job.id, document) != job:
+                raise AssertionError(f"the document of {job.id} does not hold the job")
+        wakes_at = wake_at(job)
+        if wakes_at is None:
+            self._wakes.pop(job.id, None)
+        else:
+            self._wakes[job.id] = (job.account, wakes_at)
+        self._jobs[job.id] = (job, number)
+        version = Version(at_s=self._world.now_s, number=number, job=job, wake_at=wakes_at)
+        self._world.history.versions.setdefault(job.id, []).append(version)
+        return (number,)
+
+    def _next_version(self) -> int:
+        self._writes += 1
+        return self._writes
+
+
+class _Client:
+    """One instance's connection to the store."""
+
+    def __init__(self, database: Database, instance: Instance, fates: Fates) -> None:
+        self._database = database
+        self._instance = instance
+        self._fates = fates
+
+    def _call(self, label: str, effect: Callable[[], T]) -> T:
+        def arrive() -> T:
+            self._database.be_reachable()
+            return effect()
+
+        return self._instance.remote(
+            label,
+            arrive,
+            fates=self._fates,
+            timeout_s=CALL_TIMEOUT_S,
+            failure=lambda: StoreUnavailable("simulated"),
+        )
+
+
+class SimulatedJobs(_Client):
+    """The `JobDocuments` of one instance."""
+
+    def create(self, job: Job) -> object:
+        """See `JobDocuments`."""
+        return self._call(f"create {job.id}", lambda: self._database.create(job))
+
+    def read(self, job_id: str) -> Stored:
+        """See `JobDocuments`."""
+        return self._call(f"read {job_id}", lambda: self._database.read(job_id))
+
+    def replace(self, job: Job, *, version: object) -> object:
+        """See `JobDocuments`."""
+        label = f"write {job.id} {_in_short(job)}"
+        return self._call(label, lambda: self._database.replace(job, version))
+
+    def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
+        """See `JobDocuments`."""
+        return self._call(
+            f"due {account}", lambda: self._database.due(account, after, until, limit)
+        )
+
+    def next_wake(self, account: str, *, after: datetime) -> datetime | None:
+        """See `JobDocuments`."""
+        return self._call(f"next wake {account}", lambda: self._database.next_wake(account, after))
+
+    def set_aside(self, job_id: str, *, until: datetime) -> None:
+        """See `JobDocuments`."""
+        self._call(f"set aside {job_id}", lambda: self._database.set_aside(job_id, until))
+
+
+class SimulatedAccounts(_Client):
+    """The `Accounts` of one run of a pump."""
+
+    def __init__(self, database: Database, instance: Instance, fates: Fates) -> None:
+        super().__init__(database, instance, fates)
+        self._holder: str | None = None
+
+    def has_lease(self, name: str) -> bool:
+        """Return whether the document says that the pump that writes here holds the lease."""
+        return self._database.read_account(name)[0].holder == self._holder
+
+    def read(self, name: str) -> tuple[Account, object]:
+        """See `Accounts`."""
+        return self._call(f"read lease {name}", lambda: self._database.read_account(name))
+
+    def replace(self, account: Account, *, version: object) -> object:
+        """See `Accounts`."""
+        if account.holder is not None:
+            self._holder = account.holder
+        holder = account.holder or "nobody"
+        label = f"write lease {account.name} {holder} {len(account.calls)}+{account.granted}"
+        return self._call(label, lambda: self._database.replace_account(account, version))
+
+
+def _in_short(job: Job) -> str:
+    parts = [job.status.value]
+    if job.late_outputs:
+        parts.append("late")
+    if job.announcements:
+        unpublished = len(job.unpublished)
+        parts.append(f"{len(job.announcements) - unpublished}/{len(job.announcements)} out")
+    return " ".join(parts)

@@ -1,0 +1,154 @@
+"""The topics: events as they went out, and ticks that come late, twice, in any order, or never."""
+
+from collections.abc import Callable
+
+from infra.simulator.history import Message, Trouble
+from infra.simulator.instances import LEASE_GONE_S, Fate, Fates, Instance
+from infra.simulator.profile import Profile
+from infra.simulator.world import World
+from relay.domain.events import as_announced
+from relay.domain.job import Announcement, Job
+from relay.errors import PublishFailed
+from relay.job_view import to_json
+
+# As the real adapter's.
+PUBLISH_TIMEOUT_S = 5.0
+TICK_EVERY_S = 60.0
+LATEST_TICK_S = 10.0
+FIRST_BACKOFF_S = 10.0
+LONGEST_BACKOFF_S = 60.0
+
+
+def topic_fates(profile: Profile) -> Fates:
+    """Return what goes wrong with publishing."""
+    return Fates(
+        "topic",
+        {
+            Fate.LOST_REQUEST: profile.topic_lost_request,
+            Fate.LOST_REPLY: profile.topic_lost_reply,
+            Fate.LATE: profile.topic_late,
+            Fate.CRASH_BEFORE: profile.crash_before,
+            Fate.CRASH_AFTER: profile.crash_after,
+            Fate.FREEZE_BEFORE: profile.freeze / 2,
+            Fate.FREEZE_AFTER: profile.freeze / 2,
+        },
+    )
+
+
+class Broker:
+    """Takes messages, keeps the events and pushes the ticks.
+
+    Args:
+        push: Begins the handling of a tick; it calls `done` with whether that worked.
+    """
+
+    def __init__(
+        self, world: World, profile: Profile, push: Callable[[str, Callable[[bool], None]], None]
+    ) -> None:
+        self._world = world
+        self._profile = profile
+        self._push = push
+        self._outages: list[tuple[float, float]] = []
+        self.undelivered = 0
+
+    def plan_outage(self, from_s: float, to_s: float) -> None:
+        """Take nothing for a while."""
+        self._outages.append((from_s, to_s))
+
+    def take_event(self, job: Job, event: Announcement, data: bytes) -> None:
+        """Keep an event that has got here."""
+        self._be_reachable()
+        self._world.history.messages.append(
+            Message(
+                at_s=self._world.now_s,
+                job_id=job.id,
+                id=event.id,
+                type=event.type.value,
+                time=event.at,
+                data=data,
+            )
+        )
+
+    def take_tick(self, account: str) -> None:
+        """Deliver a tick at least once, but for the ones that are lost."""
+        self._be_reachable()
+        world = self._world
+        if world.strikes("tick_lost", self._profile.tick_lost):
+            world.note("topic", f"tick for {account} lost")
+            return
+        self._deliver(account, self._delay_s(), 0)
+        if world.strikes("tick_twice", self._profile.tick_twice):
+            self._deliver(account, self._delay_s() + world.rng.uniform(0.0, 30.0), 0)
+
+    def schedule(self, account: str) -> None:
+        """Publish a tick every minute, as Cloud Scheduler does; it may miss one, never two."""
+        world = self._world
+        missed = False
+
+        def tick() -> None:
+            nonlocal missed
+            missed = not missed and world.strikes("tick_unsent", self._profile.tick_unsent)
+            if missed:
+                world.note("scheduler", f"tick for {account} missed")
+                trouble = Trouble(at_s=world.now_s, what="missed tick", until_s=world.now_s)
+                world.history.troubles.append(trouble)
+            else:
+                self._deliver(account, self._delay_s(), 0)
+            world.after(TICK_EVERY_S, tick)
+
+        world.after(world.rng.uniform(0.0, TICK_EVERY_S), tick)
+
+    def _delay_s(self) -> float:
+        world = self._world
+        if world.strikes("tick_late", self._profile.tick_late):
+            return world.rng.uniform(0.5, LATEST_TICK_S)
+        return 0.02 + 0.2 * world.rng.random()
+
+    def _deliver(self, account: str, delay_s: float, failures: int) -> None:
+        self.undelivered += 1
+
+        def done(worked: bool) -> None:
+            self.undelivered -= 1
+            if worked:
+                return
+            backoff_s = min(FIRST_BACKOFF_S * 2**failures, LONGEST_BACKOFF_S)
+            world = self._world
+            trouble = Trouble(
+                at_s=world.now_s, what="failed tick", until_s=world.now_s + LEASE_GONE_S
+            )
+            world.history.troubles.append(trouble)
+            self._deliver(account, backoff_s, failures + 1)
+
+        self._world.after(delay_s, lambda: self._push(account, done))
+
+    def _be_reachable(self) -> None:
+        now_s = self._world.now_s
+        if not self._world.is_calm and any(a <= now_s < b for a, b in self._outages):
+            raise PublishFailed("outage")
+
+
+class SimulatedTopics:
+    """The `Topics` of one instance."""
+
+    def __init__(self, broker: Broker, instance: Instance, fates: Fates) -> None:
+        self._broker = broker
+        self._instance = instance
+        self._fates = fates
+
+    def publish_event(self, job: Job, event: Announcement) -> None:
+        """See `Topics`."""
+        data = to_json(as_announced(job, event.type))
+        self._call(f"publish {event.id}", lambda: self._broker.take_event(job, event, data))
+
+    def publish_tick(self, account: str) -> None:
+        """See `Topics`."""
+        self._call(f"publish tick {account}", lambda: self._broker.take_tick(account))
+
+    def _call(self, label: str, effect: Callable[[], None]) -> None:
+        self._instance.remote(
+            label,
+            effect,
+            fates=self._fates,
+            timeout_s=PUBLISH_TIMEOUT_S,
+            failure=lambda: PublishFailed("simulated"),
+        )

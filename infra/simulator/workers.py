@@ -1,0 +1,98 @@
+"""The pump's workers: each task a flow of the same instance, so many at once."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from infra.simulator.history import Result
+from infra.simulator.instances import Instance
+from infra.simulator.world import Flow
+from relay.errors import StoreUnavailable
+
+
+class SimulatedWorkers:
+    """The `Workers` of one run of a pump."""
+
+    def __init__(self, instance: Instance, *, size: int) -> None:
+        self.size = size
+        self._instance = instance
+        self._waiting: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._done: list[Future[Any]] = []
+        self._running = 0
+        self._sleeper: tuple[Flow, int] | None = None
+
+    def start(self, task: Callable[[], Any]) -> Future[Any]:
+        """See `Workers`."""
+        self._instance.check()
+        future: Future[Any] = Future()
+        self._waiting.append((task, future))
+        self._go_on()
+        return future
+
+    def wait(self, timeout_s: float) -> Sequence[Future[Any]]:
+        """See `Workers`."""
+        self._instance.check()
+        if not self._done:
+            self._sleep(timeout_s)
+        done, self._done = self._done, []
+        return done
+
+    def close(self) -> Sequence[Future[Any]]:
+        """See `Workers`."""
+        self._instance.check()
+        while self._running:
+            self._sleep(None)
+        done, self._done = self._done, []
+        return done
+
+    def _sleep(self, timeout_s: float | None) -> None:
+        world = self._instance.world
+        flow = world.flow
+        assert flow is not None  # noqa: S101 - only flows have workers
+        self._sleeper = (flow, flow.turns)
+        if timeout_s is not None:
+            world.wake(flow, flow.turns, max(timeout_s, 0.0), None)
+        world.wait()
+        self._sleeper = None
+
+    def _go_on(self) -> None:
+        while self._waiting and self._running < self.size:
+            task, future = self._waiting.popleft()
+            self._running += 1
+            delay_s = 0.001 * self._instance.world.rng.random()
+            self._instance.spawn("worker", partial(self._do, task, future), delay_s=delay_s)
+
+    def _do(self, task: Callable[[], Any], future: Future[Any]) -> None:
+        flow = self._instance.world.flow
+        try:
+            future.set_result(task())
+        except Exception as error:  # noqa: BLE001 - a pool keeps whatever a task raises
+            future.set_exception(error)
+        results: list[Result] = flow.results if flow is not None else []
+        for result in results:
+            result.is_ours = not self._could_not_write(future, result)
+        self._running -= 1
+        self._done.append(future)
+        self._go_on()
+        self._wake_sleeper()
+
+    def _could_not_write(self, future: Future[Any], result: Result) -> bool:
+        """Return whether the store failed for longer than the pump is patient.
+
+        That is what a 503 says of a callback. A pump that only stood still has no such excuse.
+        """
+        if not isinstance(future.exception(), StoreUnavailable):
+            return False
+        world = self._instance.world
+        stood_still = self._instance.frozen_until_s > result.at_s
+        return not stood_still or any(
+            outage.at_s < world.now_s and outage.until_s > result.at_s
+            for outage in world.history.outages
+        )
+
+    def _wake_sleeper(self) -> None:
+        if self._sleeper is not None:
+            sleeper, turns = self._sleeper
+            self._instance.world.wake(sleeper, turns, 0.0, None)

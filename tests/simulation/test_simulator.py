@@ -1,0 +1,86 @@
+"""The simulator itself: the same seed is the same history, and the promises hold."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.simulator import deployment, providers, run, store, topics
+from infra.simulator.checker import Violation
+from infra.simulator.run import run_seed
+from infra.simulator.shrinking import shrink
+from relay import bootstrap
+from relay.adapters import firestore, pubsub
+from relay.adapters.transport import Bounds
+
+ROOT = Path(__file__).parents[2]
+SEEDS = 200
+
+
+def timeline(seed, *, hash_seed):
+    return subprocess.run(
+        [sys.executable, "-m", "infra.simulator", "--show", str(seed)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+
+def test_the_same_seed_gives_the_same_history_to_the_byte():
+    first, second = (timeline(7, hash_seed=hash_seed) for hash_seed in ("1", "2"))
+
+    assert first == second
+    assert len(first.splitlines()) > 20
+
+
+def test_another_seed_gives_another_history():
+    assert run_seed(1).history.digest() != run_seed(2).history.digest()
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, 50))
+def test_the_promises_hold(first):
+    broken = {
+        seed: [str(violation) for violation in violations]
+        for seed in range(first, first + 50)
+        if (violations := run_seed(seed).violations)
+    }
+
+    assert broken == {}
+
+
+def test_a_failure_is_shrunk_to_the_few_faults_that_it_needs(monkeypatch):
+    def no_crash_is_allowed(history):
+        crashed = any(what.startswith("CRASH") for _, _, what in history.lines)
+        return [Violation("P0", "-", "something crashed")] if crashed else []
+
+    monkeypatch.setattr(run, "violations", no_crash_is_allowed)
+    failed = next(
+        outcome
+        for seed in range(100)
+        if (outcome := run_seed(seed)).violations and outcome.faults > 20
+    )
+
+    shrunk, _ = shrink(failed)
+
+    assert shrunk.violations
+    assert len(shrunk.struck) <= 5
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (store.CALL_TIMEOUT_S, firestore.CALL_TIMEOUT_S),
+        (topics.PUBLISH_TIMEOUT_S, pubsub.PUBLISH_TIMEOUT_S),
+        (providers.SEND_S, Bounds().send_s),
+        (providers.CALL_S, Bounds().call_s),
+        (deployment.EDGE_PATIENCE_S, bootstrap.EDGE_PATIENCE_S),
+        (deployment.PUMP_PATIENCE_S, bootstrap.PUMP_PATIENCE_S),
+    ],
+)
+def test_time_limits_are_those_of_the_real_adapters(ours, theirs):
+    assert ours == theirs
