@@ -21,7 +21,7 @@ from relay.domain.account import Account
 from relay.domain.answers import Accepted, Reading, StillOpen
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.events import as_announced
-from relay.domain.job import Announcement, Job
+from relay.domain.job import Announcement, Job, Status
 from relay.errors import (
     JobExists,
     JobNotFound,
@@ -168,6 +168,15 @@ class MemoryJobs(Faulty):
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
         with self._call("next_wake"):
             return min((at for at, _ in self._wakes(account) if at > after), default=None)
+
+    def count(self, tenant: str, account: str, statuses: Sequence[Status]) -> int:
+        with self._call("count"):
+            return sum(
+                one.fields.get(ACCOUNT) == account
+                and one.fields.get("tenant") == tenant
+                and one.fields.get("status") in statuses
+                for one in self._documents.values()
+            )
 
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         with self._call("set_aside", is_write=True):

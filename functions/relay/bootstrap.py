@@ -22,6 +22,7 @@ from relay.adapters.transport import Transport
 from relay.application.announcer import Announcer
 from relay.application.callbacks import Callbacks
 from relay.application.creating import Creating
+from relay.application.overview import Overview
 from relay.application.ports import Provider
 from relay.application.pump import Pump, PumpPorts
 from relay.application.reading import Reading
@@ -78,11 +79,17 @@ def jobs_api() -> Api:
             store=parts.store,
             waker=parts.waker,
             clock=parts.clock,
-            accounts=settings.accounts,
+            accounts=frozenset(settings.limits),
             allow_local_urls=settings.allow_local_urls,
             random_bytes=secrets.token_bytes,
         ),
         reading=Reading(store=parts.store, clock=parts.clock),
+        overview=Overview(
+            accounts=FirestoreAccounts(parts.client),
+            counts=parts.documents,
+            clock=parts.clock,
+            limits=settings.limits,
+        ),
         tenants=settings.tenants,
     )
 

@@ -43,11 +43,12 @@ class ApiSettings:
     """What `jobs_api` needs.
 
     Attributes:
+        limits: The limit of each account that is switched on.
         tenants: The tenant of each key, by the key's SHA-256 digest in hex.
     """
 
     common: Common
-    accounts: frozenset[str]
+    limits: Mapping[str, Limit]
     tenants: Mapping[str, str] = field(repr=False)
     allow_local_urls: bool
 
@@ -90,7 +91,7 @@ def api_settings(env: Mapping[str, str]) -> ApiSettings:
     variables = _Variables(env)
     settings = ApiSettings(
         common=_common(variables),
-        accounts=frozenset(_accounts(variables)),
+        limits={name: _limit(variables, name) for name in _accounts(variables)},
         tenants=variables.read("API_KEYS", _tenants, default=None, fallback={}),
         allow_local_urls=variables.read("ALLOW_LOCAL_URLS", _flag, default="", fallback=False),
     )
@@ -185,16 +186,16 @@ def _account(variables: _Variables, name: str) -> AccountSettings:
     return AccountSettings(
         base_url=variables.read(f"{prefix}_BASE_URL", _url, default=facts.base_url, fallback=""),
         api_key=variables.read(f"{prefix}_API_KEY", str, default=None, fallback=""),
-        limit=Limit(
-            calls=variables.read(
-                _LIMIT_VARIABLES[name],
-                _whole_from_one,
-                default=str(facts.limit.calls),
-                fallback=1,
-            ),
-            window_s=facts.limit.window_s,
-        ),
+        limit=_limit(variables, name),
     )
+
+
+def _limit(variables: _Variables, name: str) -> Limit:
+    documented = CATALOGUE[name].limit
+    calls = variables.read(
+        _LIMIT_VARIABLES[name], _whole_from_one, default=str(documented.calls), fallback=1
+    )
+    return Limit(calls=calls, window_s=documented.window_s)
 
 
 def _webhook_keys(variables: _Variables) -> tuple[str, ...]:

@@ -279,3 +279,14 @@ def test_an_account_forgets_what_is_over(accounts):
     accounts.replace(replace(account, holder=None, expires_at=None, calls=()), version=version)
 
     assert accounts.read("gepetto")[0] == Account(name="gepetto", granted=30)
+
+
+def test_a_count_is_of_one_tenant_one_account_and_some_statuses(jobs):
+    for number, status in enumerate(Status):
+        jobs.create(job_in(status, id=job_id(number)))
+    jobs.create(a_job(id=job_id(50), tenant="other"))
+    jobs.create(a_job(id=job_id(51), provider="spacely"))
+
+    assert jobs.count("demo", "gepetto", (Status.QUEUED,)) == 1
+    assert jobs.count("demo", "gepetto", (Status.QUEUED, Status.PROCESSING)) == 2
+    assert jobs.count("nobody", "gepetto", tuple(Status)) == 0

@@ -14,7 +14,9 @@ from relay.adapters.providers.gepetto import read_callback as read_gepetto_callb
 from relay.adapters.providers.spacely import read_callback as read_spacely_callback
 from relay.application.callbacks import Callbacks
 from relay.application.creating import Creating
+from relay.application.overview import Overview
 from relay.application.reading import Reading
+from relay.domain.catalogue import CATALOGUE
 from relay.edges.api import Api
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
@@ -51,6 +53,12 @@ def api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskCli
             random_bytes=lambda _: next(random_bytes),
         ),
         reading=Reading(store=world.store, clock=world.clock),
+        overview=Overview(
+            accounts=world.accounts,
+            counts=world.jobs,
+            clock=world.clock,
+            limits={"gepetto": CATALOGUE["gepetto"].limit},
+        ),
         tenants={_digest("key-of-demo"): "demo", _digest("key-of-other"): "other"},
     )
     monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)

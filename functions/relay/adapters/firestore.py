@@ -4,7 +4,7 @@ The client's own retries are off: a write that is repeated behind our back repor
 that it won itself. Whoever calls repeats, and recognises finished work.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from relay.adapters.document import (
 from relay.adapters.fields import from_fields, to_fields
 from relay.application.ports import DuePage, Stored, Unreadable
 from relay.domain.account import Account
-from relay.domain.job import Job, is_job_id
+from relay.domain.job import Job, Status, is_job_id
 from relay.errors import (
     JobExists,
     JobNotFound,
@@ -112,6 +112,14 @@ class FirestoreJobs:
         with _errors_of_ours(f"next job of {account}"):
             found = list(query.order_by(WAKE_AT).limit(1).get(**_CALL))
         return found[0].get(WAKE_AT) if found else None
+
+    def count(self, tenant: str, account: str, statuses: Sequence[Status]) -> int:
+        """See `JobCounts`; equality filters alone need no index of their own."""
+        query = self._of(account).where(filter=FieldFilter("tenant", "==", tenant))
+        query = query.where(filter=FieldFilter("status", "in", [one.value for one in statuses]))
+        with _errors_of_ours(f"count of {account}"):
+            ((result,),) = query.count(alias="jobs").get(**_CALL)
+        return int(result.value)
 
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         """See `JobDocuments`."""

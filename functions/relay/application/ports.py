@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from relay.domain.account import Account
 from relay.domain.answers import Accepted, Callback, Reading
-from relay.domain.job import Announcement, Job
+from relay.domain.job import Announcement, Job, Status
 from relay.domain.limits import Limit
 from relay.domain.rhythm import Rhythm
 
@@ -72,6 +72,13 @@ class JobDocuments(Protocol):
 
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         """Set nothing but the document's ``wakeAt``, whatever else is in it."""
+
+
+class JobCounts(Protocol):
+    """Counts job documents."""
+
+    def count(self, tenant: str, account: str, statuses: Sequence[Status]) -> int:
+        """Return how many jobs of the tenant are in one of these; raise `StoreUnavailable`."""
 
 
 class Accounts(Protocol):

@@ -9,12 +9,14 @@ from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.wrappers import Request, Response
 
 from relay.application.creating import Creating
+from relay.application.overview import Overview
 from relay.application.reading import Reading
 from relay.domain.job import Job
 from relay.edges.auth import tenant_of
 from relay.edges.body import read_body
 from relay.edges.create_body import read_create_body
 from relay.edges.problems import HttpProblem, method_not_allowed, not_found, problem_answer
+from relay.edges.providers_view import to_json as providers_json
 from relay.errors import RelayError
 from relay.job_view import to_json
 
@@ -33,9 +35,17 @@ class Api:
         tenants: The tenant of each key, by the key's SHA-256 digest in hex.
     """
 
-    def __init__(self, *, creating: Creating, reading: Reading, tenants: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        creating: Creating,
+        reading: Reading,
+        overview: Overview,
+        tenants: Mapping[str, str],
+    ) -> None:
         self._creating = creating
         self._reading = reading
+        self._overview = overview
         self._tenants = tenants
         # Redirects are answered by none of our callers, so no path is tidied up by one.
         self._routes = Map(
@@ -43,6 +53,7 @@ class Api:
                 Rule("/healthz", endpoint=self._health, methods=["GET"]),
                 Rule("/v1/jobs", endpoint=self._create, methods=["POST"]),
                 Rule("/v1/jobs/<job_id>", endpoint=self._get, methods=["GET"]),
+                Rule("/v1/providers", endpoint=self._providers, methods=["GET"]),
             ],
             strict_slashes=True,
             merge_slashes=False,
@@ -86,6 +97,10 @@ class Api:
         if wait_s:
             answer.headers["Preference-Applied"] = f"wait={wait_s}"
         return answer
+
+    def _providers(self, request: Request) -> Response:
+        tenant = tenant_of(request.headers, self._tenants)
+        return Response(providers_json(self._overview.of(tenant)), mimetype="application/json")
 
 
 def _job_answer(job: Job, status: HTTPStatus) -> Response:

@@ -1,0 +1,73 @@
+"""Shows callers how the provider accounts stand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from relay.application.ports import Accounts, Clock, JobCounts
+from relay.domain.account import Hold
+from relay.domain.job import MOVES, Status
+from relay.domain.limits import Limit
+
+OPEN = tuple(status for status, moves in MOVES.items() if moves)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    """How one account stands.
+
+    Attributes:
+        recent_calls: Calls of the current window, as its pump last wrote them down: while a
+            pump works that is at most some seconds ago.
+        hold: Why the provider is not called, None if it is.
+        queued_jobs: The tenant's own jobs that wait to be sent.
+        open_jobs: The tenant's own jobs that have not ended, the queued ones among them.
+    """
+
+    name: str
+    limit: Limit
+    recent_calls: int
+    hold: Hold | None
+    queued_jobs: int
+    open_jobs: int
+
+
+class Overview:
+    """Reads accounts for tenants, who see their own jobs counted and nobody else's.
+
+    Args:
+        limits: The limit of each account that is switched on.
+    """
+
+    def __init__(
+        self,
+        *,
+        accounts: Accounts,
+        counts: JobCounts,
+        clock: Clock,
+        limits: Mapping[str, Limit],
+    ) -> None:
+        self._accounts = accounts
+        self._counts = counts
+        self._clock = clock
+        self._limits = limits
+
+    def of(self, tenant: str) -> Sequence[AccountState]:
+        """Return the state of every account that is switched on.
+
+        Raises:
+            StoreUnavailable: The store did not answer.
+        """
+        return [self._state(tenant, name, limit) for name, limit in self._limits.items()]
+
+    def _state(self, tenant: str, name: str, limit: Limit) -> AccountState:
+        account, _ = self._accounts.read(name)
+        since = self._clock.now() - timedelta(seconds=limit.window_s)
+        return AccountState(
+            name=name,
+            limit=limit,
+            recent_calls=sum(1 for ended in account.calls if ended > since),
+            hold=account.hold,
+            queued_jobs=self._counts.count(tenant, name, (Status.QUEUED,)),
+            open_jobs=self._counts.count(tenant, name, OPEN),
+        )
