@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: setup demo up test simulate lint format clean
+.PHONY: setup demo up test simulate storm lint format clean
 
 setup: $(INSTALLED)
 
@@ -29,6 +29,10 @@ FROM ?= 0
 
 simulate: setup
 	$(BIN)/python -m infra.simulator --seeds $(SEEDS) --from $(FROM) --jobs 2
+
+# Real processes on the emulators, killed all the while: make storm ARGS="--jobs 1000 --seed 7"
+storm: setup
+	$(BIN)/python -m infra.storm $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -85,15 +85,17 @@ FUNCTIONS = (
 def service(
     function: Function,
     *,
+    name: str,
     source: Path,
     port: int,
     settings: Mapping[str, str],
     machine: Mapping[str, str],
     log: Path,
 ) -> Service:
-    """Describe the process that serves one function.
+    """Describe one process that serves a function.
 
     Args:
+        name: The process's; there may be several that serve the same function.
         source: The file that holds the entry points.
         settings: Every variable of the stack; the function gets those that it uses.
         machine: What any program on this machine needs in its environment.
@@ -101,7 +103,7 @@ def service(
     used = (*_USED_BY_ALL, *function.uses)
     return Service(
         command=Command(
-            name=function.target,
+            name=name,
             args=(
                 _framework(),
                 *("--source", str(source)),

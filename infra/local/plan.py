@@ -7,6 +7,7 @@ from pathlib import Path
 from infra.local import emulators, functions, sandbox
 from infra.local.description import StackDescription
 from infra.local.emulators import Emulator, Kind
+from infra.local.fleet import fleet, ports_needed
 from infra.local.ports import HOST, free_ports
 from infra.local.settings import (
     accounts,
@@ -31,6 +32,7 @@ class Plan:
     Args:
         description: Complete but for the process ids.
         push_urls: Where subscriptions push to, by the name of the function.
+        functions: The names of the processes that serve functions.
     """
 
     services: tuple[Service, ...]
@@ -48,6 +50,7 @@ def make_plan(
     found: Mapping[Kind, Emulator],
     source: Path,
     logs: Path,
+    instances: int,
 ) -> Plan:
     """Choose ports and lay out every process.
 
@@ -55,17 +58,20 @@ def make_plan(
         env: The caller's environment; its variables win over the stack's defaults.
         source: The directory that holds main.py.
         logs: Where each process gets a log of its own.
+        instances: How many processes serve each function, at least 1.
 
     Raises:
         WrongEnvironment: A variable makes no sense.
     """
+    each = ports_needed(instances)
     firestore_port, pubsub_port, sandbox_port, *function_ports = free_ports(
-        3 + len(functions.FUNCTIONS)
+        3 + each * len(functions.FUNCTIONS)
     )
-    port_of = {
-        function.target: port
-        for function, port in zip(functions.FUNCTIONS, function_ports, strict=True)
+    ports_of = {
+        function.target: function_ports[number * each : (number + 1) * each]
+        for number, function in enumerate(functions.FUNCTIONS)
     }
+    port_of = {target: ports[0] for target, ports in ports_of.items()}
     given = caller_settings(env)
     demo = add_demo_key(given.get("API_KEYS"))
     settings = {
@@ -100,15 +106,17 @@ def make_plan(
         ),
     )
     function_services = tuple(
-        functions.service(
+        service
+        for function in functions.FUNCTIONS
+        for service in fleet(
             function,
+            ports=ports_of[function.target],
+            root=ROOT,
             source=source / "main.py",
-            port=port_of[function.target],
             settings=settings,
             machine=machine,
-            log=logs / f"{function.target}.log",
+            logs=logs,
         )
-        for function in functions.FUNCTIONS
     )
     return Plan(
         services=(
@@ -132,7 +140,7 @@ def make_plan(
             pids={},
         ),
         pubsub_service=found[Kind.PUBSUB].name,
-        functions=tuple(function.name for function in function_services),
+        functions=tuple(service.name for service in function_services if service.restarts),
     )
 
 

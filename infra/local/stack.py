@@ -135,6 +135,7 @@ def running_stack(
     stack_file: Path,
     env: Mapping[str, str],
     functions: Path = FUNCTIONS_SOURCE,
+    instances: int = 1,
     stop: StopRequest | None = None,
 ) -> Iterator[Stack]:
     """Run the whole system for the length of the block.
@@ -144,6 +145,8 @@ def running_stack(
             run at the same time need two of them.
         env: The caller's environment; its variables win over the stack's defaults.
         functions: The directory that holds main.py.
+        instances: How many processes serve each function. Of several, each has a number in
+            its name (`poll_tick-1`), and callers reach them through a front.
         stop: Ends the start-up early when made.
 
     Raises:
@@ -156,7 +159,9 @@ def running_stack(
     found = {kind: find_emulator(kind, env=env, stop=asked) for kind in Kind}
 
     def start(undo: ExitStack) -> Stack:
-        plan = make_plan(env=env, found=found, source=functions.resolve(), logs=logs)
+        plan = make_plan(
+            env=env, found=found, source=functions.resolve(), logs=logs, instances=instances
+        )
         for service in plan.services:
             service.command.log.unlink(missing_ok=True)
         guard = undo.enter_context(Guard())

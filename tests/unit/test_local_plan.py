@@ -22,12 +22,13 @@ FOUND = {
 }
 
 
-def a_plan(**env: str) -> Plan:
+def a_plan(*, instances: int = 1, **env: str) -> Plan:
     return make_plan(
         env={"PATH": "/usr/bin", **env},
         found=FOUND,
         source=Path("/checkout/functions"),
         logs=Path("/checkout/.local/logs"),
+        instances=instances,
     )
 
 
@@ -54,6 +55,36 @@ def test_the_stack_is_two_emulators_three_functions_and_a_sandbox():
         "poll_tick": True,
         "sandbox": False,
     }
+
+
+def test_of_two_processes_each_has_a_name_and_a_log_of_its_own_and_both_restart():
+    plan = a_plan(instances=2)
+
+    assert plan.functions == (
+        *("jobs_api-1", "jobs_api-2"),
+        *("provider_webhook-1", "provider_webhook-2"),
+        *("poll_tick-1", "poll_tick-2"),
+    )
+    assert all(service(plan, name).restarts for name in plan.functions)
+    assert len({service(plan, name).command.log for name in plan.functions}) == 6
+    assert len({service(plan, name).probe.port for name in plan.functions}) == 6
+
+
+def test_whoever_calls_one_of_two_processes_calls_their_front():
+    plan = a_plan(instances=2)
+
+    fronts = {
+        target: service(plan, f"{target}-front").probe.port
+        for target in ("jobs_api", "provider_webhook", "poll_tick")
+    }
+    assert plan.description.api_url.endswith(f":{fronts['jobs_api']}")
+    assert plan.description.webhook_url.endswith(f":{fronts['provider_webhook']}")
+    assert plan.push_urls["poll_tick"].endswith(f":{fronts['poll_tick']}")
+    assert environment(plan, "poll_tick-1")["WEBHOOK_BASE_URL"] == plan.description.webhook_url
+    assert service(plan, "poll_tick-front").command.args[-3:] == tuple(
+        str(service(plan, name).probe.port)
+        for name in ("poll_tick-front", "poll_tick-1", "poll_tick-2")
+    )
 
 
 def test_each_account_has_a_topic_of_its_own_that_is_pushed_to_the_pump():

@@ -1,0 +1,79 @@
+"""A front for several processes of one function: each new connection goes to the next of them.
+
+In a deployment the platform does this. It knows nothing of HTTP: a process that dies takes
+the connections with it that it held, and no others.
+
+Run as `python -m infra.local.front PORT BACKEND_PORT...`.
+"""
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Sequence
+
+from infra.local.ports import HOST
+
+_CHUNK_BYTES = 64 * 1024
+
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Front:
+    """Passes connections on.
+
+    Args:
+        backends: The ports of the processes, each as good as the other.
+    """
+
+    def __init__(self, backends: Sequence[int]) -> None:
+        self._backends = deque(backends)
+
+    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry one connection to a process that accepts it, until either side has enough."""
+        backend = await self._connected()
+        if backend is None:
+            writer.transport.abort()
+            return
+        from_backend, to_backend = backend
+        requests = asyncio.create_task(_copy(reader, to_backend))
+        try:
+            await _copy(from_backend, writer)
+        finally:
+            requests.cancel()
+            to_backend.close()
+            writer.close()
+
+    async def _connected(self) -> Stream | None:
+        """Connect to the next process that is up; None if none is."""
+        for _ in range(len(self._backends)):
+            port = self._backends[0]
+            self._backends.rotate(-1)
+            try:
+                return await asyncio.open_connection(HOST, port)
+            except OSError:
+                continue
+        return None
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    """Copy until the source has no more; a connection that breaks breaks the other one too."""
+    try:
+        while chunk := await source.read(_CHUNK_BYTES):
+            target.write(chunk)
+            await target.drain()
+        target.write_eof()
+    except OSError:
+        target.transport.abort()
+
+
+async def serve(port: int, backends: Sequence[int]) -> None:
+    """Serve until the process is ended."""
+    front = Front(backends)
+    server = await asyncio.start_server(front.pass_on, HOST, port)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    own_port, *backend_ports = map(int, sys.argv[1:])
+    asyncio.run(serve(own_port, backend_ports))

@@ -1,0 +1,50 @@
+"""A small storm: processes of every function are killed while 150 jobs go through the relay.
+
+On a stack of its own, with two processes a function; `make storm` runs the same at full size.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from infra.local.errors import EmulatorsUnavailable
+from infra.local.plan import FUNCTIONS_SOURCE
+from infra.local.stopping import StopRequest
+from infra.storm.checked import Checked, storm_and_check
+from infra.storm.settings import KillEvery, StormSettings
+
+SETTINGS = StormSettings(
+    jobs=150,
+    seed=1,
+    kill_every=KillEvery(shortest_s=2.0, longest_s=5.0),
+    gepetto_calls_per_minute=120,
+    spacely_calls_per_second=100,
+)
+
+
+def stormed(stack_file: Path) -> Checked:
+    try:
+        return storm_and_check(
+            SETTINGS,
+            stack_file=stack_file,
+            functions=FUNCTIONS_SOURCE,
+            env=os.environ,
+            say=print,
+            stop=StopRequest(),
+        )
+    except EmulatorsUnavailable as error:
+        if os.environ.get("RELAY_REQUIRE_EMULATORS") == "1":
+            raise
+        pytest.skip(str(error))
+
+
+def test_a_storm_of_crashes_breaks_no_promise(tmp_path: Path) -> None:
+    checked = stormed(tmp_path / "storm.json")
+
+    evidence = checked.stormed.evidence
+    ends = [job.status for job in evidence.last.values()]
+    assert checked.is_good, "\n".join(checked.lines())
+    assert len(ends) == SETTINGS.jobs
+    assert ends.count("succeeded") > SETTINGS.jobs / 2
+    assert sum(not one.crash.for_s for one in evidence.crashes) >= 10
