@@ -13,6 +13,7 @@ from typing import Any
 from relay.adapters.document import ACCOUNT, IMMUTABLE, WAKE_AT, from_document, to_document
 from relay.adapters.fields import from_fields, to_fields
 from relay.application.announcer import Announcer
+from relay.application.learning import Learning
 from relay.application.ports import DuePage, Stored, Unreadable, Workers
 from relay.application.pump import Pump, PumpPorts
 from relay.application.store import JobStore
@@ -20,6 +21,7 @@ from relay.application.waking import Waker
 from relay.domain.account import Account
 from relay.domain.answers import Accepted, Reading, StillOpen
 from relay.domain.catalogue import CATALOGUE
+from relay.domain.durations import Durations
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job, Status
 from relay.errors import (
@@ -283,6 +285,26 @@ class MemoryAccounts(Faulty):
         return self._documents[account.name].version
 
 
+class MemoryDurations(Faulty):
+    """What was learnt, in the plain form in which it is stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._documents: dict[str, tuple[dict[str, list[float]], object]] = {}
+
+    def read(self, account: str) -> tuple[Mapping[str, Durations], object]:
+        with self._call("read"):
+            plain, version = self._documents.get(account, ({}, None))
+            return {name: Durations.from_plain(one) for name, one in plain.items()}, version
+
+    def replace(self, account: str, durations: Mapping[str, Durations], *, version: object) -> None:
+        with self._call("replace", is_write=True):
+            if self._documents.get(account, ({}, None))[1] is not version:
+                raise LostRace(account)
+            plain = {name: one.to_plain() for name, one in durations.items()}
+            self._documents[account] = (plain, object())
+
+
 @dataclass(frozen=True)
 class PublishedEvent:
     """An event as it went out."""
@@ -421,6 +443,13 @@ class World:
         self.store = JobStore(self.jobs, clock=self.clock, draw=lambda: 0.5, patience_s=8.0)
         self.announcer = Announcer(store=self.store, topics=self.topics)
         self.waker = Waker(topics=self.topics, clock=self.clock)
+        self.durations = MemoryDurations()
+        self.learning = Learning(
+            self.durations,
+            account="gepetto",
+            rhythm=CATALOGUE["gepetto"].rhythm,
+            clock=self.clock,
+        )
         self._tokens = count(1)
 
     def pump(
@@ -437,6 +466,7 @@ class World:
             announcer=self.announcer,
             topics=self.topics,
             provider=self.provider,
+            learning=self.learning,
             clock=self.clock,
             draw=lambda: 0.5,
             new_token=lambda: f"token-{next(self._tokens)}",

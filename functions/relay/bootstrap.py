@@ -11,7 +11,7 @@ from typing import TypeVar
 from google.cloud import firestore
 
 from relay import config, logs
-from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
+from relay.adapters.firestore import FirestoreAccounts, FirestoreDurations, FirestoreJobs
 from relay.adapters.providers.gepetto import Gepetto
 from relay.adapters.providers.gepetto import read_callback as read_gepetto_callback
 from relay.adapters.providers.spacely import Spacely
@@ -22,6 +22,7 @@ from relay.adapters.transport import Transport
 from relay.application.announcer import Announcer
 from relay.application.callbacks import Callbacks
 from relay.application.creating import Creating
+from relay.application.learning import Learning
 from relay.application.overview import Overview
 from relay.application.ports import Provider
 from relay.application.pump import Pump, PumpPorts
@@ -29,6 +30,7 @@ from relay.application.reading import Reading
 from relay.application.store import JobStore
 from relay.application.waking import Waker
 from relay.config import AccountSettings, Common, PumpSettings
+from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Job
 from relay.domain.tokens import callback_url
 from relay.edges.api import Api
@@ -110,6 +112,7 @@ def provider_webhook() -> Webhook:
             waker=parts.waker,
             clock=parts.clock,
             readers=CALLBACK_READERS,
+            learning={name: parts.learning(name) for name in CALLBACK_READERS},
         ),
         keys=settings.webhook_keys,
         providers=CALLBACK_READERS.keys(),
@@ -126,6 +129,7 @@ def poll_tick() -> Ticks:
     settings = config.pump_settings(os.environ)
     parts = _Parts(settings.common, patience_s=PUMP_PATIENCE_S)
     accounts = FirestoreAccounts(parts.client)
+    learning = {name: parts.learning(name) for name in settings.accounts}
 
     def pump(name: str) -> Pump:
         ports = PumpPorts(
@@ -135,6 +139,7 @@ def poll_tick() -> Ticks:
             announcer=parts.announcer,
             topics=parts.topics,
             provider=_provider(name, settings),
+            learning=learning[name],
             clock=parts.clock,
             draw=random.random,
             new_token=lambda: secrets.token_hex(8),
@@ -164,6 +169,15 @@ class _Parts:
         )
         self.announcer = Announcer(store=self.store, topics=self.topics)
         self.waker = Waker(topics=self.topics, clock=self.clock)
+
+    def learning(self, account: str) -> Learning:
+        """Return what learns how long this account's renders take."""
+        return Learning(
+            FirestoreDurations(self.client),
+            account=account,
+            rhythm=CATALOGUE[account].rhythm,
+            clock=self.clock,
+        )
 
 
 def _provider(name: str, settings: PumpSettings) -> Provider:

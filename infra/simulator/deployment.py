@@ -8,7 +8,13 @@ from infra.simulator.history import Result
 from infra.simulator.instances import Instance, Slots
 from infra.simulator.profile import Profile
 from infra.simulator.providers import Server, SimulatedProvider, call_fates
-from infra.simulator.store import Database, SimulatedAccounts, SimulatedJobs, store_fates
+from infra.simulator.store import (
+    Database,
+    SimulatedAccounts,
+    SimulatedDurations,
+    SimulatedJobs,
+    store_fates,
+)
 from infra.simulator.topics import Broker, SimulatedTopics, topic_fates
 from infra.simulator.workers import SimulatedWorkers
 from infra.simulator.world import Crashed, World
@@ -17,10 +23,12 @@ from relay.adapters.providers.spacely import read_callback as read_spacely_callb
 from relay.application.announcer import Announcer
 from relay.application.callbacks import Callbacks
 from relay.application.creating import Creating
+from relay.application.learning import Learning
 from relay.application.pump import Pump, PumpPorts
 from relay.application.reading import Reading
 from relay.application.store import JobStore
 from relay.application.waking import Waker
+from relay.domain.catalogue import CATALOGUE
 from relay.errors import JobNotFound, RelayError, StoreUnavailable, UnreadableJob
 
 # As the composition root's.
@@ -42,6 +50,11 @@ class Parts:
         self.topics = SimulatedTopics(deployment.broker, instance, deployment.topic_fates)
         self.announcer = Announcer(store=self.store, topics=self.topics)
         self.waker = Waker(topics=self.topics, clock=instance)
+        durations = SimulatedDurations(deployment.database, instance, deployment.store_fates)
+        self.learning = {
+            name: Learning(durations, account=name, rhythm=CATALOGUE[name].rhythm, clock=instance)
+            for name in CALLBACK_READERS
+        }
 
 
 class Deployment:
@@ -106,6 +119,7 @@ class Deployment:
         ports = PumpPorts(
             documents=parts.documents,
             store=parts.store,
+            learning=parts.learning[account],
             accounts=accounts,
             announcer=parts.announcer,
             topics=parts.topics,
@@ -146,6 +160,7 @@ class Deployment:
             waker=parts.waker,
             clock=instance,
             readers=CALLBACK_READERS,
+            learning=parts.learning,
         )
         world = self.world
         said = CALLBACK_READERS[provider](body)

@@ -1,6 +1,6 @@
 """The store: compare-and-set by version, the due query, and every way in which a call fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from relay.adapters.document import from_document, to_document
 from relay.application.ports import DuePage, Stored, Unreadable
 from relay.domain.account import Account
 from relay.domain.due import wake_at
+from relay.domain.durations import Durations
 from relay.domain.job import Job
 from relay.errors import JobExists, JobNotFound, LostRace, StoreUnavailable, UnreadableJob
 
@@ -47,6 +48,7 @@ class Database:
         self._world = world
         self._jobs: dict[str, tuple[Job, int]] = {}
         self._wakes: dict[str, tuple[str, datetime]] = {}
+        self._durations: dict[str, tuple[Mapping[str, Durations], object]] = {}
         self._accounts: dict[str, tuple[Account, int]] = {}
         self._writes = 0
         self.poison: set[str] = set()
@@ -141,6 +143,18 @@ class Database:
         number = self._next_version()
         self._accounts[account.name] = (account, number)
         return (number,)
+
+    def read_durations(self, account: str) -> tuple[Mapping[str, Durations], object]:
+        """Return what was learnt."""
+        return self._durations.get(account, ({}, None))
+
+    def replace_durations(
+        self, account: str, durations: Mapping[str, Durations], version: object
+    ) -> None:
+        """Write over a version of what was learnt."""
+        if self.read_durations(account)[1] != version:
+            raise LostRace(account)
+        self._durations[account] = (durations, self._next_version())
 
     def jobs(self) -> list[Job]:
         """Return all jobs as they stand."""
@@ -246,6 +260,23 @@ class SimulatedAccounts(_Client):
         holder = account.holder or "nobody"
         label = f"write lease {account.name} {holder} {len(account.calls)}+{account.granted}"
         return self._call(label, lambda: self._database.replace_account(account, version))
+
+
+class SimulatedDurations(_Client):
+    """The `DurationsDocuments` of one instance."""
+
+    def read(self, account: str) -> tuple[Mapping[str, Durations], object]:
+        """See `DurationsDocuments`."""
+        return self._call(
+            f"read durations {account}", lambda: self._database.read_durations(account)
+        )
+
+    def replace(self, account: str, durations: Mapping[str, Durations], *, version: object) -> None:
+        """See `DurationsDocuments`."""
+        self._call(
+            f"write durations {account}",
+            lambda: self._database.replace_durations(account, durations, version),
+        )
 
 
 def _in_short(job: Job) -> str:

@@ -79,6 +79,7 @@ class CountedWorld(World):
             waker=self.waker,
             clock=self.clock,
             readers=CALLBACK_READERS,
+            learning={"gepetto": self.learning, "spacely": self.learning},
         )
 
     def create(self) -> Job:

@@ -74,6 +74,7 @@ def webhook(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Flas
             waker=world.waker,
             clock=world.clock,
             readers={"gepetto": read_gepetto_callback, "spacely": read_spacely_callback},
+            learning={"gepetto": world.learning, "spacely": world.learning},
         ),
         keys=WEBHOOK_KEYS,
         providers=("gepetto", "spacely"),

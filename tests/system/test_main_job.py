@@ -58,7 +58,7 @@ def test_a_webhook_ends_a_job_and_it_is_announced_once(relay: Relay, jobs: Jobs)
 
 
 def test_polling_ends_a_job_of_a_provider_without_webhooks(relay: Relay, jobs: Jobs) -> None:
-    job = relay.final(jobs["poll"], within_s=20)
+    job = relay.final(jobs["poll"], within_s=40)
 
     (event,) = relay.events(job["id"], count=1)
     assert (job["status"], job["finishedBy"], len(job["outputs"])) == ("succeeded", "poll", 4)
@@ -127,7 +127,7 @@ def test_a_webhook_that_comes_after_the_poll_changes_nothing(relay: Relay, jobs:
 
 def test_a_render_that_fails_ends_its_job(relay: Relay, jobs: Jobs) -> None:
     for name in ("failing at gepetto", "failing at spacely"):
-        job = relay.final(jobs[name], within_s=20)
+        job = relay.final(jobs[name], within_s=40)
 
         (event,) = relay.events(job["id"], count=1)
         assert (job["status"], job["error"]["code"]) == ("failed", "render_failed")
@@ -143,7 +143,7 @@ def test_a_refused_job_fails_at_once(relay: Relay, jobs: Jobs) -> None:
 
 
 def test_a_busy_provider_gets_the_job_again(relay: Relay, jobs: Jobs) -> None:
-    job = relay.final(jobs["busy"], within_s=40)
+    job = relay.final(jobs["busy"], within_s=60)
 
     assert job["status"] == "succeeded"
     assert len(relay.provider_jobs(job["id"])) == 1
@@ -153,7 +153,7 @@ def test_a_busy_provider_gets_the_job_again(relay: Relay, jobs: Jobs) -> None:
 def test_an_unconfirmed_job_is_sent_again_only_on_its_callers_word(
     relay: Relay, jobs: Jobs
 ) -> None:
-    resubmitted = relay.final(jobs["resubmitted"], within_s=40)
+    resubmitted = relay.final(jobs["resubmitted"], within_s=60)
     unconfirmed = relay.final(jobs["no answer"], within_s=100)
 
     assert resubmitted["status"] == "succeeded"

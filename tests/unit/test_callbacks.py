@@ -33,6 +33,7 @@ def callbacks(world):
         waker=world.waker,
         clock=world.clock,
         readers={"gepetto": lambda body: body, "spacely": lambda body: body},
+        learning={"gepetto": world.learning, "spacely": world.learning},
     )
 
 

@@ -49,7 +49,7 @@ def happen(job: Job, thing: str, claim: Claim, passed_s: float) -> Job:
             code = ErrorCode.RENDER_FAILED
             return steps.failed(job, code=code, message="", by=Actor.POLL, at=at)
         case "still_open":
-            return steps.still_open(job, provider_status="pending", poll_at=soon)
+            return steps.still_open(job, provider_status="pending", asked_at=NOON, poll_at=soon)
         case "unanswered":
             return steps.unanswered(job, poll_at=soon)
         case "struck":

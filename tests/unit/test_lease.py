@@ -1,5 +1,7 @@
 """One pump's lease, as it is taken, renewed, lost and given back."""
 
+from dataclasses import replace
+
 import pytest
 
 from relay.application.lease import Lease
@@ -153,3 +155,23 @@ def test_one_that_cannot_be_given_back_runs_out_by_itself(world):
 
     assert not lease.may_call()
     assert world.accounts.account().holder == "me"
+
+
+def test_it_is_given_back_even_if_the_reply_to_its_last_renewal_was_lost(world):
+    lease = take(world)
+    world.clock.advance(6)
+    world.accounts.lose_replies()
+    lease.renew_if_due()
+
+    lease.give_back()
+
+    assert world.accounts.account().holder is None
+
+
+def test_one_that_somebody_else_holds_by_now_is_not_given_back(world):
+    lease = take(world)
+    world.accounts.put(replace(world.accounts.account(), holder="another"))
+
+    lease.give_back()
+
+    assert world.accounts.account().holder == "another"

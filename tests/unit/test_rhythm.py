@@ -1,47 +1,22 @@
 """When a provider is asked about a job, and when it is tried again after it was busy."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.catalogue import CATALOGUE
-from relay.domain.rhythm import Rhythm, next_poll_at, next_try_at
+from relay.domain.durations import Durations
+from relay.domain.rhythm import (
+    PollPlan,
+    Rhythm,
+    next_try_at,
+    plan_polls,
+    planned_poll_at,
+)
 from tests.factories import NOON, later
-
-RHYTHM = Rhythm(
-    first_s=25.0, shortest_s=5.0, longest_s=60.0, share_of_age=0.25, resubmit_after_s=60.0
-)
-
-
-@pytest.mark.parametrize(
-    ("age_s", "gap_s"),
-    [(0, 25), (10, 15), (22, 5.5), (25, 6.25), (100, 25), (240, 60), (3600, 60)],
-)
-def test_the_gap_grows_with_the_age_of_the_submission(age_s, gap_s):
-    at = next_poll_at(RHYTHM, submitted_at=NOON, now=later(age_s), draw=0.5)
-
-    assert at == later(age_s + gap_s)
-
-
-@pytest.mark.parametrize(("draw", "gap_s"), [(0.0, 54), (0.5, 60), (1.0, 66)])
-def test_polls_are_spread_by_a_tenth_either_way(draw, gap_s):
-    at = next_poll_at(RHYTHM, submitted_at=NOON, now=later(3600), draw=draw)
-
-    assert at == later(3600 + gap_s)
-
-
-@given(
-    st.sampled_from([facts.rhythm for facts in CATALOGUE.values()]),
-    st.floats(0, 90_000),
-    st.floats(0, 1),
-)
-def test_the_next_poll_is_never_too_soon_nor_too_far(rhythm, age_s, draw):
-    now = later(age_s)
-
-    gap_s = (next_poll_at(rhythm, submitted_at=NOON, now=now, draw=draw) - now).total_seconds()
-
-    assert rhythm.shortest_s * 0.9 - 1e-6 <= gap_s
-    assert gap_s <= max(rhythm.longest_s, rhythm.first_s) * 1.1 + 1e-6
 
 
 def test_tries_in_vain_are_repeated_after_gaps_that_double_up_to_two_minutes():
@@ -60,3 +35,154 @@ def test_a_provider_that_says_when_to_come_again_is_believed_within_reason(asked
     at = next_try_at(tries=9, retry_after_s=asked_s, now=NOON, draw=0.9)
 
     assert at == later(waited_s)
+
+
+ALONE = Rhythm(first_s=2.0, shortest_s=1.0, longest_s=60.0, resubmit_after_s=0.0)
+
+
+def seen(*ages_s: float) -> Durations:
+    """Return what webhooks at these ages teach."""
+    durations = Durations.unknown()
+    for age_s in ages_s:
+        durations = durations.with_render(after_s=age_s, by_s=age_s, expected_s=30)
+    return durations
+
+
+def planned_gap_s(
+    plan: PollPlan, *, age_s: float = 0.0, polls: int = 0, draw: float = 0.5
+) -> float:
+    now = later(age_s)
+    at = planned_poll_at(plan, submitted_at=NOON, now=now, polls=polls, draw=draw)
+    return (at - now).total_seconds()
+
+
+def planned_ages_s(plan: PollPlan, *, until_s: float) -> list[float]:
+    """Return the ages at which a render is asked about that never becomes ready."""
+    ages_s = [planned_gap_s(plan)]
+    while ages_s[-1] < until_s:
+        ages_s.append(ages_s[-1] + planned_gap_s(plan, age_s=ages_s[-1], polls=len(ages_s)))
+    return ages_s
+
+
+RHYTHM = CATALOGUE["gepetto"].rhythm
+
+PLANS = [
+    plan_polls(rhythm, durations, expected_s=expected_s)
+    for rhythm in (ALONE, RHYTHM)
+    for durations in (
+        Durations.unknown(),
+        seen(*[30.0] * 300),
+        seen(*[20.0, 25.0, 30.0, 25.0, 180.0] * 20),
+        seen(*[1.0] * 50),
+        seen(*[5000.0] * 50),
+    )
+    for expected_s in (1.0, 30.0, 2000.0)
+]
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(PLANS),
+    st.floats(0, 90_000),
+    st.integers(0, 100_000),
+    st.floats(0, 1),
+)
+def test_a_planned_poll_is_never_too_soon_nor_too_far(plan, age_s, polls, draw):
+    rhythm = plan.rhythm
+
+    gap_s = planned_gap_s(plan, age_s=age_s, polls=polls, draw=draw)
+
+    assert gap_s >= max(rhythm.shortest_s, rhythm.first_s - age_s) - 1e-5
+    assert gap_s <= max(rhythm.longest_s, 1.1 * (rhythm.first_s - age_s)) + 1e-5
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(PLANS), st.floats(0, 2000), st.integers(0, 50))
+def test_jobs_sent_together_do_not_stay_together(plan, age_s, polls):
+    gaps_s = [planned_gap_s(plan, age_s=age_s, polls=polls, draw=draw) for draw in (0, 0.5, 1)]
+
+    assert gaps_s[0] < gaps_s[1] < gaps_s[2]
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(PLANS), st.floats(0, 2000), st.integers(0, 50), st.floats(0, 1))
+def test_the_more_polls_there_were_the_rarer_they_become(plan, age_s, polls, draw):
+    gap_s = planned_gap_s(plan, age_s=age_s, polls=polls, draw=draw)
+
+    assert planned_gap_s(plan, age_s=age_s, polls=polls + 1, draw=draw) >= gap_s
+
+
+@pytest.mark.parametrize("seconds", [5.0, 15.0, 45.0])
+def test_without_history_the_first_poll_follows_the_expected_duration(seconds):
+    plan = plan_polls(ALONE, Durations.unknown(), expected_s=seconds)
+
+    assert seconds / 4 < planned_gap_s(plan) < seconds * 1.5
+
+
+def test_the_first_poll_comes_when_a_result_has_become_likely():
+    plan = plan_polls(ALONE, seen(*range(25, 36), *range(25, 36)), expected_s=30)
+
+    assert 25 < planned_gap_s(plan) < 36
+
+
+def test_polls_are_dense_where_results_are_likely_and_rare_after_that():
+    plan = plan_polls(ALONE, seen(*[25.0, 30.0, 35.0] * 60), expected_s=30)
+
+    ages_s = planned_ages_s(plan, until_s=300)
+
+    gaps_s = [after - before for before, after in pairwise(ages_s)]
+    likely_s = [gap_s for age_s, gap_s in zip(ages_s, gaps_s, strict=False) if 24 < age_s < 30]
+    later_s = [gap_s for age_s, gap_s in zip(ages_s, gaps_s, strict=False) if age_s > 60]
+    assert ages_s[0] > 20
+    assert 2 * max(likely_s) < min(later_s)
+
+
+def test_between_two_peaks_there_are_few_polls():
+    plan = plan_polls(ALONE, seen(*[20.0, 25.0, 28.0, 30.0, 180.0, 200.0] * 50), expected_s=30)
+
+    ages_s = planned_ages_s(plan, until_s=260)
+
+    between = [age_s for age_s in ages_s if 60 <= age_s < 150]
+    second_peak = [age_s for age_s in ages_s if 160 <= age_s < 220]
+    assert len(between) < len(second_peak)
+
+
+def test_slower_renders_are_asked_about_later():
+    firsts_s = [
+        planned_gap_s(plan_polls(ALONE, seen(*[seconds] * 100), expected_s=30))
+        for seconds in (10.0, 20.0, 30.0, 50.0)
+    ]
+
+    assert firsts_s == sorted(firsts_s)
+    assert firsts_s[0] < 15 < 40 < firsts_s[-1]
+
+
+def test_polls_that_are_worth_more_delay_are_fewer():
+    durations = seen(*[20.0, 25.0, 30.0, 40.0, 60.0] * 30)
+    counts = [
+        len(
+            planned_ages_s(
+                plan_polls(replace(ALONE, poll_worth=worth), durations, expected_s=30),
+                until_s=100,
+            )
+        )
+        for worth in (0.01, 0.04, 0.2, 1.0)
+    ]
+
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > 2 * counts[-1]
+
+
+def test_a_webhook_has_its_chance_first():
+    plan = plan_polls(RHYTHM, seen(*[8.0] * 200), expected_s=8)
+
+    assert [planned_gap_s(plan, draw=draw) for draw in (0.0, 1.0)] == [25.0, pytest.approx(27.5)]
+
+
+def test_a_render_slower_than_all_before_is_asked_about_ever_more_rarely():
+    plan = plan_polls(ALONE, seen(*[10.0] * 300), expected_s=10)
+
+    ages_s = planned_ages_s(plan, until_s=900)
+
+    assert len([age_s for age_s in ages_s if age_s < 60]) <= 15
+    assert len(ages_s) <= 50

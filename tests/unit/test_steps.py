@@ -271,7 +271,7 @@ def test_a_nudge_is_noted_even_if_a_poll_is_due_for_a_pump_may_be_ahead_of_the_d
 def test_an_answer_that_says_nothing_new_only_plans_the_next_poll():
     job = processing_job(polls=1)
 
-    after = steps.still_open(job, provider_status="pending", poll_at=later(30))
+    after = steps.still_open(job, provider_status="pending", asked_at=NOON, poll_at=later(30))
 
     assert (after.polls, after.call_at, after.history) == (2, later(30), job.history)
 
@@ -280,7 +280,7 @@ def test_an_answer_that_says_nothing_new_only_plans_the_next_poll():
 def test_answers_to_polls_say_nothing_of_a_job_that_is_not_under_way(status):
     job = job_in(status)
 
-    assert steps.still_open(job, provider_status="pending", poll_at=NOON) is job
+    assert steps.still_open(job, provider_status="pending", asked_at=NOON, poll_at=NOON) is job
     assert steps.unanswered(job, poll_at=NOON) is job
     assert steps.struck(job, code=ErrorCode.OUTPUT_UNUSABLE, poll_at=NOON, at=NOON) is job
 

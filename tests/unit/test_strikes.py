@@ -4,7 +4,7 @@ import pytest
 
 from relay.domain import steps
 from relay.domain.job import Actor, ErrorCode, Job, Status
-from tests.factories import later, processing_job
+from tests.factories import NOON, later, processing_job
 
 UNKNOWN = ErrorCode.PROVIDER_JOB_NOT_FOUND
 UNUSABLE = ErrorCode.OUTPUT_UNUSABLE
@@ -43,7 +43,7 @@ def test_it_fails_with_what_the_answers_said(code):
 def test_an_open_answer_in_between_starts_the_count_again():
     job = struck_at(processing_job(), 0, 30)
 
-    job = steps.still_open(job, provider_status="pending", poll_at=later(50))
+    job = steps.still_open(job, provider_status="pending", asked_at=NOON, poll_at=later(50))
 
     assert struck_at(job, 60, 90).status is Status.PROCESSING
     assert struck_at(job, 60, 90, 120).status is Status.FAILED

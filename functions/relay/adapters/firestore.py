@@ -4,7 +4,7 @@ The client's own retries are off: a write that is repeated behind our back repor
 that it won itself. Whoever calls repeats, and recognises finished work.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from relay.adapters.document import (
 from relay.adapters.fields import from_fields, to_fields
 from relay.application.ports import DuePage, Stored, Unreadable
 from relay.domain.account import Account
+from relay.domain.durations import Durations
 from relay.domain.job import Job, Status, is_job_id
 from relay.errors import (
     JobExists,
@@ -34,6 +35,8 @@ from relay.errors import (
 
 JOBS = "jobs"
 ACCOUNTS = "accounts"
+DURATIONS = "durations"
+OPERATIONS = "operations"
 
 # One call; longer than the store's own slow moments, well below a lease.
 CALL_TIMEOUT_S = 6.0
@@ -160,6 +163,38 @@ class FirestoreAccounts:
                 return reference.update(document, option=option, **_CALL).update_time
         except (JobExists, JobNotFound) as error:
             raise LostRace(account.name) from error
+
+
+class FirestoreDurations:
+    """The collection ``durations``."""
+
+    def __init__(self, client: firestore.Client) -> None:
+        self._client = client
+        self._durations = client.collection(DURATIONS)
+
+    def read(self, account: str) -> tuple[Mapping[str, Durations], object]:
+        """See `DurationsDocuments`."""
+        with _errors_of_ours(account):
+            snapshot = self._durations.document(account).get(**_CALL)
+        if not snapshot.exists:
+            return {}, None
+        operations = (snapshot.to_dict() or {}).get(OPERATIONS, {})
+        known = {name: Durations.from_plain(plain) for name, plain in operations.items()}
+        return known, snapshot.update_time
+
+    def replace(self, account: str, durations: Mapping[str, Durations], *, version: object) -> None:
+        """See `DurationsDocuments`."""
+        document = {OPERATIONS: {name: one.to_plain() for name, one in durations.items()}}
+        reference = self._durations.document(account)
+        try:
+            with _errors_of_ours(account):
+                if version is None:
+                    reference.create(document, **_CALL)
+                    return
+                option = self._client.write_option(last_update_time=version)
+                reference.update(document, option=option, **_CALL)
+        except (JobExists, JobNotFound) as error:
+            raise LostRace(account) from error
 
 
 def _stored_or_unreadable(snapshot: Any) -> Stored | Unreadable:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from relay.application.announcer import Announcer
+from relay.application.learning import Learning
 from relay.application.ports import CallbackReader, Clock
 from relay.application.store import JobStore
 from relay.application.waking import Waker
@@ -22,6 +23,7 @@ class Callbacks:
 
     Args:
         readers: How to read a callback, by provider.
+        learning: What takes note of how long renders took, by provider.
     """
 
     def __init__(
@@ -32,12 +34,14 @@ class Callbacks:
         waker: Waker,
         clock: Clock,
         readers: Mapping[str, CallbackReader],
+        learning: Mapping[str, Learning],
     ) -> None:
         self._store = store
         self._announcer = announcer
         self._waker = waker
         self._clock = clock
         self._readers = readers
+        self._learning = learning
 
     def receive(self, provider: str, job_id: str, body: object) -> None:
         """Take a callback whose token was good.
@@ -66,6 +70,8 @@ class Callbacks:
         )
         if after.job.unpublished:
             self._announcer.announce_or_leave(after)
+            self._learning[provider].observe(after.job)
+            self._learning[provider].sync_if_due()
         elif not after.job.is_final:
             self._waker.wake(after.job.account)
 

@@ -22,6 +22,7 @@ from relay.errors import LostRace, StoreUnavailable
 log = logging.getLogger(__name__)
 
 TAKE_TRIES = 3
+GIVE_BACK_TRIES = 3
 # A store that answers with errors is not asked again at once.
 RENEW_PAUSE_S = 0.5
 # A call must have begun well before another pump may take over.
@@ -140,10 +141,17 @@ class Lease:
         """End the lease and pass on the calls that still count; others may take it at once."""
         ended = given_back(self._account, calls=self._recent_calls())
         self._good_until_s = 0.0
-        try:
-            self._accounts.replace(ended, version=self._version)
-        except (LostRace, StoreUnavailable):
-            log.warning("lease not given back", extra={"fields": {"account": self._account.name}})
+        for _ in range(GIVE_BACK_TRIES):
+            try:
+                self._accounts.replace(ended, version=self._version)
+                return
+            except LostRace:
+                # Perhaps by a write of our own whose reply was lost.
+                if not self._is_ours_when_read_again():
+                    return
+            except StoreUnavailable:
+                continue
+        log.warning("lease not given back", extra={"fields": {"account": self._account.name}})
 
     def _renew_now(self) -> None:
         """Write the lease again; if that cannot be done, it runs out by itself."""
@@ -152,7 +160,9 @@ class Lease:
         try:
             self._write()
         except LostRace:
-            self._adopt_or_lose()
+            if not self._is_ours_when_read_again():
+                self._good_until_s = 0.0
+                log.warning("lease lost", extra={"fields": {"account": self._account.name}})
         except StoreUnavailable:
             self._renew_again_at_s = self._clock.monotonic() + RENEW_PAUSE_S
             log.warning("lease not renewed", extra={"fields": {"account": self._account.name}})
@@ -173,16 +183,15 @@ class Lease:
         self._renewed_at_s = now_s
         self._good_until_s = now_s + LEASE_S - STOP_BEFORE_S
 
-    def _adopt_or_lose(self) -> None:
+    def _is_ours_when_read_again(self) -> bool:
+        """Return whether the document still names us; unknown counts as yes until it runs out."""
         try:
             account, version = self._accounts.read(self._account.name)
         except StoreUnavailable:
-            return
+            return True
         if account.holder == self._holder:
             self._version = version
-            return
-        log.warning("lease lost", extra={"fields": {"account": self._account.name}})
-        self._good_until_s = 0.0
+        return account.holder == self._holder
 
     def _recent_calls(self) -> tuple[datetime, ...]:
         now, now_s = self._clock.now(), self._clock.monotonic()

@@ -1,6 +1,6 @@
 """What the application needs of the world outside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from relay.domain.account import Account
 from relay.domain.answers import Accepted, Callback, Reading
+from relay.domain.durations import Durations
 from relay.domain.job import Announcement, Job, Status
 from relay.domain.limits import Limit
 from relay.domain.rhythm import Rhythm
@@ -89,6 +90,16 @@ class Accounts(Protocol):
 
     def replace(self, account: Account, *, version: object) -> object:
         """Write over this version and return the new one; raise `LostRace`."""
+
+
+class DurationsDocuments(Protocol):
+    """What was learnt of how long renders take: one document an account."""
+
+    def read(self, account: str) -> tuple[Mapping[str, Durations], object]:
+        """Return it by operation, with its version; empty if there is no document."""
+
+    def replace(self, account: str, durations: Mapping[str, Durations], *, version: object) -> None:
+        """Write over this version; raise `LostRace`."""
 
 
 class Topics(Protocol):

@@ -14,6 +14,7 @@ from functools import partial
 
 from relay.application.agenda import Agenda, Held, Lane
 from relay.application.announcer import Announcer
+from relay.application.learning import Learning
 from relay.application.lease import Lease
 from relay.application.ports import (
     Accounts,
@@ -57,6 +58,7 @@ class PumpPorts:
     announcer: Announcer
     topics: Topics
     provider: Provider
+    learning: Learning
     clock: Clock
     draw: Callable[[], float]
     new_token: Callable[[], str]
@@ -144,6 +146,7 @@ class _Shift:
             store=ports.store,
             announcer=ports.announcer,
             provider=ports.provider,
+            learning=ports.learning,
             clock=ports.clock,
             draw=ports.draw,
             new_token=ports.new_token,
@@ -156,6 +159,8 @@ class _Shift:
         try:
             while self._lease.may_call():
                 self._look_if_due()
+                if len(self._agenda):
+                    self._ports.learning.sync_if_due()
                 self._hand_out()
                 if self._is_over():
                     break

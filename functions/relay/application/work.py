@@ -8,13 +8,14 @@ from functools import partial
 
 from relay.application.agenda import Held
 from relay.application.announcer import Announcer
+from relay.application.learning import Learning
 from relay.application.ports import Clock, Provider, Stored
 from relay.application.store import JobStore, Step
 from relay.domain import answers, steps
 from relay.domain.due import Action, wake_at
 from relay.domain.events import not_published
 from relay.domain.job import Actor, Claim, ErrorCode, Job
-from relay.domain.rhythm import next_poll_at, next_try_at
+from relay.domain.rhythm import next_try_at, planned_poll_at
 from relay.errors import (
     AccountRefused,
     JobRefused,
@@ -64,6 +65,7 @@ class Work:
         store: JobStore,
         announcer: Announcer,
         provider: Provider,
+        learning: Learning,
         clock: Clock,
         draw: Callable[[], float],
         new_token: Callable[[], str],
@@ -73,6 +75,7 @@ class Work:
         self._store = store
         self._announcer = announcer
         self._provider = provider
+        self._learning = learning
         self._clock = clock
         self._draw = draw
         self._new_token = new_token
@@ -158,6 +161,7 @@ class Work:
         job = held.job
         if not self._may_call():
             return Outcome(held=held)
+        asked_at = self._clock.now()
         try:
             reading = self._provider.poll(job)
         except NoAnswer as error:
@@ -174,7 +178,9 @@ class Work:
         now = self._clock.now()
         if isinstance(reading, answers.StillOpen) and not reading.is_known_word:
             log.warning("unknown status word", extra=_fields(job, word=reading.provider_status))
-        step = partial(read, reading=reading, poll_at=self._poll_at(job, now), at=now)
+        step = partial(
+            read, reading=reading, asked_at=asked_at, poll_at=self._poll_at(job, now), at=now
+        )
         return self._asked(held, step, now=now, answered=True)
 
     def _asked(
@@ -251,7 +257,10 @@ class Work:
         refusal: AccountRefused | None = None,
         answered: bool = False,
     ) -> Outcome:
-        settled = self._settled(self._store.change(stored, step))
+        changed = self._store.change(stored, step)
+        if changed.job.finished_by is Actor.POLL and not stored.job.is_final:
+            self._learning.observe(changed.job)
+        settled = self._settled(changed)
         return Outcome(held=settled.held, refusal=refusal, answered=answered, called=called)
 
     def _settled(self, stored: Stored) -> Outcome:
@@ -264,10 +273,11 @@ class Work:
         return Outcome(held=Held(job=stored.job, version=stored.version, is_ahead=False))
 
     def _poll_at(self, job: Job, now: datetime) -> datetime:
-        return next_poll_at(
-            self._provider.rhythm,
+        return planned_poll_at(
+            self._learning.plan(job.operation),
             submitted_at=job.submitted_at or job.created_at,
             now=now,
+            polls=job.polls,
             draw=self._draw(),
         )
 
@@ -280,7 +290,9 @@ class Work:
         return now + timedelta(seconds=self._provider.rhythm.resubmit_after_s)
 
 
-def read(job: Job, *, reading: answers.Reading, poll_at: datetime, at: datetime) -> Job:
+def read(
+    job: Job, *, reading: answers.Reading, asked_at: datetime, poll_at: datetime, at: datetime
+) -> Job:
     """Take the step that a provider's answer to a poll is worth."""
     match reading:
         case answers.Rendered(outputs=outputs, provider_status=word):
@@ -305,7 +317,7 @@ def read(job: Job, *, reading: answers.Reading, poll_at: datetime, at: datetime)
         case answers.UnknownJob():
             return steps.struck(job, code=ErrorCode.PROVIDER_JOB_NOT_FOUND, poll_at=poll_at, at=at)
         case answers.StillOpen(provider_status=word):
-            return steps.still_open(job, provider_status=word, poll_at=poll_at)
+            return steps.still_open(job, provider_status=word, asked_at=asked_at, poll_at=poll_at)
 
 
 def refusal_code(refusal: AccountRefused) -> ErrorCode:

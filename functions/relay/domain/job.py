@@ -171,6 +171,7 @@ class Job:
         is_acknowledged: Whether the provider's id is what the submission (or the caller of a
             followed job) said; an id that only a callback brought may be anybody's.
         call_at: When the provider is to be called next; None while it is not to be.
+        not_ready_at: When the provider was last asked of a render that was not ready yet.
         refusal: Why the provider last refused the account; None if it did not.
         tries: Submissions begun so far.
         resubmitted: Sent again after an unconfirmed submission: two renders may exist.
@@ -207,6 +208,7 @@ class Job:
     tries: int = 0
     resubmitted: bool = False
     polls: int = 0
+    not_ready_at: datetime | None = None
     strikes: Strikes | None = None
     announcements: tuple[Announcement, ...] = ()
 

@@ -45,7 +45,9 @@ def claimed(job: Job, *, claim: Claim, at: datetime) -> Job:
     if job.status is not Status.QUEUED:
         return job
     moved = _moved(job, Status.SUBMITTING, by=Actor.SUBMIT, at=at, note="claimed by a pump")
-    return replace(moved, claim=claim, submitted_at=at, call_at=None, tries=job.tries + 1)
+    return replace(
+        moved, claim=claim, submitted_at=at, not_ready_at=None, call_at=None, tries=job.tries + 1
+    )
 
 
 def accepted(
@@ -188,14 +190,19 @@ def cancelled(job: Job, *, at: datetime) -> Job:
     return _ended(job, Status.CANCELLED, by=Actor.CALLER, at=at, note="cancelled by the caller")
 
 
-def still_open(job: Job, *, provider_status: str, poll_at: datetime) -> Job:
-    """Note that the provider knows the job and has not ended it."""
+def still_open(job: Job, *, provider_status: str, asked_at: datetime, poll_at: datetime) -> Job:
+    """Note that the provider knows the job and has not ended it.
+
+    Args:
+        asked_at: Before the question was sent: the render may have ended while it was answered.
+    """
     if job.status is not Status.PROCESSING:
         return job
     return replace(
         job,
         provider_status=provider_status,
         polls=job.polls + 1,
+        not_ready_at=asked_at,
         strikes=None,
         call_at=poll_at,
     )

@@ -195,7 +195,12 @@ GEPETTO = ProviderFacts(
     base_url="https://europe-west1-gepettoai.cloudfunctions.net/v1",
     limit=Limit(calls=120, window_s=60.0),
     rhythm=Rhythm(
-        first_s=25.0, shortest_s=5.0, longest_s=60.0, share_of_age=0.25, resubmit_after_s=60.0
+        # Its webhook brings most results, so a poll is worth less than where all are polled for.
+        first_s=25.0,
+        shortest_s=5.0,
+        longest_s=60.0,
+        resubmit_after_s=60.0,
+        poll_worth=0.1,
     ),
     calls_back=True,
     operations={operation.name: operation for operation in OPERATIONS},
