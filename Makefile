@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: setup demo up test simulate storm lint format clean
+.PHONY: setup demo up test storm-test simulate storm lint format clean
 
 setup: $(INSTALLED)
 
@@ -20,8 +20,12 @@ demo: setup
 up: setup
 	$(BIN)/python -m infra.local up
 
+# Most of it is waiting, so three processes do on two cores; a file stays in one of them.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not storm"
+
+storm-test: setup
+	$(BIN)/python -m pytest -m storm tests/system/test_storm.py
 
 # Hostile histories on a virtual clock: make simulate SEEDS=100000 FROM=0
 SEEDS ?= 2000

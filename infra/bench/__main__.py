@@ -1,10 +1,13 @@
-"""The command line: `python -m infra.bench polling` compares ways of asking by simulation."""
+"""The command line: `polling` compares ways of asking, `limits` fills the providers' limits."""
 
 import argparse
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from infra.bench.chart import draw
+from infra.bench.limits import Load
+from infra.bench.limits import measure as fill_limits
 from infra.bench.polling import measure
 from infra.bench.report import CHART, markdown, table
 
@@ -14,6 +17,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 def main() -> int:
     """Run a benchmark; the exit status is 1 if anything does not hold."""
     arguments = _arguments()
+    if arguments.benchmark == "limits":
+        return _limits(gepetto=arguments.gepetto, spacely=arguments.spacely)
     outcome = measure(jobs=arguments.jobs, seed=arguments.seed, say=_say_aside)
     print("\n".join(table(outcome)))
     docs: Path = arguments.docs
@@ -37,7 +42,26 @@ def _arguments() -> argparse.Namespace:
         "--docs", type=Path, default=DOCS, metavar="DIRECTORY",
         help="where polling.md and its chart go (default: docs)",
     )  # fmt: skip
+    limits = which.add_parser("limits", help="more jobs than fit, on the running stack")
+    limits.add_argument("--gepetto", type=int, default=300, help="jobs (default: %(default)s)")
+    limits.add_argument("--spacely", type=int, default=2000, help="jobs (default: %(default)s)")
     return parser.parse_args()
+
+
+def _limits(*, gepetto: int, spacely: int) -> int:
+    loads = (Load(provider="gepetto", jobs=gepetto), Load(provider="spacely", jobs=spacely))
+    with TemporaryDirectory() as directory:
+        outcome = fill_limits(loads, stack_file=Path(directory) / "stack.json", say=_say_aside)
+    for used in outcome:
+        print(
+            f"{used.provider}: {used.calls} calls in {used.over_s:.0f} s, "
+            f"of which {used.idle_s:.0f} s idle after kills; "
+            f"most in {used.limit.window_s:g} s: {used.most} of {used.limit.calls}; "
+            f"used {used.share(but_idle=False):.0%} of the limit, "
+            f"{used.share(but_idle=True):.0%} while a pump was at work"
+            + ("; BROKE THE LIMIT" if used.is_blocked else "")
+        )
+    return 1 if any(used.is_blocked for used in outcome) else 0
 
 
 def _say_aside(line: str) -> None:

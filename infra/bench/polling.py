@@ -10,6 +10,7 @@ from infra.bench import hindsight
 from infra.bench.askers import Asker, Backoff, ByAge, Every, Learning
 from infra.bench.models import LOG_NORMAL, MODELS, TWO_PEAKS, Model, log_normal
 from infra.bench.simulation import Noticed, Webhooks, run
+from relay.domain.catalogue import CATALOGUE
 from relay.domain.limits import Limit
 from relay.domain.rhythm import Rhythm
 
@@ -21,16 +22,10 @@ JOBS_PER_S = 1.0
 PLAN_EVERY_S = 5.0
 SIGMAS = (0.2, 0.3, 0.35, 0.4, 0.5, 0.6)
 
-ALONE = Rhythm(first_s=2.0, shortest_s=1.0, longest_s=60.0, resubmit_after_s=0.0)
+# What is measured is what is deployed.
+ALONE = CATALOGUE["spacely"].rhythm
+BEHIND_WEBHOOKS = CATALOGUE["gepetto"].rhythm
 WEBHOOKS = Webhooks(delay_s=0.5, lost=0.1)
-BEHIND_WEBHOOKS = Rhythm(
-    first_s=10.0,
-    shortest_s=5.0,
-    longest_s=60.0,
-    resubmit_after_s=60.0,
-    poll_worth=ALONE.poll_worth / WEBHOOKS.lost,
-)
-BEHIND_WEBHOOKS_BY_AGE = Rhythm(first_s=25.0, shortest_s=5.0, longest_s=60.0, resubmit_after_s=60.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,9 +223,7 @@ def _behind_webhooks(*, jobs: int, seed: str) -> list[tuple[Row, Row]]:
     durations_s = LOG_NORMAL.durations_s(jobs, seed=seed)
     ways: dict[str, Asker] = {
         RELAY: learning(f"{seed} relay", rhythm=BEHIND_WEBHOOKS),
-        "a quarter of the age, from 25 s on": ByAge(
-            BEHIND_WEBHOOKS_BY_AGE, share_of_age=0.25, seed=seed
-        ),
+        "a quarter of the age, from 25 s on": ByAge(BEHIND_WEBHOOKS, share_of_age=0.25, seed=seed),
         "every 5 s": Every(5.0),
     }
     rows = []

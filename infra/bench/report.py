@@ -270,9 +270,9 @@ def _behind_webhooks(outcome: Outcome) -> list[str]:
         "## Behind webhooks",
         "",
         (f"The log-normal model at a provider whose webhook comes {WEBHOOKS.delay_s:g} s after the "
-        f"render is ready, but for {WEBHOOKS.lost:.0%} that are lost. Only those are worth a "
-        f"poll, so one is worth ten times the delay, and none is made before "
-        f"{BEHIND_WEBHOOKS.first_s:g} s."),
+        f"render is ready, but for {WEBHOOKS.lost:.0%} that are lost. Few results need a poll, so "
+        f"one is worth {BEHIND_WEBHOOKS.poll_worth / ALONE.poll_worth:g} times the delay, and "
+        f"none is made before {BEHIND_WEBHOOKS.first_s:g} s."),
         "",
         *_markdown_table(
             ("asked", "polls per job", "polls, webhook lost", "delay, webhook lost, s",

@@ -61,7 +61,7 @@ FAULTS = (
     Fault(
         "lease not checked before calling",
         "P5",
-        "application/pump.py",
+        "application/shift.py",
         "may_call=lease.may_call,",
         "may_call=lambda: True,",
     ),

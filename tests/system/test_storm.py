@@ -14,6 +14,8 @@ from infra.local.stopping import StopRequest
 from infra.storm.checked import Checked, storm_and_check
 from infra.storm.settings import KillEvery, StormSettings
 
+pytestmark = pytest.mark.storm
+
 SETTINGS = StormSettings(
     jobs=150,
     seed=1,

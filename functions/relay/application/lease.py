@@ -97,6 +97,11 @@ class Lease:
         return None
 
     @property
+    def account(self) -> str:
+        """The name of the account."""
+        return self._account.name
+
+    @property
     def hold(self) -> Hold | None:
         """Why the account may not be called, None if it may."""
         return self._account.hold

@@ -1,0 +1,331 @@
+"""One shift: everything that comes due for an account while one pump holds its lease.
+
+It looks for due jobs about once a second, hands each to a worker, and ends when nothing will
+fall due within the rest of its window. Only the pump's own thread touches the agenda; workers
+get a job and return what came of it.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from relay.application.agenda import Agenda, Held, Lane
+from relay.application.announcer import Announcer
+from relay.application.learning import Learning
+from relay.application.lease import Lease
+from relay.application.ports import (
+    Accounts,
+    Clock,
+    JobDocuments,
+    Provider,
+    Stored,
+    Topics,
+    Unreadable,
+    Workers,
+)
+from relay.application.probing import Probing
+from relay.application.store import JobStore
+from relay.application.waking import WAKE_EVERY_S
+from relay.application.work import Outcome, Work
+from relay.domain.due import Action, next_action, wake_at
+from relay.domain.job import Job
+from relay.errors import JobNotFound, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = timedelta(seconds=1)
+LOOK_LIMIT = 300
+# A job written by an instance whose clock is behind may fall due in what was looked at already.
+LOOK_BACK = timedelta(seconds=3)
+# A wake-up that was saved because there was one a moment ago must still find its pump at work.
+LINGER = timedelta(seconds=WAKE_EVERY_S + 0.5)
+# More queued jobs than this stay in the store until those before them have been sent.
+MOST_QUEUED_IN_HAND = 1000
+SET_ASIDE_FOR = timedelta(hours=6)
+SHORTEST_PAUSE_S = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PumpPorts:
+    """Everything outside that a pump works with."""
+
+    documents: JobDocuments
+    store: JobStore
+    accounts: Accounts
+    announcer: Announcer
+    topics: Topics
+    provider: Provider
+    learning: Learning
+    clock: Clock
+    draw: Callable[[], float]
+    new_token: Callable[[], str]
+    open_workers: Callable[[], Workers]
+
+
+class Shift:
+    """One pump's work under one lease.
+
+    Args:
+        until: When its window is over.
+        is_one_pass: Look once, do what is due, and end.
+    """
+
+    def __init__(
+        self, ports: PumpPorts, *, lease: Lease, until: datetime, is_one_pass: bool
+    ) -> None:
+        self._ports = ports
+        self._account = ports.provider.name
+        self._clock = ports.clock
+        self._lease = lease
+        self._until = until
+        self._is_one_pass = is_one_pass
+        self._agenda = Agenda()
+        self._running: dict[Future[Outcome], tuple[Action, Held]] = {}
+        self._in_work: dict[str, Stored | None] = {}
+        self._seen: dict[str, object] = {}
+        self._look_after: datetime | None = None
+        self._has_looked = False
+        self._next_look = self._clock.now()
+        self._stay_until = self._clock.now()
+        self._left_some_queued = False
+        self._last_lane = Lane.POLL
+        self._probing = Probing(lease, clock=ports.clock)
+        self._workers = ports.open_workers()
+        self._work = Work(
+            store=ports.store,
+            announcer=ports.announcer,
+            provider=ports.provider,
+            learning=ports.learning,
+            clock=ports.clock,
+            draw=ports.draw,
+            new_token=ports.new_token,
+            may_call=lease.may_call,
+            until=until,
+        )
+
+    def work(self) -> None:
+        """Work until there is no more to do, the window is over, or the lease is lost."""
+        try:
+            while self._lease.may_call():
+                self._look_if_due()
+                if len(self._agenda):
+                    self._ports.learning.sync_if_due()
+                self._hand_out()
+                if self._is_over():
+                    break
+                self._collect(self._workers.wait(self._pause_s()))
+                self._lease.renew_if_due()
+            self._write_ahead()
+        finally:
+            self._collect(self._workers.close())
+
+    def is_something_new_due(self) -> bool:
+        """Look once more, all the way back; True if a job is due that was not seen so.
+
+        A job whose write took long, or was tried again, may have come due where this shift had
+        looked already.
+        """
+        page = self._ports.documents.due(
+            self._account, after=None, until=self._clock.now(), limit=LOOK_LIMIT
+        )
+        return any(
+            isinstance(item, Stored) and self._seen.get(item.job.id) != item.version
+            for item in page.items
+        )
+
+    def _look_if_due(self) -> None:
+        now = self._clock.now()
+        is_time_up = self._is_one_pass or now >= self._until
+        if now < self._next_look or (is_time_up and self._has_looked):
+            return
+        self._agenda.sort_again(at=now)
+        if self._left_some_queued and self._agenda.count(Lane.SUBMIT) < MOST_QUEUED_IN_HAND / 2:
+            self._left_some_queued = False
+            self._look_after = None
+        page = self._ports.documents.due(
+            self._account, after=self._look_after, until=now, limit=LOOK_LIMIT
+        )
+        for item in page.items:
+            if isinstance(item, Unreadable):
+                self._set_aside(item.job_id, why=item.why)
+            else:
+                self._consider(item, now=now)
+        if page.more_after is not None:
+            self._look_after = page.more_after
+            return
+        self._has_looked = True
+        self._look_after = now - LOOK_BACK
+        self._next_look = now + LOOK_EVERY
+        if now < self._stay_until < self._next_look:
+            self._next_look = self._stay_until
+
+    def _consider(self, stored: Stored, *, now: datetime) -> None:
+        job_id = stored.job.id
+        if job_id in self._in_work:
+            # Changed by somebody else, perhaps: looked at again when the worker comes back.
+            self._in_work[job_id] = stored
+            return
+        if self._agenda.version_of(job_id) == stored.version:
+            return
+        if self._seen.get(job_id) != stored.version:
+            self._stay_until = max(self._stay_until, now + LINGER)
+        if (
+            next_action(stored.job, at=now) is Action.SUBMIT
+            and self._agenda.count(Lane.SUBMIT) >= MOST_QUEUED_IN_HAND
+        ):
+            self._left_some_queued = True
+            return
+        self._seen[job_id] = stored.version
+        self._agenda.put(Held(job=stored.job, version=stored.version, is_ahead=False), at=now)
+
+    def _hand_out(self) -> None:
+        """Give workers what is due, as far as there are workers and places for calls."""
+        if self._clock.now() >= self._until and not self._is_one_pass:
+            return
+        while len(self._running) < self._workers.size:
+            now = self._clock.now()
+            held = self._agenda.pop(Lane.NO_CALL, at=now)
+            if held is not None:
+                self._start(held, now=now, has_place=False)
+                continue
+            lane = self._next_lane(now)
+            if lane is None or not self._lease.start_call():
+                return
+            held = self._agenda.pop(lane, at=now)
+            if held is None:
+                self._lease.window.give_back()
+                return
+            self._last_lane = lane
+            self._start(held, now=now, has_place=True)
+
+    def _next_lane(self, now: datetime) -> Lane | None:
+        """Return whose turn it is to call; each lane gets every other place while both wait."""
+        if not self._probing.may_call():
+            return None
+        due = [
+            lane
+            for lane in (Lane.SUBMIT, Lane.POLL)
+            if (at := self._agenda.next_due(lane)) is not None and at <= now
+        ]
+        if len(due) == 2:
+            return Lane.POLL if self._last_lane is Lane.SUBMIT else Lane.SUBMIT
+        return due[0] if due else None
+
+    def _start(self, held: Held, *, now: datetime, has_place: bool) -> None:
+        action = next_action(held.job, at=now)
+        calls = action is not None and action.calls_provider
+        if has_place and not calls:
+            self._lease.window.give_back()
+        if action is None or (calls and not has_place):
+            # Its turn changed while it waited.
+            self._agenda.put(held, at=now)
+            return
+        future = self._workers.start(partial(self._work.do, action, held))
+        self._running[future] = (action, held)
+        self._in_work[held.job.id] = None
+        if action.calls_provider:
+            self._probing.started(future)
+
+    def _collect(self, done: Sequence[Future[Outcome]]) -> None:
+        for future in done:
+            if future not in self._running:
+                continue
+            action, held = self._running.pop(future)
+            changed = self._in_work.pop(held.job.id)
+            error = future.exception()
+            outcome = Outcome(called=True) if error is not None else future.result()
+            if action.calls_provider:
+                self._settle_call(future, outcome)
+            if error is not None:
+                self._take_error(held.job, error)
+            elif outcome.held is not None:
+                self._agenda.put(outcome.held, at=self._clock.now())
+                if changed is not None and changed.version != held.version:
+                    self._consider(changed, now=self._clock.now())
+
+    def _settle_call(self, future: Future[Outcome], outcome: Outcome) -> None:
+        if outcome.called:
+            self._lease.window.end(self._clock.monotonic())
+        else:
+            self._lease.window.give_back()
+        self._probing.ended(future, outcome)
+
+    def _take_error(self, job: Job, error: BaseException) -> None:
+        if isinstance(error, StoreUnavailable | JobNotFound):
+            log.warning("job left for later", extra=self._fields(job_id=job.id, why=repr(error)))
+            return
+        log.error(
+            "job step broke",
+            exc_info=(type(error), error, error.__traceback__),
+            extra=self._fields(job_id=job.id),
+        )
+        # At its deadline another step is due, which may well work.
+        self._set_aside(job.id, why=type(error).__name__, not_after=job.deadline_at)
+
+    def _set_aside(self, job_id: str, *, why: str, not_after: datetime | None = None) -> None:
+        """Keep a job that cannot be worked with from stopping the others."""
+        now = self._clock.now()
+        until = now + SET_ASIDE_FOR
+        if not_after is not None and not_after > now:
+            until = min(until, not_after)
+        try:
+            self._ports.documents.set_aside(job_id, until=until)
+        except JobNotFound:
+            return
+        log.error("job set aside", extra=self._fields(job_id=job_id, why=why))
+
+    def _is_over(self) -> bool:
+        if self._running:
+            return False
+        now = self._clock.now()
+        if self._is_one_pass:
+            return self._has_looked
+        if now >= self._until:
+            return True
+        if now < self._stay_until or self._is_something_to_come():
+            return False
+        wakes_at = self._ports.documents.next_wake(self._account, after=now)
+        if wakes_at is None or wakes_at > self._until:
+            return True
+        self._stay_until = wakes_at
+        return False
+
+    def _is_something_to_come(self) -> bool:
+        is_held_beyond = self._probing.is_held_beyond(self._until)
+        for held in self._agenda:
+            comes_at = held.job.deadline_at if is_held_beyond else wake_at(held.job)
+            if comes_at is not None and comes_at <= self._until:
+                return True
+        return False
+
+    def _pause_s(self) -> float:
+        """Return how long nothing can happen but a worker coming back, in seconds."""
+        now = self._clock.now()
+        moments = [self._next_look, self._stay_until]
+        if now < self._until:
+            moments.append(self._until)
+        moments += [
+            due for lane in Lane if (due := self._agenda.next_due(lane)) is not None and due > now
+        ]
+        if self._lease.hold is not None:
+            moments.append(self._lease.hold.probe_at)
+        pauses_s = [(at - now).total_seconds() for at in moments if at > now]
+        if len(self._running) < self._workers.size and self._next_lane(now) is not None:
+            free_at_s = self._lease.free_at()
+            if free_at_s is not None:
+                pauses_s.append(free_at_s - self._clock.monotonic())
+        return min(
+            max(min(pauses_s, default=LOOK_EVERY.total_seconds()), SHORTEST_PAUSE_S),
+            LOOK_EVERY.total_seconds(),
+        )
+
+    def _write_ahead(self) -> None:
+        for held in self._agenda:
+            if held.is_ahead:
+                self._workers.start(partial(self._work.write_ahead, held))
+
+    def _fields(self, **more: str) -> dict[str, dict[str, str]]:
+        return {"fields": {"account": self._account, **more}}
