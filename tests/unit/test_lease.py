@@ -175,3 +175,14 @@ def test_one_that_somebody_else_holds_by_now_is_not_given_back(world):
     lease.give_back()
 
     assert world.accounts.account().holder == "another"
+
+
+def test_a_write_of_ours_that_landed_late_is_no_other_pump(world):
+    """It was given up as unanswered, and then beat our second try."""
+    mine = taken(Account(name="gepetto"), holder="mine", calls=(), granted=2, at=NOON)
+    world.accounts.before_next_write(lambda: world.accounts.put(mine))
+
+    lease = take(world, holder="mine")
+
+    assert lease is not None
+    assert lease.may_call()

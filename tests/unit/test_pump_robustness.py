@@ -241,3 +241,23 @@ def test_a_clock_that_steps_back_does_not_get_a_job_past_the_hold(world):
 
     assert len(world.provider.calls) == 1
     assert isinstance(world.accounts.account(), Account)
+
+
+def test_a_pump_whose_window_ends_before_its_work_wakes_the_next_one(world):
+    world.jobs.put(*(processing_job(id=job_id(number)) for number in range(20)))
+    world.provider.takes_s = 1.0
+
+    world.pump(window_s=5, workers=1).run()
+
+    assert len(world.provider.calls) < 20
+    assert world.topics.ticks == ["gepetto"]
+
+
+def test_a_single_pass_wakes_nobody_for_jobs_that_wait_for_the_limit(world):
+    world.provider.limit = Limit(calls=4, window_s=60.0)
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(9)))
+
+    world.pump(window_s=0).run()
+
+    assert len(world.provider.calls) == world.provider.limit.used_calls
+    assert world.topics.ticks == []

@@ -79,6 +79,10 @@ class Learning:
                 after_s=after_s, by_s=by_s, expected_s=expected_s
             )
 
+    def is_sync_due(self) -> bool:
+        """Return whether a minute has passed since the last `sync_if_due` that did something."""
+        return self._clock.monotonic() >= self._sync_at_s
+
     def sync_if_due(self) -> None:
         """Read what others have learnt and add what was seen here, at most once a minute.
 

@@ -90,7 +90,8 @@ class Lease:
                 lease._write()
                 return lease
             except LostRace:
-                return None
+                # Perhaps to the try before, if that landed late: reading again tells.
+                continue
             except StoreUnavailable:
                 if attempt + 1 == TAKE_TRIES:
                     raise

@@ -27,7 +27,7 @@ class Pump:
         """Work until the window is over or nothing more will fall due in it.
 
         Having given its lease back it looks once more, for the job whose wake-up met the
-        lease just before.
+        lease just before. If its window ends before its work, it wakes the next pump.
 
         Raises:
             StoreUnavailable: The tick should be delivered again.
@@ -50,7 +50,7 @@ class Pump:
                 shift.work()
             finally:
                 lease.give_back()
-            if not shift.is_something_new_due():
+            if not shift.leaves_work() and not shift.is_something_new_due():
                 return
             if ports.clock.now() >= until:
                 self._wake_next()

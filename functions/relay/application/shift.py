@@ -111,8 +111,8 @@ class Shift:
         try:
             while self._lease.may_call():
                 self._look_if_due()
-                if len(self._agenda):
-                    self._ports.learning.sync_if_due()
+                if len(self._agenda) and self._ports.learning.is_sync_due():
+                    self._workers.start(self._ports.learning.sync_if_due)
                 self._hand_out()
                 if self._is_over():
                     break
@@ -121,6 +121,22 @@ class Shift:
             self._write_ahead()
         finally:
             self._collect(self._workers.close())
+
+    def leaves_work(self) -> bool:
+        """Return whether the window ended before the work did.
+
+        Jobs that only wait for a place in the limit count as well, but not for a single pass:
+        the next one could do no more for them.
+        """
+        now = self._clock.now()
+        no_call_at = self._agenda.next_due(Lane.NO_CALL)
+        if no_call_at is not None and no_call_at <= now:
+            return True
+        if self._next_lane(now) is None:
+            return False
+        free_at_s = self._lease.free_at()
+        is_free = free_at_s is not None and free_at_s <= self._clock.monotonic()
+        return is_free or not self._is_one_pass
 
     def is_something_new_due(self) -> bool:
         """Look once more, all the way back; True if a job is due that was not seen so.
