@@ -49,7 +49,12 @@ FUNCTIONS = (
         target="jobs_api",
         signature="http",
         threads=32,
-        uses=("API_KEYS", "ALLOW_LOCAL_URLS"),
+        uses=(
+            "API_KEYS",
+            "ALLOW_LOCAL_URLS",
+            "GEPETTO_CALLS_PER_MINUTE",
+            "SPACELY_CALLS_PER_SECOND",
+        ),
         ready_path="/healthz",
         ready_statuses=frozenset({200}),
     ),
