@@ -15,7 +15,7 @@ from infra.bench.polling import (
     Row,
 )
 from relay.domain.durations import BUCKETS, FADING, PRIOR_WEIGHT
-from relay.domain.rhythm import JITTER
+from relay.domain.rhythm import JITTER, SURE_FROM, UNSURE_GAP_S, UNSURE_SHARE_OF_AGE
 
 CHART = "charts/polling.png"
 
@@ -97,7 +97,10 @@ def _rule() -> list[str]:
             age back to the first; where there are many polls it comes to polls as dense as the
             square root of the hazard (J. B. Keller, *Optimum checking schedules for systems
             subject to random failure*, Management Science 21, 1974). Every gap is spread by
-            {JITTER:.0%} either way and kept between a shortest and a longest one.
+            {JITTER:.0%} either way and kept between a shortest and a longest one. Until
+            {SURE_FROM:g} renders were seen, no gap is more than {UNSURE_GAP_S:g} s or
+            {UNSURE_SHARE_OF_AGE:.0%} of the age: a provider that is much faster than expected
+            shows it soon.
             """
         ),
     ]

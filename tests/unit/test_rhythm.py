@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.durations import Durations
 from relay.domain.rhythm import (
+    UNSURE_GAP_S,
     PollPlan,
     Rhythm,
     next_try_at,
@@ -113,10 +114,23 @@ def test_the_more_polls_there_were_the_rarer_they_become(plan, age_s, polls, dra
 
 
 @pytest.mark.parametrize("seconds", [5.0, 15.0, 45.0])
-def test_without_history_the_first_poll_follows_the_expected_duration(seconds):
+def test_without_history_the_first_poll_follows_the_expected_duration_but_comes_soon(seconds):
     plan = plan_polls(ALONE, Durations.unknown(), expected_s=seconds)
 
-    assert seconds / 4 < planned_gap_s(plan) < seconds * 1.5
+    assert seconds / 4 < planned_gap_s(replace(plan, is_sure=True)) < seconds * 1.5
+    assert planned_gap_s(plan) <= UNSURE_GAP_S
+
+
+def test_without_history_the_gaps_grow_with_age_and_a_median_render_takes_six_polls():
+    plan = plan_polls(ALONE, Durations.unknown(), expected_s=30)
+
+    ages_s, age_s = [], 0.0
+    for polls in range(12):
+        age_s += planned_gap_s(plan, age_s=age_s, polls=polls)
+        ages_s.append(age_s)
+
+    assert sum(age_s < 30 for age_s in ages_s) < 6
+    assert ages_s[11] - ages_s[10] > 1.5 * (ages_s[1] - ages_s[0])
 
 
 def test_the_first_poll_comes_when_a_result_has_become_likely():

@@ -21,6 +21,11 @@ JITTER = 0.1
 # However wrong the plan is, no gap is less than the shortest one times this per earlier poll.
 STRETCH = 1.1
 MOST_STRETCHED = 60
+# Before so many renders were seen an expectation is all there is, and gaps are cut to this share
+# of the age: a provider that is much faster than expected shows it soon.
+SURE_FROM = 8.0
+UNSURE_GAP_S = 5.0
+UNSURE_SHARE_OF_AGE = 0.25
 # How finely a plan chooses, in steps per bucket of durations.
 STEPS = 3
 
@@ -65,12 +70,14 @@ class PollPlan:
     """When to ask about any render of one operation, as far as its durations are known.
 
     Attributes:
+        is_sure: Whether enough renders were seen to rely on it.
         points: The ages to choose from, the first of them 0.
         ahead_s: What polls and delay will cost from each of them on, a poll counted as the
             delay it is worth, times the probability that the render is not ready by then.
     """
 
     rhythm: Rhythm
+    is_sure: bool
     points: tuple[Point, ...]
     ahead_s: tuple[float, ...]
 
@@ -99,7 +106,12 @@ def plan_polls(rhythm: Rhythm, durations: Durations, *, expected_s: float) -> Po
         here = points[index]
         _, least_s = _cheapest(points, ahead_s, here=here, start=index + 1)
         ahead_s[index] = (1 - here.ready) * worth_s + least_s
-    return PollPlan(rhythm=rhythm, points=tuple(points), ahead_s=tuple(ahead_s))
+    return PollPlan(
+        rhythm=rhythm,
+        is_sure=durations.observations >= SURE_FROM,
+        points=tuple(points),
+        ahead_s=tuple(ahead_s),
+    )
 
 
 def planned_poll_at(
@@ -117,7 +129,10 @@ def planned_poll_at(
     rhythm = plan.rhythm
     age_s = max(0.0, (now - submitted_at).total_seconds())
     least_s = rhythm.shortest_s / (1 - JITTER) * STRETCH ** min(polls, MOST_STRETCHED)
-    gap_s = max(_planned_gap_s(plan, age_s), least_s)
+    gap_s = _planned_gap_s(plan, age_s)
+    if not plan.is_sure:
+        gap_s = min(gap_s, max(UNSURE_GAP_S, age_s * UNSURE_SHARE_OF_AGE))
+    gap_s = max(gap_s, least_s)
     gap_s = min(gap_s, rhythm.longest_s / (1 + JITTER)) * (1 - JITTER + 2 * JITTER * draw)
     gap_s = max(gap_s, rhythm.shortest_s, (rhythm.first_s - age_s) * (1 + JITTER * draw))
     return now + timedelta(seconds=gap_s)
