@@ -7,7 +7,7 @@ import pytest
 from relay.application.shift import SET_ASIDE_FOR
 from relay.domain.account import Account
 from relay.domain.answers import Rendered
-from relay.domain.job import EventType, Status
+from relay.domain.job import ErrorCode, EventType, Status
 from relay.domain.limits import Limit
 from relay.errors import AccountRefused, StoreUnavailable
 from tests.factories import (
@@ -19,6 +19,7 @@ from tests.factories import (
     job_id,
     later,
     processing_job,
+    submitting_job,
 )
 from tests.fakes import InlineWorkers
 
@@ -261,3 +262,25 @@ def test_a_single_pass_wakes_nobody_for_jobs_that_wait_for_the_limit(world):
 
     assert len(world.provider.calls) == world.provider.limit.used_calls
     assert world.topics.ticks == []
+
+
+def test_a_claim_that_expired_after_the_deadline_ends_its_job_in_one_write(world):
+    world.jobs.put(submitting_job(deadline_at=later(10)))
+    world.clock.advance(60)
+
+    world.pump(window_s=0).run()
+
+    job = world.jobs.job()
+    assert job.error.code is ErrorCode.SUBMIT_UNCONFIRMED
+    assert [entry.status for entry in job.history[-2:]] == [Status.UNCONFIRMED, Status.FAILED]
+    # The end, and the mark that its event is out.
+    assert world.jobs.writes == 2
+
+
+def test_a_claim_that_still_holds_outlives_the_deadline(world):
+    world.jobs.put(submitting_job(deadline_at=later(10)))
+    world.clock.advance(20)
+
+    world.pump(window_s=0).run()
+
+    assert world.jobs.job().status is Status.SUBMITTING

@@ -101,7 +101,7 @@ class Work:
                 return self._take(held.stored, partial(steps.resubmitted, at=self._clock.now()))
             case Action.EXPIRE_CLAIM:
                 now = self._clock.now()
-                step = partial(steps.claim_expired, resubmit_at=self._resubmit_at(now), at=now)
+                step = partial(expired, resubmit_at=self._resubmit_at(now), at=now)
                 return self._take(held.stored, step)
 
     def write_ahead(self, held: Held) -> Outcome:
@@ -288,6 +288,12 @@ class Work:
 
     def _resubmit_at(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._provider.rhythm.resubmit_after_s)
+
+
+def expired(job: Job, *, resubmit_at: datetime, at: datetime) -> Job:
+    """Take the step that a claim is worth whose pump has died; past its deadline the job ends."""
+    after = steps.claim_expired(job, resubmit_at=resubmit_at, at=at)
+    return job if after is job else steps.given_up(after, at=at)
 
 
 def read(
