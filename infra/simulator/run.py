@@ -42,8 +42,16 @@ class Outcome:
 
 
 def run_seed(seed: int, switches: Switches = ALL_ON) -> Outcome:
-    """Run the history of one seed and check it."""
+    """Run the history of one seed and check it, without a log line."""
+    logged_below = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
+    try:
+        return _run_quietly(seed, switches)
+    finally:
+        logging.disable(logged_below)
+
+
+def _run_quietly(seed: int, switches: Switches) -> Outcome:
     rng = Random(seed)
     profile = draw_profile(rng)
     world = World(rng, switches)
