@@ -153,16 +153,8 @@ class FirestoreAccounts:
 
     def replace(self, account: Account, *, version: object) -> object:
         """See `Accounts`."""
-        document = to_fields(account)
         reference = self._accounts.document(account.name)
-        try:
-            with _errors_of_ours(account.name):
-                if version is None:
-                    return reference.create(document, **_CALL).update_time
-                option = self._client.write_option(last_update_time=version)
-                return reference.update(document, option=option, **_CALL).update_time
-        except (JobExists, JobNotFound) as error:
-            raise LostRace(account.name) from error
+        return _write_over(self._client, reference, to_fields(account), version=version)
 
 
 class FirestoreDurations:
@@ -186,15 +178,21 @@ class FirestoreDurations:
         """See `DurationsDocuments`."""
         document = {OPERATIONS: {name: one.to_plain() for name, one in durations.items()}}
         reference = self._durations.document(account)
-        try:
-            with _errors_of_ours(account):
-                if version is None:
-                    reference.create(document, **_CALL)
-                    return
-                option = self._client.write_option(last_update_time=version)
-                reference.update(document, option=option, **_CALL)
-        except (JobExists, JobNotFound) as error:
-            raise LostRace(account) from error
+        _write_over(self._client, reference, document, version=version)
+
+
+def _write_over(
+    client: firestore.Client, reference: Any, fields: Mapping[str, Any], *, version: object
+) -> object:
+    """Write a document over this version, None for a new one; raise `LostRace`."""
+    try:
+        with _errors_of_ours(reference.id):
+            if version is None:
+                return reference.create(fields, **_CALL).update_time
+            option = client.write_option(last_update_time=version)
+            return reference.update(fields, option=option, **_CALL).update_time
+    except (JobExists, JobNotFound) as error:
+        raise LostRace(reference.id) from error
 
 
 def _stored_or_unreadable(snapshot: Any) -> Stored | Unreadable:
