@@ -59,7 +59,11 @@ class Used:
 
 def measure(loads: Sequence[Load], *, stack_file: Path, say: Callable[[str], None]) -> list[Used]:
     """Run the stack under these loads and return what each provider saw."""
-    env = {"LOCAL_SANDBOX_ARGS": SANDBOX_ARGS, "LOG_LEVEL": "WARNING"}
+    env = {
+        "LOCAL_SANDBOX_ARGS": SANDBOX_ARGS,
+        "LOCAL_TICK_EVERY_S": "1",
+        "LOG_LEVEL": "WARNING",
+    }
     with running_stack(stack_file=stack_file, env={**os.environ, **env}) as stack:
         started = time.time()
         killed_at: list[float] = []

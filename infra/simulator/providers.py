@@ -34,7 +34,7 @@ from relay.errors import (
 )
 
 # As the real transport's: until the first byte has left, and until the answer is there.
-SEND_S = 4.0
+SEND_S = 2.0
 CALL_S = 15.0
 # From the first byte to the moment at which the provider counts the call.
 LONGEST_WAY_S = 1.0

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 # As the real adapter's.
 CALL_TIMEOUT_S = 6.0
+SHORT_CALL_TIMEOUT_S = 3.0
 TIME_TO_LIVE = timedelta(days=30)
 # Every so many writes, that the real document holds all of the job is made sure of.
 CHECK_EVERY = 50
@@ -188,6 +189,8 @@ class Database:
 class _Client:
     """One instance's connection to the store."""
 
+    timeout_s = CALL_TIMEOUT_S
+
     def __init__(self, database: Database, instance: Instance, fates: Fates) -> None:
         self._database = database
         self._instance = instance
@@ -202,7 +205,7 @@ class _Client:
             label,
             arrive,
             fates=self._fates,
-            timeout_s=CALL_TIMEOUT_S,
+            timeout_s=self.timeout_s,
             failure=lambda: StoreUnavailable("simulated"),
         )
 
@@ -241,6 +244,8 @@ class SimulatedJobs(_Client):
 class SimulatedAccounts(_Client):
     """The `Accounts` of one run of a pump."""
 
+    timeout_s = SHORT_CALL_TIMEOUT_S
+
     def __init__(self, database: Database, instance: Instance, fates: Fates) -> None:
         super().__init__(database, instance, fates)
         self._holder: str | None = None
@@ -264,6 +269,8 @@ class SimulatedAccounts(_Client):
 
 class SimulatedDurations(_Client):
     """The `DurationsDocuments` of one instance."""
+
+    timeout_s = SHORT_CALL_TIMEOUT_S
 
     def read(self, account: str) -> tuple[Mapping[str, Durations], object]:
         """See `DurationsDocuments`."""

@@ -29,9 +29,9 @@ BUSY = taken(NEW, holder="a", calls=(NOON,), granted=30, at=NOON)
     [
         (NEW, 0, True),
         (BUSY, 0, False),
-        (BUSY, 15, False),
-        (BUSY, 16.999, False),
-        (BUSY, 17, True),
+        (BUSY, 6, False),
+        (BUSY, 7.999, False),
+        (BUSY, 8, True),
         (given_back(BUSY, calls=()), 0, True),
     ],
     ids=["new", "just taken", "expired here", "perhaps not there", "expired anywhere", "returned"],
@@ -53,14 +53,14 @@ def test_a_call_that_is_recorded_as_still_to_come_stays_where_it_is():
 
 
 def test_what_was_assumed_after_a_crash_survives_the_hand_over_after_it():
-    assumed = calls_to_assume(BUSY, limit=LIMIT, at=later(17))
+    assumed = calls_to_assume(BUSY, limit=LIMIT, at=later(8))
     account = given_back(BUSY, calls=tuple(assumed))
 
-    assert calls_to_assume(account, limit=LIMIT, at=later(18))[1:] == assumed[1:]
+    assert calls_to_assume(account, limit=LIMIT, at=later(9))[1:] == assumed[1:]
 
 
 def test_after_a_crash_the_granted_calls_count_as_made_as_late_as_they_can_be():
-    assumed = calls_to_assume(BUSY, limit=LIMIT, at=later(17))
+    assumed = calls_to_assume(BUSY, limit=LIMIT, at=later(8))
 
     latest = later(LEASE_S) + CALL_ARRIVES_WITHIN + CLOCK_SKEW
     assert assumed == [NOON + CLOCK_SKEW] + [latest] * 30
@@ -80,9 +80,15 @@ def test_no_more_calls_are_assumed_than_the_limit_allows():
     assert assumed == [later(300)] * 100
 
 
-@pytest.mark.parametrize(("provider", "granted"), [("gepetto", 30), ("spacely", 500)])
+@pytest.mark.parametrize(("provider", "granted"), [("gepetto", 15), ("spacely", 200)])
 def test_a_grant_lasts_until_the_renewal_and_is_less_than_a_window(provider, granted):
-    assert calls_to_grant(CATALOGUE[provider].limit) == granted
+    limit = CATALOGUE[provider].limit
+
+    assert calls_to_grant(limit, free=limit.used_calls) == granted
+
+
+def test_a_grant_is_no_more_than_the_places_that_are_left():
+    assert calls_to_grant(LIMIT, free=4) == 4
 
 
 def test_a_lease_that_was_given_back_has_no_holder_and_nothing_granted():

@@ -22,7 +22,7 @@ def test_a_free_lease_is_written_before_it_is_had(world):
 
     account = world.accounts.account()
     assert lease.may_call()
-    assert (account.holder, account.expires_at, account.granted) == ("me", later(15), 2)
+    assert (account.holder, account.expires_at, account.granted) == ("me", later(6), 1)
 
 
 def test_a_lease_that_another_has_is_not_had(world):
@@ -50,7 +50,7 @@ def test_nothing_can_be_told_of_a_lease_when_the_store_is_away(world):
 def test_it_allows_calls_until_a_second_before_others_may_think_it_over(world):
     lease = take(world)
 
-    world.clock.advance(13.999)
+    world.clock.advance(4.999)
     assert lease.may_call()
 
     world.clock.advance(0.001)
@@ -60,12 +60,12 @@ def test_it_allows_calls_until_a_second_before_others_may_think_it_over(world):
 def test_renewed_it_lasts_from_then_on(world):
     lease = take(world)
 
-    world.clock.advance(10)
+    world.clock.advance(4)
     lease.renew_if_due()
-    world.clock.advance(10)
+    world.clock.advance(4)
 
     assert lease.may_call()
-    assert world.accounts.account().expires_at == later(25)
+    assert world.accounts.account().expires_at == later(10)
 
 
 def test_it_is_not_written_more_often_than_it_must_be(world):
@@ -75,7 +75,7 @@ def test_it_is_not_written_more_often_than_it_must_be(world):
         world.clock.advance(1)
         lease.renew_if_due()
 
-    assert world.accounts.calls.count("replace") == 1 + 2
+    assert world.accounts.calls.count("replace") == 1 + 5
 
 
 def test_its_grant_is_written_again_before_it_is_exceeded(world):
@@ -84,14 +84,21 @@ def test_its_grant_is_written_again_before_it_is_exceeded(world):
     made = [lease.start_call() for _ in range(5)]
 
     assert made == [True] * 5
-    # The four that were in the air at the last write, and two more.
-    assert world.accounts.account().granted == 4 + 2
+    # The four that were in the air at the last write, and one more.
+    assert world.accounts.account().granted == 4 + 1
     assert world.accounts.account().calls == ()
+
+
+def test_nothing_is_granted_that_the_limit_has_no_place_for(world):
+    world.accounts.put(Account(name="gepetto", calls=(later(-1),) * LIMIT.used_calls))
+
+    take(world)
+
+    assert world.accounts.account().granted == 0
 
 
 def test_without_a_grant_there_is_no_call(world):
     lease = take(world)
-    lease.start_call()
     lease.start_call()
     world.accounts.is_down = True
 
@@ -120,15 +127,15 @@ def test_once_another_has_it_it_is_lost_for_good(world):
 
 def test_a_renewal_whose_reply_was_lost_is_recognised_by_the_next(world):
     lease = take(world)
-    world.clock.advance(5)
+    world.clock.advance(2)
     world.accounts.lose_replies()
     lease.renew_if_due()
 
+    world.clock.advance(1)
     lease.renew_if_due()
     lease.renew_if_due()
 
-    assert lease.may_call()
-    world.clock.advance(8)
+    world.clock.advance(4)
     assert lease.may_call()
 
 
@@ -159,7 +166,7 @@ def test_one_that_cannot_be_given_back_runs_out_by_itself(world):
 
 def test_it_is_given_back_even_if_the_reply_to_its_last_renewal_was_lost(world):
     lease = take(world)
-    world.clock.advance(6)
+    world.clock.advance(3)
     world.accounts.lose_replies()
     lease.renew_if_due()
 

@@ -86,7 +86,7 @@ def test_the_lease_is_given_back_even_if_the_store_breaks_the_run(world):
 
 
 def test_the_next_pump_counts_the_calls_of_the_one_before(world):
-    world.accounts.put(Account(name="gepetto", calls=(later(-1),) * 108))
+    world.accounts.put(Account(name="gepetto", calls=(later(-1),) * 114))
     world.jobs.put(a_job())
 
     world.pump(window_s=50).run()
@@ -106,7 +106,7 @@ def test_the_pump_after_a_crash_counts_what_the_dead_one_may_have_called(world):
 
     world.pump(window_s=0, workers=32).run()
 
-    assert len(world.provider.calls) == 108 - 30
+    assert len(world.provider.calls) == 114 - 30
 
 
 def test_two_pumps_one_after_the_other_keep_the_limit_between_them(world):
@@ -116,7 +116,7 @@ def test_two_pumps_one_after_the_other_keep_the_limit_between_them(world):
     world.clock.advance(30)
     world.pump(window_s=0, workers=32).run()
 
-    assert len(world.provider.calls) == 108
+    assert len(world.provider.calls) == 114
 
 
 def test_a_job_whose_wake_up_met_the_lease_is_found_by_looking_once_more(world):

@@ -176,24 +176,24 @@ def test_the_oldest_job_is_sent_first(world):
 
 
 def test_a_job_for_which_there_is_no_place_in_the_limit_stays_queued(world):
-    world.jobs.put(*(a_job(id=job_id(number)) for number in range(110)))
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(116)))
 
     world.pump(window_s=0, workers=32).run()
 
-    assert len(world.provider.calls) == world.provider.limit.used_calls == 108
+    assert len(world.provider.calls) == world.provider.limit.used_calls == 114
     left = [one for one in world.jobs.ids if world.jobs.job(one).status is Status.QUEUED]
     assert len(left) == 2
 
 
 def test_a_job_that_had_to_wait_is_sent_when_the_window_of_the_limit_has_passed(world):
-    world.jobs.put(*(a_job(id=job_id(number)) for number in range(110)))
-    world.provider.on_submit(*[JobRefused(422, "")] * 108)
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(116)))
+    world.provider.on_submit(*[JobRefused(422, "")] * 114)
 
     world.pump(window_s=62, workers=32).run()
 
     moments = [(call.at - NOON).total_seconds() for call in world.provider.calls]
-    assert moments[107] == 0
-    assert moments[108] >= 60
+    assert moments[113] == 0
+    assert moments[114] >= 60
 
 
 @pytest.mark.parametrize("workers", [1, 4, 32])

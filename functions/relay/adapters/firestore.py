@@ -38,9 +38,12 @@ ACCOUNTS = "accounts"
 DURATIONS = "durations"
 OPERATIONS = "operations"
 
-# One call; longer than the store's own slow moments, well below a lease.
+# One call; longer than the store's own slow moments.
 CALL_TIMEOUT_S = 6.0
 _CALL: dict[str, Any] = {"retry": None, "timeout": CALL_TIMEOUT_S}
+# For the account: its lease must be renewed again before it runs out.
+SHORT_CALL_TIMEOUT_S = 3.0
+_SHORT_CALL: dict[str, Any] = {"retry": None, "timeout": SHORT_CALL_TIMEOUT_S}
 
 
 @contextmanager
@@ -146,7 +149,7 @@ class FirestoreAccounts:
     def read(self, name: str) -> tuple[Account, object]:
         """See `Accounts`."""
         with _errors_of_ours(name):
-            snapshot = self._accounts.document(name).get(**_CALL)
+            snapshot = self._accounts.document(name).get(**_SHORT_CALL)
         if not snapshot.exists:
             return Account(name=name), None
         return from_fields(Account, snapshot.to_dict() or {}), snapshot.update_time
@@ -167,7 +170,7 @@ class FirestoreDurations:
     def read(self, account: str) -> tuple[Mapping[str, Durations], object]:
         """See `DurationsDocuments`."""
         with _errors_of_ours(account):
-            snapshot = self._durations.document(account).get(**_CALL)
+            snapshot = self._durations.document(account).get(**_SHORT_CALL)
         if not snapshot.exists:
             return {}, None
         operations = (snapshot.to_dict() or {}).get(OPERATIONS, {})
@@ -188,9 +191,9 @@ def _write_over(
     try:
         with _errors_of_ours(reference.id):
             if version is None:
-                return reference.create(fields, **_CALL).update_time
+                return reference.create(fields, **_SHORT_CALL).update_time
             option = client.write_option(last_update_time=version)
-            return reference.update(fields, option=option, **_CALL).update_time
+            return reference.update(fields, option=option, **_SHORT_CALL).update_time
     except (JobExists, JobNotFound) as error:
         raise LostRace(reference.id) from error
 

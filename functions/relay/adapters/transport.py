@@ -82,8 +82,8 @@ class Bounds:
         call_s: From the start of the call to the last byte of the answer.
     """
 
-    connect_s: float = 4.0
-    send_s: float = 4.0
+    connect_s: float = 2.0
+    send_s: float = 2.0
     read_s: float = 10.0
     call_s: float = 15.0
     body_bytes: int = MAX_BODY_BYTES

@@ -175,7 +175,7 @@ class Lease:
 
     def _write(self) -> None:
         now, now_s = self._clock.now(), self._clock.monotonic()
-        granted = calls_to_grant(self._limit)
+        granted = calls_to_grant(self._limit, free=self.window.free_by(now_s + RENEW_EVERY_S))
         renewed = taken(
             self._account,
             holder=self._holder,

@@ -252,7 +252,11 @@ class Shift:
             action, held = self._running.pop(future)
             changed = self._in_work.pop(held.job.id)
             error = future.exception()
-            outcome = Outcome(called=True) if error is not None else future.result()
+            outcome = (
+                Outcome(call_ended_s=self._clock.monotonic())
+                if error is not None
+                else future.result()
+            )
             if action.calls_provider:
                 self._settle_call(future, outcome)
             if error is not None:
@@ -263,8 +267,8 @@ class Shift:
                     self._consider(changed, now=self._clock.now())
 
     def _settle_call(self, future: Future[Outcome], outcome: Outcome) -> None:
-        if outcome.called:
-            self._lease.window.end(self._clock.monotonic())
+        if outcome.call_ended_s is not None:
+            self._lease.window.end(outcome.call_ended_s)
         else:
             self._lease.window.give_back()
         self._probing.ended(future, outcome)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from relay.application.agenda import Held
 from relay.application.announcer import Announcer
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 # Longer than any call can last, with the writes before and after it.
 CLAIM_S = 40.0
 
+T = TypeVar("T")
+
 REFUSALS = {402: ErrorCode.PROVIDER_OUT_OF_CREDITS}
 
 
@@ -41,13 +44,14 @@ class Outcome:
         held: The job, if it is to stay in the pump's hands.
         refusal: Set if the provider refused the account.
         answered: Whether the provider answered as it does to an account in good standing.
-        called: Whether the provider was called at all.
+        call_ended_s: When the call to the provider ended, on the monotonic clock; None if the
+            provider was not called.
     """
 
     held: Held | None = None
     refusal: AccountRefused | None = None
     answered: bool = False
-    called: bool = False
+    call_ended_s: float | None = None
 
 
 class Work:
@@ -120,12 +124,15 @@ class Work:
             return self._settled(stored)
         if not self._may_call():
             return self._put_back(stored, claim, note="the pump lost its lease", call_at=now)
+        call = _Call(self._clock)
         try:
-            accepted = self._provider.submit(stored.job)
+            accepted = call.timed(partial(self._provider.submit, stored.job))
         except NotAccepted as error:
             log.warning("submission not accepted", extra=_fields(stored.job, why=str(error)))
             call_at = self._try_again_at(stored.job.tries, error.retry_after_s)
-            return self._put_back(stored, claim, note=str(error), call_at=call_at, called=True)
+            return self._put_back(
+                stored, claim, note=str(error), call_at=call_at, call_ended_s=call.ended_s
+            )
         except AccountRefused as error:
             return self._put_back(
                 stored,
@@ -133,7 +140,7 @@ class Work:
                 note=f"the provider refused the account: {error}",
                 call_at=self._clock.now(),
                 refusal=error,
-                called=True,
+                call_ended_s=call.ended_s,
             )
         except PerhapsAccepted as error:
             log.warning("submission unconfirmed", extra=_fields(stored.job, why=str(error)))
@@ -142,10 +149,10 @@ class Work:
             step: Step = partial(
                 steps.lost, claim=claim, resubmit_at=resubmit_at, note=str(error), at=now
             )
-            return self._take(stored, step, called=True)
+            return self._take(stored, step, call_ended_s=call.ended_s)
         except JobRefused as error:
             step = partial(steps.refused, claim=claim, reason=error.reason, at=self._clock.now())
-            return self._take(stored, step, called=True, answered=True)
+            return self._take(stored, step, call_ended_s=call.ended_s, answered=True)
         now = self._clock.now()
         step = partial(
             steps.accepted,
@@ -155,39 +162,46 @@ class Work:
             poll_at=self._poll_at(stored.job, now),
             at=now,
         )
-        return self._take(stored, step, called=True, answered=True)
+        return self._take(stored, step, call_ended_s=call.ended_s, answered=True)
 
     def _poll(self, held: Held) -> Outcome:
         job = held.job
         if not self._may_call():
             return Outcome(held=held)
         asked_at = self._clock.now()
+        call = _Call(self._clock)
         try:
-            reading = self._provider.poll(job)
+            reading = call.timed(partial(self._provider.poll, job))
         except NoAnswer as error:
             log.warning("poll not answered", extra=_fields(job, why=str(error)))
             now = self._clock.now()
             poll_at = self._poll_at(job, now)
             if error.retry_after_s is not None:
                 poll_at = max(poll_at, self._try_again_at(1, error.retry_after_s))
-            return self._asked(held, partial(steps.unanswered, poll_at=poll_at), now=now)
+            return self._asked(
+                held,
+                partial(steps.unanswered, poll_at=poll_at),
+                call_ended_s=call.ended_s,
+                now=now,
+            )
         except AccountRefused as error:
             now = self._clock.now()
             step: Step = partial(steps.unanswered, poll_at=self._poll_at(job, now))
-            return self._asked(held, step, now=now, refusal=error)
+            return self._asked(held, step, call_ended_s=call.ended_s, now=now, refusal=error)
         now = self._clock.now()
         if isinstance(reading, answers.StillOpen) and not reading.is_known_word:
             log.warning("unknown status word", extra=_fields(job, word=reading.provider_status))
         step = partial(
             read, reading=reading, asked_at=asked_at, poll_at=self._poll_at(job, now), at=now
         )
-        return self._asked(held, step, now=now, answered=True)
+        return self._asked(held, step, call_ended_s=call.ended_s, now=now, answered=True)
 
     def _asked(
         self,
         held: Held,
         step: Step,
         *,
+        call_ended_s: float | None,
         now: datetime,
         refusal: AccountRefused | None = None,
         answered: bool = False,
@@ -202,13 +216,15 @@ class Work:
 
         ahead = asked(held.job)
         if ahead.status is not held.job.status:
-            return self._take(held.stored, asked, called=True, refusal=refusal, answered=answered)
+            return self._take(
+                held.stored, asked, call_ended_s=call_ended_s, refusal=refusal, answered=answered
+            )
         held = Held(job=ahead, version=held.version, is_ahead=True)
         wakes_at = wake_at(ahead)
         if wakes_at is None or wakes_at > self._until:
             self._store.keep(held.stored)
-            return Outcome(refusal=refusal, answered=answered, called=True)
-        return Outcome(held=held, refusal=refusal, answered=answered, called=True)
+            return Outcome(refusal=refusal, answered=answered, call_ended_s=call_ended_s)
+        return Outcome(held=held, refusal=refusal, answered=answered, call_ended_s=call_ended_s)
 
     def _publish(self, held: Held) -> Outcome:
         try:
@@ -233,7 +249,7 @@ class Work:
         note: str,
         call_at: datetime,
         refusal: AccountRefused | None = None,
-        called: bool = False,
+        call_ended_s: float | None = None,
     ) -> Outcome:
         code = None
         if refusal is not None:
@@ -246,14 +262,14 @@ class Work:
             refusal=code,
             at=self._clock.now(),
         )
-        return self._take(stored, step, called=called, refusal=refusal)
+        return self._take(stored, step, call_ended_s=call_ended_s, refusal=refusal)
 
     def _take(
         self,
         stored: Stored,
         step: Step,
         *,
-        called: bool = False,
+        call_ended_s: float | None = None,
         refusal: AccountRefused | None = None,
         answered: bool = False,
     ) -> Outcome:
@@ -261,7 +277,9 @@ class Work:
         if changed.job.finished_by is Actor.POLL and not stored.job.is_final:
             self._learning.observe(changed.job)
         settled = self._settled(changed)
-        return Outcome(held=settled.held, refusal=refusal, answered=answered, called=called)
+        return Outcome(
+            held=settled.held, refusal=refusal, answered=answered, call_ended_s=call_ended_s
+        )
 
     def _settled(self, stored: Stored) -> Outcome:
         """Announce what is to be announced; keep the job in hand if it is due again already."""
@@ -288,6 +306,20 @@ class Work:
 
     def _resubmit_at(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._provider.rhythm.resubmit_after_s)
+
+
+class _Call:
+    """One call to the provider; knows when it ended, however it did."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.ended_s: float | None = None
+
+    def timed(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        finally:
+            self.ended_s = self._clock.monotonic()
 
 
 def expired(job: Job, *, resubmit_at: datetime, at: datetime) -> Job:

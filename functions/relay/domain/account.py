@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from relay.domain.job import ErrorCode
 from relay.domain.limits import Limit
 
-LEASE_S = 15.0
-RENEW_EVERY_S = 5.0
+LEASE_S = 6.0
+RENEW_EVERY_S = 2.0
 # Clocks of two instances may differ by this much.
 CLOCK_SKEW = timedelta(seconds=2)
 # A call that began under a lease is counted by its provider so long after, or never: the
-# transport gives it up if it could not be sent within 4 s, and a second is for the way.
-CALL_ARRIVES_WITHIN = timedelta(seconds=5)
+# transport gives it up if it could not be sent within 2 s, and a second is for the way.
+CALL_ARRIVES_WITHIN = timedelta(seconds=3)
 
 FIRST_PROBE_S = 30.0
 LONGEST_PROBE_S = 600.0
@@ -56,14 +56,19 @@ class Account:
     hold: Hold | None = None
 
 
-def calls_to_grant(limit: Limit) -> int:
+def calls_to_grant(limit: Limit, *, free: int) -> int:
     """Return how many calls a pump may make between two writes of its lease.
 
     Few enough that a crash does not cost the next pump a whole window, and enough that the
     lease need not be written more often than it is renewed anyway.
+
+    Args:
+        free: Places that the calls made so far leave until the lease is renewed.
     """
     until_renewal = math.ceil(limit.calls * RENEW_EVERY_S / limit.window_s)
-    return max(limit.calls // 4, until_renewal)
+    granted = max(limit.calls // 8, until_renewal)
+    # In a window shorter than that, places become free more than once.
+    return granted if limit.window_s <= RENEW_EVERY_S else min(granted, free)
 
 
 def can_be_taken(account: Account, *, at: datetime) -> bool:

@@ -5,12 +5,13 @@ its place from its start until one window after its *end*; then no window at the
 hold more calls than places, however long single calls were on the way.
 """
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 # Stray calls of a paused pump must fit beside those of the one that took over from it.
-HEADROOM = 0.1
+HEADROOM = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +52,19 @@ class CallWindow:
         """Take a place for a call that starts now."""
         self._in_the_air += 1
 
-    def end(self, now: float) -> None:
-        """Note that a call ended; its place is free again one window later."""
+    def end(self, ended_at: float) -> None:
+        """Note when a call ended; its place is free again one window later."""
         self._in_the_air -= 1
-        self._ended.append(now)
+        insort(self._ended, ended_at)
 
     def give_back(self) -> None:
         """Free the place of a call that was not made after all."""
         self._in_the_air -= 1
+
+    def free_by(self, moment: float) -> int:
+        """Return how many calls may start until this moment, if none in the air ends before."""
+        kept = sum(1 for ended in self._ended if ended + self._limit.window_s > moment)
+        return max(0, self._limit.used_calls - self._in_the_air - kept)
 
     @property
     def in_the_air(self) -> int:
