@@ -10,11 +10,27 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from relay.adapters.document import ACCOUNT, IMMUTABLE, WAKE_AT, from_document, to_document
+from relay.adapters.document import (
+    ACCOUNT,
+    IMMUTABLE,
+    METADATA_PAIRS,
+    WAKE_AT,
+    from_document,
+    pair_digest,
+    to_document,
+)
 from relay.adapters.fields import from_fields, to_fields
 from relay.application.announcer import Announcer
 from relay.application.learning import Learning
-from relay.application.ports import DuePage, Stored, Unreadable, Workers
+from relay.application.ports import (
+    Cursor,
+    DuePage,
+    JobFilter,
+    JobPage,
+    Stored,
+    Unreadable,
+    Workers,
+)
 from relay.application.pump import Pump, PumpPorts
 from relay.application.store import JobStore
 from relay.application.waking import Waker
@@ -180,6 +196,42 @@ class MemoryJobs(Faulty):
                 for one in self._documents.values()
             )
 
+    def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
+        with self._call("page"):
+            places = sorted(
+                (
+                    (one.fields["createdAt"], job_id)
+                    for job_id, one in self._documents.items()
+                    if one.fields.get("tenant") == tenant and _is_wanted(one.fields, wanted)
+                ),
+                reverse=True,
+            )
+            if after is not None:
+                places = [place for place in places if place < (after.created_at, after.job_id)]
+            items = [self._item(job_id) for _, job_id in places[:size]]
+            return JobPage(
+                jobs=[item.job for item in items if isinstance(item, Stored)],
+                end=Cursor(*places[size - 1]) if len(places) > size else None,
+            )
+
+    def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
+        with self._call("find"):
+            for job_id, one in self._rendered(provider, provider_job_id):
+                if one.fields.get("tenant") == tenant:
+                    return Stored(from_document(job_id, one.fields), one.version)
+            raise JobNotFound(provider)
+
+    def is_anothers(self, job: Job) -> bool:
+        with self._call("is_anothers"):
+            return any(
+                one.fields["tenant"] != job.tenant
+                and (
+                    one.fields["submittedAt"] is not None
+                    or one.fields["createdAt"] < job.created_at
+                )
+                for _, one in self._rendered(job.provider, job.provider_job_id)
+            )
+
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         with self._call("set_aside", is_write=True):
             self._write(job_id, {**self._find(job_id).fields, WAKE_AT: until})
@@ -227,6 +279,14 @@ class MemoryJobs(Faulty):
         self._documents[job_id] = _Document(copy.deepcopy(fields))
         return self._documents[job_id].version
 
+    def _rendered(
+        self, provider: str, provider_job_id: str | None
+    ) -> Iterator[tuple[str, _Document]]:
+        for job_id, one in sorted(self._documents.items()):
+            named = (one.fields.get("provider"), one.fields.get("providerJobId"))
+            if named == (provider, provider_job_id):
+                yield job_id, one
+
     def _find(self, job_id: str) -> _Document:
         if job_id not in self._documents:
             raise JobNotFound(job_id)
@@ -245,6 +305,19 @@ class MemoryJobs(Faulty):
             return Stored(from_document(job_id, found.fields), found.version)
         except UnreadableJob as error:
             return Unreadable(job_id, str(error))
+
+
+def _is_wanted(fields: Mapping[str, Any], wanted: JobFilter) -> bool:
+    if wanted.metadata is not None and pair_digest(*wanted.metadata) not in fields[METADATA_PAIRS]:
+        return False
+    return all(
+        expected is None or fields.get(name) == expected
+        for name, expected in (
+            ("provider", wanted.provider),
+            ("operation", wanted.operation),
+            ("status", wanted.status),
+        )
+    )
 
 
 class MemoryAccounts(Faulty):
@@ -466,6 +539,7 @@ class World:
             announcer=self.announcer,
             topics=self.topics,
             provider=self.provider,
+            owners=self.jobs,
             learning=self.learning,
             clock=self.clock,
             draw=lambda: 0.5,

@@ -21,19 +21,22 @@ from relay.adapters.system import SystemClock, WorkerThreads
 from relay.adapters.transport import Transport
 from relay.application.announcer import Announcer
 from relay.application.callbacks import Callbacks
+from relay.application.cancelling import Cancelling
 from relay.application.creating import Creating
 from relay.application.learning import Learning
+from relay.application.listing import Listing
 from relay.application.overview import Overview
 from relay.application.ports import Provider
 from relay.application.pump import Pump, PumpPorts
 from relay.application.reading import Reading
+from relay.application.retrying import Retrying
 from relay.application.store import JobStore
 from relay.application.waking import Waker
 from relay.config import AccountSettings, Common, PumpSettings
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Job
 from relay.domain.tokens import callback_url
-from relay.edges.api import Api
+from relay.edges.api import Api, ApiPorts
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
 
@@ -76,24 +79,30 @@ def jobs_api() -> Api:
     """
     settings = config.api_settings(os.environ)
     parts = _Parts(settings.common, patience_s=EDGE_PATIENCE_S)
-    return Api(
-        creating=Creating(
-            store=parts.store,
-            waker=parts.waker,
-            clock=parts.clock,
-            accounts=frozenset(settings.limits),
-            allow_local_urls=settings.allow_local_urls,
-            random_bytes=secrets.token_bytes,
-        ),
+    creating = Creating(
+        store=parts.store,
+        waker=parts.waker,
+        clock=parts.clock,
+        accounts=frozenset(settings.limits),
+        allow_local_urls=settings.allow_local_urls,
+        random_bytes=secrets.token_bytes,
+    )
+    ports = ApiPorts(
+        creating=creating,
         reading=Reading(store=parts.store, clock=parts.clock),
+        listing=Listing(listings=parts.documents, store=parts.store),
+        cancelling=Cancelling(store=parts.store, announcer=parts.announcer, clock=parts.clock),
+        retrying=Retrying(
+            store=parts.store, creating=creating, announcer=parts.announcer, clock=parts.clock
+        ),
         overview=Overview(
             accounts=FirestoreAccounts(parts.client),
             counts=parts.documents,
             clock=parts.clock,
             limits=settings.limits,
         ),
-        tenants=settings.tenants,
     )
+    return Api(ports, tenants=settings.tenants)
 
 
 @once_per_worker
@@ -139,6 +148,7 @@ def poll_tick() -> Ticks:
             announcer=parts.announcer,
             topics=parts.topics,
             provider=_provider(name, settings),
+            owners=parts.documents,
             learning=learning[name],
             clock=parts.clock,
             draw=random.random,

@@ -3,9 +3,12 @@
 RelayError
 ├── Permanent               trying again gives the same answer
 │   ├── InvalidRequest      the caller's input is wrong                  -> 422
+│   ├── InvalidQuery        a query parameter is wrong                   -> 400
 │   ├── Unauthenticated     no key, or one that nobody has               -> 401
 │   ├── JobNotFound         no job of this tenant has this id            -> 404
 │   ├── KeyReused           an idempotency key with another body         -> 409
+│   ├── JobFinal            the job has ended, and is to be cancelled    -> 409
+│   ├── NotRetryable        the job is not one that can be retried       -> 409
 │   ├── JobExists           the store has a document of this id already  -> read it
 │   ├── UnreadableJob       a document that does not parse               -> set aside
 │   ├── JobRefused          the provider will not take this job          -> the job fails
@@ -46,6 +49,20 @@ class InvalidRequest(Permanent):
         self.expected = expected
 
 
+class InvalidQuery(Permanent):
+    """A query parameter is wrong.
+
+    Args:
+        parameter: Its name.
+        expected: What would have been right, as a sentence that names the parameter.
+    """
+
+    def __init__(self, parameter: str, expected: str) -> None:
+        super().__init__(expected)
+        self.parameter = parameter
+        self.expected = expected
+
+
 class Unauthenticated(Permanent):
     """No key was given, or one that belongs to no tenant."""
 
@@ -56,6 +73,22 @@ class JobNotFound(Permanent):
 
 class KeyReused(Permanent):
     """The idempotency key was used before, with another body."""
+
+
+class JobFinal(Permanent):
+    """The job has ended, so there is nothing to cancel."""
+
+
+class NotRetryable(Permanent):
+    """The job can not be retried.
+
+    Args:
+        why: As a sentence.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class JobExists(Permanent):

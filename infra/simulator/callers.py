@@ -1,18 +1,13 @@
 """The callers: each creates a job as a real client would, looks at it, perhaps gives it up."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from functools import partial
 from typing import TypeVar
 
 from infra.simulator.deployment import Deployment
 from infra.simulator.instances import Instance
 from relay.application.creating import NewJob
-from relay.application.ports import Stored
-from relay.application.store import JobStore
 from relay.domain.job import Json, OnUnconfirmed
-from relay.domain.steps import cancelled
-from relay.errors import JobNotFound, KeyReused, StoreUnavailable
+from relay.errors import JobFinal, JobNotFound, KeyReused, NotRetryable, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -20,6 +15,8 @@ TENANT = "demo"
 MOST_TRIES = 4
 # All tries of one create, each as long as an edge has patience.
 LONGEST_CREATE_S = 80.0
+# Looking, giving up, waiting for the answers to that, and then not yet retrying.
+LONGEST_BEFORE_RETRY_S = 480.0
 INPUTS: Mapping[str, tuple[str, Mapping[str, Json]]] = {
     "gepetto": (
         "redesign",
@@ -66,7 +63,10 @@ def start_callers(deployment: Deployment, *, most: int) -> float:
             continue
         caller = Caller(deployment, number, new, key)
         world.spawn(f"caller-{number}", None, caller.live, delay_s=comes_s)
-        last_s = max(last_s, comes_s + LONGEST_CREATE_S + new.deadline_s)
+        lives_s = (
+            new.deadline_s if profile.retry == 0.0 else LONGEST_BEFORE_RETRY_S + 2 * new.deadline_s
+        )
+        last_s = max(last_s, comes_s + LONGEST_CREATE_S + lives_s)
     return last_s
 
 
@@ -99,6 +99,9 @@ class Caller:
         if world.rng.random() < profile.cancel:
             world.pause(world.rng.choice((0.0, world.rng.uniform(0.0, 150.0))))
             self._ask("cancel", self._cancel)
+        if world.rng.random() < profile.retry:
+            world.pause(world.rng.choice((0.0, world.rng.uniform(0.0, 200.0))))
+            self._ask("retry", self._retry)
 
     def _create(self, instance: Instance) -> None:
         created = self._deployment.creating(instance).create(
@@ -117,8 +120,20 @@ class Caller:
 
     def _cancel(self, instance: Instance) -> None:
         assert self._job_id is not None  # noqa: S101 - there is a job by then
-        parts = self._deployment.parts(instance)
-        cancel(parts.store, parts.announcer.announce_or_leave, self._job_id, at=instance.now())
+        try:
+            self._deployment.cancelling(instance).cancel(TENANT, self._job_id)
+        except JobFinal:
+            return
+
+    def _retry(self, instance: Instance) -> None:
+        assert self._job_id is not None  # noqa: S101 - there is a job by then
+        try:
+            created = self._deployment.retrying(instance).retry(
+                TENANT, self._job_id, idempotency_key=f"retry-of-{self._job_id}"
+            )
+        except NotRetryable:
+            return
+        self._world.history.accepted.setdefault(created.job.id, self._world.now_s)
 
     def _ask(self, what: str, handle: Callable[[Instance], None]) -> bool:
         """Send one request; False if it was not answered, or with an error of the server's."""
@@ -146,16 +161,3 @@ class Caller:
         instance.spawn(what, run)
         answer: str = world.wait()
         return answer.startswith("answered")
-
-
-def cancel(
-    store: JobStore, announce: Callable[[Stored], object], job_id: str, *, at: datetime
-) -> None:
-    """Cancel a job.
-
-    Stands in for the product's own cancelling, which there is none of yet; it does what the
-    application does wherever else a job ends.
-    """
-    after = store.change(store.read(job_id), partial(cancelled, at=at))
-    if after.job.unpublished:
-        announce(after)

@@ -22,10 +22,12 @@ from relay.adapters.providers.gepetto import read_callback as read_gepetto_callb
 from relay.adapters.providers.spacely import read_callback as read_spacely_callback
 from relay.application.announcer import Announcer
 from relay.application.callbacks import Callbacks
+from relay.application.cancelling import Cancelling
 from relay.application.creating import Creating
 from relay.application.learning import Learning
 from relay.application.pump import Pump, PumpPorts
 from relay.application.reading import Reading
+from relay.application.retrying import Retrying
 from relay.application.store import JobStore
 from relay.application.waking import Waker
 from relay.domain.catalogue import CATALOGUE
@@ -98,6 +100,21 @@ class Deployment:
             random_bytes=self.world.rng.randbytes,
         )
 
+    def cancelling(self, instance: Instance) -> Cancelling:
+        """Return what cancels jobs on this instance."""
+        parts = self.parts(instance)
+        return Cancelling(store=parts.store, announcer=parts.announcer, clock=instance)
+
+    def retrying(self, instance: Instance) -> Retrying:
+        """Return what retries jobs on this instance."""
+        parts = self.parts(instance)
+        return Retrying(
+            store=parts.store,
+            creating=self.creating(instance),
+            announcer=parts.announcer,
+            clock=instance,
+        )
+
     def reading(self, instance: Instance) -> Reading:
         """Return what shows jobs on this instance."""
         return Reading(store=self.parts(instance).store, clock=instance)
@@ -121,6 +138,7 @@ class Deployment:
             store=parts.store,
             learning=parts.learning[account],
             accounts=accounts,
+            owners=parts.documents,
             announcer=parts.announcer,
             topics=parts.topics,
             provider=SimulatedProvider(

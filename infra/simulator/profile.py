@@ -30,6 +30,7 @@ class Profile:
     keys: float
     resubmit: float
     cancel: float
+    retry: float
     reads: float
     pumps: int
     apis: int
@@ -123,6 +124,7 @@ def draw_profile(rng: Random) -> Profile:
         keys=rng.choice((0.0, 0.5, 1.0)),
         resubmit=rng.choice((0.0, 0.0, 0.5, 1.0)),
         cancel=rng.choice((0.0, 0.0, 0.2, 0.5)),
+        retry=rng.choice((0.0, 0.0, 0.3)),
         reads=rng.choice((0.0, 0.3)),
         pumps=rng.randint(1, 3),
         apis=rng.randint(1, 2),

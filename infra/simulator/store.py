@@ -240,6 +240,11 @@ class SimulatedJobs(_Client):
         """See `JobDocuments`."""
         self._call(f"set aside {job_id}", lambda: self._database.set_aside(job_id, until))
 
+    def is_anothers(self, job: Job) -> bool:
+        """See `RenderOwners`: there is one tenant, and nobody follows."""
+        del job
+        return False
+
 
 class SimulatedAccounts(_Client):
     """The `Accounts` of one run of a pump."""

@@ -13,11 +13,14 @@ from relay import bootstrap
 from relay.adapters.providers.gepetto import read_callback as read_gepetto_callback
 from relay.adapters.providers.spacely import read_callback as read_spacely_callback
 from relay.application.callbacks import Callbacks
+from relay.application.cancelling import Cancelling
 from relay.application.creating import Creating
+from relay.application.listing import Listing
 from relay.application.overview import Overview
 from relay.application.reading import Reading
+from relay.application.retrying import Retrying
 from relay.domain.catalogue import CATALOGUE
-from relay.edges.api import Api
+from relay.edges.api import Api, ApiPorts
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
 from tests.fakes import World
@@ -43,22 +46,31 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
 @pytest.fixture
 def api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     random_bytes = iter(bytes([number]) * 20 for number in range(256))
-    built = Api(
-        creating=Creating(
-            store=world.store,
-            waker=world.waker,
-            clock=world.clock,
-            accounts=frozenset({"gepetto"}),
-            allow_local_urls=False,
-            random_bytes=lambda _: next(random_bytes),
-        ),
+    creating = Creating(
+        store=world.store,
+        waker=world.waker,
+        clock=world.clock,
+        accounts=frozenset({"gepetto"}),
+        allow_local_urls=False,
+        random_bytes=lambda _: next(random_bytes),
+    )
+    ports = ApiPorts(
+        creating=creating,
         reading=Reading(store=world.store, clock=world.clock),
+        listing=Listing(listings=world.jobs, store=world.store),
+        cancelling=Cancelling(store=world.store, announcer=world.announcer, clock=world.clock),
+        retrying=Retrying(
+            store=world.store, creating=creating, announcer=world.announcer, clock=world.clock
+        ),
         overview=Overview(
             accounts=world.accounts,
             counts=world.jobs,
             clock=world.clock,
             limits={"gepetto": CATALOGUE["gepetto"].limit},
         ),
+    )
+    built = Api(
+        ports,
         tenants={_digest("key-of-demo"): "demo", _digest("key-of-other"): "other"},
     )
     monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)

@@ -1,11 +1,13 @@
 """How a job stands in its Firestore document.
 
-Field names are the job's, in camelCase, and four more: ``account`` and ``wakeAt`` for the one
-query, ``expireAt`` for the TTL policy, and ``id`` is the document's own name. What callers send
-(``input``, ``metadata``) is kept as JSON text: Firestore takes neither arrays in arrays nor
-every key.
+Field names are the job's, in camelCase, and some more: ``account`` and ``wakeAt`` for the pump's
+query, ``metadataPairs`` for the one by metadata, ``expireAt`` for the TTL policy; ``id`` is the
+document's own name. What callers send (``input``, ``metadata``) is kept as JSON text: Firestore
+takes neither arrays in arrays nor every key. A pair of metadata is found by its digest: a value
+can be longer than what Firestore indexes of a text.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,6 +24,7 @@ from relay.errors import UnreadableJob
 ACCOUNT = "account"
 WAKE_AT = "wakeAt"
 EXPIRE_AT = "expireAt"
+METADATA_PAIRS = "metadataPairs"
 
 # What never changes after the job was created, and so is written only once.
 IMMUTABLE = frozenset(
@@ -33,6 +36,7 @@ IMMUTABLE = frozenset(
         "input",
         "path",
         "metadata",
+        METADATA_PAIRS,
         "onUnconfirmed",
         "credits",
         "bodyDigest",
@@ -52,7 +56,8 @@ def to_document(job: Job, *, time_to_live: timedelta) -> dict[str, Any]:
     """
     document = to_fields(replace(job, input=None, metadata={}))
     document["input"] = json.dumps(job.input)
-    document["metadata"] = [json.dumps(pair) for pair in job.metadata.items()]
+    document["metadata"] = json.dumps(job.metadata)
+    document[METADATA_PAIRS] = [pair_digest(key, value) for key, value in job.metadata.items()]
     document[ACCOUNT] = job.account
     wakes_at = wake_at(job)
     if wakes_at is not None:
@@ -71,7 +76,7 @@ def from_document(job_id: str, document: Mapping[str, Any]) -> Job:
     try:
         texts = {
             "input": json.loads(document["input"]),
-            "metadata": dict(json.loads(pair) for pair in document["metadata"]),
+            "metadata": msgspec.convert(json.loads(document["metadata"]), dict[str, str]),
         }
         job = from_fields(Job, {**document, "id": job_id, "input": None, "metadata": {}})
         return replace(job, **texts)
@@ -79,3 +84,8 @@ def from_document(job_id: str, document: Mapping[str, Any]) -> Job:
         raise UnreadableJob(f"{job_id}: no field {error}") from None
     except (msgspec.ValidationError, ValueError, TypeError) as error:
         raise UnreadableJob(f"{job_id}: {type(error).__name__}") from error
+
+
+def pair_digest(key: str, value: str) -> str:
+    """Return what stands for one pair of metadata in ``metadataPairs``."""
+    return hashlib.sha256(json.dumps([key, value]).encode()).hexdigest()[:32]

@@ -16,12 +16,14 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from relay.adapters.document import (
     ACCOUNT,
     IMMUTABLE,
+    METADATA_PAIRS,
     WAKE_AT,
     from_document,
+    pair_digest,
     to_document,
 )
 from relay.adapters.fields import from_fields, to_fields
-from relay.application.ports import DuePage, Stored, Unreadable
+from relay.application.ports import Cursor, DuePage, JobFilter, JobPage, Stored, Unreadable
 from relay.domain.account import Account
 from relay.domain.durations import Durations
 from relay.domain.job import Job, Status, is_job_id
@@ -37,6 +39,10 @@ JOBS = "jobs"
 ACCOUNTS = "accounts"
 DURATIONS = "durations"
 OPERATIONS = "operations"
+CREATED_AT = "createdAt"
+NAME = "__name__"
+# More jobs than this do not follow one render before it is submitted.
+OWNERS_LIMIT = 20
 
 # One call; longer than the store's own slow moments.
 CALL_TIMEOUT_S = 6.0
@@ -127,10 +133,58 @@ class FirestoreJobs:
             ((result,),) = query.count(alias="jobs").get(**_CALL)
         return int(result.value)
 
+    def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
+        """See `JobListings`."""
+        query = self._jobs.where(filter=FieldFilter("tenant", "==", tenant))
+        for name, value in _equalities(wanted):
+            query = query.where(filter=FieldFilter(name, "==", value))
+        if wanted.metadata is not None:
+            digest = pair_digest(*wanted.metadata)
+            query = query.where(filter=FieldFilter(METADATA_PAIRS, "array_contains", digest))
+        for name in (CREATED_AT, NAME):
+            query = query.order_by(name, direction=firestore.Query.DESCENDING)
+        if after is not None:
+            reference = self._jobs.document(after.job_id)
+            query = query.start_after({CREATED_AT: after.created_at, NAME: reference})
+        with _errors_of_ours(f"jobs of {tenant}"):
+            found = list(query.limit(size + 1).get(**_CALL))
+        items = [_stored_or_unreadable(snapshot) for snapshot in found[:size]]
+        last = found[size - 1] if len(found) > size else None
+        return JobPage(
+            jobs=[item.job for item in items if isinstance(item, Stored)],
+            end=Cursor(last.get(CREATED_AT), last.id) if last is not None else None,
+        )
+
+    def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
+        """See `JobListings`; equality filters alone need no index of their own."""
+        query = self._rendered(provider, provider_job_id)
+        query = query.where(filter=FieldFilter("tenant", "==", tenant))
+        with _errors_of_ours(f"job of {tenant}"):
+            found = list(query.limit(1).get(**_CALL))
+        if not found:
+            raise JobNotFound(provider)
+        return Stored(from_document(found[0].id, found[0].to_dict()), found[0].update_time)
+
+    def is_anothers(self, job: Job) -> bool:
+        """See `RenderOwners`."""
+        query = self._rendered(job.provider, job.provider_job_id)
+        with _errors_of_ours(job.id):
+            # By age: later ones of the same tenant do not hide the first.
+            found = list(query.order_by(CREATED_AT).limit(OWNERS_LIMIT).get(**_CALL))
+        return any(
+            one.get("tenant") != job.tenant
+            and (one.get("submittedAt") is not None or one.get(CREATED_AT) < job.created_at)
+            for one in found
+        )
+
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         """See `JobDocuments`."""
         with _errors_of_ours(job_id):
             self._jobs.document(job_id).update({WAKE_AT: until}, **_CALL)
+
+    def _rendered(self, provider: str, provider_job_id: str | None) -> Any:
+        query = self._jobs.where(filter=FieldFilter("provider", "==", provider))
+        return query.where(filter=FieldFilter("providerJobId", "==", provider_job_id))
 
     def _of(self, account: str) -> Any:
         return self._jobs.where(filter=FieldFilter(ACCOUNT, "==", account))
@@ -196,6 +250,15 @@ def _write_over(
             return reference.update(fields, option=option, **_SHORT_CALL).update_time
     except (JobExists, JobNotFound) as error:
         raise LostRace(reference.id) from error
+
+
+def _equalities(wanted: JobFilter) -> Iterator[tuple[str, str]]:
+    if wanted.provider is not None:
+        yield "provider", wanted.provider
+    if wanted.operation is not None:
+        yield "operation", wanted.operation
+    if wanted.status is not None:
+        yield "status", wanted.status.value
 
 
 def _stored_or_unreadable(snapshot: Any) -> Stored | Unreadable:

@@ -30,16 +30,21 @@ class NewJob:
     """What a caller asks for, with the types checked.
 
     Attributes:
+        input: None for a job that was submitted elsewhere and is to be followed.
         path: Where a ``raw`` job is to go; None for the others.
+        provider_job_id: What the provider calls the job that is to be followed.
+        retry_of: The job of which this is another try.
     """
 
     provider: str
     operation: str
-    input: Mapping[str, Json]
+    input: Mapping[str, Json] | None
     metadata: Mapping[str, str]
     deadline_s: int
     on_unconfirmed: OnUnconfirmed
     path: str | None = None
+    provider_job_id: str | None = None
+    retry_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +82,7 @@ class Creating:
         self._random_bytes = random_bytes
 
     def create(self, tenant: str, new: NewJob, *, idempotency_key: str | None) -> Created:
-        """Write the job and wake its account's pump.
+        """Write the job, queued or as one to follow, and wake its account's pump.
 
         Raises:
             InvalidRequest: Names the field that is wrong.
@@ -85,8 +90,10 @@ class Creating:
             StoreUnavailable: Nothing is known to be written; the same call may be repeated
                 if it has an idempotency key.
         """
-        price = self._check(new)
+        price = self.check(new)
         now = self._clock.now()
+        status = Status.QUEUED if new.provider_job_id is None else Status.PROCESSING
+        note = "created" if new.provider_job_id is None else "followed: submitted elsewhere"
         job = Job(
             id=self._job_id(tenant, idempotency_key),
             tenant=tenant,
@@ -98,15 +105,41 @@ class Creating:
             on_unconfirmed=new.on_unconfirmed,
             credits=price,
             body_digest=body_digest(new),
-            retry_of=None,
+            retry_of=new.retry_of,
             created_at=now,
             deadline_at=now + timedelta(seconds=new.deadline_s),
-            status=Status.QUEUED,
-            history=(Entry(at=now, status=Status.QUEUED, by=Actor.CALLER, note="created"),),
+            status=status,
+            history=(Entry(at=now, status=status, by=Actor.CALLER, note=note),),
             call_at=now,
+            provider_job_id=new.provider_job_id,
+            is_acknowledged=new.provider_job_id is not None,
         )
         stored = self._store.create(job)
         return self._answer(job, stored)
+
+    def check(self, new: NewJob) -> float | None:
+        """Return what the job costs, None where that is not known.
+
+        Raises:
+            InvalidRequest: Names the field that is wrong.
+        """
+        if new.provider not in CATALOGUE:
+            raise InvalidRequest("/provider", f"provider must be one of {', '.join(CATALOGUE)}")
+        if new.provider not in self._accounts:
+            raise InvalidRequest("/provider", f"provider {new.provider} is not switched on here")
+        operations = CATALOGUE[new.provider].operations
+        if new.operation not in operations:
+            raise InvalidRequest(
+                "/operation", f"operation of {new.provider} must be one of {', '.join(operations)}"
+            )
+        operation = operations[new.operation]
+        if new.input is None:
+            if new.path is not None:
+                raise InvalidRequest("/path", "path is not taken with providerJobId")
+            return None if operation.credits.with_field else operation.credits.amount
+        operation.check_path(new.path)
+        operation.check(new.input, allow_local_urls=self._allow_local_urls)
+        return operation.credits.of(new.input)
 
     def _answer(self, job: Job, stored: Stored) -> Created:
         if stored.job.body_digest != job.body_digest:
@@ -127,21 +160,6 @@ class Creating:
         if not stored.job.is_final:
             self._waker.wake(job.account)
         return Created(job=stored.job, is_new=is_new)
-
-    def _check(self, new: NewJob) -> float | None:
-        if new.provider not in CATALOGUE:
-            raise InvalidRequest("/provider", f"provider must be one of {', '.join(CATALOGUE)}")
-        if new.provider not in self._accounts:
-            raise InvalidRequest("/provider", f"provider {new.provider} is not switched on here")
-        operations = CATALOGUE[new.provider].operations
-        if new.operation not in operations:
-            raise InvalidRequest(
-                "/operation", f"operation of {new.provider} must be one of {', '.join(operations)}"
-            )
-        operation = operations[new.operation]
-        operation.check_path(new.path)
-        operation.check(new.input, allow_local_urls=self._allow_local_urls)
-        return operation.credits.of(new.input)
 
     def _job_id(self, tenant: str, idempotency_key: str | None) -> str:
         if idempotency_key is None:
@@ -167,8 +185,12 @@ def body_digest(new: NewJob) -> str:
         new.deadline_s,
         new.on_unconfirmed.value,
     ]
+    # Not as a null in the others: their digests outlive a deployment.
     if new.path is not None:
-        # Not as a null in the others: their digests outlive a deployment.
         body.append(new.path)
+    if new.provider_job_id is not None:
+        body.append({"providerJobId": new.provider_job_id})
+    if new.retry_of is not None:
+        body.append({"retryOf": new.retry_of})
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -75,6 +75,63 @@ class JobDocuments(Protocol):
         """Set nothing but the document's ``wakeAt``, whatever else is in it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which of a tenant's jobs are wanted; None takes any.
+
+    Attributes:
+        metadata: One key and its value.
+    """
+
+    provider: str | None = None
+    operation: str | None = None
+    status: Status | None = None
+    metadata: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a list of jobs, newest first: just after this job."""
+
+    created_at: datetime
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Some of a tenant's jobs, newest first.
+
+    Attributes:
+        end: Where to go on, None if these are all.
+    """
+
+    jobs: Sequence[Job]
+    end: Cursor | None
+
+
+class JobListings(Protocol):
+    """Finds job documents for their tenants; raises `StoreUnavailable`."""
+
+    def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
+        """Return the tenant's jobs after this place; documents that do not parse are left out."""
+
+    def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
+        """Return a job of the tenant that has the provider's id; raise `JobNotFound`."""
+
+
+class RenderOwners(Protocol):
+    """Knows whose a provider's render is."""
+
+    def is_anothers(self, job: Job) -> bool:
+        """Return whether the render that a followed job names is another tenant's.
+
+        It is if another tenant's job was submitted under that id, or followed it earlier.
+
+        Raises:
+            StoreUnavailable: The store did not answer.
+        """
+
+
 class JobCounts(Protocol):
     """Counts job documents."""
 

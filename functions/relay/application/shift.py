@@ -21,6 +21,7 @@ from relay.application.ports import (
     Clock,
     JobDocuments,
     Provider,
+    RenderOwners,
     Stored,
     Topics,
     Unreadable,
@@ -58,6 +59,7 @@ class PumpPorts:
     announcer: Announcer
     topics: Topics
     provider: Provider
+    owners: RenderOwners
     learning: Learning
     clock: Clock
     draw: Callable[[], float]
@@ -98,6 +100,7 @@ class Shift:
             store=ports.store,
             announcer=ports.announcer,
             provider=ports.provider,
+            owners=ports.owners,
             learning=ports.learning,
             clock=ports.clock,
             draw=ports.draw,

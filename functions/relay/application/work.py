@@ -10,7 +10,7 @@ from typing import TypeVar
 from relay.application.agenda import Held
 from relay.application.announcer import Announcer
 from relay.application.learning import Learning
-from relay.application.ports import Clock, Provider, Stored
+from relay.application.ports import Clock, Provider, RenderOwners, Stored
 from relay.application.store import JobStore, Step
 from relay.domain import answers, steps
 from relay.domain.due import Action, wake_at
@@ -69,6 +69,7 @@ class Work:
         store: JobStore,
         announcer: Announcer,
         provider: Provider,
+        owners: RenderOwners,
         learning: Learning,
         clock: Clock,
         draw: Callable[[], float],
@@ -79,6 +80,7 @@ class Work:
         self._store = store
         self._announcer = announcer
         self._provider = provider
+        self._owners = owners
         self._learning = learning
         self._clock = clock
         self._draw = draw
@@ -188,6 +190,8 @@ class Work:
             now = self._clock.now()
             step: Step = partial(steps.unanswered, poll_at=self._poll_at(job, now))
             return self._asked(held, step, call_ended_s=call.ended_s, now=now, refusal=error)
+        if job.is_followed and not isinstance(reading, answers.UnknownJob):
+            reading = self._unless_anothers(job, reading)
         now = self._clock.now()
         if isinstance(reading, answers.StillOpen) and not reading.is_known_word:
             log.warning("unknown status word", extra=_fields(job, word=reading.provider_status))
@@ -195,6 +199,13 @@ class Work:
             read, reading=reading, asked_at=asked_at, poll_at=self._poll_at(job, now), at=now
         )
         return self._asked(held, step, call_ended_s=call.ended_s, now=now, answered=True)
+
+    def _unless_anothers(self, job: Job, reading: answers.Reading) -> answers.Reading:
+        """Return what the job's tenant may know of a render that was submitted elsewhere.
+
+        Whoever names the id of another tenant's render is told what a wrong id is told.
+        """
+        return answers.UnknownJob() if self._owners.is_anothers(job) else reading
 
     def _asked(
         self,

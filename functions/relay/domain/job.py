@@ -218,6 +218,11 @@ class Job:
         return self.provider
 
     @property
+    def is_followed(self) -> bool:
+        """Whether the job was submitted elsewhere, and is only watched here."""
+        return self.input is None
+
+    @property
     def is_final(self) -> bool:
         """Whether nothing can change the status any more."""
         return not MOVES[self.status]

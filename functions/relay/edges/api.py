@@ -2,22 +2,36 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.wrappers import Request, Response
 
-from relay.application.creating import Creating
+from relay.application.cancelling import Cancelling
+from relay.application.creating import Created, Creating
+from relay.application.listing import Listing
 from relay.application.overview import Overview
 from relay.application.reading import Reading
+from relay.application.retrying import Retrying
 from relay.domain.job import Job
 from relay.edges.auth import tenant_of
 from relay.edges.body import read_body
-from relay.edges.create_body import read_create_body
-from relay.edges.problems import HttpProblem, method_not_allowed, not_found, problem_answer
+from relay.edges.create_body import read_create_body, read_no_body
+from relay.edges.list_query import read_list_query
+from relay.edges.page_tokens import PageTokens
+from relay.edges.page_view import page_json
+from relay.edges.problems import (
+    HttpProblem,
+    method_not_allowed,
+    no_such_job,
+    not_found,
+    problem_answer,
+)
+from relay.edges.provider_reads import gepetto_json, spacely_json
 from relay.edges.providers_view import to_json as providers_json
-from relay.errors import RelayError
+from relay.errors import JobNotFound, RelayError
 from relay.job_view import to_json
 
 MAX_BODY_BYTES = 256 * 1024
@@ -28,6 +42,18 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 Endpoint = Callable[..., Response]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiPorts:
+    """What the API asks of the application."""
+
+    creating: Creating
+    reading: Reading
+    listing: Listing
+    cancelling: Cancelling
+    retrying: Retrying
+    overview: Overview
+
+
 class Api:
     """Answers `jobs_api`'s requests.
 
@@ -35,25 +61,24 @@ class Api:
         tenants: The tenant of each key, by the key's SHA-256 digest in hex.
     """
 
-    def __init__(
-        self,
-        *,
-        creating: Creating,
-        reading: Reading,
-        overview: Overview,
-        tenants: Mapping[str, str],
-    ) -> None:
-        self._creating = creating
-        self._reading = reading
-        self._overview = overview
+    def __init__(self, ports: ApiPorts, *, tenants: Mapping[str, str]) -> None:
+        self._ports = ports
         self._tenants = tenants
+        self._page_tokens = PageTokens(tenants)
         # Redirects are answered by none of our callers, so no path is tidied up by one.
         self._routes = Map(
             [
                 Rule("/healthz", endpoint=self._health, methods=["GET"]),
+                Rule("/v1/jobs", endpoint=self._list, methods=["GET"]),
                 Rule("/v1/jobs", endpoint=self._create, methods=["POST"]),
                 Rule("/v1/jobs/<job_id>", endpoint=self._get, methods=["GET"]),
+                Rule("/v1/jobs/<job_id>/cancel", endpoint=self._cancel, methods=["POST"]),
+                Rule("/v1/jobs/<job_id>/retry", endpoint=self._retry, methods=["POST"]),
                 Rule("/v1/providers", endpoint=self._providers, methods=["GET"]),
+                Rule("/v1/job/<job_id>", endpoint=self._gepetto_job, methods=["GET"]),
+                Rule(
+                    "/api/v1/generate/poll-result", endpoint=self._spacely_result, methods=["GET"]
+                ),
             ],
             strict_slashes=True,
             merge_slashes=False,
@@ -77,36 +102,84 @@ class Api:
             raise not_found() from None
 
     def _health(self, _request: Request) -> Response:
-        return Response('{"status":"ok"}', mimetype="application/json")
+        return _json(b'{"status":"ok"}')
 
     def _create(self, request: Request) -> Response:
         body = read_body(request, max_bytes=MAX_BODY_BYTES)
-        tenant = tenant_of(request.headers, self._tenants)
+        tenant = self._tenant(request)
         key = _idempotency_key(request)
         _require_json(request)
-        created = self._creating.create(tenant, read_create_body(body), idempotency_key=key)
-        status = HTTPStatus.CREATED if created.is_new else HTTPStatus.OK
-        answer = _job_answer(created.job, status)
-        answer.headers["Location"] = f"/v1/jobs/{created.job.id}"
-        return answer
+        new = read_create_body(body)
+        return _created(self._ports.creating.create(tenant, new, idempotency_key=key))
+
+    def _list(self, request: Request) -> Response:
+        tenant = self._tenant(request)
+        query = read_list_query(request.args)
+        after = None
+        if query.page_token is not None:
+            after = self._page_tokens.read(tenant, query.wanted, query.page_token)
+        page = self._ports.listing.page(tenant, query.wanted, after=after, size=query.page_size)
+        return _json(
+            page_json(page, token=lambda end: self._page_tokens.write(tenant, query.wanted, end))
+        )
 
     def _get(self, request: Request, job_id: str) -> Response:
-        tenant = tenant_of(request.headers, self._tenants)
+        tenant = self._tenant(request)
         wait_s = _wait_s(request)
-        answer = _job_answer(self._reading.get(tenant, job_id, wait_s=wait_s), HTTPStatus.OK)
+        answer = _json(to_json(self._ports.reading.get(tenant, job_id, wait_s=wait_s)))
         if wait_s:
             answer.headers["Preference-Applied"] = f"wait={wait_s}"
         return answer
 
+    def _cancel(self, request: Request, job_id: str) -> Response:
+        tenant = self._tenant_without_body(request)
+        return _json(to_json(self._ports.cancelling.cancel(tenant, job_id)))
+
+    def _retry(self, request: Request, job_id: str) -> Response:
+        tenant = self._tenant_without_body(request)
+        key = _idempotency_key(request)
+        return _created(self._ports.retrying.retry(tenant, job_id, idempotency_key=key))
+
     def _providers(self, request: Request) -> Response:
-        tenant = tenant_of(request.headers, self._tenants)
-        return Response(providers_json(self._overview.of(tenant)), mimetype="application/json")
+        return _json(providers_json(self._ports.overview.of(self._tenant(request))))
+
+    def _gepetto_job(self, request: Request, job_id: str) -> Response:
+        return _json(gepetto_json(self._job_of_provider(request, "gepetto", job_id)))
+
+    def _spacely_result(self, request: Request) -> Response:
+        job_id = request.args.get("refId", "")
+        return _json(spacely_json(self._job_of_provider(request, "spacely", job_id)))
+
+    def _job_of_provider(self, request: Request, provider: str, job_id: str) -> Job:
+        tenant = self._tenant(request)
+        try:
+            return self._ports.listing.of_provider(tenant, provider, job_id)
+        except JobNotFound:
+            raise no_such_job() from None
+
+    def _tenant(self, request: Request) -> str:
+        return tenant_of(request.headers, self._tenants)
+
+    def _tenant_without_body(self, request: Request) -> str:
+        body = read_body(request, max_bytes=MAX_BODY_BYTES)
+        tenant = self._tenant(request)
+        if body:
+            _require_json(request)
+        read_no_body(body)
+        return tenant
 
 
-def _job_answer(job: Job, status: HTTPStatus) -> Response:
-    answer = Response(to_json(job), status.value, mimetype="application/json")
+def _json(body: bytes, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    answer = Response(body, status.value, mimetype="application/json")
     # A Location that is a path stays one: behind a proxy we do not know our own host.
     answer.autocorrect_location_header = False
+    return answer
+
+
+def _created(created: Created) -> Response:
+    status = HTTPStatus.CREATED if created.is_new else HTTPStatus.OK
+    answer = _json(to_json(created.job), status)
+    answer.headers["Location"] = f"/v1/jobs/{created.job.id}"
     return answer
 
 

@@ -1,13 +1,14 @@
 """Reads the bodies of requests, within limits."""
 
-from typing import Any, TypeVar
+import json
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from werkzeug.wrappers import Request
 
-from relay.edges.problems import body_too_large, malformed_json
-
-T = TypeVar("T")
+from relay.edges.problems import body_too_large, duplicate_name, malformed_json
+from relay.errors import InvalidRequest
 
 
 def read_body(request: Request, *, max_bytes: int) -> bytes:
@@ -27,3 +28,50 @@ def parse_json(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise malformed_json() from None
+
+
+def parse_strict_json(body: bytes) -> Any:
+    """Return what a caller's JSON says; readers of it cannot differ on what that is.
+
+    Raises:
+        HttpProblem: 400, it is no JSON, or an object has two members of one name.
+        InvalidRequest: A text has a NUL, which stores and providers cut texts at.
+    """
+    value = parse_json(body)
+    try:
+        json.loads(body, object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError):
+        raise malformed_json() from None
+    pointer = next(_nul_pointers(value, ""), None)
+    if pointer is not None:
+        name = pointer.strip("/").replace("/", ".") or "the body"
+        raise InvalidRequest(pointer, f"{name} has the character U+0000, which no text may have")
+    return value
+
+
+def pointer_token(name: str) -> str:
+    """Return a member's name as JSON Pointer writes it (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twin = next(name for name in names if names.count(name) > 1)
+        raise duplicate_name(twin)
+    return members
+
+
+def _nul_pointers(value: Any, pointer: str) -> Iterator[str]:
+    if isinstance(value, str):
+        if "\0" in value:
+            yield pointer
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            yield from _nul_pointers(one, f"{pointer}/{index}")
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            if "\0" in name:
+                yield pointer
+            yield from _nul_pointers(one, f"{pointer}/{pointer_token(name)}")

@@ -1,17 +1,21 @@
 """The body of ``POST /v1/jobs``, with the types checked."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from relay.application.creating import DEFAULT_DEADLINE_S, NewJob
+from relay.domain.answers import MAX_ID_LENGTH
 from relay.domain.job import OnUnconfirmed
-from relay.edges.body import parse_json
+from relay.edges.body import parse_strict_json, pointer_token
 from relay.errors import InvalidRequest
+
+T = TypeVar("T")
 
 MetadataKey = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, msgspec.Meta(max_length=500)]
+ProviderJobId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `(?:key` in `)?\$(?P<path>.*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"(unknown|required) field `(?P<name>.*)`", re.DOTALL)
 
@@ -21,7 +25,8 @@ class CreateBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
     provider: str
     operation: str
-    input: dict[str, Any]
+    input: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    provider_job_id: ProviderJobId | msgspec.UnsetType = msgspec.UNSET
     path: str | msgspec.UnsetType = msgspec.UNSET
     metadata: Annotated[dict[MetadataKey, MetadataValue], msgspec.Meta(max_length=20)] = {}
     deadline_seconds: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = DEFAULT_DEADLINE_S
@@ -36,18 +41,45 @@ def read_create_body(body: bytes) -> NewJob:
         InvalidRequest: A field is missing, unknown or of the wrong type; names it.
     """
     try:
-        given = msgspec.convert(parse_json(body), CreateBody)
+        given = msgspec.convert(parse_strict_json(body), CreateBody)
     except msgspec.ValidationError as error:
         raise _located(str(error)) from None
+    if given.input is msgspec.UNSET and given.provider_job_id is msgspec.UNSET:
+        raise InvalidRequest(
+            "/input", "input is required, or providerJobId of a job that was submitted elsewhere"
+        )
+    if given.input is not msgspec.UNSET and given.provider_job_id is not msgspec.UNSET:
+        raise InvalidRequest("/providerJobId", "providerJobId and input exclude each other")
     return NewJob(
         provider=given.provider,
         operation=given.operation,
-        input=given.input,
+        input=_or_none(given.input),
+        provider_job_id=_or_none(given.provider_job_id),
         metadata=given.metadata,
         deadline_s=given.deadline_seconds,
         on_unconfirmed=given.on_unconfirmed,
-        path=None if given.path is msgspec.UNSET else given.path,
+        path=_or_none(given.path),
     )
+
+
+def read_no_body(body: bytes) -> None:
+    """Accept a body that says nothing: none at all, or an empty object.
+
+    Raises:
+        HttpProblem: 400, the body is not JSON.
+        InvalidRequest: It says something.
+    """
+    if not body:
+        return
+    given = parse_strict_json(body)
+    if not isinstance(given, dict):
+        raise InvalidRequest("", "the body must be empty, or an empty object")
+    for name in given:
+        raise InvalidRequest(f"/{pointer_token(name)}", "this call takes no fields")
+
+
+def _or_none(value: T | msgspec.UnsetType) -> T | None:
+    return None if isinstance(value, msgspec.UnsetType) else value
 
 
 def _located(message: str) -> InvalidRequest:
@@ -56,6 +88,6 @@ def _located(message: str) -> InvalidRequest:
     field = _FIELD.search(what)
     pointer = path.replace("[...]", "").replace(".", "/")
     if field:
-        pointer += f"/{field['name']}"
+        pointer += f"/{pointer_token(field['name'])}"
     name = pointer.strip("/").replace("/", ".")
     return InvalidRequest(pointer, f"{name}: {what}" if name and not field else what)

@@ -6,9 +6,12 @@ import msgspec
 from werkzeug.wrappers import Response
 
 from relay.errors import (
+    InvalidQuery,
     InvalidRequest,
+    JobFinal,
     JobNotFound,
     KeyReused,
+    NotRetryable,
     RelayError,
     StoreUnavailable,
     Unauthenticated,
@@ -16,6 +19,7 @@ from relay.errors import (
 )
 
 PROBLEM_JSON = "application/problem+json"
+SHOWN_NAME = 40
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -24,6 +28,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     Attributes:
         code: Says which error it is, for programs; it never changes.
         pointer: JSON Pointer to the culprit in the request's body.
+        parameter: Name of the culprit in the request's query.
     """
 
     title: str
@@ -32,6 +37,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     detail: str
     type: str | None = None
     pointer: str | None = None
+    parameter: str | None = None
 
 
 class HttpProblem(RelayError):
@@ -49,6 +55,11 @@ class HttpProblem(RelayError):
 def not_found() -> HttpProblem:
     """There is nothing at this path."""
     return HttpProblem(HTTPStatus.NOT_FOUND, "not_found", "there is nothing here")
+
+
+def no_such_job() -> HttpProblem:
+    """The providers' own answer to an id that they do not know."""
+    return HttpProblem(HTTPStatus.BAD_REQUEST, "job_not_found", "there is no such job")
 
 
 def method_not_allowed(allowed: list[str]) -> HttpProblem:
@@ -76,6 +87,14 @@ def malformed_json() -> HttpProblem:
     return HttpProblem(HTTPStatus.BAD_REQUEST, "malformed_json", "the body must be JSON")
 
 
+def duplicate_name(name: str) -> HttpProblem:
+    """An object in the body has two members of one name: which of them counts is anyone's guess."""
+    shown = name if len(name) <= SHOWN_NAME else f"{name[:SHOWN_NAME]}..."
+    return HttpProblem(
+        HTTPStatus.BAD_REQUEST, "malformed_json", f"an object in the body has {shown!r} twice"
+    )
+
+
 def problem_answer(error: RelayError) -> Response:
     """Return the answer that tells the caller of this error."""
     status, code, detail = _described(error)
@@ -85,6 +104,7 @@ def problem_answer(error: RelayError) -> Response:
         code=code,
         detail=detail,
         pointer=error.pointer if isinstance(error, InvalidRequest) else None,
+        parameter=error.parameter if isinstance(error, InvalidQuery) else None,
     )
     answer = Response(msgspec.json.encode(problem), status.value, mimetype=PROBLEM_JSON)
     if isinstance(error, HttpProblem) and error.allow is not None:
@@ -110,6 +130,12 @@ def _described(error: RelayError) -> tuple[HTTPStatus, str, str]:
             return HTTPStatus.NOT_FOUND, "job_not_found", "there is no such job"
         case InvalidRequest():
             return HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", error.expected
+        case InvalidQuery():
+            return HTTPStatus.BAD_REQUEST, "invalid_query", error.expected
+        case JobFinal():
+            return HTTPStatus.CONFLICT, "job_final", "the job has ended already"
+        case NotRetryable():
+            return HTTPStatus.CONFLICT, "job_not_retryable", error.why
         case KeyReused():
             return (
                 HTTPStatus.CONFLICT,

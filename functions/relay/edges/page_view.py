@@ -1,0 +1,33 @@
+"""A page of jobs as JSON."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from relay.application.ports import Cursor, JobPage
+from relay.job_view import to_json
+
+# The platform answers with 32 MiB at most, and a job can be half a MiB.
+MAX_PAGE_BYTES = 8 * 1024 * 1024
+
+
+class PageView(msgspec.Struct, rename="camel"):
+    """What a list answers; `next_page_token` is null on the last page."""
+
+    jobs: list[msgspec.Raw]
+    next_page_token: str | None
+
+
+def page_json(page: JobPage, *, token: Callable[[Cursor], str]) -> bytes:
+    """Return the page, shorter than was asked for if its jobs are very large."""
+    shown: list[msgspec.Raw] = []
+    bytes_shown, end = 0, page.end
+    for count, job in enumerate(page.jobs):
+        one = to_json(job)
+        bytes_shown += len(one)
+        if shown and bytes_shown > MAX_PAGE_BYTES:
+            last = page.jobs[count - 1]
+            end = Cursor(last.created_at, last.id)
+            break
+        shown.append(msgspec.Raw(one))
+    return msgspec.json.encode(PageView(shown, token(end) if end is not None else None))
