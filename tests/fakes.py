@@ -216,10 +216,15 @@ class MemoryJobs(Faulty):
 
     def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
         with self._call("find"):
-            for job_id, one in self._rendered(provider, provider_job_id):
-                if one.fields.get("tenant") == tenant:
-                    return Stored(from_document(job_id, one.fields), one.version)
-            raise JobNotFound(provider)
+            named = [
+                (one.fields["createdAt"], job_id)
+                for job_id, one in self._rendered(provider, provider_job_id)
+                if one.fields.get("tenant") == tenant
+            ]
+            if not named:
+                raise JobNotFound(provider)
+            _, job_id = max(named)
+            return self.stored(job_id)
 
     def is_anothers(self, job: Job) -> bool:
         with self._call("is_anothers"):

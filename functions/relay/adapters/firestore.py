@@ -156,9 +156,10 @@ class FirestoreJobs:
         )
 
     def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
-        """See `JobListings`; equality filters alone need no index of their own."""
+        """See `JobListings`; the latest of them, so that the lists' indexes serve."""
         query = self._rendered(provider, provider_job_id)
         query = query.where(filter=FieldFilter("tenant", "==", tenant))
+        query = query.order_by(CREATED_AT, direction=firestore.Query.DESCENDING)
         with _errors_of_ours(f"job of {tenant}"):
             found = list(query.limit(1).get(**_CALL))
         if not found:

@@ -116,7 +116,7 @@ class JobListings(Protocol):
         """Return the tenant's jobs after this place; documents that do not parse are left out."""
 
     def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
-        """Return a job of the tenant that has the provider's id; raise `JobNotFound`."""
+        """Return the tenant's latest job with the provider's id; raise `JobNotFound`."""
 
 
 class RenderOwners(Protocol):

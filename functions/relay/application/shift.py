@@ -94,6 +94,8 @@ class Shift:
         self._stay_until = self._clock.now()
         self._left_some_queued = False
         self._last_lane = Lane.POLL
+        self._calls = 0
+        self._oldest_due_s = 0.0
         self._probing = Probing(lease, clock=ports.clock)
         self._workers = ports.open_workers()
         self._work = Work(
@@ -124,6 +126,7 @@ class Shift:
             self._write_ahead()
         finally:
             self._collect(self._workers.close())
+            self._log_done()
 
     def leaves_work(self) -> bool:
         """Return whether the window ended before the work did.
@@ -167,6 +170,8 @@ class Shift:
         page = self._ports.documents.due(
             self._account, after=self._look_after, until=now, limit=LOOK_LIMIT
         )
+        if not self._has_looked:
+            self._note_oldest(page.items, now=now)
         for item in page.items:
             if isinstance(item, Unreadable):
                 self._set_aside(item.job_id, why=item.why)
@@ -180,6 +185,12 @@ class Shift:
         self._next_look = now + LOOK_EVERY
         if now < self._stay_until < self._next_look:
             self._next_look = self._stay_until
+
+    def _note_oldest(self, items: Sequence[Stored | Unreadable], *, now: datetime) -> None:
+        """Note for how long what is due has been waiting for a pump."""
+        dues = [wake_at(item.job) for item in items if isinstance(item, Stored)]
+        late_s = [(now - due).total_seconds() for due in dues if due is not None]
+        self._oldest_due_s = max([self._oldest_due_s, *late_s])
 
     def _consider(self, stored: Stored, *, now: datetime) -> None:
         job_id = stored.job.id
@@ -272,6 +283,7 @@ class Shift:
     def _settle_call(self, future: Future[Outcome], outcome: Outcome) -> None:
         if outcome.call_ended_s is not None:
             self._lease.window.end(outcome.call_ended_s)
+            self._calls += 1
         else:
             self._lease.window.give_back()
         self._probing.ended(future, outcome)
@@ -349,6 +361,20 @@ class Shift:
         for held in self._agenda:
             if held.is_ahead:
                 self._workers.start(partial(self._work.write_ahead, held))
+
+    def _log_done(self) -> None:
+        """Say what the metrics of the deployment are made from."""
+        log.info(
+            "pump done",
+            extra={
+                "fields": {
+                    "account": self._account,
+                    "calls": self._calls,
+                    "queued": self._agenda.count(Lane.SUBMIT),
+                    "oldest_due_s": round(self._oldest_due_s, 3),
+                }
+            },
+        )
 
     def _fields(self, **more: str) -> dict[str, dict[str, str]]:
         return {"fields": {"account": self._account, **more}}

@@ -134,9 +134,17 @@ def _log_move(before: Job, after: Job) -> None:
             "fields": {
                 "job_id": after.id,
                 "provider": after.provider,
+                "operation": after.operation,
                 "from": before.status.value,
                 "status": after.status.value,
                 "by": after.history[-1].by.value,
+                **_seconds(after),
             }
         },
     )
+
+
+def _seconds(job: Job) -> dict[str, float]:
+    if job.finished_at is None:
+        return {}
+    return {"seconds": (job.finished_at - job.created_at).total_seconds()}
