@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: setup demo up test storm-test simulate storm lint format clean
+.PHONY: setup demo up test terraform-tools checkov terraform-validate storm-test simulate storm describe fuzz lint format clean
 
 setup: $(INSTALLED)
 
@@ -21,8 +21,27 @@ up: setup
 	$(BIN)/python -m infra.local up
 
 # Most of it is waiting, so three processes do on two cores; a file stays in one of them.
-test: setup
+test: setup terraform-tools
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not storm"
+
+# What the tests of terraform/ need beside Terraform itself; the first time it downloads some 100 MB.
+terraform-tools: setup checkov
+	$(BIN)/python -m tests.terraform.provider_schema
+
+# It brings along a hundred packages, so it has a virtual environment of its own.
+CHECKOV := .local/checkov
+
+checkov: $(CHECKOV)/installed
+
+$(CHECKOV)/installed: tests/terraform/checkov-requirements.txt
+	$(PYTHON) -m venv --clear $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# For machines that reach a registry of providers; the tests do without.
+terraform-validate:
+	terraform -chdir=terraform init -backend=false -input=false
+	terraform -chdir=terraform validate
 
 storm-test: setup
 	$(BIN)/python -m pytest -m storm tests/system/test_storm.py
@@ -37,6 +56,16 @@ simulate: setup
 # Real processes on the emulators, killed all the while: make storm ARGS="--jobs 1000 --seed 7"
 storm: setup
 	$(BIN)/python -m infra.storm $(ARGS)
+
+# OpenAPI, AsyncAPI and JSON Schemas in docs/, from the code and infra/describe/.
+describe: setup
+	$(BIN)/python -m infra.describe
+
+# All that the OpenAPI file allows and forbids, against a live stack: make fuzz CASES=20000
+CASES ?= 5000
+
+fuzz: setup
+	$(BIN)/python -m infra.describe.fuzz --cases $(CASES) $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -3,9 +3,11 @@
 import flask
 import functions_framework
 from cloudevents.http import CloudEvent
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from relay import bootstrap, logs
+from relay.edges.problems import not_found, problem_answer
 
 
 @functions_framework.http
@@ -27,3 +29,9 @@ def provider_webhook(request: flask.Request) -> Response:
 def poll_tick(event: CloudEvent) -> None:
     """Run the pump that a tick from Pub/Sub asks for."""
     bootstrap.poll_tick().receive(event.get_data())
+
+
+@functions_framework.errorhandler(NotFound)
+def nothing_here(_error: NotFound) -> Response:
+    """Answer for paths that the framework does not pass on, such as one with a line break."""
+    return problem_answer(not_found())

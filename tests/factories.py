@@ -127,3 +127,14 @@ def job_in(status: Status, **changes: Any) -> Job:
             return processing_job(**changes)
         case _:
             return finished_job(status, **changes)
+
+
+def followed_job(**changes: Any) -> Job:
+    """Return a job that was submitted elsewhere and is due to be polled for the first time."""
+    ours = {
+        "input": None,
+        "status": Status.PROCESSING,
+        "provider_job_id": PROVIDER_JOB_ID,
+        "is_acknowledged": True,
+    }
+    return a_job(**(ours | changes))

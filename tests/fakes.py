@@ -202,7 +202,9 @@ class MemoryJobs(Faulty):
                 (
                     (one.fields["createdAt"], job_id)
                     for job_id, one in self._documents.items()
-                    if one.fields.get("tenant") == tenant and _is_wanted(one.fields, wanted)
+                    if one.fields.get("tenant") == tenant
+                    and "createdAt" in one.fields
+                    and _is_wanted(one.fields, wanted)
                 ),
                 reverse=True,
             )
@@ -313,7 +315,8 @@ class MemoryJobs(Faulty):
 
 
 def _is_wanted(fields: Mapping[str, Any], wanted: JobFilter) -> bool:
-    if wanted.metadata is not None and pair_digest(*wanted.metadata) not in fields[METADATA_PAIRS]:
+    pairs = fields.get(METADATA_PAIRS, ())
+    if wanted.metadata is not None and pair_digest(*wanted.metadata) not in pairs:
         return False
     return all(
         expected is None or fields.get(name) == expected

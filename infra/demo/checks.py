@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from infra.demo.deliveries import Delivery
 from infra.demo.documents import DocumentFacts
 from infra.demo.following import Followed
 from infra.demo.reports import JobReport
+from infra.local.inbox import Delivery
 
 RENDER_FAILED = "render_failed"
 
@@ -105,7 +105,7 @@ def copies_are_identical(evidence: Evidence) -> Check:
     differing = {
         delivery.event_id
         for delivery in evidence.deliveries
-        if delivery != events[delivery.event_id]
+        if delivery.content != events[delivery.event_id].content
     }
     came, distinct = len(evidence.deliveries), len(events)
     return _check(

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from infra.demo.deliveries import Delivery
 from infra.demo.errors import Unanswered
 from infra.demo.jobs import DemoJob
 from infra.demo.reports import JobReport
+from infra.local.inbox import Delivery
 
 SENT_AT_ONCE = 4
 """Jobs sent in one step, so that there is something to see, and to kill, between them."""

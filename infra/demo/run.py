@@ -14,7 +14,6 @@ from infra.demo import captions
 from infra.demo.checks import Check, Evidence, Restart, all_checks
 from infra.demo.contact_sheet import contact_sheet
 from infra.demo.errors import Refused
-from infra.demo.events import Inbox
 from infra.demo.following import Followed, Following
 from infra.demo.gathering import patiently, read_again, read_documents
 from infra.demo.jobs import JOBS
@@ -25,10 +24,12 @@ from infra.demo.plain import PlainScreen
 from infra.demo.renders import accepted_renders
 from infra.demo.screen import Screen, View
 from infra.demo.submitting import RelayApi
+from infra.local.inbox import Inbox
 from infra.local.stack import Stack
 from infra.local.stopping import StopRequest
 
 SHEET = "contact-sheet.png"
+SUBSCRIPTION = "demo-completions"
 LIMIT_S = 110.0
 LIMIT_WITH_KILLS_S = 240.0
 _STEP_S = 0.25
@@ -101,6 +102,7 @@ class Demo:
                     host=self._at.pubsub_emulator_host,
                     project=self._at.project,
                     topic=self._at.completions_topic,
+                    subscription=SUBSCRIPTION,
                 )
             )
             api = cleanup.enter_context(RelayApi(url=self._at.api_url, key=self._at.api_key))

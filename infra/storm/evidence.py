@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from infra.local.inbox import Delivery
 from infra.storm.callers import Created
 from infra.storm.crashes import Crashed
-from infra.storm.deliveries import Delivery
 from infra.storm.documents import Document
 from infra.storm.jobs import StormJob, number_in
 from infra.storm.logbook import LogLine

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from infra.local.inbox import Delivery
 from infra.simulator.history import (
     Acknowledged,
     Call,
@@ -15,7 +16,6 @@ from infra.simulator.history import (
 )
 from infra.storm.bridging import bridged
 from infra.storm.crashes import PUMPS, STORE
-from infra.storm.deliveries import Delivery
 from infra.storm.evidence import Evidence, JobVersion
 from infra.storm.sandbox import ProviderCall, Render
 from relay.domain.limits import Limit

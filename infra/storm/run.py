@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
+from infra.local.inbox import Inbox
 from infra.local.pubsub import PubSubEmulator
 from infra.local.stack import Stack
 from infra.local.stopping import StopRequest
@@ -15,7 +16,6 @@ from infra.storm.crashes import Crasher, drawn_kills, drawn_pauses
 from infra.storm.errors import NoEvidence
 from infra.storm.evidence import Evidence, read_versions, seen_holds
 from infra.storm.firestore import ACCOUNTS, JOBS, Listener
-from infra.storm.inbox import Inbox
 from infra.storm.jobs import StormJob, drawn_jobs
 from infra.storm.logbook import unexpected_errors
 from infra.storm.sandbox import Sandbox
@@ -24,6 +24,7 @@ from infra.storm.ticks import StrayTicks
 from infra.storm.weather import Weather
 from relay.adapters.document import WAKE_AT
 
+SUBSCRIPTION = "storm-completions"
 FINAL_WITHIN_S = 90.0
 LINGER_S = 3.0
 """How long an event too many is waited for."""
@@ -116,7 +117,12 @@ class Storm:
         settings, at, enter = self._settings, self._at, cleanup.enter_context
         # The subscription first: Pub/Sub keeps nothing for those who come later.
         inbox = enter(
-            Inbox(host=at.pubsub_emulator_host, project=at.project, topic=at.completions_topic)
+            Inbox(
+                host=at.pubsub_emulator_host,
+                project=at.project,
+                topic=at.completions_topic,
+                subscription=SUBSCRIPTION,
+            )
         )
         listener = enter(Listener(host=at.firestore_emulator_host, project=at.project))
         for account in at.ticks_topics:

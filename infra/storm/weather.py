@@ -4,10 +4,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+from infra.local.inbox import Inbox
 from infra.storm.callers import Callers
 from infra.storm.crashes import Crasher
 from infra.storm.firestore import JOBS, Listener
-from infra.storm.inbox import Inbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

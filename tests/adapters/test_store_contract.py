@@ -2,12 +2,21 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain, product
 from typing import Any
 
 import pytest
 
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
-from relay.application.ports import Accounts, JobDocuments, Stored, Unreadable
+from relay.application.ports import (
+    Accounts,
+    Cursor,
+    JobDocuments,
+    JobFilter,
+    JobPage,
+    Stored,
+    Unreadable,
+)
 from relay.domain.account import Account, Hold, taken
 from relay.domain.events import published
 from relay.domain.job import ErrorCode, Status
@@ -16,8 +25,10 @@ from relay.errors import JobExists, JobNotFound, LostRace, UnreadableJob
 from tests.factories import (
     JOB_ID,
     NOON,
+    PROVIDER_JOB_ID,
     a_job,
     finished_job,
+    followed_job,
     job_id,
     job_in,
     later,
@@ -25,6 +36,7 @@ from tests.factories import (
 )
 from tests.fakes import TIME_TO_LIVE, MemoryAccounts, MemoryJobs
 
+LONG = "küche 🛋".ljust(500, "ü")
 STORES = ["memory", pytest.param("firestore", marks=pytest.mark.emulator)]
 
 
@@ -290,3 +302,249 @@ def test_a_count_is_of_one_tenant_one_account_and_some_statuses(jobs):
     assert jobs.count("demo", "gepetto", (Status.QUEUED,)) == 1
     assert jobs.count("demo", "gepetto", (Status.QUEUED, Status.PROCESSING)) == 2
     assert jobs.count("nobody", "gepetto", tuple(Status)) == 0
+
+
+def put_one_of_each(jobs):
+    """Have a job of every kind in the store, two of each moment, and return them all."""
+    kinds = product(
+        ["demo", "other"],
+        [("gepetto", "redesign"), ("gepetto", "raw"), ("spacely", "raw")],
+        [Status.QUEUED, Status.SUCCEEDED],
+        [{"room": LONG, "floor": "1"}, {"room": "bad"}],
+    )
+    made = [
+        job_in(
+            status,
+            id=job_id(number),
+            tenant=tenant,
+            provider=provider,
+            operation=operation,
+            metadata=metadata,
+            created_at=later(number // 2),
+        )
+        for number, (tenant, (provider, operation), status, metadata) in enumerate(kinds)
+    ]
+    for job in made:
+        jobs.create(job)
+    return made
+
+
+def walk(jobs, tenant, wanted, size):
+    """Return the ids of all pages, page by page."""
+    pages, after = [], None
+    while True:
+        page = jobs.page(tenant, wanted, after=after, size=size)
+        pages.append([job.id for job in page.jobs])
+        after = page.end
+        if after is None:
+            return pages
+        assert len(pages) < 50
+
+
+def test_a_page_has_the_tenants_jobs_that_every_filter_takes_newest_first(jobs):
+    made = put_one_of_each(jobs)
+
+    for provider, operation, status, metadata in product(
+        [None, "gepetto"], [None, "raw"], [None, Status.QUEUED], [None, ("room", LONG)]
+    ):
+        wanted = JobFilter(provider=provider, operation=operation, status=status, metadata=metadata)
+
+        page = jobs.page("demo", wanted, after=None, size=100)
+
+        expected = [
+            job
+            for job in made
+            if job.tenant == "demo"
+            and provider in (None, job.provider)
+            and operation in (None, job.operation)
+            and status in (None, job.status)
+            and (metadata is None or job.metadata["room"] == LONG)
+        ]
+        assert expected
+        expected.sort(key=lambda job: (job.created_at, job.id), reverse=True)
+        assert (list(page.jobs), page.end) == (expected, None)
+
+
+def test_a_page_for_a_filter_that_takes_nothing_is_empty(jobs):
+    put_one_of_each(jobs)
+
+    for wanted in (
+        JobFilter(provider="spacely", operation="redesign"),
+        JobFilter(status=Status.FAILED),
+        JobFilter(metadata=("room", f"{LONG[:-1]}u")),
+        JobFilter(metadata=("floor", LONG)),
+        JobFilter(metadata=(LONG, "room")),
+    ):
+        assert jobs.page("demo", wanted, after=None, size=9) == JobPage(jobs=[], end=None)
+    assert jobs.page("nobody", JobFilter(), after=None, size=9) == JobPage(jobs=[], end=None)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 12])
+def test_pages_go_through_all_jobs_once_also_through_those_of_one_moment(jobs, size):
+    made = put_one_of_each(jobs)
+
+    pages = walk(jobs, "demo", JobFilter(), size)
+
+    mine = [job for job in made if job.tenant == "demo"]
+    mine.sort(key=lambda job: (job.created_at, job.id), reverse=True)
+    assert [len(page) for page in pages] == [size] * (12 // size)
+    assert list(chain.from_iterable(pages)) == [job.id for job in mine]
+
+
+def test_pages_of_a_filter_go_through_what_it_takes(jobs):
+    put_one_of_each(jobs)
+    wanted = JobFilter(status=Status.SUCCEEDED, metadata=("room", LONG))
+
+    pages = walk(jobs, "demo", wanted, 1)
+
+    assert pages == [[job_id(10)], [job_id(6)], [job_id(2)]]
+
+
+def test_a_page_goes_on_after_a_place_where_there_is_no_job(jobs):
+    for number in range(4):
+        jobs.create(a_job(id=job_id(number), created_at=later(number)))
+    gone = Cursor(later(2) + timedelta(microseconds=1), job_id(99))
+
+    page = jobs.page("demo", JobFilter(), after=gone, size=2)
+
+    assert [job.id for job in page.jobs] == [job_id(2), job_id(1)]
+    assert page.end == Cursor(later(1), job_id(1))
+
+
+def test_a_job_that_is_created_meanwhile_is_not_on_a_later_page(jobs):
+    for number in range(3):
+        jobs.create(a_job(id=job_id(number), created_at=later(number)))
+    first = jobs.page("demo", JobFilter(), after=None, size=1)
+
+    jobs.create(a_job(id=job_id(9), created_at=later(9)))
+
+    second = jobs.page("demo", JobFilter(), after=first.end, size=9)
+    assert [job.id for job in second.jobs] == [job_id(1), job_id(0)]
+
+
+def test_documents_that_do_not_parse_are_left_out_of_a_page_and_do_not_end_it(jobs, put_document):
+    for number in (0, 1):
+        jobs.create(a_job(id=job_id(number), created_at=later(number)))
+    for number in (2, 3):
+        put_document(job_id(number), {"tenant": "demo", "createdAt": later(number)})
+    put_document(job_id(4), {"tenant": "demo"})
+
+    pages = walk(jobs, "demo", JobFilter(), 1)
+
+    assert pages == [[], [], [job_id(1)], [job_id(0)]]
+
+
+def test_metadata_of_any_kind_are_found_by_their_pair(jobs):
+    pairs = {"a.b/`c`": LONG, "__d__": "", "ключ": "\x01 🛋"}
+    jobs.create(a_job(metadata=pairs))
+
+    for pair in pairs.items():
+        page = jobs.page("demo", JobFilter(metadata=pair), after=None, size=9)
+        assert [job.id for job in page.jobs] == [JOB_ID]
+
+
+def test_metadata_are_found_after_the_job_was_written_over(jobs):
+    version = jobs.create(a_job(metadata={"room": LONG}))
+
+    jobs.replace(processing_job(metadata={"room": LONG}), version=version)
+
+    page = jobs.page("demo", JobFilter(metadata=("room", LONG)), after=None, size=9)
+    assert [job.status for job in page.jobs] == [Status.PROCESSING]
+
+
+@pytest.mark.parametrize(
+    "ref", [PROVIDER_JOB_ID, "x" * 500, "ü🛋 /\x00"], ids=["plain", "long", "odd"]
+)
+def test_a_job_is_found_by_its_tenant_its_provider_and_the_providers_id(jobs, ref):
+    version = jobs.create(processing_job(provider_job_id=ref))
+
+    found = jobs.find("demo", "gepetto", ref)
+
+    assert found == Stored(processing_job(provider_job_id=ref), version)
+
+
+@pytest.mark.parametrize(
+    ("tenant", "provider", "ref"),
+    [
+        ("other", "gepetto", PROVIDER_JOB_ID),
+        ("demo", "spacely", PROVIDER_JOB_ID),
+        ("demo", "gepetto", PROVIDER_JOB_ID[:-1]),
+        ("demo", "gepetto", JOB_ID),
+    ],
+    ids=["another tenant", "another provider", "another id", "our id"],
+)
+def test_a_job_is_not_found_by_anything_else(jobs, tenant, provider, ref):
+    jobs.create(processing_job())
+    jobs.create(a_job(id=job_id(2)))
+
+    with pytest.raises(JobNotFound):
+        jobs.find(tenant, provider, ref)
+
+
+def test_of_two_tenants_with_one_render_each_finds_its_own_job(jobs):
+    jobs.create(processing_job(id=job_id(1)))
+    jobs.create(followed_job(id=job_id(2), tenant="other"))
+
+    assert jobs.find("demo", "gepetto", PROVIDER_JOB_ID).job.id == job_id(1)
+    assert jobs.find("other", "gepetto", PROVIDER_JOB_ID).job.id == job_id(2)
+
+
+def test_of_several_jobs_with_one_render_the_latest_is_found(jobs):
+    for number, seconds in enumerate([5, 9, 7]):
+        jobs.create(followed_job(id=job_id(number), created_at=later(seconds)))
+
+    assert jobs.find("demo", "gepetto", PROVIDER_JOB_ID).job.id == job_id(1)
+
+
+def test_a_found_document_that_does_not_parse_is_unreadable(jobs, put_document):
+    named = {"tenant": "demo", "provider": "gepetto", "providerJobId": PROVIDER_JOB_ID}
+    put_document(JOB_ID, named | {"createdAt": NOON, "status": "a secret"})
+
+    with pytest.raises(UnreadableJob) as caught:
+        jobs.find("demo", "gepetto", PROVIDER_JOB_ID)
+
+    assert "secret" not in str(caught.value)
+
+
+OTHERS_JOBS = {
+    "nobody else's": (None, False),
+    "submitted by another before": (processing_job(created_at=later(-9)), True),
+    "submitted by another since": (processing_job(created_at=later(9)), True),
+    "submitted by another at once": (processing_job(), True),
+    "submitted by another and over": (finished_job(Status.FAILED), True),
+    "followed by another before": (followed_job(created_at=later(-9)), True),
+    "followed by another since": (followed_job(created_at=later(9)), False),
+    "at another provider": (processing_job(provider="spacely", created_at=later(-9)), False),
+    "another render": (processing_job(provider_job_id="6512", created_at=later(-9)), False),
+    "not submitted yet": (a_job(created_at=later(-9)), False),
+}
+
+
+@pytest.mark.parametrize(("theirs", "is_anothers"), OTHERS_JOBS.values(), ids=OTHERS_JOBS.keys())
+def test_a_render_is_anothers_if_another_tenant_submitted_it_or_followed_it_earlier(
+    jobs, theirs, is_anothers
+):
+    mine = followed_job()
+    jobs.create(mine)
+    if theirs is not None:
+        jobs.create(replace(theirs, id=job_id(2), tenant="other"))
+
+    assert jobs.is_anothers(mine) is is_anothers
+
+
+def test_a_render_of_ones_own_is_nobody_elses_however_often_it_is_followed(jobs):
+    jobs.create(processing_job(id=job_id(2), created_at=later(-9)))
+    jobs.create(followed_job(id=job_id(3), created_at=later(-8)))
+    mine = followed_job()
+    jobs.create(mine)
+    jobs.create(followed_job(id=job_id(4), tenant="other", created_at=later(1)))
+
+    assert jobs.is_anothers(mine) is False
+
+
+def test_later_followers_do_not_hide_who_submitted_a_render(jobs):
+    jobs.create(processing_job(id=job_id(1), tenant="other", created_at=later(-9)))
+    for number in range(2, 40):
+        jobs.create(followed_job(id=job_id(number), created_at=later(number)))
+
+    assert jobs.is_anothers(followed_job(id=job_id(39), created_at=later(39))) is True

@@ -10,6 +10,7 @@ from tests.factories import INPUT
 
 BEARER = {"Authorization": "Bearer key-of-demo"}
 OTHER = {"Authorization": "Bearer key-of-other"}
+KEY = {"Idempotency-Key": "order-1"}
 BODY: dict[str, Any] = {
     "provider": "gepetto",
     "operation": "redesign",
@@ -33,3 +34,21 @@ def create(
         headers=BEARER if headers is None else headers,
         content_type=content_type,
     )
+
+
+def follow(
+    api: FlaskClient,
+    ref: object,
+    headers: dict[str, str] | None = None,
+    **more: object,
+) -> TestResponse:
+    """Have a job followed that was submitted elsewhere."""
+    body = {"provider": "gepetto", "operation": "redesign", "providerJobId": ref}
+    return create(api, body | more, headers)
+
+
+def listed(api: FlaskClient, query: str = "", headers: dict[str, str] | None = None) -> Any:
+    """Return a page of jobs as JSON."""
+    answer = api.get(f"/v1/jobs?{query}", headers=BEARER if headers is None else headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json

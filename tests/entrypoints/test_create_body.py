@@ -207,3 +207,10 @@ def test_metadata_within_its_limits_comes_back_untouched(api, metadata):
     answer = create(api, with_metadata(metadata))
 
     assert (answer.status_code, answer.json["metadata"]) == (201, metadata)
+
+
+def test_a_deadline_that_is_written_with_a_fraction_of_nought_is_whole(api):
+    answer = create(api, BODY | {"deadlineSeconds": 60.0})
+
+    assert answer.status_code == 201
+    assert answer.json["deadlineAt"] == "2026-01-02T12:01:00Z"

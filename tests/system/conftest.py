@@ -3,19 +3,17 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
 import pytest
 import requests
-from google.cloud.pubsub_v1 import SubscriberClient
-from google.cloud.pubsub_v1.subscriber.message import Message
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from infra.local.errors import EmulatorsUnavailable
+from infra.local.inbox import Delivery, Inbox
 from infra.local.stack import Stack, running_stack
+from tests.system.event_schemas import complaints
 
 SUBSCRIPTION = "system-tests"
 
@@ -30,41 +28,27 @@ class Received:
 
 
 class Consumer:
-    """Takes every event of the completions topic, as a downstream system would."""
+    """Takes every event of the completions topic, and holds each against its schema."""
 
-    def __init__(self, *, host: str, project: str, topic: str) -> None:
-        channel = grpc.insecure_channel(host)
-        self._client = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
-        path = self._client.subscription_path(project, SUBSCRIPTION)
-        self._client.create_subscription(
-            request={
-                "name": path,
-                "topic": f"projects/{project}/topics/{topic}",
-                "enable_message_ordering": True,
-            }
-        )
-        self._received: list[Received] = []
-        self._pulling = self._client.subscribe(path, self._take)
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
 
     def of(self, job_id: str) -> list[Received]:
-        """Return what came for this job so far, every delivery."""
-        return [one for one in list(self._received) if one.attributes["ce-subject"] == job_id]
-
-    def stop(self) -> None:
-        """Take no more."""
-        self._pulling.cancel()
-        self._pulling.result()
-        self._client.close()
-
-    def _take(self, message: Message) -> None:
-        self._received.append(
+        """Return what came for this job so far, every delivery; fail if one is invalid."""
+        mine = [one for one in self._inbox.deliveries if one.job_id == job_id]
+        check(mine)
+        return [
             Received(
-                attributes=dict(message.attributes),
-                job=json.loads(message.data),
-                ordering_key=message.ordering_key,
+                attributes=one.attributes,
+                job=json.loads(one.data),
+                ordering_key=one.ordering_key,
             )
-        )
-        message.ack()
+            for one in mine
+        ]
+
+    def check_all(self) -> None:
+        """Fail if an event was invalid, also one that no test has looked at."""
+        check(self._inbox.deliveries)
 
 
 class Relay:
@@ -148,6 +132,12 @@ class Relay:
         return str(answer.json()["id"])
 
 
+def check(deliveries: Sequence[Delivery]) -> None:
+    """Fail if one of the events is not as docs/schemas/ says."""
+    wrong = [f"{one.event_id}: {fault}" for one in deliveries for fault in complaints(one)]
+    assert not wrong, "\n".join(wrong)
+
+
 def until(found: Callable[[], Any], *, within_s: float) -> Any:
     """Return the first answer that is not None."""
     give_up_at = time.monotonic() + within_s
@@ -167,13 +157,16 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
             stack_file=tmp_path_factory.mktemp("stack") / "stack.json", env=os.environ
         ) as stack:
             where = stack.description
-            consumer = Consumer(
+            inbox = Inbox(
                 host=where.pubsub_emulator_host,
                 project=where.project,
                 topic=where.completions_topic,
+                subscription=SUBSCRIPTION,
             )
-            yield Relay(stack, consumer)
-            consumer.stop()
+            with inbox:
+                consumer = Consumer(inbox)
+                yield Relay(stack, consumer)
+                consumer.check_all()
     except EmulatorsUnavailable as error:
         if os.environ.get("RELAY_REQUIRE_EMULATORS") == "1":
             raise

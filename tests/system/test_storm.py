@@ -13,6 +13,7 @@ from infra.local.plan import FUNCTIONS_SOURCE
 from infra.local.stopping import StopRequest
 from infra.storm.checked import Checked, storm_and_check
 from infra.storm.settings import KillEvery, StormSettings
+from tests.system.event_schemas import complaints
 
 pytestmark = pytest.mark.storm
 
@@ -47,6 +48,7 @@ def test_a_storm_of_crashes_breaks_no_promise(tmp_path: Path) -> None:
     evidence = checked.stormed.evidence
     ends = [job.status for job in evidence.last.values()]
     assert checked.is_good, "\n".join(checked.lines())
+    assert [fault for one in evidence.deliveries for fault in complaints(one)] == []
     assert len(ends) == SETTINGS.jobs
     assert ends.count("succeeded") > SETTINGS.jobs / 2
     assert sum(not one.crash.for_s for one in evidence.crashes) >= 10

@@ -12,9 +12,10 @@ import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,6 @@ class Attribute:
     is_required: bool
     is_result: bool
 
-    @property
-    def is_list(self) -> bool:
-        """Whether its value is a list or a set."""
-        return isinstance(self.type, list) and self.type[0] == "list"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
@@ -86,6 +82,16 @@ class Schema:
     provider: Block
     resources: Mapping[str, Block]
     data_sources: Mapping[str, Block]
+
+    def only(self, types: Collection[str]) -> "Schema":
+        """Leave out all but these types: what is never asked for need not be told."""
+        return replace(
+            self,
+            resources={name: block for name, block in self.resources.items() if name in types},
+            data_sources={
+                name: block for name, block in self.data_sources.items() if name in types
+            },
+        )
 
 
 def schemas() -> dict[str, Schema]:
@@ -119,27 +125,19 @@ def _fingerprint(pin: str) -> str:
 def _extract(name: str, pin: str, *, into: Path) -> None:
     """Download a package and keep its schema."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    folder = CACHE / f"download-{name}"
-    wanted = folder / "wanted.txt"
-    folder.mkdir(exist_ok=True)
-    wanted.write_text(pin + "\n")
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-            *("--no-deps", "--require-hashes", "--requirement", wanted, "--dest", folder),
-        ],
-        check=True,
-    )
-    (wheel,) = folder.glob("*.whl")
-    plain = read_assembly(_assembly(wheel))
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
-    for outdated in CACHE.glob(f"schema-{name}-*.json"):
-        outdated.unlink()
-    unfinished = into.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(plain, separators=(",", ":")))
-    unfinished.rename(into)
+    with tempfile.TemporaryDirectory(dir=CACHE) as here:
+        folder = Path(here)
+        wanted = folder / "wanted.txt"
+        wanted.write_text(f"{pin}\n")
+        download = ["download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        which = ["--require-hashes", "--requirement", str(wanted), "--dest", here]
+        subprocess.run([sys.executable, "-m", "pip", *download, *which], check=True)
+        (wheel,) = folder.glob("*.whl")
+        unfinished = folder / "schema.json"
+        unfinished.write_text(json.dumps(read_assembly(_assembly(wheel)), separators=(",", ":")))
+        unfinished.rename(into)
+    for outdated in set(CACHE.glob(f"schema-{name}-*.json")) - {into}:
+        outdated.unlink(missing_ok=True)
 
 
 def _assembly(wheel: Path) -> dict[str, Any]:
@@ -182,6 +180,7 @@ class _Reader:
 
     def __init__(self, types: Mapping[str, Any]) -> None:
         self._types = types
+        self._open: list[str] = []
 
     def block(self, config: str, output: str) -> dict[str, Any]:
         """Return the block with these arguments (an interface) and results (a class)."""
@@ -191,17 +190,20 @@ class _Reader:
         for argument in arguments:
             name, is_required = _argument_name(argument), not argument.get("optional")
             nested = next(self._structs(argument["type"]), None)
-            if nested is None:
+            if nested is None or nested in self._open:
                 attributes[name] = [self._type(argument["type"]), is_required, False]
             else:
                 is_many = "collection" in json.dumps(argument["type"])
+                self._open.append(nested)
                 block = self.block(nested, f"{nested}OutputReference")
+                self._open.pop()
                 blocks[name] = [block, is_required, is_many]
         given = {argument["name"] for argument in arguments}
         for name, kind in self._results(output):
             if name not in given:
                 attributes[_snake(name)] = [self._output_type(kind), False, True]
-        if "id" in attributes:
+        if not self._open and "id" in attributes:
+            # The bindings let every resource be given an id, which the provider makes itself.
             attributes["id"] = ["string", False, True]
         return {"attributes": attributes, "blocks": blocks}
 
@@ -232,7 +234,9 @@ class _Reader:
         if "collection" in kind:
             element = self._type(kind["collection"]["elementtype"])
             return [{"array": "list", "map": "map"}[kind["collection"]["kind"]], element]
-        known = [self._type(one) for one in kind.get("union", {}).get("types", []) if "fqn" not in one]
+        known = [
+            self._type(one) for one in kind.get("union", {}).get("types", []) if "fqn" not in one
+        ]
         return known[0] if known else "dynamic"
 
     def _output_type(self, kind: Mapping[str, Any]) -> Any:
@@ -270,8 +274,8 @@ def _from_plain(plain: Mapping[str, Any]) -> Schema:
 def _block(plain: Mapping[str, Any]) -> Block:
     return Block(
         attributes={
-            name: Attribute(type=type, is_required=is_required, is_result=is_result)
-            for name, (type, is_required, is_result) in plain["attributes"].items()
+            name: Attribute(type=kind, is_required=is_required, is_result=is_result)
+            for name, (kind, is_required, is_result) in plain["attributes"].items()
         },
         blocks={
             name: NestedBlock(block=_block(block), is_required=is_required, is_many=is_many)

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from infra.demo.card import SIZE, Card, draw_card
 from infra.demo.contact_sheet import Section, contact_sheet, sheet_size
-from infra.demo.deliveries import Delivery
 from infra.demo.errors import Unanswered
 from infra.demo.following import Followed, Following
 from infra.demo.jobs import JOBS
@@ -23,6 +22,7 @@ from infra.demo.pictures import after_names
 from infra.demo.plain import PlainScreen
 from infra.demo.reports import Failure, JobReport, Output, Step
 from infra.demo.screen import View
+from infra.local.inbox import Delivery
 from infra.sandbox.wishes import of_job
 from relay.domain.catalogue import CATALOGUE, find_operation
 
@@ -100,6 +100,16 @@ class FakeStack:
         return 7
 
 
+def an_event(event_id: str) -> Delivery:
+    return Delivery(
+        message_id="1",
+        published_at=NOON,
+        ordering_key="",
+        attributes={"ce-id": event_id},
+        data=b"",
+    )
+
+
 def a_following(api: FakeApi, inbox: FakeInbox) -> Following:
     return Following(JOBS, api=api, sandbox_url=SANDBOX, inbox=inbox, run="r")
 
@@ -160,7 +170,7 @@ def test_a_job_is_over_when_it_is_final_and_its_own_event_has_come():
     following.step()
     api.status = "succeeded"
     event_id = f"{a_report(1, 'succeeded').id}.succeeded"
-    inbox.deliveries = (Delivery(attributes={"ce-id": event_id}, data=b""),)
+    inbox.deliveries = (an_event(event_id),)
 
     assert [one.job.number for one in following.step() if one.is_over] == [1]
 

@@ -3,18 +3,20 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from infra.demo.checks import Evidence, Restart, all_checks
-from infra.demo.deliveries import Delivery
 from infra.demo.documents import DocumentFacts, read_facts
 from infra.demo.errors import Refused
 from infra.demo.following import Followed
 from infra.demo.jobs import JOBS, DemoJob
 from infra.demo.reports import JobReport
+from infra.local.inbox import Delivery
 
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LOST = next(job for job in JOBS if job.loses_webhook)
 FAILING = next(job for job in JOBS if job.fails)
 
@@ -46,6 +48,9 @@ def a_report(job: DemoJob, **changed: object) -> JobReport:
 def a_delivery(job: DemoJob, **changed: object) -> Delivery:
     report = a_report(job, **changed)
     return Delivery(
+        message_id="1",
+        published_at=NOON,
+        ordering_key=report.id,
         attributes={
             "ce-id": report.completion_event_id,
             "ce-subject": report.id,

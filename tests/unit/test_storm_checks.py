@@ -8,10 +8,10 @@ from itertools import combinations
 import msgspec
 import pytest
 
+from infra.local.inbox import Delivery
 from infra.storm.callers import Created
 from infra.storm.checks import all_violations
 from infra.storm.crashes import Crash, Crashed
-from infra.storm.deliveries import Delivery
 from infra.storm.documents import Document
 from infra.storm.evidence import Evidence, JobVersion, read_versions, seen_holds
 from infra.storm.history import as_history

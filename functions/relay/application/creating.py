@@ -13,7 +13,7 @@ from relay.application.store import JobStore
 from relay.application.waking import Waker
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Actor, Entry, Job, Json, OnUnconfirmed, Status
-from relay.errors import InvalidRequest, KeyReused
+from relay.errors import InvalidRequest, JobNotFound, KeyReused
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +140,22 @@ class Creating:
         operation.check_path(new.path)
         operation.check(new.input, allow_local_urls=self._allow_local_urls)
         return operation.credits.of(new.input)
+
+    def check_key(self, tenant: str, new: NewJob, *, idempotency_key: str | None) -> None:
+        """Do nothing if a create with this key would not be refused for its sake.
+
+        Raises:
+            KeyReused: The idempotency key came with another body before.
+            StoreUnavailable: The store did not answer.
+        """
+        if idempotency_key is None:
+            return
+        try:
+            known = self._store.read(self._job_id(tenant, idempotency_key)).job
+        except JobNotFound:
+            return
+        if known.body_digest != body_digest(new):
+            raise KeyReused
 
     def _answer(self, job: Job, stored: Stored) -> Created:
         if stored.job.body_digest != job.body_digest:

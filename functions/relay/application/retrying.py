@@ -34,7 +34,7 @@ class Retrying:
             JobNotFound: There is none, or it is another tenant's.
             NotRetryable: Says why.
             InvalidRequest: The input is not taken any more; the old job stays as it is.
-            KeyReused: The idempotency key came with another request before.
+            KeyReused: The idempotency key came with another request before; likewise.
             StoreUnavailable: The same call may be repeated if it has an idempotency key.
         """
         stored = self._store.read(job_id)
@@ -54,6 +54,7 @@ class Retrying:
         )
         self._creating.check(new)
         if old.status is Status.UNCONFIRMED:
+            self._creating.check_key(tenant, new, idempotency_key=idempotency_key)
             after = self._store.change(stored, partial(dropped, at=self._clock.now()))
             _require_retryable(after.job)
             if after.job.unpublished:

@@ -55,11 +55,11 @@ def pointer_token(name: str) -> str:
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twin = next(name for name in names if names.count(name) > 1)
-        raise duplicate_name(twin)
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise duplicate_name(name)
+        members[name] = value
     return members
 
 

@@ -16,8 +16,8 @@ T = TypeVar("T")
 MetadataKey = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, msgspec.Meta(max_length=500)]
 ProviderJobId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
-_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `(?:key` in `)?\$(?P<path>.*)`)?$", re.DOTALL)
-_FIELD = re.compile(r"(unknown|required) field `(?P<name>.*)`", re.DOTALL)
+_FIELD = re.compile(r"Object (?:contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
+_PLACE = re.compile(r"(?P<what>.*?)(?: - at `(?:key` in `)?\$(?P<path>[\w.\[\]]*)`)?", re.DOTALL)
 
 
 class CreateBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -41,7 +41,7 @@ def read_create_body(body: bytes) -> NewJob:
         InvalidRequest: A field is missing, unknown or of the wrong type; names it.
     """
     try:
-        given = msgspec.convert(parse_strict_json(body), CreateBody)
+        given = msgspec.convert(_with_whole_numbers(parse_strict_json(body)), CreateBody)
     except msgspec.ValidationError as error:
         raise _located(str(error)) from None
     if given.input is msgspec.UNSET and given.provider_job_id is msgspec.UNSET:
@@ -78,16 +78,26 @@ def read_no_body(body: bytes) -> None:
         raise InvalidRequest(f"/{pointer_token(name)}", "this call takes no fields")
 
 
+def _with_whole_numbers(body: Any) -> Any:
+    """Read ``60.0`` as 60: to JSON Schema it is an integer too."""
+    if isinstance(body, dict):
+        seconds = body.get("deadlineSeconds")
+        if isinstance(seconds, float) and seconds.is_integer():
+            return {**body, "deadlineSeconds": int(seconds)}
+    return body
+
+
 def _or_none(value: T | msgspec.UnsetType) -> T | None:
     return None if isinstance(value, msgspec.UnsetType) else value
 
 
 def _located(message: str) -> InvalidRequest:
-    match = _PLACE.match(message)
-    what, path = (match["what"], match["path"] or "") if match else (message, "")
-    field = _FIELD.search(what)
-    pointer = path.replace("[...]", "").replace(".", "/")
+    # Only the body itself has fields that can be unknown, and their names can be anything.
+    field = _FIELD.fullmatch(message)
     if field:
-        pointer += f"/{pointer_token(field['name'])}"
+        return InvalidRequest(f"/{pointer_token(field['name'])}", message)
+    match = _PLACE.fullmatch(message)
+    what, path = (match["what"], match["path"] or "") if match else (message, "")
+    pointer = path.replace("[...]", "").replace(".", "/")
     name = pointer.strip("/").replace("/", ".")
-    return InvalidRequest(pointer, f"{name}: {what}" if name and not field else what)
+    return InvalidRequest(pointer, f"{name}: {what}" if name else what)

@@ -16,6 +16,8 @@ METADATA = "metadata."
 LONGEST_METADATA_KEY = 40
 LONGEST_METADATA_VALUE = 500
 PARAMETERS = ("provider", "operation", "status", "pageSize", "pageToken")
+# Whichever provider's: filters combine, and one that fits no job gives an empty list.
+OPERATIONS = tuple(dict.fromkeys(name for one in CATALOGUE.values() for name in one.operations))
 _SIZE = re.compile(r"[1-9][0-9]{0,5}")
 
 
@@ -47,22 +49,16 @@ def read_list_query(given: MultiDict[str, str]) -> ListQuery:
             raise InvalidQuery(name, f"{name} may be given once")
     if len(metadata_keys) > 1:
         raise InvalidQuery(metadata_keys[1], f"{METADATA}KEY may be given once")
-    provider = _one_of(given, "provider", tuple(CATALOGUE))
     return ListQuery(
         wanted=JobFilter(
-            provider=provider,
-            operation=_one_of(given, "operation", _operations(provider)),
+            provider=_one_of(given, "provider", tuple(CATALOGUE)),
+            operation=_one_of(given, "operation", OPERATIONS),
             status=_status(given),
             metadata=_metadata(metadata_keys[0], given) if metadata_keys else None,
         ),
         page_size=_page_size(given),
         page_token=given.get("pageToken"),
     )
-
-
-def _operations(provider: str | None) -> tuple[str, ...]:
-    facts = CATALOGUE.values() if provider is None else [CATALOGUE[provider]]
-    return tuple(dict.fromkeys(name for one in facts for name in one.operations))
 
 
 def _one_of(given: MultiDict[str, str], name: str, values: tuple[str, ...]) -> str | None:

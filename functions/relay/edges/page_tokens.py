@@ -38,8 +38,7 @@ class PageTokens:
         """Return the token of the page after this place."""
         micros = (end.created_at - _EPOCH) // _MICROSECOND
         place = micros.to_bytes(TIME_BYTES, "big") + end.job_id.encode()
-        token = self._mac(tenant, wanted, place) + place
-        return base64.urlsafe_b64encode(token).decode().rstrip("=")
+        return _encoded(self._mac(tenant, wanted, place) + place)
 
     def read(self, tenant: str, wanted: JobFilter, text: str) -> Cursor:
         """Return the place that a token stands for.
@@ -66,9 +65,17 @@ class PageTokens:
 
 def _decoded(text: str) -> bytes:
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        token = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise _wrong() from None
+    # The decoder takes some other texts for the same bytes.
+    if _encoded(token) != text:
+        raise _wrong()
+    return token
+
+
+def _encoded(token: bytes) -> str:
+    return base64.urlsafe_b64encode(token).decode().rstrip("=")
 
 
 def _wrong() -> InvalidQuery:

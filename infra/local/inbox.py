@@ -1,20 +1,56 @@
-"""The completion events, received as any consumer would: a pull subscription of our own."""
+"""Every delivery of an event, received as any consumer would: a pull subscription of our own."""
 
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Self
 
 import grpc
 from google.api_core import exceptions as google
-from google.pubsub_v1 import ReceivedMessage, SubscriberClient
+from google.pubsub_v1 import ReceivedMessage, SubscriberClient, Subscription
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
-
-from infra.demo.deliveries import Delivery
 
 _PULL_TIMEOUT_S = 1.0
 _CALL_TIMEOUT_S = 10.0
 _PAUSE_S = 0.2
-_MOST_AT_ONCE = 100
-_SUBSCRIPTION = "demo-completions"
+_MOST_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One delivery of one copy of an event, as a consumer of the topic sees it.
+
+    Attributes:
+        message_id: The topic's; a copy that was published again has another.
+        published_at: When the topic took it.
+    """
+
+    message_id: str
+    published_at: datetime
+    ordering_key: str
+    attributes: Mapping[str, str]
+    data: bytes
+
+    @property
+    def event_id(self) -> str:
+        """The event's CloudEvents id."""
+        return self.attributes.get("ce-id", "")
+
+    @property
+    def job_id(self) -> str:
+        """The job that the event is about."""
+        return self.attributes.get("ce-subject", "")
+
+    @property
+    def last_word(self) -> str:
+        """The last word of the event's type."""
+        return self.attributes.get("ce-type", "").rpartition(".")[2]
+
+    @property
+    def content(self) -> tuple[Mapping[str, str], bytes]:
+        """What is the same in every copy of the event."""
+        return self.attributes, self.data
 
 
 class Inbox:
@@ -22,22 +58,24 @@ class Inbox:
 
     Args:
         host: Where the Pub/Sub emulator is.
+        subscription: Its name; it is created when the inbox is opened.
     """
 
-    def __init__(self, *, host: str, project: str, topic: str) -> None:
+    def __init__(self, *, host: str, project: str, topic: str, subscription: str) -> None:
         # The client library's way of finding an emulator, a variable in our own environment,
         # would also tell every process that we start.
         self._channel = grpc.insecure_channel(host, options=[("grpc.enable_http_proxy", 0)])
         self._client = SubscriberClient(transport=SubscriberGrpcTransport(channel=self._channel))
         self._topic = f"projects/{project}/topics/{topic}"
-        self._subscription = f"projects/{project}/subscriptions/{_SUBSCRIPTION}"
-        self._deliveries: tuple[Delivery, ...] = ()
+        self._subscription = f"projects/{project}/subscriptions/{subscription}"
+        self._deliveries: list[Delivery] = []
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._receive, name="inbox", daemon=True)
 
     def __enter__(self) -> Self:
         self._client.create_subscription(
-            name=self._subscription, topic=self._topic, timeout=_CALL_TIMEOUT_S
+            Subscription(name=self._subscription, topic=self._topic, enable_message_ordering=True),
+            timeout=_CALL_TIMEOUT_S,
         )
         self._thread.start()
         return self
@@ -50,7 +88,7 @@ class Inbox:
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
         """Everything received so far, in the order of arrival."""
-        return self._deliveries
+        return tuple(self._deliveries)
 
     def _receive(self) -> None:
         while not self._closing.is_set():
@@ -71,7 +109,7 @@ class Inbox:
         messages = list(answer.received_messages)
         if not messages:
             return
-        self._deliveries = (*self._deliveries, *(_delivery(message) for message in messages))
+        self._deliveries += [_delivery(message) for message in messages]
         self._client.acknowledge(
             subscription=self._subscription,
             ack_ids=[message.ack_id for message in messages],
@@ -81,4 +119,10 @@ class Inbox:
 
 def _delivery(received: ReceivedMessage) -> Delivery:
     message = received.message
-    return Delivery(attributes=dict(message.attributes), data=bytes(message.data))
+    return Delivery(
+        message_id=message.message_id,
+        published_at=datetime.fromtimestamp(message.publish_time.timestamp(), UTC),
+        ordering_key=message.ordering_key,
+        attributes=dict(message.attributes),
+        data=bytes(message.data),
+    )

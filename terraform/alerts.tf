@@ -1,0 +1,212 @@
+locals {
+  channels = concat(
+    tolist(var.notification_channels),
+    [for channel in google_monitoring_notification_channel.mail : channel.id],
+  )
+
+  # A person is wanted as soon as one such line is logged.
+  line_alerts = {
+    account_on_hold = {
+      title    = "Render Relay: account on hold"
+      severity = "CRITICAL"
+      message  = "account on hold"
+      fields   = ["account", "code"]
+      text     = "The provider refuses the account: provider_auth means that the key is wrong, provider_out_of_credits that credits have run out. Its jobs wait and nothing is lost until their deadlines. One call is tried again after 30 s and then after growing pauses of up to 10 minutes; the line \"account off hold\" says that it worked. Buy credits, or put the right key into provider_keys and raise its number in secret_versions."
+    }
+    job_set_aside = {
+      title    = "Render Relay: job set aside"
+      severity = "ERROR"
+      message  = "job set aside"
+      fields   = ["account", "why"]
+      text     = "A job's document cannot be read, or a step with it broke. It is left alone for 6 hours, or until its deadline, so that it does not stop the others. The line names the job; the line \"job step broke\" before it has the traceback."
+    }
+  }
+}
+
+resource "google_monitoring_notification_channel" "mail" {
+  for_each = var.alert_emails
+
+  display_name = "Render Relay: ${each.key}"
+  type         = "email"
+  labels       = { email_address = each.key }
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_monitoring_alert_policy" "lines" {
+  for_each = local.line_alerts
+
+  display_name          = each.value.title
+  severity              = each.value.severity
+  combiner              = "OR"
+  enabled               = true
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "\"${each.value.message}\" was logged"
+    condition_matched_log {
+      filter           = "${local.log_lines_of_functions} AND jsonPayload.message=\"${each.value.message}\""
+      label_extractors = { for field in each.value.fields : field => "EXTRACT(jsonPayload.${field})" }
+    }
+  }
+
+  alert_strategy {
+    auto_close = "3600s"
+    notification_rate_limit {
+      period = "300s"
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = each.value.text
+  }
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_monitoring_alert_policy" "overdue" {
+  display_name          = "Render Relay: jobs are not worked on in time"
+  severity              = "ERROR"
+  combiner              = "OR"
+  enabled               = true
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "A job was due more than 2 minutes ago"
+    condition_threshold {
+      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_numbers["relay_oldest_due_seconds"].name}\" AND resource.type=\"cloud_run_revision\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 120
+      duration        = "120s"
+      aggregations {
+        alignment_period     = "60s"
+        per_series_aligner   = "ALIGN_PERCENTILE_99"
+        cross_series_reducer = "REDUCE_MAX"
+        group_by_fields      = ["metric.label.account"]
+      }
+    }
+  }
+
+  conditions {
+    display_name = "No pump has worked for 5 minutes"
+    condition_absent {
+      filter   = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_counts["relay_pump_shifts"].name}\" AND resource.type=\"cloud_run_revision\""
+      duration = "300s"
+      aggregations {
+        alignment_period     = "60s"
+        per_series_aligner   = "ALIGN_COUNT"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["metric.label.account"]
+      }
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "Either more comes in than the provider's limit lets out (see \"Queued jobs\" and \"Provider calls\" on the dashboard), or pumps fail or do not run: look for 5xx of poll-tick, dead letters, and whether the scheduler's jobs succeed. Jobs wait; they fail only at their deadlines."
+  }
+}
+
+resource "google_monitoring_alert_policy" "dead_letters" {
+  display_name          = "Render Relay: dead letters"
+  severity              = "ERROR"
+  combiner              = "OR"
+  enabled               = true
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "A tick was given up"
+    condition_threshold {
+      filter          = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=one_of(${join(",", [for subscription in google_pubsub_subscription.dead_ticks : "\"${subscription.name}\""])})"
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+      aggregations {
+        alignment_period     = "60s"
+        per_series_aligner   = "ALIGN_MAX"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.label.subscription_id"]
+      }
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "poll_tick failed 5 times with one tick: mostly because Firestore did not answer. Ticks carry no work of their own, and the next minute brings another: find out from the logs why it failed, then clear the dead letters."
+  }
+}
+
+resource "google_monitoring_alert_policy" "unpublished" {
+  display_name          = "Render Relay: events are not published"
+  severity              = "ERROR"
+  combiner              = "OR"
+  enabled               = true
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "More than 3 tries failed within 10 minutes"
+    condition_threshold {
+      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_counts["relay_events_unpublished"].name}\" AND resource.type=\"cloud_run_revision\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 3
+      duration        = "0s"
+      aggregations {
+        alignment_period     = "600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+      }
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "Jobs have ended, but the completions topic does not take their events: look whether it exists and whether the functions may publish to it. The documents keep the events, and pumps go on trying, at the longest every 10 minutes."
+  }
+}
+
+resource "google_monitoring_alert_policy" "server_errors" {
+  display_name          = "Render Relay: server errors"
+  severity              = "ERROR"
+  combiner              = "OR"
+  enabled               = true
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "More than 5 % of a function's answers are 5xx"
+    condition_threshold {
+      filter             = "${local.requests_of_functions} AND metric.labels.response_code_class=\"5xx\""
+      denominator_filter = local.requests_of_functions
+      comparison         = "COMPARISON_GT"
+      threshold_value    = 0.05
+      duration           = "300s"
+      aggregations {
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.label.service_name"]
+      }
+      denominator_aggregations {
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.label.service_name"]
+      }
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "503 means that Firestore does not answer; callers and Pub/Sub try again. 500 is a bug or a missing variable: the log has the traceback, or one line that names every variable."
+  }
+
+  depends_on = [google_project_service.needed]
+}
+
+locals {
+  requests_of_functions = join(" AND ", [
+    "metric.type=\"run.googleapis.com/request_count\"",
+    "resource.type=\"cloud_run_revision\"",
+    "resource.labels.service_name=one_of(${join(",", [for name in values(local.function_names) : "\"${name}\""])})",
+  ])
+}

@@ -1,0 +1,124 @@
+resource "google_firestore_database" "relay" {
+  count = var.create_database ? 1 : 0
+
+  name                              = var.firestore_database
+  location_id                       = coalesce(var.firestore_location, var.region)
+  type                              = "FIRESTORE_NATIVE"
+  database_edition                  = "STANDARD"
+  concurrency_mode                  = "OPTIMISTIC"
+  point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
+  delete_protection_state           = "DELETE_PROTECTION_ENABLED"
+  deletion_policy                   = "ABANDON"
+
+  depends_on = [google_project_service.needed]
+}
+
+locals {
+  # Asked with equality alone (how many open jobs a tenant has), served by merging these.
+  jobs_indexed_fields = ["account", "status", "tenant"]
+
+  # Lists are of one tenant, newest first. Indexes that hold one filter each and end in the same
+  # order are merged, so that five serve every combination of filters, and finding a tenant's job
+  # by the provider's id. Firestore adds __name__ at the end, in the direction of the last field.
+  jobs_indexes = {
+    due = [
+      { path = "account", mode = "ASCENDING" },
+      { path = "wakeAt", mode = "ASCENDING" },
+    ]
+    first-of-render = [
+      { path = "provider", mode = "ASCENDING" },
+      { path = "providerJobId", mode = "ASCENDING" },
+      { path = "createdAt", mode = "ASCENDING" },
+    ]
+    newest = [
+      { path = "tenant", mode = "ASCENDING" },
+      { path = "createdAt", mode = "DESCENDING" },
+    ]
+    newest-by-metadata = [
+      { path = "tenant", mode = "ASCENDING" },
+      { path = "metadataPairs", mode = "CONTAINS" },
+      { path = "createdAt", mode = "DESCENDING" },
+    ]
+    newest-by-operation = [
+      { path = "tenant", mode = "ASCENDING" },
+      { path = "operation", mode = "ASCENDING" },
+      { path = "createdAt", mode = "DESCENDING" },
+    ]
+    newest-by-provider = [
+      { path = "tenant", mode = "ASCENDING" },
+      { path = "provider", mode = "ASCENDING" },
+      { path = "createdAt", mode = "DESCENDING" },
+    ]
+    newest-by-provider-job = [
+      { path = "tenant", mode = "ASCENDING" },
+      { path = "providerJobId", mode = "ASCENDING" },
+      { path = "createdAt", mode = "DESCENDING" },
+    ]
+    newest-by-status = [
+      { path = "tenant", mode = "ASCENDING" },
+      { path = "status", mode = "ASCENDING" },
+      { path = "createdAt", mode = "DESCENDING" },
+    ]
+  }
+}
+
+resource "google_firestore_index" "jobs" {
+  for_each = local.jobs_indexes
+
+  database    = var.firestore_database
+  collection  = "jobs"
+  query_scope = "COLLECTION"
+
+  dynamic "fields" {
+    for_each = each.value
+    content {
+      field_path   = fields.value.path
+      order        = fields.value.mode == "CONTAINS" ? null : fields.value.mode
+      array_config = fields.value.mode == "CONTAINS" ? "CONTAINS" : null
+    }
+  }
+
+  depends_on = [google_firestore_database.relay]
+}
+
+# Nothing is indexed by itself: documents hold whole inputs, outputs and histories, and times that
+# only grow. Of accounts and durations, all reading is by id.
+resource "google_firestore_field" "unindexed" {
+  for_each = toset(["accounts", "durations", "jobs"])
+
+  database   = var.firestore_database
+  collection = each.key
+  field      = "*"
+
+  index_config {}
+
+  depends_on = [google_firestore_database.relay]
+}
+
+resource "google_firestore_field" "indexed" {
+  for_each = toset(local.jobs_indexed_fields)
+
+  database   = var.firestore_database
+  collection = "jobs"
+  field      = each.key
+
+  index_config {
+    indexes {
+      order       = "ASCENDING"
+      query_scope = "COLLECTION"
+    }
+  }
+
+  depends_on = [google_firestore_field.unindexed]
+}
+
+resource "google_firestore_field" "expiry" {
+  database   = var.firestore_database
+  collection = "jobs"
+  field      = "expireAt"
+
+  ttl_config {}
+  index_config {}
+
+  depends_on = [google_firestore_field.unindexed]
+}

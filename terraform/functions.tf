@@ -1,0 +1,138 @@
+locals {
+  common_variables = {
+    GOOGLE_CLOUD_PROJECT = var.project_id
+    FIRESTORE_DATABASE   = var.firestore_database
+    COMPLETIONS_TOPIC    = var.completions_topic
+    TICKS_TOPIC          = var.ticks_topic
+    JOB_TTL_DAYS         = tostring(var.job_ttl_days)
+    LOG_LEVEL            = var.log_level
+  }
+
+  account_variables = merge(
+    { ACCOUNTS = join(",", keys(local.accounts)) },
+    { for account in values(local.accounts) : account.limit_variable => tostring(account.call_limit) },
+  )
+
+  functions = {
+    jobs_api = {
+      description   = "Creates, reads, lists, cancels and retries jobs."
+      memory        = "512Mi"
+      cpu           = "1"
+      concurrency   = 80
+      timeout_s     = 90 # A caller may wait 60 s for a job, and the store is given 8 s.
+      min_instances = var.min_instances
+      max_instances = 20
+      ingress       = "ALLOW_ALL"
+      variables     = merge(local.account_variables, { ALLOW_LOCAL_URLS = "0" })
+      secrets       = ["API_KEYS"]
+    }
+    provider_webhook = {
+      description   = "Takes the providers' callbacks."
+      memory        = "512Mi"
+      cpu           = "1"
+      concurrency   = 80
+      timeout_s     = 60
+      min_instances = var.min_instances
+      max_instances = 20
+      ingress       = "ALLOW_ALL"
+      variables     = {}
+      secrets       = ["WEBHOOK_KEYS"]
+    }
+    poll_tick = {
+      description = "Sends, polls and ends everything that has come due for one provider account."
+      memory      = "1Gi"
+      cpu         = "1"
+      # A tick that meets a pump at work is answered at once: it needs no instance of its own.
+      concurrency   = 16
+      timeout_s     = ceil(var.tick_window_s) + local.after_window_s
+      min_instances = 0
+      max_instances = 4
+      ingress       = "ALLOW_INTERNAL_ONLY"
+      variables = merge(
+        local.account_variables,
+        { for name, account in local.accounts : "${upper(name)}_BASE_URL" => account.base_url },
+        {
+          TICK_WINDOW_S    = tostring(var.tick_window_s)
+          WEBHOOK_BASE_URL = local.webhook_base_url
+        },
+      )
+      secrets = concat(["WEBHOOK_KEYS"], values(local.accounts)[*].key_variable)
+    }
+  }
+}
+
+resource "google_cloudfunctions2_function" "relay" {
+  #checkov:skip=CKV_GCP_124:Callers and providers are outside; poll_tick, which nobody else calls, is internal.
+  for_each = local.functions
+
+  name        = local.function_names[each.key]
+  location    = var.region
+  description = each.value.description
+
+  build_config {
+    runtime           = "python311"
+    entry_point       = each.key
+    service_account   = google_service_account.build.id
+    docker_repository = google_artifact_registry_repository.images.id
+
+    source {
+      storage_source {
+        bucket = google_storage_bucket.source.name
+        object = google_storage_bucket_object.source.name
+      }
+    }
+  }
+
+  service_config {
+    service_account_email            = google_service_account.function[each.key].email
+    available_memory                 = each.value.memory
+    available_cpu                    = each.value.cpu
+    max_instance_request_concurrency = each.value.concurrency
+    timeout_seconds                  = each.value.timeout_s
+    min_instance_count               = each.value.min_instances
+    max_instance_count               = each.value.max_instances
+    ingress_settings                 = each.value.ingress
+    all_traffic_on_latest_revision   = true
+
+    environment_variables = merge(
+      local.common_variables,
+      each.value.variables,
+      # What the framework would do by itself is 4 threads for each CPU.
+      { THREADS = tostring(each.value.concurrency) },
+    )
+
+    dynamic "secret_environment_variables" {
+      for_each = toset(each.value.secrets)
+      content {
+        key        = secret_environment_variables.key
+        project_id = var.project_id
+        secret     = google_secret_manager_secret.relay[secret_environment_variables.key].secret_id
+        version    = google_secret_manager_secret_version.relay[secret_environment_variables.key].version
+      }
+    }
+  }
+
+  depends_on = [
+    google_firestore_database.relay,
+    google_project_iam_member.build,
+    google_project_iam_member.documents,
+    google_artifact_registry_repository_iam_member.build,
+    google_pubsub_topic_iam_member.functions,
+    google_secret_manager_secret_iam_member.functions,
+  ]
+}
+
+check "webhook_address" {
+  data "google_cloud_run_v2_service" "provider_webhook" {
+    name     = google_cloudfunctions2_function.relay["provider_webhook"].name
+    location = var.region
+  }
+
+  assert {
+    condition = var.webhook_base_url != null || contains(
+      data.google_cloud_run_v2_service.provider_webhook.urls,
+      local.webhook_base_url,
+    )
+    error_message = "The address that is given to providers is not one that Cloud Run gave to provider_webhook; set webhook_base_url to one of the service's addresses."
+  }
+}

@@ -1,0 +1,49 @@
+locals {
+  # By entry point. The Cloud Run service beneath a function has the function's name.
+  function_names = {
+    jobs_api         = "jobs-api"
+    provider_webhook = "provider-webhook"
+    poll_tick        = "poll-tick"
+  }
+
+  # What the providers document; functions/relay/domain/catalogue has the same.
+  provider_facts = {
+    gepetto = {
+      base_url       = "https://europe-west1-gepettoai.cloudfunctions.net/v1"
+      call_limit     = 120
+      window_s       = 60
+      limit_variable = "GEPETTO_CALLS_PER_MINUTE"
+    }
+    spacely = {
+      base_url       = "https://api.spacely.ai/api/v1"
+      call_limit     = 100
+      window_s       = 1
+      limit_variable = "SPACELY_CALLS_PER_SECOND"
+    }
+  }
+
+  accounts = {
+    for name, account in var.accounts : name => {
+      base_url       = coalesce(account.base_url, local.provider_facts[name].base_url)
+      call_limit     = coalesce(account.call_limit, local.provider_facts[name].call_limit)
+      window_s       = local.provider_facts[name].window_s
+      limit_variable = local.provider_facts[name].limit_variable
+      key_variable   = "${upper(name)}_API_KEY"
+      ticks_topic    = "${var.ticks_topic}-${name}"
+    }
+  }
+
+  # What the work after the window may take: calls in the air, the store's patience, the lease.
+  after_window_s = 65
+
+  # On a push subscription this is the request's timeout too, and 600 is the most there is.
+  ticks_ack_deadline_s = 600
+
+  project_number = data.google_project.this.number
+
+  # The address that Cloud Run gives a service of this name; it is known before the service is.
+  webhook_base_url = coalesce(
+    var.webhook_base_url,
+    "https://${local.function_names.provider_webhook}-${local.project_number}.${var.region}.run.app",
+  )
+}

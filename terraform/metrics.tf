@@ -1,0 +1,125 @@
+locals {
+  log_lines_of_functions = join(" AND ", [
+    "resource.type=\"cloud_run_revision\"",
+    "resource.labels.service_name=(${join(" OR ", [for name in values(local.function_names) : "\"${name}\""])})",
+  ])
+
+  # How often a line was logged, by some of its fields.
+  line_counts = {
+    relay_jobs_created = {
+      description = "Jobs created."
+      messages    = ["job created"]
+      labels      = ["provider", "operation"]
+    }
+    relay_job_moves = {
+      description = "Jobs that came into a state."
+      messages    = ["job moved", "job finished"]
+      labels      = ["provider", "status", "by"]
+    }
+    relay_pump_shifts = {
+      description = "Shifts that pumps have worked."
+      messages    = ["pump done"]
+      labels      = ["account"]
+    }
+    relay_events_unpublished = {
+      description = "Tries to publish an event that failed, or whose success could not be written down."
+      messages    = ["event not published", "event left to the pump"]
+      labels      = []
+    }
+  }
+
+  # What a number in a line is spread over, by some of its fields.
+  line_numbers = {
+    relay_job_seconds = {
+      description = "Time from a job's creation to its end."
+      message     = "job finished"
+      field       = "seconds"
+      unit        = "s"
+      labels      = ["provider", "status"]
+      bounds      = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800, 3600, 86400]
+    }
+    relay_oldest_due_seconds = {
+      description = "How overdue the most overdue job of a shift was when the shift came upon it."
+      message     = "pump done"
+      field       = "oldest_due_s"
+      unit        = "s"
+      labels      = ["account"]
+      bounds      = [1, 5, 15, 30, 60, 120, 180, 300, 600, 1800, 3600, 21600]
+    }
+    relay_provider_calls = {
+      description = "Calls made to the provider in a shift."
+      message     = "pump done"
+      field       = "calls"
+      unit        = "1"
+      labels      = ["account"]
+      bounds      = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
+    }
+    relay_queued_jobs = {
+      description = "Jobs that still waited to be sent when a shift ended."
+      message     = "pump done"
+      field       = "queued"
+      unit        = "1"
+      labels      = ["account"]
+      bounds      = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+    }
+  }
+}
+
+resource "google_logging_metric" "line_counts" {
+  for_each = local.line_counts
+
+  name        = each.key
+  description = each.value.description
+  filter      = "${local.log_lines_of_functions} AND jsonPayload.message=(${join(" OR ", [for message in each.value.messages : "\"${message}\""])})"
+
+  label_extractors = { for label in each.value.labels : label => "EXTRACT(jsonPayload.${label})" }
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+    unit        = "1"
+
+    dynamic "labels" {
+      for_each = each.value.labels
+      content {
+        key        = labels.value
+        value_type = "STRING"
+      }
+    }
+  }
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_logging_metric" "line_numbers" {
+  for_each = local.line_numbers
+
+  name            = each.key
+  description     = each.value.description
+  filter          = "${local.log_lines_of_functions} AND jsonPayload.message=\"${each.value.message}\""
+  value_extractor = "EXTRACT(jsonPayload.${each.value.field})"
+
+  label_extractors = { for label in each.value.labels : label => "EXTRACT(jsonPayload.${label})" }
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "DISTRIBUTION"
+    unit        = each.value.unit
+
+    dynamic "labels" {
+      for_each = each.value.labels
+      content {
+        key        = labels.value
+        value_type = "STRING"
+      }
+    }
+  }
+
+  bucket_options {
+    explicit_buckets {
+      bounds = each.value.bounds
+    }
+  }
+
+  depends_on = [google_project_service.needed]
+}

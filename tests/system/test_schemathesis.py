@@ -1,0 +1,80 @@
+"""Everything that the OpenAPI file allows and forbids, sent to a live relay by schemathesis.
+
+Bounded, and the same each time; `make fuzz` goes on for as long as it is told to. On a stack of
+its own, because its jobs would use up the call limits that other tests count on.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from infra.describe.fuzz.attack import attack
+from infra.describe.fuzz.ground import Ground, fuzzed_ground
+from infra.local.errors import EmulatorsUnavailable
+from tests.system.conftest import until
+
+TIMEOUT_S = 240.0
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    stack_file = tmp_path_factory.mktemp("fuzz") / "stack.json"
+    try:
+        with fuzzed_ground(stack_file=stack_file, env=os.environ) as ground:
+            yield ground
+    except EmulatorsUnavailable as error:
+        if os.environ.get("RELAY_REQUIRE_EMULATORS") == "1":
+            raise
+        pytest.skip(str(error))
+
+
+def test_tenants_are_answered_as_the_openapi_file_says(ground, tmp_path):
+    outcome = attack(
+        ground.stack.description.api_url,
+        keys=ground.keys,
+        max_examples=5,
+        seed=1,
+        directory=tmp_path,
+        timeout_s=TIMEOUT_S,
+    )
+
+    assert outcome.is_good, outcome.text
+    assert outcome.cases >= 2000
+
+
+def test_a_stranger_is_answered_as_the_openapi_file_says_and_learns_nothing(ground, tmp_path):
+    outcome = attack(
+        ground.stack.description.api_url,
+        keys={},
+        max_examples=20,
+        seed=1,
+        directory=tmp_path,
+        timeout_s=TIMEOUT_S,
+        # Without a key no body is read: the thousand ways to get one wrong would all be one.
+        phases=("examples", "fuzzing", "stateful"),
+    )
+
+    assert outcome.is_good, outcome.text
+    assert outcome.cases >= 200
+
+
+def test_the_relay_works_on_after_all_of_that(ground):
+    api_url = ground.stack.description.api_url
+    headers = {"X-API-KEY": ground.keys["two"]}
+    room = f"{ground.stack.description.sandbox_url}/rooms/living.jpg"
+    body = {
+        "provider": "spacely",
+        "operation": "advance",
+        "input": {"model": "spacely-v1", "imageUrl": room, "renovateType": "residential"},
+    }
+
+    answer = requests.post(f"{api_url}/v1/jobs", json=body, headers=headers, timeout=10)
+
+    where = f"{api_url}{answer.headers['Location']}"
+    until(
+        lambda: requests.get(where, headers=headers, timeout=10).json()["outputs"] or None,
+        within_s=30,
+    )
+    ground.stack.check()

@@ -1,0 +1,378 @@
+"""What an apply would make, read from the state after Terraform ran against stand-ins."""
+
+import ast
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.topology import topology
+from relay import config
+from relay.adapters import document, firestore, pubsub
+from relay.domain.catalogue import CATALOGUE
+from tests.factories import a_job
+from tests.terraform.running import Workspace
+from tests.terraform.stand_in import PROJECT_NUMBER
+from tests.terraform.state import (
+    READERS,
+    Resources,
+    account,
+    environment,
+    misread,
+    of_type,
+    secret_id,
+    secrets,
+    service,
+)
+
+ROOT = Path(__file__).parents[2]
+WEBHOOK_URL = f"https://provider-webhook-{PROJECT_NUMBER}.europe-west1.run.app"
+
+
+@pytest.fixture(scope="module")
+def resources(applied: Workspace) -> Resources:
+    """Everything that an apply with two accounts makes."""
+    return applied.resources()
+
+
+def test_a_second_apply_changes_nothing(applied):
+    said = applied.apply()
+
+    assert "0 added, 0 changed, 0 destroyed" in said
+    assert "Warning" not in said
+
+
+@pytest.mark.parametrize("function", READERS)
+def test_a_function_is_given_just_what_it_reads(resources, function):
+    assert misread(environment(resources, function), function) == set()
+
+
+def test_what_is_left_out_is_as_the_code_has_it(resources):
+    documented = config.pump_settings(
+        {
+            "GOOGLE_CLOUD_PROJECT": "a-project",
+            "WEBHOOK_BASE_URL": WEBHOOK_URL,
+            "WEBHOOK_KEYS": "w" * 32,
+            "GEPETTO_API_KEY": "key-of-gepetto",
+            "SPACELY_API_KEY": "key-of-spacely",
+        }
+    )
+
+    assert config.pump_settings(environment(resources, "poll_tick")) == documented
+
+
+def test_local_addresses_are_not_allowed(resources):
+    assert not config.api_settings(environment(resources, "jobs_api")).allow_local_urls
+
+
+def test_only_secrets_are_secret(resources):
+    assert secrets(resources, "jobs_api") == {"API_KEYS"}
+    assert secrets(resources, "provider_webhook") == {"WEBHOOK_KEYS"}
+    assert secrets(resources, "poll_tick") == {
+        "GEPETTO_API_KEY",
+        "SPACELY_API_KEY",
+        "WEBHOOK_KEYS",
+    }
+
+
+def test_a_function_may_read_its_own_secrets_alone(resources):
+    allowed = {
+        (one["member"], one["secret_id"])
+        for one in of_type(resources, "google_secret_manager_secret_iam_member").values()
+    }
+
+    assert allowed == {
+        (
+            f"serviceAccount:{account(function)}",
+            f"google_secret_manager_secret/{secret_id(name)}/id",
+        )
+        for function in READERS
+        for name in secrets(resources, function)
+    }
+
+
+def test_every_secret_has_a_pinned_version(resources):
+    for function in READERS:
+        for one in service(resources, function)["secret_environment_variables"]:
+            assert one["secret"] == secret_id(one["key"])
+            version = resources[f'google_secret_manager_secret_version.relay["{one["key"]}"]']
+            assert one["version"] == version["version"] != "latest"
+
+
+def test_no_secret_is_in_the_state(applied):
+    state = (applied.folder / "terraform.tfstate").read_text()
+
+    assert "relay-webhook-keys" in state
+    for secret in ("w" * 32, "key-of-gepetto", "key-of-spacely"):
+        assert secret not in state
+
+
+def test_each_function_has_an_identity_of_its_own(resources):
+    assert {name: service(resources, name)["service_account_email"] for name in READERS} == {
+        name: account(name) for name in READERS
+    }
+
+
+def test_project_wide_a_function_may_touch_one_database_and_no_more(resources):
+    granted = of_type(resources, "google_project_iam_member")
+    to_functions = [
+        one
+        for one in granted.values()
+        if one["member"] in {f"serviceAccount:{account(name)}" for name in READERS}
+    ]
+
+    assert len(to_functions) == len(READERS)
+    for one in to_functions:
+        assert one["role"] == "roles/datastore.user"
+        (condition,) = one["condition"]
+        assert condition["expression"] == (
+            'resource.name == "projects/a-project/databases/(default)"'
+        )
+    assert {one["role"] for one in granted.values()} == {
+        "roles/datastore.user",
+        "roles/logging.logWriter",
+        "roles/storage.objectViewer",
+    }
+
+
+def test_only_callbacks_are_public(resources):
+    invokers = of_type(resources, "google_cloud_run_v2_service_iam_member")
+
+    assert {(one["name"], one["member"]) for one in invokers.values()} == {
+        ("provider-webhook", "allUsers"),
+        ("poll-tick", "serviceAccount:relay-push@example.iam.gserviceaccount.com"),
+    }
+    assert {one["role"] for one in invokers.values()} == {"roles/run.invoker"}
+
+
+def test_every_entry_point_is_deployed(resources):
+    tree = ast.parse((ROOT / "functions" / "main.py").read_text())
+    entry_points = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    functions = of_type(resources, "google_cloudfunctions2_function").values()
+
+    assert {one["build_config"][0]["entry_point"] for one in functions} == entry_points
+    assert {one["build_config"][0]["runtime"] for one in functions} == {"python311"}
+    assert not any(one["event_trigger"] for one in functions)
+
+
+@pytest.mark.parametrize("function", READERS)
+def test_there_is_a_thread_for_each_request_that_is_let_in(resources, function):
+    its = service(resources, function)
+
+    assert its["environment_variables"]["THREADS"] == str(its["max_instance_request_concurrency"])
+    assert float(its["available_cpu"]) >= 1
+
+
+@pytest.fixture(scope="module")
+def local():
+    return topology(
+        completions_topic="job-completions", ticks_topic="poll-ticks", accounts=tuple(CATALOGUE)
+    )
+
+
+def test_the_local_stack_has_the_same_topics(resources, local):
+    topics = {one["name"] for one in of_type(resources, "google_pubsub_topic").values()}
+
+    assert {one for one in topics if not one.endswith("-dead-letters")} == set(local.topics)
+
+
+def test_the_local_stack_pushes_the_same_way(resources, local):
+    pushed = {
+        one["name"]: (one["topic"].rpartition("/")[2], one["ack_deadline_seconds"])
+        for one in of_type(resources, "google_pubsub_subscription").values()
+        if one["push_config"]
+    }
+
+    assert pushed == {one.name: (one.topic, one.ack_deadline_s) for one in local.push_subscriptions}
+    assert {one.function for one in local.push_subscriptions} == {"poll_tick"}
+
+
+def test_ticks_are_pushed_with_an_identity_that_may_push(resources):
+    for name in CATALOGUE:
+        (push,) = resources[f'google_pubsub_subscription.ticks["{name}"]']["push_config"]
+        (token,) = push["oidc_token"]
+
+        assert push["push_endpoint"] == service(resources, "poll_tick")["uri"]
+        assert token["audience"] == push["push_endpoint"]
+        assert token["service_account_email"] == "relay-push@example.iam.gserviceaccount.com"
+
+
+@pytest.mark.parametrize("account", CATALOGUE)
+def test_what_is_given_up_is_kept(resources, account):
+    ticks = resources[f'google_pubsub_subscription.ticks["{account}"]']
+    kept = resources[f'google_pubsub_subscription.dead_ticks["{account}"]']
+    (policy,) = ticks["dead_letter_policy"]
+
+    assert policy["dead_letter_topic"] == kept["topic"]
+    assert kept["message_retention_duration"] == "604800s"
+    assert not kept["push_config"]
+    assert [one["ttl"] for one in kept["expiration_policy"]] == [""]
+    pubsub_itself = f"serviceAccount:service-{PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com"
+    publisher = resources[f'google_pubsub_topic_iam_member.dead_ticks["{account}"]']
+    subscriber = resources[f'google_pubsub_subscription_iam_member.dead_ticks["{account}"]']
+    assert (publisher["topic"], publisher["member"]) == (kept["topic"], pubsub_itself)
+    assert (subscriber["subscription"], subscriber["member"]) == (ticks["id"], pubsub_itself)
+
+
+@pytest.mark.parametrize("account", CATALOGUE)
+def test_the_scheduler_says_every_minute_what_the_pump_understands(resources, account):
+    job = resources[f'google_cloud_scheduler_job.ticks["{account}"]']
+    (target,) = job["http_target"]
+    (message,) = json.loads(base64.b64decode(target["body"]))["messages"]
+
+    assert job["schedule"] == "* * * * *"
+    assert json.loads(base64.b64decode(message["data"])) == {"account": account}
+    assert target["uri"] == (
+        f"https://pubsub.googleapis.com/v1/projects/a-project/topics/poll-ticks-{account}:publish"
+    )
+
+
+def test_everybody_publishes_only_where_it_belongs(resources):
+    granted = {
+        (one["member"].partition(":")[2].partition("@")[0], one["topic"].rpartition("/")[2])
+        for at, one in of_type(resources, "google_pubsub_topic_iam_member").items()
+        if "dead_ticks" not in at
+    }
+    ticks = {f"poll-ticks-{account}" for account in CATALOGUE}
+    functions = {f"relay-{name.replace('_', '-')}" for name in READERS}
+
+    assert granted == {
+        *((function, topic) for function in functions for topic in {*ticks, "job-completions"}),
+        *(("relay-scheduler", topic) for topic in ticks),
+    }
+
+
+def test_events_name_the_schema_that_is_told(applied):
+    assert applied.outputs()["event_schema"] == pubsub.JOB_SCHEMA
+
+
+def test_providers_call_back_where_the_service_is(applied, resources):
+    told = resources["data.google_cloud_run_v2_service.provider_webhook"]["urls"]
+
+    assert environment(resources, "poll_tick")["WEBHOOK_BASE_URL"] in told
+    assert applied.outputs()["webhook_url"] == WEBHOOK_URL
+
+
+def indexes(resources: Resources) -> set[tuple[str, ...]]:
+    return {
+        tuple(f"{one['field_path']} {one['array_config'] or one['order']}" for one in its["fields"])
+        for its in of_type(resources, "google_firestore_index").values()
+    }
+
+
+def test_the_pump_finds_what_is_due(resources):
+    due = (f"{document.ACCOUNT} ASCENDING", f"{document.WAKE_AT} ASCENDING")
+
+    assert due in indexes(resources)
+
+
+def test_lists_are_served_by_merging_one_index_a_filter(resources):
+    filters = ("provider", "operation", "status", "providerJobId", document.METADATA_PAIRS)
+    newest = {
+        ("tenant ASCENDING", f"{one} {mode}", "createdAt DESCENDING")
+        for one in filters
+        for mode in [("ASCENDING", "CONTAINS")[one == document.METADATA_PAIRS]]
+    }
+
+    assert newest | {("tenant ASCENDING", "createdAt DESCENDING")} <= indexes(resources)
+
+
+def test_indexes_are_of_fields_that_jobs_have(resources):
+    job = document.to_document(a_job(), time_to_live=config.timedelta(days=1))
+    fields = {field.partition(" ")[0] for index in indexes(resources) for field in index}
+    single = {one["field"] for one in of_type(resources, "google_firestore_field").values()}
+
+    assert fields - {document.WAKE_AT} <= job.keys()
+    assert single - {"*", document.EXPIRE_AT} <= job.keys()
+    its = of_type(resources, "google_firestore_index").values()
+    assert {one["collection"] for one in its} == {firestore.JOBS}
+
+
+def test_nothing_else_is_indexed_and_old_jobs_are_removed(resources):
+    fields = {
+        (one["collection"], one["field"]): one
+        for one in of_type(resources, "google_firestore_field").values()
+    }
+    collections = {firestore.JOBS, firestore.ACCOUNTS, firestore.DURATIONS}
+
+    for collection in collections:
+        assert fields[collection, "*"]["index_config"] == [{"indexes": []}]
+    assert [at for at, one in fields.items() if one["ttl_config"]] == [
+        (firestore.JOBS, document.EXPIRE_AT)
+    ]
+    asked_with_equality_alone = {document.ACCOUNT, "tenant", "status"}
+    assert {field for at, field in fields if fields[at, field]["index_config"][0]["indexes"]} == (
+        asked_with_equality_alone
+    )
+
+
+def test_the_database_cannot_be_deleted_by_mistake(resources):
+    database = resources["google_firestore_database.relay[0]"]
+
+    assert database["delete_protection_state"] == "DELETE_PROTECTION_ENABLED"
+    assert database["deletion_policy"] == "ABANDON"
+
+
+def logged_messages() -> set[str]:
+    """Return every text in the functions that could be the message of a log line."""
+    return {
+        node.value
+        for file in (ROOT / "functions").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def filters(resources: Resources) -> Iterator[str]:
+    for one in of_type(resources, "google_logging_metric").values():
+        yield one["filter"]
+    for one in of_type(resources, "google_monitoring_alert_policy").values():
+        for condition in one["conditions"]:
+            yield from (its["filter"] for its in condition["condition_matched_log"])
+
+
+def test_metrics_and_alerts_wait_for_lines_that_are_logged(resources):
+    awaited = {
+        message
+        for line in filters(resources)
+        for message in re.findall(r'"([^"]+)"', line.partition("jsonPayload.message=")[2])
+    }
+
+    assert {"account on hold", "job set aside", "job finished"} <= awaited
+    assert awaited - logged_messages() == set()
+
+
+def metrics_in(text: str) -> set[str]:
+    return set(
+        re.findall(r"(?:googleapis\.com/user/|com:user_)(relay_[a-z_]+?)(?:_sum)?[\"\\{]", text)
+    )
+
+
+def test_alerts_and_the_dashboard_show_metrics_that_there_are(resources):
+    made = {one["name"] for one in of_type(resources, "google_logging_metric").values()}
+    dashboard = resources["google_monitoring_dashboard.relay"]["dashboard_json"]
+    alerts = json.dumps(
+        [one["conditions"] for one in of_type(resources, "google_monitoring_alert_policy").values()]
+    )
+
+    assert metrics_in(dashboard) | metrics_in(alerts) == made
+
+
+def test_the_dashboard_has_its_tiles_side_by_side(resources):
+    layout = json.loads(resources["google_monitoring_dashboard.relay"]["dashboard_json"])
+    tiles = layout["mosaicLayout"]["tiles"]
+    places = {(one.get("xPos", 0), one.get("yPos", 0)) for one in tiles}
+
+    assert len(places) == len(tiles)
+    assert all(x + 24 <= layout["mosaicLayout"]["columns"] for x, _ in places)
+
+
+def test_every_alert_says_what_to_do_and_whom_to_tell(resources):
+    (mail,) = of_type(resources, "google_monitoring_notification_channel").values()
+
+    for alert in of_type(resources, "google_monitoring_alert_policy").values():
+        assert alert["notification_channels"] == [mail["id"]]
+        assert len(alert["documentation"][0]["content"]) > 100

@@ -1,0 +1,195 @@
+"""What changes in a deployment when a variable does."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from relay.domain.catalogue import CATALOGUE
+from tests.terraform.hcl_files import labelled, read_folder
+from tests.terraform.running import SOURCE, VARIABLES
+from tests.terraform.state import READERS, environment, misread, of_type, service
+
+
+@pytest.mark.parametrize("account", CATALOGUE)
+def test_one_account_alone_needs_only_its_own_variables(fresh, account):
+    keys = {account: VARIABLES["provider_keys"][account]}
+    fresh.set({**VARIABLES, "accounts": {account: {}}, "provider_keys": keys})
+    fresh.apply()
+    resources = fresh.resources()
+
+    for function in READERS:
+        env = environment(resources, function)
+        assert misread(env, function) == set()
+        assert not any(other.upper() in " ".join(env) for other in CATALOGUE.keys() - {account})
+
+
+def test_a_quota_can_be_changed(fresh):
+    fresh.set({**VARIABLES, "accounts": {"gepetto": {"call_limit": 60}, "spacely": {}}})
+    fresh.apply()
+
+    for function in ("jobs_api", "poll_tick"):
+        assert environment(fresh.resources(), function)["GEPETTO_CALLS_PER_MINUTE"] == "60"
+
+
+def test_the_api_is_public_if_it_is_said(fresh):
+    fresh.set({**VARIABLES, "public_api": True})
+    fresh.apply()
+
+    invokers = of_type(fresh.resources(), "google_cloud_run_v2_service_iam_member")
+    assert ("jobs-api", "allUsers") in {(one["name"], one["member"]) for one in invokers.values()}
+
+
+@pytest.mark.parametrize("window_s", [0, 500])
+def test_the_function_outlives_its_window_and_the_message_the_function(fresh, window_s):
+    fresh.set({**VARIABLES, "tick_window_s": window_s})
+    fresh.apply()
+    resources = fresh.resources()
+
+    timeout_s = service(resources, "poll_tick")["timeout_seconds"]
+    (ack_s,) = {
+        one["ack_deadline_seconds"]
+        for one in of_type(resources, "google_pubsub_subscription").values()
+        if one["push_config"]
+    }
+    assert window_s + 60 <= timeout_s < ack_s <= 600
+
+
+def test_a_project_may_have_its_database_already(fresh):
+    fresh.set({**VARIABLES, "create_database": False, "firestore_database": "renders"})
+    fresh.apply()
+    resources = fresh.resources()
+
+    assert not any(at.startswith("google_firestore_database.") for at in resources)
+    databases = {
+        one["database"]
+        for kind in ("google_firestore_index", "google_firestore_field")
+        for one in of_type(resources, kind).values()
+    }
+    assert databases == {"renders"}
+    assert environment(resources, "poll_tick")["FIRESTORE_DATABASE"] == "renders"
+
+
+def test_a_rotation_gives_the_new_secret_to_those_who_have_it_before_the_old_one_goes(fresh):
+    fresh.apply()
+    rotated = {"webhook_keys": ["n" * 32, "w" * 32], "secret_versions": {"webhook_keys": 2}}
+    fresh.set({**VARIABLES, **rotated})
+
+    planned = fresh.run("plan", "-no-color", "-input=false").output
+
+    assert "+/- create replacement and then destroy" in planned
+    assert changed(planned) == {
+        'google_secret_manager_secret_version.relay["WEBHOOK_KEYS"] must be replaced',
+        'google_cloudfunctions2_function.relay["provider_webhook"] will be updated in-place',
+        'google_cloudfunctions2_function.relay["poll_tick"] will be updated in-place',
+    }
+    assert "n" * 32 not in planned
+
+
+def test_new_api_keys_need_no_number(fresh):
+    fresh.apply()
+    fresh.set({**VARIABLES, "api_keys": {"shop": ["3" * 64]}})
+
+    assert changed(fresh.run("plan", "-no-color", "-input=false").output) == {
+        'google_secret_manager_secret_version.relay["API_KEYS"] must be replaced',
+        'google_cloudfunctions2_function.relay["jobs_api"] will be updated in-place',
+    }
+
+
+def test_a_secret_given_anew_without_a_new_number_changes_nothing(fresh):
+    fresh.apply()
+    fresh.set({**VARIABLES, "webhook_keys": ["n" * 32]})
+
+    assert changed(fresh.run("plan", "-no-color", "-input=false").output) == set()
+
+
+def changed(planned: str) -> set[str]:
+    """Return what a plan says of each resource that it would change."""
+    says = re.findall(r"^  # (google_\S+ (?:must|will) be [^\n]*)$", planned, re.MULTILINE)
+    return {one for one in says if "read during apply" not in one}
+
+
+def test_the_example_can_be_applied_as_it_is(fresh):
+    fresh.forget_variables()
+    (fresh.folder / "terraform.tfvars.example").rename(fresh.folder / "terraform.tfvars")
+    secrets = {name: json.dumps(VARIABLES[name]) for name in ("provider_keys", "webhook_keys")}
+    by_hand = replace(
+        fresh, env={**fresh.env, **{f"TF_VAR_{name}": value for name, value in secrets.items()}}
+    )
+
+    assert "Apply complete!" in by_hand.apply()
+
+
+REFUSED = {
+    "The project_id must be": {"project_id": "My Project"},
+    "The region must be": {"region": "europe-west1-b"},
+    "The accounts must be": {"accounts": {"ikea": {}}},
+    "Each call_limit must be": {"accounts": {"gepetto": {"call_limit": 0}, "spacely": {}}},
+    "Each base_url must be": {"accounts": {"gepetto": {"base_url": "http://x"}, "spacely": {}}},
+    "The provider_keys must hold": {"provider_keys": {"gepetto": "key"}},
+    "Each of the provider_keys": {"provider_keys": {"gepetto": " key", "spacely": "key"}},
+    "The webhook_keys must be one": {"webhook_keys": ["a" * 32, "b" * 32, "c" * 32]},
+    "Each of the webhook_keys": {"webhook_keys": ["short"]},
+    "The secret_versions must be": {"secret_versions": {"api_keys": 2}},
+    "Each of the secret_versions": {"secret_versions": {"gepetto": 1.5}},
+    "The api_keys must name": {"api_keys": {}},
+    "The api_keys must hold": {"api_keys": {"shop": ["a key"]}},
+    "No two tenants": {"api_keys": {"shop": ["0" * 64], "studio": ["0" * 64]}},
+    "The api_invokers must be": {"api_invokers": ["allUsers"]},
+    "The webhook_base_url must be": {"webhook_base_url": "http://example.com"},
+    "The firestore_database must be": {"firestore_database": "Renders"},
+    "The completions_topic must be": {"completions_topic": "google-completions"},
+    "The ticks_topic must be": {"ticks_topic": "x"},
+    "The tick_window_s must be": {"tick_window_s": 501},
+    "The job_ttl_days must be": {"job_ttl_days": 0},
+    "The completions_retention_days must be": {"completions_retention_days": 32},
+    "The log_level must be": {"log_level": "WARNING"},
+    "The min_instances must be": {"min_instances": -1},
+    "The alert_emails must be": {"alert_emails": ["nobody"]},
+    "The notification_channels must be": {"notification_channels": ["7"]},
+}
+
+
+@pytest.mark.parametrize("complaint", REFUSED)
+def test_a_wrong_value_is_refused_in_words(fresh, complaint):
+    fresh.set({**VARIABLES, **REFUSED[complaint]})
+
+    result = fresh.run("plan", "-no-color", "-input=false", "-refresh=false")
+
+    assert result.code == 1
+    assert complaint in result.output
+
+
+def test_every_validation_was_seen_to_refuse():
+    complaints = [
+        validation["error_message"].strip('"')
+        for variable in labelled(read_folder(SOURCE), "variable").values()
+        for validation in variable.get("validation", [])
+    ]
+
+    assert len(complaints) == len(REFUSED)
+    for complaint in complaints:
+        assert any(complaint.startswith(one) for one in REFUSED), complaint
+
+
+@pytest.mark.parametrize(
+    ("file", "written", "planted", "complaint"),
+    [
+        ("functions.tf", "= each.value.timeout_s", '= "soon"', "a number is required"),
+        ("functions.tf", "= var.region", "= var.regoin", "undeclared input variable"),
+        ("topics.tf", "ticks[each.key].id", "tocks[each.key].id", "undeclared resource"),
+        ("outputs.tf", "dashboard.relay.id", "dashboard.relay.uri", "no argument, nested block"),
+    ],
+    ids=["wrong type", "unknown variable", "unknown resource", "unknown result"],
+)
+def test_terraform_itself_finds_what_is_wrong(fresh, file, written, planted, complaint):
+    path = fresh.folder / file
+    text = path.read_text()
+    assert written in text
+    path.write_text(text.replace(written, planted, 1))
+
+    result = fresh.run("validate", "-no-color")
+
+    assert result.code == 1
+    assert complaint in " ".join(result.output.split())

@@ -1,0 +1,280 @@
+"""The descriptions of the APIs: fresh, valid, and true to the code."""
+
+import ast
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from referencing import Registry, Resource
+
+from infra.describe.create_schemas import create_examples
+from infra.describe.files import DOCS, SCHEMAS, stale_files
+from infra.describe.parameters import PARAMETERS
+from relay.adapters.pubsub import JOB_SCHEMA
+from relay.domain.catalogue import CATALOGUE
+from relay.domain.job import Actor, ErrorCode, EventType, JobError, Status
+from relay.domain.steps import succeeded
+from relay.edges import api as api_module
+from relay.edges.api import Api
+from relay.job_view import to_json
+from tests.factories import LATE_OUTPUT, a_job, finished_job, job_in, later
+from tests.payloads.inputs import SAMPLES
+
+EDGES = Path(api_module.__file__).parent
+ASYNCAPI_SCHEMA = Path(__file__).parents[1] / "payloads" / "asyncapi" / "3.0.0.json"
+FORMATS = FormatChecker()
+
+
+@FORMATS.checks("date-time", raises=ValueError)
+def is_time(value):
+    return not isinstance(value, str) or bool(datetime.fromisoformat(value).tzinfo)
+
+
+def parsed(path):
+    return yaml.load(path.read_text(), yaml.CSafeLoader)
+
+
+OPENAPI = parsed(DOCS / "openapi.yaml")
+ASYNCAPI = parsed(DOCS / "asyncapi.yaml")
+FILES = {path.stem: json.loads(path.read_text()) for path in SCHEMAS.rglob("*.json")}
+JOB = FILES["job.schema"]
+REGISTRY = Registry().with_resources(
+    [(schema["$id"], Resource.from_contents(schema)) for schema in FILES.values()]
+)
+METHODS = {"get", "post", "put", "patch", "delete"}
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, item in OPENAPI["paths"].items()
+    for method, operation in item.items()
+    if method in METHODS
+}
+
+
+def complaints(value, schema):
+    """Return what is wrong with a value by a schema that stands alone or refers by $id."""
+    validator = Draft202012Validator(schema, registry=REGISTRY, format_checker=FORMATS)
+    return [error.message for error in validator.iter_errors(value)]
+
+
+def complaints_within(document, value, schema):
+    """Return what is wrong with a value by a schema that refers into its document."""
+    return complaints(value, {"components": document["components"], "allOf": [schema]})
+
+
+def resolved(one, document=OPENAPI):
+    while "$ref" in one:
+        found = document
+        for name in one["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        one = found
+    return one
+
+
+def bodies():
+    """Yield every body of the document with its examples, by where it is."""
+    for name, operation in OPERATIONS.items():
+        if "requestBody" in operation:
+            for content in operation["requestBody"]["content"].values():
+                yield f"{name} request", content
+        for status, answer in operation["responses"].items():
+            for content in resolved(answer)["content"].values():
+                yield f"{name} {status}", content
+
+
+BODIES = dict(bodies())
+
+
+def test_the_descriptions_are_what_the_code_says():
+    assert stale_files() == [], "run: make describe"
+
+
+def test_the_openapi_file_is_valid():
+    errors = OpenAPIV31SpecValidator(OPENAPI).iter_errors()
+
+    assert [error.message for error in errors] == []
+
+
+def test_the_asyncapi_file_is_valid():
+    schema = json.loads(ASYNCAPI_SCHEMA.read_text())
+
+    errors = Draft7Validator(schema).iter_errors(ASYNCAPI)
+
+    assert [f"{list(error.path)}: {error.message[:200]}" for error in errors] == []
+
+
+@pytest.mark.parametrize("schema", FILES.values(), ids=FILES.keys())
+def test_every_schema_is_one(schema):
+    Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("name", OPENAPI["components"]["schemas"])
+def test_every_schema_of_the_openapi_file_is_one(name):
+    Draft202012Validator.check_schema(OPENAPI["components"]["schemas"][name])
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+def test_every_answer_and_request_has_examples_that_fit(body):
+    assert body["examples"]
+
+    for name, example in body["examples"].items():
+        wrong = complaints_within(OPENAPI, example["value"], body["schema"])
+        assert wrong == [], name
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=PARAMETERS.keys())
+def test_every_parameter_has_an_example_that_fits_or_words_to_choose_from(parameter):
+    if "example" in parameter:
+        assert complaints(parameter["example"], parameter["schema"]) == []
+
+
+@pytest.mark.parametrize("name", ASYNCAPI["components"]["messages"])
+def test_every_message_has_examples_that_fit(name):
+    message = ASYNCAPI["components"]["messages"][name]
+
+    for example in message["examples"]:
+        assert complaints_within(ASYNCAPI, example["payload"], message["payload"]) == []
+        if "headers" in message:
+            assert complaints(example["headers"], message["headers"]) == []
+
+
+@pytest.mark.parametrize("kind", EventType)
+def test_every_event_schema_takes_its_own_examples_and_no_other_types(kind):
+    schemas = {name.removesuffix(".schema"): one for name, one in FILES.items()}
+    word = kind.rsplit(".", 1)[-1]
+
+    (example,) = schemas[word]["examples"]
+
+    assert complaints(example, schemas[word]) == []
+    for other in {one.rsplit(".", 1)[-1] for one in EventType} - {word}:
+        assert complaints(example, schemas[other])
+
+
+def test_what_is_routed_is_described_and_nothing_else():
+    assert set(routes()) == set(OPERATIONS)
+
+
+def test_every_problem_in_the_code_is_described_and_nothing_else():
+    described = OPENAPI["components"]["schemas"]["ProblemCode"]["enum"]
+
+    assert set(described) == codes_in_the_code()
+    used = {
+        code
+        for body in BODIES.values()
+        for code in resolved(body["schema"]).get("properties", {}).get("code", {}).get("enum", [])
+    }
+    assert set(described) == used | {"method_not_allowed"}
+
+
+def test_an_idempotency_key_is_described_as_it_is_read():
+    read = api_module._IDEMPOTENCY_KEY.pattern
+    schema = PARAMETERS["idempotencyKey"]["schema"]
+
+    described = re.compile(schema["pattern"])
+
+    for key in ["a", "a b", " a", "a ", "", " ", "~!", "\x7f", "a\x00b", "ä", "a\tb"]:
+        assert bool(described.search(key)) is bool(re.fullmatch(read, key))
+    assert re.fullmatch(read, "a" * schema["maxLength"])
+    assert not re.fullmatch(read, "a" * (schema["maxLength"] + 1))
+
+
+def test_the_schema_of_jobs_is_the_one_that_events_name():
+    assert JOB["$id"] == JOB_SCHEMA
+
+
+JOBS = {
+    **{status.value: job_in(status) for status in Status},
+    "raw": a_job(operation="raw", path="/upscale"),
+    "raw and followed": job_in(Status.PROCESSING, operation="raw", input=None),
+    "retried": a_job(retry_of="job_00000000000000000000000002"),
+    "followed": job_in(Status.PROCESSING, input=None),
+    "late after a failure": succeeded(
+        finished_job(Status.FAILED), outputs=[LATE_OUTPUT], by=Actor.POLL, at=later(5)
+    ),
+    "late after a cancel": finished_job(Status.CANCELLED, late_outputs=(LATE_OUTPUT,)),
+    **{
+        code.value: finished_job(Status.FAILED, error=JobError(code=code, message="it failed"))
+        for code in ErrorCode
+    },
+    **{by.value: finished_job(Status.SUCCEEDED, finished_by=by) for by in Actor},
+}
+
+
+@pytest.mark.parametrize("job", JOBS.values(), ids=JOBS.keys())
+def test_every_job_is_as_its_schema_says_field_by_field(job):
+    shown = json.loads(to_json(job))
+
+    assert complaints(shown, JOB) == []
+    assert shown.keys() <= JOB["properties"].keys()
+    assert complaints_within(OPENAPI, shown, {"$ref": "#/components/schemas/Job"}) == []
+
+
+WRONG_JOBS = {
+    "no status": ("succeeded", {"status": None}),
+    "a status that nobody knows": ("succeeded", {"status": "done"}),
+    "an id of somebody else": ("queued", {"id": "job_1"}),
+    "a time without a zone": ("queued", {"createdAt": "2026-01-02T12:00:00"}),
+    "a success without outputs": ("succeeded", {"outputs": []}),
+    "outputs while it is open": ("processing", {"outputs": [{"url": "https://a.b/c"}]}),
+    "a failure without an error": ("failed", {"error": None}),
+    "an end without its moment": ("failed", {"finishedAt": None}),
+    "a moment of its end while it is open": ("queued", {"finishedAt": "2026-01-02T12:00:00Z"}),
+    "no late outputs": ("failed", {"lateOutputs": []}),
+    "late outputs of a success": ("succeeded", {"lateOutputs": [{"url": "https://a.b/c"}]}),
+    "a path of an operation that has its own": ("queued", {"path": "/upscale"}),
+    "a raw job without a path": ("queued", {"operation": "raw"}),
+    "a note that is none": ("queued", {"history": [{"at": "2026-01-02T12:00:00Z"}]}),
+}
+
+
+@pytest.mark.parametrize(("status", "change"), WRONG_JOBS.values(), ids=WRONG_JOBS.keys())
+def test_a_job_that_cannot_be_is_refused_by_the_schema(status, change):
+    shown = json.loads(to_json(job_in(Status(status)))) | change
+
+    assert complaints(shown, JOB)
+
+
+CREATE = {"$ref": "#/components/schemas/CreateJob"}
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_every_operation_of_the_catalogue_can_be_asked_for(sample):
+    body = {"provider": sample.provider, "operation": sample.operation, "input": sample.input}
+    path = {"path": sample.path} if sample.path else {}
+
+    assert complaints_within(OPENAPI, body | path, CREATE) == []
+    assert complaints_within(OPENAPI, body | path | {"surprise": 1}, CREATE)
+    assert complaints_within(OPENAPI, body | path | {"providerJobId": "a"}, CREATE)
+
+
+def test_there_is_an_example_for_every_operation_of_the_catalogue():
+    shown = {(one["provider"], one["operation"]) for one in create_examples().values()}
+
+    assert shown == {
+        (name, operation) for name, facts in CATALOGUE.items() for operation in facts.operations
+    }
+
+
+def codes_in_the_code():
+    """Return every text in the edges that stands where a problem's code does."""
+    found = set()
+    for path in EDGES.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(func=ast.Name("HttpProblem"), args=[_, ast.Constant(str(code)), *_]):
+                    found.add(code)
+                case ast.Tuple(elts=[ast.Attribute(ast.Name("HTTPStatus")), ast.Constant(code), _]):
+                    found.add(code)
+    return found
+
+
+def routes():
+    """Yield what the API answers, as the OpenAPI file names it."""
+    for rule in Api(None, tenants={})._routes.iter_rules():
+        path = re.sub(r"<\w+>", "{id}", rule.rule)
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            yield f"{method} {path}"
