@@ -30,15 +30,17 @@ FAULTS = (
             return self._settled(stored)
         if not self._may_call():
             return self._put_back(stored, claim, note="the pump lost its lease", call_at=now)
+        call = _Call(self._clock)
         try:
-            accepted = self._provider.submit(stored.job)
+            accepted = call.timed(partial(self._provider.submit, stored.job))
 """,
         """\
         stored = held.stored
         if not self._may_call():
             return Outcome()
+        call = _Call(self._clock)
         try:
-            accepted = self._provider.submit(stored.job)
+            accepted = call.timed(partial(self._provider.submit, stored.job))
             stored = self._store.change(stored, partial(steps.claimed, claim=claim, at=now))
 """,
     ),
