@@ -114,6 +114,8 @@ resource "google_cloudfunctions2_function" "relay" {
 
   depends_on = [
     google_firestore_database.relay,
+    google_firestore_field.indexed,
+    google_firestore_index.jobs,
     google_project_iam_member.build,
     google_project_iam_member.documents,
     google_artifact_registry_repository_iam_member.build,

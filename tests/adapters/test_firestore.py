@@ -6,10 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from google.api_core import exceptions as google
 from google.cloud import firestore
+from google.cloud.firestore_v1.aggregation import AggregationQuery
 
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.adapters.system import SystemClock
+from relay.application.ports import JobFilter
 from relay.application.store import JobStore
 from relay.domain.account import Account
 from relay.domain.events import published
@@ -68,11 +71,11 @@ def test_the_document_has_its_wake_at_only_as_long_as_there_is_something_to_do(
 
 
 def test_a_write_keeps_what_never_changes_and_what_it_does_not_know(jobs, firestore_client):
-    version = jobs.create(a_job())
+    jobs.create(a_job())
     reference = firestore_client.collection("jobs").document(JOB_ID)
-    version = reference.update({"fromTheFuture": 1}).update_time
+    reference.update({"fromTheFuture": 1})
 
-    jobs.replace(processing_job(tenant="other"), version=version)
+    jobs.replace(processing_job(tenant="other"), version=jobs.read(JOB_ID).version)
 
     document = reference.get().to_dict()
     assert (document["tenant"], document["fromTheFuture"]) == ("demo", 1)
@@ -130,3 +133,30 @@ def silent_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[firestore.Client]
     client = firestore.Client(project="test-nobody")
     yield client
     client.close()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda jobs: jobs.due("gepetto", after=None, until=NOON, limit=1),
+        lambda jobs: jobs.next_wake("gepetto", after=NOON),
+        lambda jobs: jobs.count("demo", "gepetto", [Status.QUEUED]),
+        lambda jobs: jobs.page("demo", JobFilter(), after=None, size=1),
+        lambda jobs: jobs.find("demo", "gepetto", "6512f0aa"),
+        lambda jobs: jobs.is_anothers(processing_job()),
+    ],
+    ids=["due", "next_wake", "count", "page", "find", "is_anothers"],
+)
+def test_a_query_without_its_index_is_no_lost_race_and_is_logged(jobs, monkeypatch, caplog, ask):
+    def refuse(*_args, **_more):
+        raise google.FailedPrecondition("The query requires an index.")
+
+    monkeypatch.setattr(firestore.Query, "get", refuse)
+    monkeypatch.setattr(AggregationQuery, "get", refuse)
+
+    with pytest.raises(StoreUnavailable):
+        ask(jobs)
+
+    assert [(one.message, one.levelname) for one in caplog.records] == [
+        ("query has no index", "ERROR")
+    ]

@@ -13,7 +13,7 @@ import requests
 from infra.local.errors import EmulatorsUnavailable
 from infra.local.inbox import Delivery, Inbox
 from infra.local.stack import Stack, running_stack
-from tests.system.event_schemas import complaints
+from tests.event_schemas import complaints
 
 SUBSCRIPTION = "system-tests"
 

@@ -13,7 +13,7 @@ from infra.local.plan import FUNCTIONS_SOURCE
 from infra.local.stopping import StopRequest
 from infra.storm.checked import Checked, storm_and_check
 from infra.storm.settings import KillEvery, StormSettings
-from tests.system.event_schemas import complaints
+from tests.event_schemas import complaints
 
 pytestmark = pytest.mark.storm
 

@@ -1,7 +1,7 @@
 """What docs/operations.md tells people to do is there to be done."""
 
-import importlib.util
 import re
+import runpy
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
@@ -153,12 +153,7 @@ def known_commands() -> dict[str, Any]:
     for root in roots:
         file = root / "data" / "cli" / "gcloud_completions.py"
         if file.exists():
-            spec = importlib.util.spec_from_file_location("gcloud_completions", file)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            tree: dict[str, Any] = module.STATIC_COMPLETION_CLI_TREE
+            tree: dict[str, Any] = runpy.run_path(str(file))["STATIC_COMPLETION_CLI_TREE"]
             return tree
     pytest.skip("no Google Cloud CLI with its table of commands")
 

@@ -3,14 +3,12 @@
 import ast
 import json
 import re
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 import yaml
-from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
+from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from referencing import Registry, Resource
 
 from infra.describe.create_schemas import create_examples
 from infra.describe.files import DOCS, SCHEMAS, stale_files
@@ -22,17 +20,12 @@ from relay.domain.steps import succeeded
 from relay.edges import api as api_module
 from relay.edges.api import Api
 from relay.job_view import to_json
+from tests.event_schemas import FORMATS, REGISTRY
 from tests.factories import LATE_OUTPUT, a_job, finished_job, job_in, later
 from tests.payloads.inputs import SAMPLES
 
 EDGES = Path(api_module.__file__).parent
 ASYNCAPI_SCHEMA = Path(__file__).parents[1] / "payloads" / "asyncapi" / "3.0.0.json"
-FORMATS = FormatChecker()
-
-
-@FORMATS.checks("date-time", raises=ValueError)
-def is_time(value):
-    return not isinstance(value, str) or bool(datetime.fromisoformat(value).tzinfo)
 
 
 def parsed(path):
@@ -43,9 +36,6 @@ OPENAPI = parsed(DOCS / "openapi.yaml")
 ASYNCAPI = parsed(DOCS / "asyncapi.yaml")
 FILES = {path.stem: json.loads(path.read_text()) for path in SCHEMAS.rglob("*.json")}
 JOB = FILES["job.schema"]
-REGISTRY = Registry().with_resources(
-    [(schema["$id"], Resource.from_contents(schema)) for schema in FILES.values()]
-)
 METHODS = {"get", "post", "put", "patch", "delete"}
 OPERATIONS = {
     f"{method.upper()} {path}": operation

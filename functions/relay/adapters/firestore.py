@@ -4,8 +4,10 @@ The client's own retries are off: a write that is repeated behind our back repor
 that it won itself. Whoever calls repeats, and recognises finished work.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +36,8 @@ from relay.errors import (
     StoreUnavailable,
     UnreadableJob,
 )
+
+log = logging.getLogger(__name__)
 
 JOBS = "jobs"
 ACCOUNTS = "accounts"
@@ -66,6 +70,29 @@ def _errors_of_ours(name: str) -> Iterator[None]:
         raise StoreUnavailable(f"{name}: {type(error).__name__}") from error
 
 
+@contextmanager
+def _query_errors_of_ours(name: str) -> Iterator[None]:
+    """As above, but a query cannot lose a race: its precondition is an index."""
+    try:
+        with _errors_of_ours(name):
+            yield
+    except LostRace as error:
+        log.exception("query has no index", extra={"fields": {"query": name}})
+        raise StoreUnavailable(f"{name}: no index") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """One version of a job's document, which knows what stands in it.
+
+    So a later write sends only what differs: encoding a whole job takes longer than all else
+    that a callback costs.
+    """
+
+    update_time: datetime
+    document: Mapping[str, Any] = field(compare=False, repr=False)
+
+
 class FirestoreJobs:
     """The collection ``jobs``.
 
@@ -80,8 +107,10 @@ class FirestoreJobs:
 
     def create(self, job: Job) -> object:
         """See `JobDocuments`."""
+        document = self._fields(job)
         with _errors_of_ours(job.id):
-            return self._jobs.document(job.id).create(self._fields(job), **_CALL).update_time
+            written = self._jobs.document(job.id).create(document, **_CALL)
+        return _Version(written.update_time, document)
 
     def read(self, job_id: str) -> Stored:
         """See `JobDocuments`."""
@@ -91,23 +120,24 @@ class FirestoreJobs:
             snapshot = self._jobs.document(job_id).get(**_CALL)
         if not snapshot.exists:
             raise JobNotFound(job_id)
-        return Stored(from_document(job_id, snapshot.to_dict() or {}), snapshot.update_time)
+        return _stored(snapshot)
 
     def replace(self, job: Job, *, version: object) -> object:
         """See `JobDocuments`."""
+        assert isinstance(version, _Version)  # noqa: S101 - nobody else makes versions
         document = self._fields(job)
-        changes = {name: value for name, value in document.items() if name not in IMMUTABLE}
-        changes.setdefault(WAKE_AT, firestore.DELETE_FIELD)
-        option = self._client.write_option(last_update_time=version)
+        changes = _changes(version.document, document)
+        option = self._client.write_option(last_update_time=version.update_time)
         with _errors_of_ours(job.id):
-            return self._jobs.document(job.id).update(changes, option=option, **_CALL).update_time
+            written = self._jobs.document(job.id).update(changes, option=option, **_CALL)
+        return _Version(written.update_time, document)
 
     def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
         """See `JobDocuments`."""
         query = self._of(account).where(filter=FieldFilter(WAKE_AT, "<=", until))
         if after is not None:
             query = query.where(filter=FieldFilter(WAKE_AT, ">", after))
-        with _errors_of_ours(f"due jobs of {account}"):
+        with _query_errors_of_ours(f"due jobs of {account}"):
             found = list(query.order_by(WAKE_AT).limit(limit).get(**_CALL))
         items = [_stored_or_unreadable(snapshot) for snapshot in found]
         if len(found) < limit:
@@ -121,7 +151,7 @@ class FirestoreJobs:
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
         """See `JobDocuments`."""
         query = self._of(account).where(filter=FieldFilter(WAKE_AT, ">", after))
-        with _errors_of_ours(f"next job of {account}"):
+        with _query_errors_of_ours(f"next job of {account}"):
             found = list(query.order_by(WAKE_AT).limit(1).get(**_CALL))
         return found[0].get(WAKE_AT) if found else None
 
@@ -129,7 +159,7 @@ class FirestoreJobs:
         """See `JobCounts`; equality filters alone need no index of their own."""
         query = self._of(account).where(filter=FieldFilter("tenant", "==", tenant))
         query = query.where(filter=FieldFilter("status", "in", [one.value for one in statuses]))
-        with _errors_of_ours(f"count of {account}"):
+        with _query_errors_of_ours(f"count of {account}"):
             ((result,),) = query.count(alias="jobs").get(**_CALL)
         return int(result.value)
 
@@ -146,7 +176,7 @@ class FirestoreJobs:
         if after is not None:
             reference = self._jobs.document(after.job_id)
             query = query.start_after({CREATED_AT: after.created_at, NAME: reference})
-        with _errors_of_ours(f"jobs of {tenant}"):
+        with _query_errors_of_ours(f"jobs of {tenant}"):
             found = list(query.limit(size + 1).get(**_CALL))
         items = [_stored_or_unreadable(snapshot) for snapshot in found[:size]]
         last = found[size - 1] if len(found) > size else None
@@ -160,16 +190,16 @@ class FirestoreJobs:
         query = self._rendered(provider, provider_job_id)
         query = query.where(filter=FieldFilter("tenant", "==", tenant))
         query = query.order_by(CREATED_AT, direction=firestore.Query.DESCENDING)
-        with _errors_of_ours(f"job of {tenant}"):
+        with _query_errors_of_ours(f"job of {tenant}"):
             found = list(query.limit(1).get(**_CALL))
         if not found:
             raise JobNotFound(provider)
-        return Stored(from_document(found[0].id, found[0].to_dict()), found[0].update_time)
+        return _stored(found[0])
 
     def is_anothers(self, job: Job) -> bool:
         """See `RenderOwners`."""
         query = self._rendered(job.provider, job.provider_job_id)
-        with _errors_of_ours(job.id):
+        with _query_errors_of_ours(job.id):
             # By age: later ones of the same tenant do not hide the first.
             found = list(query.order_by(CREATED_AT).limit(OWNERS_LIMIT).get(**_CALL))
         return any(
@@ -262,8 +292,25 @@ def _equalities(wanted: JobFilter) -> Iterator[tuple[str, str]]:
         yield "status", wanted.status.value
 
 
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what to write so that one document becomes the other, at least its ``wakeAt``."""
+    changes = {
+        name: value
+        for name, value in after.items()
+        if name not in IMMUTABLE and (name not in before or before[name] != value)
+    }
+    changes[WAKE_AT] = after.get(WAKE_AT, firestore.DELETE_FIELD)
+    return changes
+
+
+def _stored(snapshot: Any) -> Stored:
+    document = snapshot.to_dict()
+    version = _Version(snapshot.update_time, document)
+    return Stored(from_document(snapshot.id, document), version)
+
+
 def _stored_or_unreadable(snapshot: Any) -> Stored | Unreadable:
     try:
-        return Stored(from_document(snapshot.id, snapshot.to_dict()), snapshot.update_time)
+        return _stored(snapshot)
     except UnreadableJob as error:
         return Unreadable(snapshot.id, str(error))

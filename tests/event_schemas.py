@@ -9,7 +9,7 @@ from referencing import Registry, Resource
 
 from infra.local.inbox import Delivery
 
-FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
+FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
 FORMATS = FormatChecker()
 
 
