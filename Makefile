@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: setup demo up test terraform-tools checkov terraform-validate storm-test simulate storm describe fuzz lint format clean
+.PHONY: setup demo up test bench terraform-tools checkov terraform-validate storm-test simulate storm describe fuzz lint format clean
 
 setup: $(INSTALLED)
 
@@ -66,6 +66,10 @@ CASES ?= 5000
 
 fuzz: setup
 	$(BIN)/python -m infra.describe.fuzz --cases $(CASES) $(ARGS)
+
+# Figures against the floor, counted operations, growth; writes docs/benchmarks.md and its charts.
+bench: setup
+	$(BIN)/python -m infra.bench all
 
 lint: setup
 	$(BIN)/ruff check .

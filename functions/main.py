@@ -2,18 +2,18 @@
 
 import gc
 
+import flask
+import functions_framework
+from cloudevents.http import CloudEvent
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
 # Imports make many objects and hardly any garbage, yet looking for it takes a tenth of a cold
 # start. What they made is then left out of all collections, and stays shared with the worker.
 gc.disable()
 
-import flask  # noqa: E402 - see above
-import functions_framework  # noqa: E402 - see above
-from cloudevents.http import CloudEvent  # noqa: E402 - see above
-from werkzeug.exceptions import NotFound  # noqa: E402 - see above
-from werkzeug.wrappers import Response  # noqa: E402 - see above
-
-from relay import bootstrap, logs  # noqa: E402 - see above
-from relay.edges.problems import not_found, problem_answer  # noqa: E402 - see above
+from relay import bootstrap, logs  # noqa: E402
+from relay.edges.problems import not_found, problem_answer  # noqa: E402
 
 gc.freeze()
 gc.enable()

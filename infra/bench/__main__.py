@@ -1,4 +1,4 @@
-"""The command line: `polling` compares ways of asking, `limits` fills the providers' limits."""
+"""The command line: `all` is `make bench`; `polling` and `limits` measure single rules."""
 
 import argparse
 import sys
@@ -8,8 +8,11 @@ from tempfile import TemporaryDirectory
 from infra.bench.chart import draw
 from infra.bench.limits import Load
 from infra.bench.limits import measure as fill_limits
+from infra.bench.page import lines
 from infra.bench.polling import measure
 from infra.bench.report import CHART, markdown, table
+from infra.bench.suite import FULL, QUICK, run
+from infra.local.errors import LocalStackError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -17,6 +20,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 def main() -> int:
     """Run a benchmark; the exit status is 1 if anything does not hold."""
     arguments = _arguments()
+    if arguments.benchmark == "all":
+        return _all(docs=arguments.docs, is_quick=arguments.quick)
     if arguments.benchmark == "limits":
         return _limits(gepetto=arguments.gepetto, spacely=arguments.spacely)
     outcome = measure(jobs=arguments.jobs, seed=arguments.seed, say=_say_aside)
@@ -31,6 +36,14 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.bench", description=__doc__)
     which = parser.add_subparsers(dest="benchmark", required=True)
+    everything = which.add_parser("all", help="every figure of docs/benchmarks.md")
+    everything.add_argument(
+        "--quick", action="store_true", help="too little of everything, to try it out"
+    )
+    everything.add_argument(
+        "--docs", type=Path, default=DOCS, metavar="DIRECTORY",
+        help="where benchmarks.md and its charts go (default: docs)",
+    )  # fmt: skip
     polling = which.add_parser("polling", help="when to ask, against fixed intervals and backoff")
     polling.add_argument(
         "--jobs", type=int, default=10_000, help="per model (default: %(default)s)"
@@ -46,6 +59,16 @@ def _arguments() -> argparse.Namespace:
     limits.add_argument("--gepetto", type=int, default=300, help="jobs (default: %(default)s)")
     limits.add_argument("--spacely", type=int, default=2000, help="jobs (default: %(default)s)")
     return parser.parse_args()
+
+
+def _all(*, docs: Path, is_quick: bool) -> int:
+    try:
+        figures = run(QUICK if is_quick else FULL, docs=docs, say=_say_aside)
+    except LocalStackError as error:
+        _say_aside(f"{type(error).__name__}: {error}")
+        return 1
+    print("\n".join(lines(figures)))
+    return 0 if all(check.holds for figure in figures for check in figure.checks) else 1
 
 
 def _limits(*, gepetto: int, spacely: int) -> int:

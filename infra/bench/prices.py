@@ -61,7 +61,7 @@ PUBSUB = Price(
 TEMPORAL_ACTIONS = Price(
     name="Temporal Cloud, actions up to 5 million a month", usd=50, per=1_000_000, unit="actions",
     source="docs.temporal.io/cloud/pricing in github.com/temporalio/documentation at 003cfc5 "
-    "(2025): $50, then $45 up to 10, $40 up to 20, $35 up to 50 million; a plan from $100 a "
+    ": $50, then $45 up to 10, $40 up to 20, $35 up to 50 million; a plan from $100 a "
     "month or 5 %, with 1 million in it",
 )  # fmt: skip
 HOOKDECK_EVENTS = Price(

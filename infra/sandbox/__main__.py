@@ -51,6 +51,8 @@ def main(arguments: Sequence[str]) -> int:
         metavar="N", help="above: account blocked, 403; 0: no limit (%(default)s)")  # fmt: skip
     add("--spacely-block-s", type=float, default=usual.spacely_block_s, metavar="SECONDS",
         help="how long an account stays blocked (%(default)s)")  # fmt: skip
+    add("--latency-s", type=float, default=usual.latency_s, metavar="SECONDS",
+        help="every call takes at least that long (%(default)s)")  # fmt: skip
     add("--no-download", action="store_true", help="leave inputs alone, draw rooms instead")
     add("--behave", type=_wishes, default={}, metavar="NAME[=VALUE],...", help="see below")
     add("--verbose", action="store_true", help="a line on stderr for whatever happens")
@@ -63,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
         gepetto_calls_per_minute=given.gepetto_calls_per_minute,
         spacely_calls_per_second=given.spacely_calls_per_second,
         spacely_block_s=given.spacely_block_s,
+        latency_s=given.latency_s,
         fetches_inputs=not given.no_download,
         behaviours=given.behave,
     )

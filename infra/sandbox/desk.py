@@ -44,6 +44,8 @@ class Desk:
         call = self.world.calls.open(
             provider=self.provider.name, method=request.method, path=request.path
         )
+        if self.world.settings.latency_s:
+            self.world.clock.sleep(self.world.settings.latency_s)
         response = self._answered(request, path, call)
         call.status = response.status_code
         log.info("%s %s /%s: %d", self.provider.name, request.method, path, call.status)

@@ -13,6 +13,7 @@ class Settings:
         render_s: Typical render time.
         gepetto_calls_per_minute: 0 switches the limit off, as for the next one.
         spacely_block_s: How long an account above its limit stays blocked.
+        latency_s: How long every call to a provider takes at least.
         fetches_inputs: False leaves input images alone.
         behaviours: Server-wide misbehaviour.
     """
@@ -24,5 +25,6 @@ class Settings:
     gepetto_calls_per_minute: int = 120
     spacely_calls_per_second: int = 100
     spacely_block_s: float = 60.0
+    latency_s: float = 0.0
     fetches_inputs: bool = True
     behaviours: Wishes = field(default_factory=dict)

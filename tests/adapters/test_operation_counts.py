@@ -38,6 +38,8 @@ class Counting(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientIntercept
     def intercept_unary_unary(self, send: Any, details: Any, request: Any) -> Any:
         for write in getattr(request, "writes", ()):
             self.operations["write", write.update.name.rpartition("/documents/")[2]] += 1
+        if name := getattr(request, "name", ""):
+            self.operations["read", name.rpartition("/documents/")[2]] += 1
         return send(details, request)
 
     def intercept_unary_stream(self, send: Any, details: Any, request: Any) -> Any:

@@ -6,9 +6,9 @@ import pytest
 from infra.bench import hindsight
 from infra.bench.askers import Backoff, Every
 from infra.bench.hindsight import Point
+from infra.bench.markdown import markdown_table
 from infra.bench.models import LOG_NORMAL, MODELS, TWO_PEAKS
 from infra.bench.polling import LOADS, contest, learning
-from infra.bench.report import _markdown_table
 from infra.bench.simulation import Webhooks, run
 
 JOBS = 800
@@ -119,4 +119,4 @@ def test_the_oracle_asks_once():
 
 
 def test_a_table_is_markdown():
-    assert _markdown_table(("a", "b"), [("x", "2")]) == ["| a | b |", "| --- | ---: |", "| x | 2 |"]
+    assert markdown_table(("a", "b"), [("x", "2")]) == ["| a | b |", "| --- | ---: |", "| x | 2 |"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -35,10 +36,12 @@ def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
     return value
 
 
+@cache
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
 
 
+@cache
 def _snake(name: str) -> str:
     return "".join(f"_{mark.lower()}" if mark.isupper() else mark for mark in name)

@@ -25,6 +25,7 @@ from relay.adapters.document import (
     to_document,
 )
 from relay.adapters.fields import from_fields, to_fields
+from relay.adapters.wire import Wire
 from relay.application.ports import Cursor, DuePage, JobFilter, JobPage, Stored, Unreadable
 from relay.domain.account import Account
 from relay.domain.durations import Durations
@@ -103,34 +104,35 @@ class FirestoreJobs:
     def __init__(self, client: firestore.Client, *, time_to_live: timedelta) -> None:
         self._client = client
         self._jobs = client.collection(JOBS)
+        self._wire = Wire(client, JOBS, call=_CALL)
         self._time_to_live = time_to_live
 
     def create(self, job: Job) -> object:
         """See `JobDocuments`."""
         document = self._fields(job)
         with _errors_of_ours(job.id):
-            written = self._jobs.document(job.id).create(document, **_CALL)
-        return _Version(written.update_time, document)
+            return _Version(self._wire.create(job.id, document), document)
 
     def read(self, job_id: str) -> Stored:
         """See `JobDocuments`."""
         if not is_job_id(job_id):
             raise JobNotFound(job_id)
         with _errors_of_ours(job_id):
-            snapshot = self._jobs.document(job_id).get(**_CALL)
-        if not snapshot.exists:
-            raise JobNotFound(job_id)
-        return _stored(snapshot)
+            document, update_time = self._wire.get(job_id)
+        return Stored(from_document(job_id, document), _Version(update_time, document))
 
     def replace(self, job: Job, *, version: object) -> object:
         """See `JobDocuments`."""
         assert isinstance(version, _Version)  # noqa: S101 - nobody else makes versions
         document = self._fields(job)
-        changes = _changes(version.document, document)
-        option = self._client.write_option(last_update_time=version.update_time)
         with _errors_of_ours(job.id):
-            written = self._jobs.document(job.id).update(changes, option=option, **_CALL)
-        return _Version(written.update_time, document)
+            update_time = self._wire.update(
+                job.id,
+                _changes(version.document, document),
+                removed=[] if WAKE_AT in document else [WAKE_AT],
+                update_time=version.update_time,
+            )
+        return _Version(update_time, document)
 
     def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
         """See `JobDocuments`."""
@@ -293,14 +295,12 @@ def _equalities(wanted: JobFilter) -> Iterator[tuple[str, str]]:
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what to write so that one document becomes the other, at least its ``wakeAt``."""
-    changes = {
+    """Return the fields to write so that one document becomes the other."""
+    return {
         name: value
         for name, value in after.items()
         if name not in IMMUTABLE and (name not in before or before[name] != value)
     }
-    changes[WAKE_AT] = after.get(WAKE_AT, firestore.DELETE_FIELD)
-    return changes
 
 
 def _stored(snapshot: Any) -> Stored:
