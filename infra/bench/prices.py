@@ -60,8 +60,8 @@ PUBSUB = Price(
 )  # fmt: skip
 TEMPORAL_ACTIONS = Price(
     name="Temporal Cloud, actions up to 5 million a month", usd=50, per=1_000_000, unit="actions",
-    source="docs.temporal.io/cloud/pricing in github.com/temporalio/documentation at 003cfc5 "
-    ": $50, then $45 up to 10, $40 up to 20, $35 up to 50 million; a plan from $100 a "
+    source="docs.temporal.io/cloud/pricing in github.com/temporalio/documentation at 003cfc5: "
+    "$50, then $45 up to 10, $40 up to 20, $35 up to 50 million; a plan from $100 a "
     "month or 5 %, with 1 million in it",
 )  # fmt: skip
 HOOKDECK_EVENTS = Price(
