@@ -165,7 +165,7 @@ def _events(versions: list[Version], messages: list[Message]) -> Iterator[str]:
         for event in version.job.announcements:
             said.setdefault(event.id, (version.at_s, event))
             if event.publish_at is None and not any(
-                one.id == event.id and one.at_s <= version.at_s for one in messages
+                one.id == event.id and one.at_s - one.within_s <= version.at_s for one in messages
             ):
                 yield f"version {version.number} says that {event.id} is out, and it is not"
     first: dict[str, Message] = {}

@@ -84,7 +84,12 @@ class Result:
 
 @dataclass(slots=True, kw_only=True)
 class Message:
-    """An event when the topic took it."""
+    """An event when the topic took it.
+
+    Attributes:
+        at_s: At the latest then.
+        within_s: So much earlier it may have been, where the topic's clock is coarse.
+    """
 
     at_s: float
     job_id: str
@@ -92,6 +97,7 @@ class Message:
     type: str
     time: datetime
     data: bytes
+    within_s: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -134,6 +134,7 @@ def _message(delivery: Delivery) -> Message:
     attributes = delivery.attributes
     return Message(
         at_s=seconds(delivery.published_at + PUBLISH_TIME_STEP),
+        within_s=PUBLISH_TIME_STEP.total_seconds(),
         job_id=delivery.job_id,
         id=delivery.event_id,
         type=attributes.get("ce-type", ""),

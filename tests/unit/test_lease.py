@@ -47,6 +47,12 @@ def test_nothing_can_be_told_of_a_lease_when_the_store_is_away(world):
         take(world)
 
 
+def test_it_is_had_at_last_from_a_store_that_is_slow_to_answer(world):
+    world.accounts.lose_requests(4)
+
+    assert take(world).may_call()
+
+
 def test_it_allows_calls_until_a_second_before_others_may_think_it_over(world):
     lease = take(world)
 

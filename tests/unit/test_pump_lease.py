@@ -54,6 +54,32 @@ def test_a_pump_that_cannot_renew_its_lease_stops_calling_before_another_may_tak
     assert max(call.at for call in world.provider.calls) < later(14)
 
 
+def lose_leases(world, *, times):
+    """Have a call take longer than a lease lasts, and the renewal after it fail."""
+    world.provider.takes_s = 10
+    for number in range(times):
+        world.clock.after(10 * number + 9, world.accounts.lose_requests)
+
+
+def test_a_pass_that_lost_its_lease_goes_on_under_another(world):
+    lose_leases(world, times=1)
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(3)))
+
+    world.pump(window_s=0, workers=1).run()
+
+    assert len(world.provider.called("submit")) == 3
+
+
+def test_a_pass_that_loses_one_lease_after_the_other_leaves_the_rest_to_the_next_pump(world):
+    lose_leases(world, times=9)
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(9)))
+
+    world.pump(window_s=0, workers=1).run()
+
+    assert len(world.provider.calls) == 3
+    assert world.topics.ticks == ["gepetto"]
+
+
 def test_a_claim_that_outlived_the_lease_is_put_back_unsent(world):
     world.jobs.put(a_job())
     world.jobs.before_next_write(lambda: world.clock.advance(20))

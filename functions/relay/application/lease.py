@@ -21,7 +21,7 @@ from relay.errors import LostRace, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-TAKE_TRIES = 3
+TAKE_TRIES = 6
 GIVE_BACK_TRIES = 3
 # A store that answers with errors is not asked again at once.
 RENEW_PAUSE_S = 0.5

@@ -11,6 +11,8 @@ __all__ = ["Pump", "PumpPorts"]
 
 log = logging.getLogger(__name__)
 
+LONGEST_PASS = timedelta(seconds=30)
+
 
 class Pump:
     """Works for one account.
@@ -27,13 +29,16 @@ class Pump:
         """Work until the window is over or nothing more will fall due in it.
 
         Having given its lease back it looks once more, for the job whose wake-up met the
-        lease just before. If its window ends before its work, it wakes the next pump.
+        lease just before. If its window ends before its work, it wakes the next pump. A pass
+        that lost its lease because the store was slow is gone on with under a new one.
 
         Raises:
             StoreUnavailable: The tick should be delivered again.
         """
         ports = self._ports
-        until = ports.clock.now() + timedelta(seconds=self._window_s)
+        began_at = ports.clock.now()
+        until = began_at + timedelta(seconds=self._window_s)
+        end_pass_by = began_at + LONGEST_PASS
         while True:
             lease = Lease.take(
                 ports.accounts,
@@ -52,7 +57,8 @@ class Pump:
                 lease.give_back()
             if not shift.leaves_work() and not shift.is_something_new_due():
                 return
-            if ports.clock.now() >= until:
+            is_pass_cut = self._window_s <= 0 and shift.was_cut_short
+            if ports.clock.now() >= (end_pass_by if is_pass_cut else until):
                 self._wake_next()
                 return
 

@@ -94,6 +94,7 @@ class Shift:
         self._stay_until = self._clock.now()
         self._left_some_queued = False
         self._last_lane = Lane.POLL
+        self._is_finished = False
         self._calls = 0
         self._oldest_due_s = 0.0
         self._probing = Probing(lease, clock=ports.clock)
@@ -120,6 +121,7 @@ class Shift:
                     self._workers.start(self._ports.learning.sync_if_due)
                 self._hand_out()
                 if self._is_over():
+                    self._is_finished = True
                     break
                 self._collect(self._workers.wait(self._pause_s()))
                 self._lease.renew_if_due()
@@ -127,6 +129,11 @@ class Shift:
         finally:
             self._collect(self._workers.close())
             self._log_done()
+
+    @property
+    def was_cut_short(self) -> bool:
+        """Whether the lease was lost before the window or the work was over."""
+        return not self._is_finished
 
     def leaves_work(self) -> bool:
         """Return whether the window ended before the work did.
