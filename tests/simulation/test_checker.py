@@ -290,3 +290,12 @@ def test_a_broken_promise_is_named(name):
 @pytest.mark.parametrize("name", KEPT)
 def test_a_history_that_keeps_the_promises_has_no_violations(name):
     assert [str(violation) for violation in violations(KEPT[name])] == []
+
+
+@pytest.mark.parametrize(("at_s", "broken"), [(31.0005, []), (31.002, ["P2"])])
+def test_a_topic_with_a_coarse_clock_is_believed_within_it(at_s, broken):
+    seen = replace(message(at_s, SUCCEEDED), within_s=0.001)
+
+    found = violations(a_history(messages=[seen]))
+
+    assert [one.promise for one in found] == broken
