@@ -105,7 +105,7 @@ activity, deadline timer, publish"
     if calls_back:
         found.append(
             Alternative(
-                name="Hookdeck, callbacks alone (webhook gateway, per event)",
+                name="Hookdeck, callbacks (webhook gateway, per event, for nothing else)",
                 usd=prices.HOOKDECK_PLAN_USD
                 + prices.HOOKDECK_EVENTS.of(MILLION - prices.HOOKDECK_INCLUDED),
                 arithmetic="one event a job, for the callback's way alone: documents, "
