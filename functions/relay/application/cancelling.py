@@ -7,7 +7,7 @@ from relay.application.ports import Clock
 from relay.application.store import JobStore
 from relay.domain.job import Job, Status
 from relay.domain.steps import cancelled
-from relay.errors import JobFinal, JobNotFound
+from relay.errors import JobFinal
 
 
 class Cancelling:
@@ -26,14 +26,10 @@ class Cancelling:
             JobFinal: It has ended, perhaps while this was asked.
             StoreUnavailable: The same call may be repeated; 409 then says that it worked.
         """
-        stored = self._store.read(job_id)
-        if stored.job.tenant != tenant:
-            raise JobNotFound
+        stored = self._store.read_own(tenant, job_id)
         if stored.job.is_final:
             raise JobFinal
         after = self._store.change(stored, partial(cancelled, at=self._clock.now()))
         if after.job.status is not Status.CANCELLED:
             raise JobFinal
-        if after.job.unpublished:
-            after = self._announcer.announce_or_leave(after)
-        return after.job
+        return self._announcer.announce_or_leave(after).job

@@ -30,12 +30,12 @@ class Listing:
             StoreUnavailable: The store did not answer.
         """
         if is_job_id(job_id):
-            job = self._store.read(job_id).job
+            job = self._store.read_own(tenant, job_id).job
         elif 0 < len(job_id) <= MAX_ID_LENGTH:
             job = self._found(tenant, provider, job_id)
         else:
             raise JobNotFound
-        if job.tenant != tenant or job.provider != provider:
+        if job.provider != provider:
             raise JobNotFound
         return job
 

@@ -3,7 +3,6 @@
 from relay.application.ports import Clock
 from relay.application.store import JobStore
 from relay.domain.job import Job
-from relay.errors import JobNotFound
 
 READ_EVERY_S = 1.0
 
@@ -28,9 +27,7 @@ class Reading:
         """
         until = self._clock.monotonic() + wait_s
         while True:
-            job = self._store.read(job_id).job
-            if job.tenant != tenant:
-                raise JobNotFound
+            job = self._store.read_own(tenant, job_id).job
             left_s = until - self._clock.monotonic()
             if job.is_final or left_s <= 0:
                 return job

@@ -9,7 +9,7 @@ from relay.application.ports import Clock
 from relay.application.store import JobStore
 from relay.domain.job import Job, Status
 from relay.domain.steps import cancelled
-from relay.errors import JobNotFound, NotRetryable
+from relay.errors import NotRetryable
 
 RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED, Status.UNCONFIRMED})
 
@@ -37,10 +37,8 @@ class Retrying:
             KeyReused: The idempotency key came with another request before; likewise.
             StoreUnavailable: The same call may be repeated if it has an idempotency key.
         """
-        stored = self._store.read(job_id)
+        stored = self._store.read_own(tenant, job_id)
         old = stored.job
-        if old.tenant != tenant:
-            raise JobNotFound
         _require_retryable(old)
         new = NewJob(
             provider=old.provider,
@@ -57,8 +55,7 @@ class Retrying:
             self._creating.check_key(tenant, new, idempotency_key=idempotency_key)
             after = self._store.change(stored, partial(dropped, at=self._clock.now()))
             _require_retryable(after.job)
-            if after.job.unpublished:
-                self._announcer.announce_or_leave(after)
+            self._announcer.announce_or_leave(after)
         return self._creating.create(tenant, new, idempotency_key=idempotency_key)
 
 

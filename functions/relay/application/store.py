@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from relay.application.ports import Clock, JobDocuments, Stored
 from relay.domain.job import Job
-from relay.errors import JobExists, LostRace, StoreUnavailable
+from relay.errors import JobExists, JobNotFound, LostRace, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,18 @@ class JobStore:
             except StoreUnavailable:
                 continue
         raise StoreUnavailable(job_id)
+
+    def read_own(self, tenant: str, job_id: str) -> Stored:
+        """Read a tenant's own job; everybody else's is as if there were none.
+
+        Raises:
+            JobNotFound: There is none, or it is another tenant's.
+            UnreadableJob, StoreUnavailable: As `read`.
+        """
+        stored = self.read(job_id)
+        if stored.job.tenant != tenant:
+            raise JobNotFound
+        return stored
 
     def create(self, job: Job) -> Stored:
         """Write a new job, once, however often the write has to be tried.

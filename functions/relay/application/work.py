@@ -294,8 +294,7 @@ class Work:
 
     def _settled(self, stored: Stored) -> Outcome:
         """Announce what is to be announced; keep the job in hand if it is due again already."""
-        if stored.job.unpublished:
-            stored = self._announcer.announce_or_leave(stored)
+        stored = self._announcer.announce_or_leave(stored)
         wakes_at = wake_at(stored.job)
         if wakes_at is None or wakes_at > self._clock.now():
             return Outcome()

@@ -13,8 +13,11 @@ from relay.errors import InvalidRequest
 
 T = TypeVar("T")
 
-MetadataKey = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
-MetadataValue = Annotated[str, msgspec.Meta(max_length=500)]
+LONGEST_METADATA_KEY = 40
+LONGEST_METADATA_VALUE = 500
+
+MetadataKey = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_METADATA_KEY)]
+MetadataValue = Annotated[str, msgspec.Meta(max_length=LONGEST_METADATA_VALUE)]
 ProviderJobId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 _FIELD = re.compile(r"Object (?:contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `(?:key` in `)?\$(?P<path>[\w.\[\]]*)`)?", re.DOTALL)

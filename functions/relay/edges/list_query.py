@@ -8,13 +8,12 @@ from werkzeug.datastructures import MultiDict
 from relay.application.ports import JobFilter
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Status
+from relay.edges.create_body import LONGEST_METADATA_KEY, LONGEST_METADATA_VALUE
 from relay.errors import InvalidQuery
 
 DEFAULT_PAGE_SIZE = 20
 LARGEST_PAGE_SIZE = 100
 METADATA = "metadata."
-LONGEST_METADATA_KEY = 40
-LONGEST_METADATA_VALUE = 500
 PARAMETERS = ("provider", "operation", "status", "pageSize", "pageToken")
 # Whichever provider's: filters combine, and one that fits no job gives an empty list.
 OPERATIONS = tuple(dict.fromkeys(name for one in CATALOGUE.values() for name in one.operations))
