@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from relay.domain.account import Account, taken
 from relay.domain.events import announce
 from relay.domain.job import (
     Actor,
@@ -138,3 +139,15 @@ def followed_job(**changes: Any) -> Job:
         "is_acknowledged": True,
     }
     return a_job(**(ours | changes))
+
+
+def busy_account(**changes: Any) -> Account:
+    """Return an account whose lease another pump took at noon."""
+    ours: dict[str, Any] = {
+        "holder": "another",
+        "calls_ago_s": (),
+        "granted": 30,
+        "at_once": 4,
+        "at": NOON,
+    }
+    return taken(Account(name="gepetto"), **(ours | changes))

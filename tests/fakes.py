@@ -28,6 +28,7 @@ from relay.application.ports import (
     JobFilter,
     JobPage,
     Stored,
+    StoredAccount,
     Unreadable,
     Workers,
 )
@@ -329,18 +330,21 @@ def _is_wanted(fields: Mapping[str, Any], wanted: JobFilter) -> bool:
 
 
 class MemoryAccounts(Faulty):
-    """The account documents."""
+    """The account documents, with a clock that is never set."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FixedClock) -> None:
         super().__init__()
+        self._clock = clock
         self._documents: dict[str, _Document] = {}
+        self._written_at_s: dict[str, float] = {}
 
-    def read(self, name: str) -> tuple[Account, object]:
+    def read(self, name: str) -> StoredAccount:
         with self._call("read"):
             found = self._documents.get(name)
             if found is None:
-                return Account(name=name), None
-            return from_fields(Account, found.fields), found.version
+                return StoredAccount(Account(name=name), None, 0.0)
+            age_s = self._clock.monotonic() - self._written_at_s[name]
+            return StoredAccount(from_fields(Account, found.fields), found.version, age_s)
 
     def replace(self, account: Account, *, version: object) -> object:
         with self._call("replace", is_write=True):
@@ -362,7 +366,10 @@ class MemoryAccounts(Faulty):
         fields = to_fields(account)
         for value in fields.values():
             _stored_bytes(value)
-        self._documents[account.name] = _Document(copy.deepcopy(fields))
+        found = self._documents.get(account.name)
+        if found is None or found.fields != fields:
+            self._documents[account.name] = _Document(copy.deepcopy(fields))
+            self._written_at_s[account.name] = self._clock.monotonic()
         return self._documents[account.name].version
 
 
@@ -518,7 +525,7 @@ class World:
     def __init__(self) -> None:
         self.clock = FixedClock()
         self.jobs = MemoryJobs()
-        self.accounts = MemoryAccounts()
+        self.accounts = MemoryAccounts(self.clock)
         self.topics = MemoryTopics()
         self.provider = ScriptedProvider(self.clock)
         self.store = JobStore(self.jobs, clock=self.clock, draw=lambda: 0.5, patience_s=8.0)
@@ -538,7 +545,7 @@ class World:
         *,
         window_s: float = 55.0,
         workers: int = 4,
-        open_workers: Callable[[], Workers] | None = None,
+        open_workers: Callable[[int], Workers] | None = None,
     ) -> Pump:
         ports = PumpPorts(
             documents=self.jobs,
@@ -552,7 +559,8 @@ class World:
             clock=self.clock,
             draw=lambda: 0.5,
             new_token=lambda: f"token-{next(self._tokens)}",
-            open_workers=open_workers or (lambda: InlineWorkers(self.clock, size=workers)),
+            workers=workers,
+            open_workers=open_workers or (lambda size: InlineWorkers(self.clock, size=size)),
         )
         return Pump(ports, window_s=window_s)
 

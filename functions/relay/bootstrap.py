@@ -98,7 +98,6 @@ def jobs_api() -> Api:
         overview=Overview(
             accounts=FirestoreAccounts(parts.client),
             counts=parts.documents,
-            clock=parts.clock,
             limits=settings.limits,
         ),
     )
@@ -153,7 +152,8 @@ def poll_tick() -> Ticks:
             clock=parts.clock,
             draw=random.random,
             new_token=lambda: secrets.token_hex(8),
-            open_workers=lambda: WorkerThreads(WORKERS),
+            workers=WORKERS,
+            open_workers=WorkerThreads,
         )
         return Pump(ports, window_s=settings.window_s)
 

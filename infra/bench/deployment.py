@@ -20,7 +20,7 @@ from relay.application.learning import Learning
 from relay.application.pump import Pump, PumpPorts
 from relay.application.store import JobStore
 from relay.application.waking import Waker
-from relay.bootstrap import CALLBACK_READERS, EDGE_PATIENCE_S, PUMP_PATIENCE_S
+from relay.bootstrap import CALLBACK_READERS, EDGE_PATIENCE_S, PUMP_PATIENCE_S, WORKERS
 from relay.domain.answers import Accepted, Reading, Rendered, RenderFailed, StillOpen
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.events import as_announced
@@ -134,6 +134,7 @@ class Deployment:
             clock=self.clock,
             draw=self._random.random,
             new_token=lambda: self._random.randbytes(8).hex(),
+            workers=WORKERS,
             open_workers=partial(PromptWorkers, self.clock),
         )
         self.clock.after(SCHEDULER_EVERY_S / 2, self._schedule)

@@ -73,7 +73,7 @@ class _Relay:
     def wait_until_idle(self, account: str) -> None:
         """Return once no pump has the account's lease."""
         give_up_at = time.monotonic() + IDLE_WITHIN_S
-        while self._accounts.read(account)[0].holder is not None:
+        while self._accounts.read(account).account.holder is not None:
             if time.monotonic() > give_up_at:
                 raise TimeoutError(f"the pump of {account} works on")
             time.sleep(LOOK_EVERY_S)

@@ -83,6 +83,7 @@ def pump(client: firestore.Client, provider: PatientProvider, *, window_s: float
         clock=clock,
         draw=random.random,
         new_token=partial(secrets.token_hex, 8),
-        open_workers=partial(WorkerThreads, WORKERS),
+        workers=WORKERS,
+        open_workers=WorkerThreads,
     )
     return Pump(ports, window_s=window_s)

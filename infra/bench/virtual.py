@@ -49,9 +49,8 @@ class VirtualClock:
 class PromptWorkers:
     """`Workers` that have done everything as soon as it is started."""
 
-    size = 32
-
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: VirtualClock, size: int) -> None:
+        self.size = size
         self._clock = clock
         self._ended: list[Future[Any]] = []
 

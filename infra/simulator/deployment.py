@@ -147,7 +147,8 @@ class Deployment:
             clock=instance,
             draw=self.world.rng.random,
             new_token=lambda: f"t{next(self._tokens)}",
-            open_workers=partial(SimulatedWorkers, instance, size=profile.workers),
+            workers=profile.workers,
+            open_workers=partial(SimulatedWorkers, instance),
         )
         self.world.note(instance.name, f"tick for {account}")
         pump = Pump(ports, window_s=profile.window_s)

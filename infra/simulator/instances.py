@@ -10,13 +10,10 @@ from typing import TypeVar
 from infra.simulator.history import EPOCH, Trouble
 from infra.simulator.profile import Profile
 from infra.simulator.world import Crashed, Flow, World
+from relay.domain.account import LEASE_S
 from relay.errors import RelayError
 
 T = TypeVar("T")
-
-# After a pump died its lease runs out: 15 s, and 2 s for skewed clocks.
-LEASE_GONE_S = 17.0
-
 
 # Shorter than the sending of a call, than a lease, and longer than both.
 PAUSES_S = ((0.5, 4.0), (4.0, 15.0), (15.0, 60.0))
@@ -104,7 +101,7 @@ class Instance:
         self.is_dead = True
         self.world.note(self.name, f"CRASH {where}")
         if self.is_pump:
-            self._trouble("crash", LEASE_GONE_S)
+            self._trouble("crash", LEASE_S)
         for flow in list(self.flows):
             if flow is not self.world.flow:
                 self.world.throw(flow)
@@ -116,7 +113,7 @@ class Instance:
         self.world.note(self.name, f"FROZEN for {seconds:.1f} s")
         self.frozen_until_s = max(self.frozen_until_s, self.world.now_s + seconds)
         if self.is_pump:
-            self._trouble("freeze", seconds + LEASE_GONE_S)
+            self._trouble("freeze", seconds + LEASE_S)
 
     def jump(self) -> None:
         """Have the time of day set."""

@@ -9,7 +9,7 @@ from infra.simulator.instances import Fate, Fates, Instance
 from infra.simulator.profile import Profile
 from infra.simulator.world import World
 from relay.adapters.document import from_document, to_document
-from relay.application.ports import DuePage, Stored, Unreadable
+from relay.application.ports import DuePage, Stored, StoredAccount, Unreadable
 from relay.domain.account import Account
 from relay.domain.due import wake_at
 from relay.domain.durations import Durations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 # As the real adapter's.
 CALL_TIMEOUT_S = 6.0
-SHORT_CALL_TIMEOUT_S = 3.0
+SHORT_CALL_TIMEOUT_S = 2.0
 TIME_TO_LIVE = timedelta(days=30)
 # Every so many writes, that the real document holds all of the job is made sure of.
 CHECK_EVERY = 50
@@ -50,7 +50,7 @@ class Database:
         self._jobs: dict[str, tuple[Job, int]] = {}
         self._wakes: dict[str, tuple[str, datetime]] = {}
         self._durations: dict[str, tuple[Mapping[str, Durations], object]] = {}
-        self._accounts: dict[str, tuple[Account, int]] = {}
+        self._accounts: dict[str, tuple[Account, int, float]] = {}
         self._writes = 0
         self.poison: set[str] = set()
 
@@ -129,20 +129,22 @@ class Database:
         self._world.history.poison.append(job_id)
         self._world.note("store", f"{job_id} does not parse")
 
-    def read_account(self, name: str) -> tuple[Account, object]:
-        """Return an account's document."""
+    def read_account(self, name: str) -> StoredAccount:
+        """Return an account's document, and how old it is by the true time."""
         if name not in self._accounts:
-            return Account(name=name), None
-        account, version = self._accounts[name]
-        return account, (version,)
+            return StoredAccount(Account(name=name), None, 0.0)
+        account, version, written_s = self._accounts[name]
+        return StoredAccount(account, (version,), self._world.now_s - written_s)
 
     def replace_account(self, account: Account, version: object) -> tuple[int]:
-        """Write over a version of an account's document."""
+        """Write over a version of an account's document; what changes nothing is no write."""
         held = self._accounts.get(account.name)
         if (None if held is None else (held[1],)) != version:
             raise LostRace(account.name)
+        if held is not None and held[0] == account:
+            return (held[1],)
         number = self._next_version()
-        self._accounts[account.name] = (account, number)
+        self._accounts[account.name] = (account, number, self._world.now_s)
         return (number,)
 
     def read_durations(self, account: str) -> tuple[Mapping[str, Durations], object]:
@@ -257,9 +259,9 @@ class SimulatedAccounts(_Client):
 
     def has_lease(self, name: str) -> bool:
         """Return whether the document says that the pump that writes here holds the lease."""
-        return self._database.read_account(name)[0].holder == self._holder
+        return self._database.read_account(name).account.holder == self._holder
 
-    def read(self, name: str) -> tuple[Account, object]:
+    def read(self, name: str) -> StoredAccount:
         """See `Accounts`."""
         return self._call(f"read lease {name}", lambda: self._database.read_account(name))
 
@@ -268,7 +270,7 @@ class SimulatedAccounts(_Client):
         if account.holder is not None:
             self._holder = account.holder
         holder = account.holder or "nobody"
-        label = f"write lease {account.name} {holder} {len(account.calls)}+{account.granted}"
+        label = f"write lease {account.name} {holder} {len(account.calls_ago_s)}+{account.granted}"
         return self._call(label, lambda: self._database.replace_account(account, version))
 
 

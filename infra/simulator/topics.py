@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from infra.simulator.history import Message, Trouble
-from infra.simulator.instances import LEASE_GONE_S, Fate, Fates, Instance
+from infra.simulator.instances import Fate, Fates, Instance
 from infra.simulator.profile import Profile
 from infra.simulator.world import World
+from relay.domain.account import LEASE_S
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job
 from relay.errors import PublishFailed
@@ -113,9 +114,7 @@ class Broker:
                 return
             backoff_s = min(FIRST_BACKOFF_S * 2**failures, LONGEST_BACKOFF_S)
             world = self._world
-            trouble = Trouble(
-                at_s=world.now_s, what="failed tick", until_s=world.now_s + LEASE_GONE_S
-            )
+            trouble = Trouble(at_s=world.now_s, what="failed tick", until_s=world.now_s + LEASE_S)
             world.history.troubles.append(trouble)
             self._deliver(account, backoff_s, failures + 1)
 

@@ -15,7 +15,7 @@ from relay.errors import StoreUnavailable
 class SimulatedWorkers:
     """The `Workers` of one run of a pump."""
 
-    def __init__(self, instance: Instance, *, size: int) -> None:
+    def __init__(self, instance: Instance, size: int) -> None:
         self.size = size
         self._instance = instance
         self._waiting: deque[tuple[Callable[[], Any], Future[Any]]] = deque()

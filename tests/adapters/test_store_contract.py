@@ -1,5 +1,7 @@
 """What the relay relies on of its store, asked of the fake and of the Firestore emulator alike."""
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain, product
@@ -15,9 +17,10 @@ from relay.application.ports import (
     JobFilter,
     JobPage,
     Stored,
+    StoredAccount,
     Unreadable,
 )
-from relay.domain.account import Account, Hold, taken
+from relay.domain.account import Account, Hold, given_back
 from relay.domain.events import published
 from relay.domain.job import ErrorCode, Status
 from relay.domain.steps import cancelled
@@ -27,6 +30,7 @@ from tests.factories import (
     NOON,
     PROVIDER_JOB_ID,
     a_job,
+    busy_account,
     finished_job,
     followed_job,
     job_id,
@@ -34,7 +38,7 @@ from tests.factories import (
     later,
     processing_job,
 )
-from tests.fakes import TIME_TO_LIVE, MemoryAccounts, MemoryJobs
+from tests.fakes import TIME_TO_LIVE, FixedClock, MemoryAccounts, MemoryJobs
 
 LONG = "küche 🛋".ljust(500, "ü")
 STORES = ["memory", pytest.param("firestore", marks=pytest.mark.emulator)]
@@ -59,8 +63,19 @@ def jobs(request: pytest.FixtureRequest, kind: str) -> JobDocuments:
 @pytest.fixture
 def accounts(request: pytest.FixtureRequest, kind: str) -> Accounts:
     if kind == "memory":
-        return MemoryAccounts()
+        return MemoryAccounts(request.getfixturevalue("clock"))
     return FirestoreAccounts(request.getfixturevalue("firestore_client"))
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def nap(clock: FixedClock, kind: str) -> Callable[[float], None]:
+    """Let time pass, by the clock of the store."""
+    return clock.sleep if kind == "memory" else time.sleep
 
 
 @pytest.fixture
@@ -251,20 +266,32 @@ def test_a_name_that_nobody_gave_is_not_found(jobs, name):
 
 
 def test_an_account_that_nobody_wrote_is_a_new_one(accounts):
-    assert accounts.read("gepetto") == (Account(name="gepetto"), None)
+    assert accounts.read("gepetto") == StoredAccount(Account(name="gepetto"), None, 0.0)
 
 
 def test_an_account_comes_back_as_it_was_written(accounts):
     hold = Hold(
         code=ErrorCode.PROVIDER_AUTH, status=401, since=NOON, probe_at=later(30), gap_s=30.0
     )
-    account = taken(
-        Account(name="gepetto", hold=hold), holder="a", calls=(NOON,), granted=30, at=NOON
-    )
+    account = replace(busy_account(calls_ago_s=(2.5, -1.0)), hold=hold)
 
     version = accounts.replace(account, version=None)
 
-    assert accounts.read("gepetto") == (account, version)
+    stored = accounts.read("gepetto")
+    assert (stored.account, stored.version) == (account, version)
+
+
+def test_an_account_is_as_old_as_its_last_write_that_changed_something(accounts, nap):
+    account = busy_account()
+    version = accounts.replace(account, version=None)
+    nap(0.2)
+    version = accounts.replace(account, version=version)
+
+    assert accounts.read("gepetto").age_s >= 0.2
+
+    accounts.replace(replace(account, written_at=later(1)), version=version)
+
+    assert accounts.read("gepetto").age_s < 0.2
 
 
 def test_of_two_pumps_that_take_a_new_account_one_loses(accounts):
@@ -281,16 +308,17 @@ def test_of_two_pumps_that_take_a_known_account_one_loses(accounts):
     with pytest.raises(LostRace):
         accounts.replace(Account(name="gepetto", holder="second"), version=version)
 
-    assert accounts.read("gepetto")[0].holder == "first"
+    assert accounts.read("gepetto").account.holder == "first"
 
 
 def test_an_account_forgets_what_is_over(accounts):
-    account = taken(Account(name="gepetto"), holder="a", calls=(NOON,), granted=30, at=NOON)
+    account = busy_account(calls_ago_s=(2.5,))
     version = accounts.replace(account, version=None)
 
-    accounts.replace(replace(account, holder=None, expires_at=None, calls=()), version=version)
+    after = given_back(account, calls_ago_s=(), at=NOON)
+    accounts.replace(after, version=version)
 
-    assert accounts.read("gepetto")[0] == Account(name="gepetto", granted=30)
+    assert accounts.read("gepetto").account == after
 
 
 def test_a_count_is_of_one_tenant_one_account_and_some_statuses(jobs):

@@ -65,7 +65,6 @@ def api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskCli
         overview=Overview(
             accounts=world.accounts,
             counts=world.jobs,
-            clock=world.clock,
             limits={"gepetto": CATALOGUE["gepetto"].limit},
         ),
     )

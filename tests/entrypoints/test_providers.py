@@ -5,7 +5,7 @@ from dataclasses import replace
 from relay.domain.account import held
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import ErrorCode, Status
-from tests.factories import NOON, a_job, job_id, job_in, later
+from tests.factories import NOON, a_job, job_id, job_in
 
 DEMO = {"X-API-KEY": "key-of-demo"}
 OTHER = {"Authorization": "Bearer key-of-other"}
@@ -62,8 +62,8 @@ def test_a_tenant_sees_its_own_jobs_counted_and_nobody_elses(api, world):
 def test_a_hold_is_shown_with_its_reason_and_the_next_probe(api, world):
     account = world.accounts.account()
     hold = held(None, code=ErrorCode.PROVIDER_AUTH, status=401, retry_after_s=None, at=NOON)
-    recent = (later(-61), later(-59), later(-1))
-    world.accounts.put(replace(account, hold=hold, calls=recent))
+    world.accounts.put(replace(account, hold=hold, calls_ago_s=(60.0, 58.0, 0.0)))
+    world.clock.advance(1)
 
     shown = gepetto(api.get("/v1/providers", headers=DEMO))["account"]
 

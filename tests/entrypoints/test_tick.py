@@ -6,9 +6,8 @@ import logging
 
 import pytest
 
-from relay.domain.account import Account, taken
 from relay.domain.job import Status
-from tests.factories import JOB_ID, a_job
+from tests.factories import JOB_ID, a_job, busy_account
 
 TICK = b'{"account": "gepetto"}'
 
@@ -122,10 +121,7 @@ def test_a_store_that_is_away_is_500_so_that_the_tick_comes_again(tick, world, d
 
 
 def test_a_tick_that_meets_another_pump_is_acknowledged(tick, world):
-    busy = taken(
-        Account(name="gepetto"), holder="another", calls=(), granted=30, at=world.clock.now()
-    )
-    world.accounts.put(busy)
+    world.accounts.put(busy_account())
 
     assert push(tick, TICK).status_code == 200
     assert world.jobs.calls == []

@@ -109,8 +109,8 @@ FAULTS = (
         "budget reset on takeover",
         "P5",
         "application/lease.py",
-        "assumed = calls_to_assume(account, limit=limit, at=now)",
-        "assumed: list[datetime] = []",
+        "assumed = calls_to_assume(stored.account, limit=limit, age_s=stored.age_s)",
+        "assumed: list[float] = []",
     ),
     Fault(
         "late result dropped",

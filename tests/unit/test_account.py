@@ -1,86 +1,109 @@
 """What the pumps of one account tell each other: the lease, the calls that count, the hold."""
 
+from dataclasses import replace
+
 import pytest
 
 from relay.domain.account import (
-    CALL_ARRIVES_WITHIN,
-    CLOCK_SKEW,
+    CALL_ARRIVES_WITHIN_S,
+    LAST_CALL_BEFORE_S,
     LEASE_S,
+    RENEW_EVERY_S,
     Account,
     calls_to_assume,
     calls_to_grant,
-    can_be_taken,
+    free_in,
     given_back,
     held,
-    taken,
+    is_renewal_overdue,
 )
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import ErrorCode
 from relay.domain.limits import Limit
-from tests.factories import NOON, later
+from tests.factories import NOON, busy_account, later
 
 LIMIT = Limit(calls=120, window_s=60.0)
 NEW = Account(name="gepetto")
-BUSY = taken(NEW, holder="a", calls=(NOON,), granted=30, at=NOON)
+BUSY = busy_account(calls_ago_s=(1.0,), granted=30, at_once=8)
 
 
 @pytest.mark.parametrize(
-    ("account", "seconds", "free"),
+    ("account", "age_s", "seconds"),
     [
-        (NEW, 0, True),
-        (BUSY, 0, False),
-        (BUSY, 6, False),
-        (BUSY, 7.999, False),
-        (BUSY, 8, True),
-        (given_back(BUSY, calls=()), 0, True),
+        (NEW, 0, 0),
+        (BUSY, 0, LEASE_S),
+        (BUSY, LEASE_S - 0.25, 0.25),
+        (BUSY, LEASE_S, 0),
+        (BUSY, 300, 0),
+        (given_back(BUSY, calls_ago_s=(), at=NOON), 0, 0),
     ],
-    ids=["new", "just taken", "expired here", "perhaps not there", "expired anywhere", "returned"],
+    ids=["new", "just taken", "about to end", "over", "long over", "returned"],
 )
-def test_a_lease_can_be_taken_once_no_clock_can_think_it_held(account, seconds, free):
-    assert can_be_taken(account, at=later(seconds)) is free
+def test_a_lease_is_free_once_it_is_old_enough_by_the_clock_of_the_store(account, age_s, seconds):
+    assert free_in(account, age_s=age_s) == seconds
+
+
+def test_a_lease_lasts_as_long_as_its_holder_said():
+    assert free_in(replace(BUSY, lease_s=20.0), age_s=LEASE_S) == 20.0 - LEASE_S
+
+
+@pytest.mark.parametrize(
+    ("account", "age_s", "overdue"),
+    [
+        (BUSY, RENEW_EVERY_S, False),
+        (BUSY, 2 * RENEW_EVERY_S, True),
+        (NEW, 300, False),
+        (given_back(BUSY, calls_ago_s=(), at=NOON), 300, False),
+    ],
+    ids=["at its time", "missed once", "new", "returned"],
+)
+def test_only_who_holds_a_lease_can_be_late_to_renew_it(account, age_s, overdue):
+    assert is_renewal_overdue(account, age_s=age_s) is overdue
 
 
 def test_after_a_clean_hand_over_exactly_the_recorded_calls_count():
-    account = given_back(BUSY, calls=(later(-5), later(-3)))
+    account = given_back(BUSY, calls_ago_s=(5.0, 3.0), at=NOON)
 
-    assert calls_to_assume(account, limit=LIMIT, at=NOON) == [later(-3), later(-1)]
-
-
-def test_a_call_that_is_recorded_as_still_to_come_stays_where_it_is():
-    account = given_back(BUSY, calls=(later(1),))
-
-    assert calls_to_assume(account, limit=LIMIT, at=NOON) == [later(1)]
+    assert calls_to_assume(account, limit=LIMIT, age_s=2.0) == [7.0, 5.0]
 
 
 def test_what_was_assumed_after_a_crash_survives_the_hand_over_after_it():
-    assumed = calls_to_assume(BUSY, limit=LIMIT, at=later(8))
-    account = given_back(BUSY, calls=tuple(assumed))
+    assumed = calls_to_assume(BUSY, limit=LIMIT, age_s=LEASE_S)
+    account = given_back(BUSY, calls_ago_s=tuple(assumed), at=NOON)
 
-    assert calls_to_assume(account, limit=LIMIT, at=later(9))[1:] == assumed[1:]
+    assert calls_to_assume(account, limit=LIMIT, age_s=1.0) == [ago_s + 1.0 for ago_s in assumed]
 
 
 def test_after_a_crash_the_granted_calls_count_as_made_as_late_as_they_can_be():
-    assumed = calls_to_assume(BUSY, limit=LIMIT, at=later(8))
+    assumed = calls_to_assume(BUSY, limit=LIMIT, age_s=LEASE_S)
 
-    latest = later(LEASE_S) + CALL_ARRIVES_WITHIN + CLOCK_SKEW
-    assert assumed == [NOON + CLOCK_SKEW] + [latest] * 30
+    in_the_air = LAST_CALL_BEFORE_S - CALL_ARRIVES_WITHIN_S
+    assert assumed == [1.0 + LEASE_S] + [LAST_CALL_BEFORE_S] * 22 + [in_the_air] * 8
 
 
-def test_long_after_a_crash_the_granted_calls_count_as_made_just_now():
-    assumed = calls_to_assume(BUSY, limit=LIMIT, at=later(300))
+def test_no_more_calls_count_as_in_the_air_than_were_granted():
+    account = busy_account(granted=3, at_once=8)
 
-    assert assumed[1:] == [later(300)] * 30
+    assumed = calls_to_assume(account, limit=LIMIT, age_s=LEASE_S)
+
+    assert assumed == [LAST_CALL_BEFORE_S - CALL_ARRIVES_WITHIN_S] * 3
+
+
+def test_long_after_a_crash_nothing_counts_any_more():
+    assumed = calls_to_assume(BUSY, limit=LIMIT, age_s=300)
+
+    assert min(assumed) > LIMIT.window_s
 
 
 def test_no_more_calls_are_assumed_than_the_limit_allows():
-    account = taken(NEW, holder="a", calls=(), granted=500, at=NOON)
+    account = busy_account(granted=500, at_once=32)
 
-    assumed = calls_to_assume(account, limit=Limit(calls=100, window_s=1.0), at=later(300))
+    assumed = calls_to_assume(account, limit=Limit(calls=100, window_s=1.0), age_s=LEASE_S)
 
-    assert assumed == [later(300)] * 100
+    assert len(assumed) == 100
 
 
-@pytest.mark.parametrize(("provider", "granted"), [("gepetto", 15), ("spacely", 200)])
+@pytest.mark.parametrize(("provider", "granted"), [("gepetto", 15), ("spacely", 120)])
 def test_a_grant_lasts_until_the_renewal_and_is_less_than_a_window(provider, granted):
     limit = CATALOGUE[provider].limit
 
@@ -92,9 +115,17 @@ def test_a_grant_is_no_more_than_the_places_that_are_left():
 
 
 def test_a_lease_that_was_given_back_has_no_holder_and_nothing_granted():
-    account = given_back(BUSY, calls=(later(3),))
+    account = given_back(BUSY, calls_ago_s=(3.0,), at=NOON)
 
-    assert account == Account(name="gepetto", calls=(later(3),))
+    assert account == Account(name="gepetto", calls_ago_s=(3.0,), written_at=NOON)
+
+
+def test_a_lease_that_was_given_back_keeps_the_hold():
+    hold = held(None, code=ErrorCode.PROVIDER_AUTH, status=401, retry_after_s=None, at=NOON)
+
+    account = given_back(replace(BUSY, hold=hold), calls_ago_s=(), at=NOON)
+
+    assert account.hold == hold
 
 
 def test_a_hold_begins_with_a_probe_after_half_a_minute_and_keeps_its_beginning():

@@ -5,16 +5,18 @@ from dataclasses import replace
 import pytest
 
 from relay.application.lease import Lease
-from relay.domain.account import Account, taken
+from relay.domain.account import LAST_CALL_BEFORE_S, LEASE_S, RENEW_EVERY_S, Account
 from relay.domain.limits import Limit
 from relay.errors import StoreUnavailable
-from tests.factories import NOON, later
+from tests.factories import busy_account
 
 LIMIT = Limit(calls=10, window_s=60.0)
 
 
 def take(world, *, holder="me", limit=LIMIT):
-    return Lease.take(world.accounts, name="gepetto", limit=limit, holder=holder, clock=world.clock)
+    return Lease.take(
+        world.accounts, name="gepetto", limit=limit, holder=holder, at_once=4, clock=world.clock
+    )
 
 
 def test_a_free_lease_is_written_before_it_is_had(world):
@@ -22,7 +24,8 @@ def test_a_free_lease_is_written_before_it_is_had(world):
 
     account = world.accounts.account()
     assert lease.may_call()
-    assert (account.holder, account.expires_at, account.granted) == ("me", later(6), 1)
+    assert (account.holder, account.lease_s, account.granted) == ("me", LEASE_S, 1)
+    assert account.at_once == 4
 
 
 def test_a_lease_that_another_has_is_not_had(world):
@@ -37,7 +40,7 @@ def test_one_whose_reply_was_lost_is_ours_and_nothing_was_called_under_it(world)
     lease = take(world)
 
     assert lease.may_call()
-    assert world.accounts.account().calls == ()
+    assert world.accounts.account().calls_ago_s == ()
 
 
 def test_nothing_can_be_told_of_a_lease_when_the_store_is_away(world):
@@ -53,35 +56,82 @@ def test_it_is_had_at_last_from_a_store_that_is_slow_to_answer(world):
     assert take(world).may_call()
 
 
-def test_it_allows_calls_until_a_second_before_others_may_think_it_over(world):
+def test_it_allows_calls_until_shortly_before_others_may_take_it(world):
     lease = take(world)
 
-    world.clock.advance(4.999)
+    world.clock.advance(LEASE_S - LAST_CALL_BEFORE_S - 0.001)
     assert lease.may_call()
 
     world.clock.advance(0.001)
     assert not lease.may_call()
 
 
+def test_a_clock_that_is_set_back_does_not_prolong_it(world):
+    lease = take(world)
+    world.clock.advance(LEASE_S)
+    world.clock.set_back(LEASE_S)
+
+    assert not lease.may_call()
+
+
+def test_one_that_a_machine_slept_through_is_over(world):
+    """Its clock that is never set may have slept as well."""
+    lease = take(world)
+    world.clock.set_back(-LEASE_S)
+
+    assert not lease.may_call()
+
+
 def test_renewed_it_lasts_from_then_on(world):
     lease = take(world)
 
-    world.clock.advance(4)
+    world.clock.advance(3)
     lease.renew_if_due()
-    world.clock.advance(4)
+    world.clock.advance(3)
 
     assert lease.may_call()
-    assert world.accounts.account().expires_at == later(10)
+    assert world.accounts.read("gepetto").age_s == 3
+
+
+def test_a_renewal_that_says_nothing_new_is_a_write_all_the_same(world):
+    """One that changes nothing leaves the time of Firestore's last write as it was."""
+    lease = take(world)
+    before = world.accounts.account()
+    world.clock.advance(3)
+    lease.renew_if_due()
+
+    renewed = world.accounts.account()
+    assert replace(renewed, written_at=before.written_at) == before
+    assert world.accounts.read("gepetto").age_s == 0
 
 
 def test_it_is_not_written_more_often_than_it_must_be(world):
     lease = take(world)
 
-    for _ in range(10):
-        world.clock.advance(1)
+    for _ in range(100):
+        world.clock.advance(0.1)
         lease.renew_if_due()
 
-    assert world.accounts.calls.count("replace") == 1 + 5
+    assert world.accounts.calls.count("replace") == 1 + int(10 / RENEW_EVERY_S)
+
+
+def test_one_that_should_have_been_renewed_is_waited_for_and_taken(world):
+    take(world, holder="dead")
+    world.clock.advance(LEASE_S - 1)
+
+    lease = take(world)
+
+    assert lease.may_call()
+    assert world.clock.naps == [1]
+
+
+def test_one_that_is_renewed_late_is_left_to_its_holder(world):
+    slow = take(world, holder="slow")
+    world.clock.advance(LEASE_S - 1)
+    world.clock.after(0.5, slow.renew_if_due)
+
+    assert take(world) is None
+    assert slow.may_call()
 
 
 def test_its_grant_is_written_again_before_it_is_exceeded(world):
@@ -92,11 +142,11 @@ def test_its_grant_is_written_again_before_it_is_exceeded(world):
     assert made == [True] * 5
     # The four that were in the air at the last write, and one more.
     assert world.accounts.account().granted == 4 + 1
-    assert world.accounts.account().calls == ()
+    assert world.accounts.account().calls_ago_s == ()
 
 
 def test_nothing_is_granted_that_the_limit_has_no_place_for(world):
-    world.accounts.put(Account(name="gepetto", calls=(later(-1),) * LIMIT.used_calls))
+    world.accounts.put(Account(name="gepetto", calls_ago_s=(1.0,) * LIMIT.used_calls))
 
     take(world)
 
@@ -121,8 +171,8 @@ def test_no_more_calls_start_than_the_limit_has_places(world):
 
 def test_once_another_has_it_it_is_lost_for_good(world):
     lease = take(world)
-    world.accounts.put(taken(Account(name="gepetto"), holder="b", calls=(), granted=1, at=NOON))
-    world.clock.advance(5)
+    world.accounts.put(busy_account(holder="b"))
+    world.clock.advance(3)
 
     lease.renew_if_due()
 
@@ -141,12 +191,12 @@ def test_a_renewal_whose_reply_was_lost_is_recognised_by_the_next(world):
     lease.renew_if_due()
     lease.renew_if_due()
 
-    world.clock.advance(4)
+    world.clock.advance(3)
     assert lease.may_call()
 
 
 def test_given_back_it_passes_on_the_calls_that_still_count(world):
-    world.accounts.put(Account(name="gepetto", calls=(later(-50), later(-100))))
+    world.accounts.put(Account(name="gepetto", calls_ago_s=(50.0, 100.0)))
     lease = take(world)
     lease.start_call()
     world.clock.advance(3)
@@ -156,7 +206,7 @@ def test_given_back_it_passes_on_the_calls_that_still_count(world):
 
     account = world.accounts.account()
     assert (account.holder, account.granted) == (None, 0)
-    assert account.calls == (later(-48), later(3))
+    assert account.calls_ago_s == (53.0, 0.0)
     assert not lease.may_call()
 
 
@@ -192,7 +242,7 @@ def test_one_that_somebody_else_holds_by_now_is_not_given_back(world):
 
 def test_a_write_of_ours_that_landed_late_is_no_other_pump(world):
     """It was given up as unanswered, and then beat our second try."""
-    mine = taken(Account(name="gepetto"), holder="mine", calls=(), granted=2, at=NOON)
+    mine = busy_account(holder="mine")
     world.accounts.before_next_write(lambda: world.accounts.put(mine))
 
     lease = take(world, holder="mine")

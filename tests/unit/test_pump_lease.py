@@ -2,20 +2,16 @@
 
 import pytest
 
-from relay.domain.account import Account, taken
+from relay.domain.account import LEASE_S, Account
 from relay.domain.job import Status
 from relay.domain.steps import nudged
 from relay.errors import StoreUnavailable
-from tests.factories import JOB_ID, NOON, a_job, job_id, later, processing_job
-
-
-def held_by_another(world, *, calls=(), granted=30):
-    return taken(world.accounts.account(), holder="another", calls=calls, granted=granted, at=NOON)
+from tests.factories import JOB_ID, NOON, a_job, busy_account, job_id, later, processing_job
 
 
 def test_a_pump_that_finds_another_at_work_leaves_at_once(world):
     world.jobs.put(a_job())
-    world.accounts.put(held_by_another(world))
+    world.accounts.put(busy_account())
 
     world.pump().run()
 
@@ -26,7 +22,7 @@ def test_a_pump_that_finds_another_at_work_leaves_at_once(world):
 
 def test_a_pump_beaten_to_the_lease_by_a_hair_leaves_too(world):
     world.jobs.put(a_job())
-    world.accounts.before_next_write(lambda: world.accounts.put(held_by_another(world)))
+    world.accounts.before_next_write(lambda: world.accounts.put(busy_account()))
 
     world.pump().run()
 
@@ -36,13 +32,13 @@ def test_a_pump_beaten_to_the_lease_by_a_hair_leaves_too(world):
 
 def test_a_pump_that_lost_its_lease_stops_calling(world):
     world.jobs.put(*(processing_job(id=job_id(number)) for number in range(3)))
-    world.clock.after(7, lambda: world.accounts.put(held_by_another(world)))
+    world.clock.after(7, lambda: world.accounts.put(busy_account()))
 
     world.pump().run()
 
-    assert max(call.at for call in world.provider.calls) <= later(12)
+    assert max(call.at for call in world.provider.calls) <= later(7 + LEASE_S)
     assert world.accounts.account().holder == "another"
-    assert world.seconds() < 14
+    assert world.seconds() < 7 + 2 * LEASE_S
 
 
 def test_a_pump_that_cannot_renew_its_lease_stops_calling_before_another_may_take_it(world):
@@ -51,7 +47,7 @@ def test_a_pump_that_cannot_renew_its_lease_stops_calling_before_another_may_tak
 
     world.pump().run()
 
-    assert max(call.at for call in world.provider.calls) < later(14)
+    assert max(call.at for call in world.provider.calls) < later(1 + LEASE_S)
 
 
 def lose_leases(world, *, times):
@@ -98,7 +94,7 @@ def test_the_lease_is_given_back_with_the_calls_that_were_made(world):
 
     account = world.accounts.account()
     assert (account.holder, account.granted) == (None, 0)
-    assert account.calls == (NOON, NOON)
+    assert account.calls_ago_s == (0.0, 0.0)
 
 
 def test_the_lease_is_given_back_even_if_the_store_breaks_the_run(world):
@@ -112,7 +108,7 @@ def test_the_lease_is_given_back_even_if_the_store_breaks_the_run(world):
 
 
 def test_the_next_pump_counts_the_calls_of_the_one_before(world):
-    world.accounts.put(Account(name="gepetto", calls=(later(-1),) * 114))
+    world.accounts.put(Account(name="gepetto", calls_ago_s=(1.0,) * 114))
     world.jobs.put(a_job())
 
     world.pump(window_s=50).run()
@@ -126,7 +122,7 @@ def test_the_next_pump_counts_the_calls_of_the_one_before(world):
 
 
 def test_the_pump_after_a_crash_counts_what_the_dead_one_may_have_called(world):
-    world.accounts.put(held_by_another(world, granted=30))
+    world.accounts.put(busy_account(granted=30))
     world.jobs.put(*(a_job(id=job_id(number)) for number in range(100)))
     world.clock.advance(17)
 

@@ -33,8 +33,8 @@ class SlowWorkers(InlineWorkers):
 
     takes_s = 8.0
 
-    def __init__(self, clock):
-        super().__init__(clock)
+    def __init__(self, clock, *, size):
+        super().__init__(clock, size=size)
         self._under_way = []
 
     def start(self, task):
@@ -244,7 +244,7 @@ def test_a_nudge_that_comes_during_a_slow_poll_has_the_job_asked_again_at_once(w
     nudge = partial(nudged, provider_job_id=None, at=later(2))
     world.clock.after(2, lambda: world.jobs.put(nudge(world.jobs.job())))
 
-    world.pump(open_workers=lambda: SlowWorkers(world.clock)).run()
+    world.pump(open_workers=lambda size: SlowWorkers(world.clock, size=size)).run()
 
     first, second = (call.at for call in world.provider.calls[:2])
     assert second - first <= timedelta(seconds=SlowWorkers.takes_s + 1)

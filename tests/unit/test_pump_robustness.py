@@ -238,7 +238,9 @@ def test_a_clock_that_steps_back_does_not_get_a_job_past_the_hold(world):
     world.jobs.put(a_job())
     world.provider.on_submit(*[AccountRefused(401)] * 9)
 
-    world.pump(window_s=20, open_workers=lambda: MachineWithAWanderingClock(world.clock)).run()
+    world.pump(
+        window_s=20, open_workers=lambda size: MachineWithAWanderingClock(world.clock, size=size)
+    ).run()
 
     assert len(world.provider.calls) == 1
     assert isinstance(world.accounts.account(), Account)

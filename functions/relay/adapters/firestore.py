@@ -26,7 +26,15 @@ from relay.adapters.document import (
 )
 from relay.adapters.fields import from_fields, to_fields
 from relay.adapters.wire import Wire
-from relay.application.ports import Cursor, DuePage, JobFilter, JobPage, Stored, Unreadable
+from relay.application.ports import (
+    Cursor,
+    DuePage,
+    JobFilter,
+    JobPage,
+    Stored,
+    StoredAccount,
+    Unreadable,
+)
 from relay.domain.account import Account
 from relay.domain.durations import Durations
 from relay.domain.job import Job, Status, is_job_id
@@ -53,7 +61,7 @@ OWNERS_LIMIT = 20
 CALL_TIMEOUT_S = 6.0
 _CALL: dict[str, Any] = {"retry": None, "timeout": CALL_TIMEOUT_S}
 # For the account: its lease must be renewed again before it runs out.
-SHORT_CALL_TIMEOUT_S = 3.0
+SHORT_CALL_TIMEOUT_S = 2.0
 _SHORT_CALL: dict[str, Any] = {"retry": None, "timeout": SHORT_CALL_TIMEOUT_S}
 
 
@@ -233,13 +241,15 @@ class FirestoreAccounts:
         self._client = client
         self._accounts = client.collection(ACCOUNTS)
 
-    def read(self, name: str) -> tuple[Account, object]:
+    def read(self, name: str) -> StoredAccount:
         """See `Accounts`."""
         with _errors_of_ours(name):
             snapshot = self._accounts.document(name).get(**_SHORT_CALL)
         if not snapshot.exists:
-            return Account(name=name), None
-        return from_fields(Account, snapshot.to_dict() or {}), snapshot.update_time
+            return StoredAccount(Account(name=name), None, 0.0)
+        account = from_fields(Account, snapshot.to_dict() or {})
+        age_s = (snapshot.read_time - snapshot.update_time).total_seconds()
+        return StoredAccount(account, snapshot.update_time, age_s)
 
     def replace(self, account: Account, *, version: object) -> object:
         """See `Accounts`."""

@@ -2,18 +2,19 @@
 
 import logging
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from relay.application.ports import Accounts, Clock
+from relay.application.ports import Accounts, Clock, StoredAccount
 from relay.domain.account import (
+    LAST_CALL_BEFORE_S,
     LEASE_S,
     RENEW_EVERY_S,
-    Account,
     Hold,
     calls_to_assume,
     calls_to_grant,
-    can_be_taken,
+    free_in,
     given_back,
+    is_renewal_overdue,
     taken,
 )
 from relay.domain.limits import CallWindow, Limit
@@ -25,12 +26,17 @@ TAKE_TRIES = 6
 GIVE_BACK_TRIES = 3
 # A store that answers with errors is not asked again at once.
 RENEW_PAUSE_S = 0.5
-# A call must have begun well before another pump may take over.
-STOP_BEFORE_S = 1.0
+CALLS_FOR_S = LEASE_S - LAST_CALL_BEFORE_S
 
 
 class Lease:
     """Held by one pump; only `may_call` may be asked from other threads.
+
+    How long it lasts is counted from before the request that writes it, others count from when
+    the store has it: so nobody has it twice, whatever the clocks say.
+
+    Args:
+        at_once: How many calls the pump makes at the same time at most.
 
     Attributes:
         window: The calls that count against the provider's limit now.
@@ -40,51 +46,64 @@ class Lease:
         self,
         accounts: Accounts,
         *,
-        account: Account,
-        version: object,
+        stored: StoredAccount,
         limit: Limit,
         holder: str,
+        at_once: int,
         clock: Clock,
     ) -> None:
         self._accounts = accounts
-        self._account = account
-        self._version = version
+        self._account = stored.account
+        self._version = stored.version
         self._limit = limit
         self._holder = holder
+        self._at_once = at_once
         self._clock = clock
+        self._good_until = clock.now()
         self._good_until_s = 0.0
         self._renewed_at_s = 0.0
         self._renew_again_at_s = 0.0
         self._granted_left = 0
-        now, now_s = clock.now(), clock.monotonic()
-        assumed = calls_to_assume(account, limit=limit, at=now)
-        self.window = CallWindow(
-            limit, ended=[now_s - (now - ended).total_seconds() for ended in assumed]
-        )
+        now_s = clock.monotonic()
+        assumed = calls_to_assume(stored.account, limit=limit, age_s=stored.age_s)
+        self.window = CallWindow(limit, ended=[now_s - ago_s for ago_s in assumed])
 
     @classmethod
     def take(
-        cls, accounts: Accounts, *, name: str, limit: Limit, holder: str, clock: Clock
+        cls,
+        accounts: Accounts,
+        *,
+        name: str,
+        limit: Limit,
+        holder: str,
+        at_once: int,
+        clock: Clock,
     ) -> "Lease | None":
         """Take the account's lease; None if another pump has it.
+
+        If that one should have renewed it by now, its end is waited for.
 
         Raises:
             StoreUnavailable: It cannot be told whether there is one.
         """
         for attempt in range(TAKE_TRIES):
             try:
-                account, version = accounts.read(name)
-                if account.holder == holder:
+                stored = accounts.read(name)
+                free_in_s = free_in(stored.account, age_s=stored.age_s)
+                if stored.account.holder == holder:
                     # The reply to the try before was lost; no call was made under it.
-                    account = replace(account, granted=0)
-                elif not can_be_taken(account, at=clock.now()):
-                    return None
+                    stored = replace(stored, account=replace(stored.account, granted=0))
+                elif free_in_s > 0.0:
+                    if not is_renewal_overdue(stored.account, age_s=stored.age_s):
+                        return None
+                    clock.sleep(free_in_s)
+                    continue
                 lease = cls(
                     accounts,
-                    account=account,
-                    version=version,
+                    stored=stored,
                     limit=limit,
                     holder=holder,
+                    at_once=at_once,
                     clock=clock,
                 )
                 lease._write()
@@ -114,12 +133,7 @@ class Lease:
 
     def may_call(self) -> bool:
         """Return whether the lease is surely still ours, by both of this machine's clocks."""
-        expires_at = self._account.expires_at
-        return (
-            self._clock.monotonic() < self._good_until_s
-            and expires_at is not None
-            and self._clock.now() < expires_at - timedelta(seconds=STOP_BEFORE_S)
-        )
+        return self._clock.monotonic() < self._good_until_s and self._clock.now() < self._good_until
 
     def free_at(self) -> float | None:
         """Return when the next call may start; None if a call in the air has to end first."""
@@ -145,7 +159,7 @@ class Lease:
 
     def give_back(self) -> None:
         """End the lease and pass on the calls that still count; others may take it at once."""
-        ended = given_back(self._account, calls=self._recent_calls())
+        ended = given_back(self._account, calls_ago_s=self._recent_calls(), at=self._clock.now())
         self._good_until_s = 0.0
         for _ in range(GIVE_BACK_TRIES):
             try:
@@ -179,26 +193,28 @@ class Lease:
         renewed = taken(
             self._account,
             holder=self._holder,
-            calls=self._recent_calls(),
+            calls_ago_s=self._recent_calls(),
             granted=granted + self.window.in_the_air,
+            at_once=self._at_once,
             at=now,
         )
         self._version = self._accounts.replace(renewed, version=self._version)
         self._account = renewed
         self._granted_left = granted
         self._renewed_at_s = now_s
-        self._good_until_s = now_s + LEASE_S - STOP_BEFORE_S
+        self._good_until = now + timedelta(seconds=CALLS_FOR_S)
+        self._good_until_s = now_s + CALLS_FOR_S
 
     def _is_ours_when_read_again(self) -> bool:
         """Return whether the document still names us; unknown counts as yes until it runs out."""
         try:
-            account, version = self._accounts.read(self._account.name)
+            stored = self._accounts.read(self._account.name)
         except StoreUnavailable:
             return True
-        if account.holder == self._holder:
-            self._version = version
-        return account.holder == self._holder
+        if stored.account.holder == self._holder:
+            self._version = stored.version
+        return stored.account.holder == self._holder
 
-    def _recent_calls(self) -> tuple[datetime, ...]:
-        now, now_s = self._clock.now(), self._clock.monotonic()
-        return tuple(now - timedelta(seconds=now_s - ended) for ended in self.window.recent(now_s))
+    def _recent_calls(self) -> tuple[float, ...]:
+        now_s = self._clock.monotonic()
+        return tuple(now_s - ended for ended in self.window.recent(now_s))

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from relay.application.ports import Accounts, Clock, JobCounts
+from relay.application.ports import Accounts, JobCounts
 from relay.domain.account import Hold
 from relay.domain.job import MOVES, Status
 from relay.domain.limits import Limit
@@ -44,12 +43,10 @@ class Overview:
         *,
         accounts: Accounts,
         counts: JobCounts,
-        clock: Clock,
         limits: Mapping[str, Limit],
     ) -> None:
         self._accounts = accounts
         self._counts = counts
-        self._clock = clock
         self._limits = limits
 
     def of(self, tenant: str) -> Sequence[AccountState]:
@@ -61,13 +58,13 @@ class Overview:
         return [self._state(tenant, name, limit) for name, limit in self._limits.items()]
 
     def _state(self, tenant: str, name: str, limit: Limit) -> AccountState:
-        account, _ = self._accounts.read(name)
-        since = self._clock.now() - timedelta(seconds=limit.window_s)
+        stored = self._accounts.read(name)
+        calls_ago_s = [ago_s + stored.age_s for ago_s in stored.account.calls_ago_s]
         return AccountState(
             name=name,
             limit=limit,
-            recent_calls=sum(1 for ended in account.calls if ended > since),
-            hold=account.hold,
+            recent_calls=sum(1 for ago_s in calls_ago_s if ago_s < limit.window_s),
+            hold=stored.account.hold,
             queued_jobs=self._counts.count(tenant, name, (Status.QUEUED,)),
             open_jobs=self._counts.count(tenant, name, OPEN),
         )

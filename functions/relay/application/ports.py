@@ -139,11 +139,25 @@ class JobCounts(Protocol):
         """Return how many jobs of the tenant are in one of these; raise `StoreUnavailable`."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredAccount:
+    """An account as it was read.
+
+    Attributes:
+        version: For `Accounts.replace`; None of an account without a document.
+        age_s: How long ago it was written, by the store's own clock at both ends.
+    """
+
+    account: Account
+    version: object
+    age_s: float
+
+
 class Accounts(Protocol):
     """The documents through which pumps of one account know of each other."""
 
-    def read(self, name: str) -> tuple[Account, object]:
-        """Return the account and its version; a new account if there is no document."""
+    def read(self, name: str) -> StoredAccount:
+        """Return the account; a new one if there is no document."""
 
     def replace(self, account: Account, *, version: object) -> object:
         """Write over this version and return the new one; raise `LostRace`."""

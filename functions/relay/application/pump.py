@@ -45,6 +45,7 @@ class Pump:
                 name=ports.provider.name,
                 limit=ports.provider.limit,
                 holder=ports.new_token(),
+                at_once=ports.workers,
                 clock=ports.clock,
             )
             if lease is None:

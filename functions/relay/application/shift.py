@@ -51,7 +51,11 @@ SHORTEST_PAUSE_S = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PumpPorts:
-    """Everything outside that a pump works with."""
+    """Everything outside that a pump works with.
+
+    Attributes:
+        workers: How many jobs it works on at the same time.
+    """
 
     documents: JobDocuments
     store: JobStore
@@ -64,7 +68,8 @@ class PumpPorts:
     clock: Clock
     draw: Callable[[], float]
     new_token: Callable[[], str]
-    open_workers: Callable[[], Workers]
+    workers: int
+    open_workers: Callable[[int], Workers]
 
 
 class Shift:
@@ -98,7 +103,7 @@ class Shift:
         self._calls = 0
         self._oldest_due_s = 0.0
         self._probing = Probing(lease, clock=ports.clock)
-        self._workers = ports.open_workers()
+        self._workers = ports.open_workers(ports.workers)
         self._work = Work(
             store=ports.store,
             announcer=ports.announcer,

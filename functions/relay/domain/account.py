@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from relay.domain.job import ErrorCode
 from relay.domain.limits import Limit
 
-LEASE_S = 6.0
-RENEW_EVERY_S = 2.0
-# Clocks of two instances may differ by this much.
-CLOCK_SKEW = timedelta(seconds=2)
+LEASE_S = 4.0
+RENEW_EVERY_S = 1.2
+# So long before others may take over, a pump begins its last call.
+LAST_CALL_BEFORE_S = 0.5
 # A call that began under a lease is counted by its provider so long after, or never: the
 # transport gives it up if it could not be sent within 2 s, and a second is for the way.
-CALL_ARRIVES_WITHIN = timedelta(seconds=3)
+CALL_ARRIVES_WITHIN_S = 3.0
 
 FIRST_PROBE_S = 30.0
 LONGEST_PROBE_S = 600.0
@@ -37,22 +37,31 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What the pumps of one account tell each other.
+    """What the pumps of one account tell each other, in times before and after its last write.
+
+    How long ago that was is told by the store alone: pumps need not agree on the time of day.
 
     Attributes:
         name: The account's name, as in ``ACCOUNTS``.
         holder: The pump that has the lease, None if it was given back.
-        expires_at: Until when; meaningless without a holder.
-        calls: When recent calls ended, as far as the last write knew.
+        lease_s: How long it has it, from the write on.
+        calls_ago_s: How long before the write recent calls ended; below 0 if they count as
+            made after it.
         granted: How many calls beside those the holder may make before it writes again,
             with those that had not ended when it wrote.
+        at_once: How many of them can be in the air at the same time.
+        written_at: By the writer's clock, for people to read, and so that no two writes are
+            alike: one that changes nothing is no write to Firestore, and the account would
+            seem older than it is (its reference, ``WriteResult.updateTime``).
     """
 
     name: str
     holder: str | None = None
-    expires_at: datetime | None = None
-    calls: tuple[datetime, ...] = ()
+    lease_s: float = 0.0
+    calls_ago_s: tuple[float, ...] = ()
     granted: int = 0
+    at_once: int = 0
+    written_at: datetime | None = None
     hold: Hold | None = None
 
 
@@ -71,45 +80,65 @@ def calls_to_grant(limit: Limit, *, free: int) -> int:
     return granted if limit.window_s <= RENEW_EVERY_S else min(granted, free)
 
 
-def can_be_taken(account: Account, *, at: datetime) -> bool:
-    """Return whether no pump can hold the lease any more, whatever its clock says."""
-    if account.holder is None or account.expires_at is None:
-        return True
-    return at >= account.expires_at + CLOCK_SKEW
+def free_in(account: Account, *, age_s: float) -> float:
+    """Return after how many seconds another pump may take the lease; 0 if it may now.
+
+    Args:
+        age_s: How long ago the account was written, by the store's clock.
+    """
+    return 0.0 if account.holder is None else max(0.0, account.lease_s - age_s)
 
 
-def calls_to_assume(account: Account, *, limit: Limit, at: datetime) -> list[datetime]:
-    """Return the calls that a pump taking over must count as made.
+def is_renewal_overdue(account: Account, *, age_s: float) -> bool:
+    """Return whether the holder should have written again by now: perhaps it is dead."""
+    return account.holder is not None and age_s >= 2 * RENEW_EVERY_S
+
+
+def calls_to_assume(account: Account, *, limit: Limit, age_s: float) -> list[float]:
+    """Return how many seconds ago the calls were made that a pump taking over must count.
 
     After a clean hand-over these are the ones on record. After a crash or a pause, the calls
-    that the other pump was granted beside them count as made as late as they can be: one that
-    began at the end of its lease may reach the provider after that. So they may lie ahead.
+    that the other pump was granted beside them count as made as late as they can be: at the
+    end of its lease, but those that were in the air then may reach the provider even later.
+    So they may lie ahead, below 0.
     """
-    # What the holder before had to assume may still lie ahead, and must not be drawn nearer.
-    recorded = [max(min(ended + CLOCK_SKEW, at), ended) for ended in account.calls]
-    if account.holder is None or account.expires_at is None:
+    recorded = [ago_s + age_s for ago_s in account.calls_ago_s]
+    if account.holder is None:
         return recorded
     unknown = min(account.granted, limit.calls)
-    latest = account.expires_at + CALL_ARRIVES_WITHIN + CLOCK_SKEW
-    return recorded + [max(latest, at)] * unknown
+    in_the_air = min(unknown, account.at_once)
+    last_call_ago_s = age_s - (account.lease_s - LAST_CALL_BEFORE_S)
+    return [
+        *recorded,
+        *[last_call_ago_s] * (unknown - in_the_air),
+        *[last_call_ago_s - CALL_ARRIVES_WITHIN_S] * in_the_air,
+    ]
 
 
 def taken(
-    account: Account, *, holder: str, calls: tuple[datetime, ...], granted: int, at: datetime
+    account: Account,
+    *,
+    holder: str,
+    calls_ago_s: tuple[float, ...],
+    granted: int,
+    at_once: int,
+    at: datetime,
 ) -> Account:
     """Give the lease to a pump, or renew it, with the calls it has made and may make."""
     return replace(
         account,
         holder=holder,
-        expires_at=at + timedelta(seconds=LEASE_S),
-        calls=calls,
+        lease_s=LEASE_S,
+        calls_ago_s=calls_ago_s,
         granted=granted,
+        at_once=at_once,
+        written_at=at,
     )
 
 
-def given_back(account: Account, *, calls: tuple[datetime, ...]) -> Account:
+def given_back(account: Account, *, calls_ago_s: tuple[float, ...], at: datetime) -> Account:
     """End the lease cleanly: the calls on record are all there were."""
-    return replace(account, holder=None, expires_at=None, calls=calls, granted=0)
+    return Account(name=account.name, calls_ago_s=calls_ago_s, written_at=at, hold=account.hold)
 
 
 def held(
