@@ -7,6 +7,7 @@ from infra.bench.counting import FOUND, QUERY, READ, WRITE
 from infra.bench.figure import Check, Figure, Table
 from infra.bench.operations import JOB_READS, JOB_WRITES, PER_MINUTE, WEBHOOK, Cost, Kind, Used
 from infra.bench.prices import PRICES, READ_ON
+from relay.domain.account import RENEW_EVERY_S
 
 POLLED = "provider poll"
 
@@ -24,8 +25,8 @@ def figure(costs: Sequence[Cost], *, chart: str) -> Figure:
             """,
             f"""
             *Alone*: one job, nothing else in its account, from its creation until no pump works
-            any more: it pays for its whole pump, the lease that is renewed every 2 s and the
-            looks every second. *Among others*: {PER_MINUTE:.0f} jobs a minute, a million in
+            any more: it pays for its whole pump, the lease that is renewed every {RENEW_EVERY_S:g} s
+            and the looks every second. *Among others*: {PER_MINUTE:.0f} jobs a minute, a million in
             thirty days, while as many end as begin: they share all that. A query is billed as
             at least one read. The delete is the document's, after its time to live.
             """,

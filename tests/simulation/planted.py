@@ -1,4 +1,4 @@
-"""Twelve faults to plant in a copy of the relay, to see that the simulator finds them."""
+"""Thirteen faults to plant in a copy of the relay, to see that the simulator finds them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +111,18 @@ FAULTS = (
         "application/lease.py",
         "assumed = calls_to_assume(stored.account, limit=limit, age_s=stored.age_s)",
         "assumed: list[float] = []",
+    ),
+    Fault(
+        "renewal that changes nothing",
+        "P5",
+        "domain/account.py",
+        """\
+        at_once=at_once,
+        written_at=at,
+""",
+        """\
+        at_once=at_once,
+""",
     ),
     Fault(
         "late result dropped",

@@ -44,7 +44,7 @@ class Account:
     Attributes:
         name: The account's name, as in ``ACCOUNTS``.
         holder: The pump that has the lease, None if it was given back.
-        lease_s: How long it has it, from the write on.
+        lease_s: How long it has it, from the write on; meaningless without a holder.
         calls_ago_s: How long before the write recent calls ended; below 0 if they count as
             made after it.
         granted: How many calls beside those the holder may make before it writes again,
@@ -57,7 +57,7 @@ class Account:
 
     name: str
     holder: str | None = None
-    lease_s: float = 0.0
+    lease_s: float = LEASE_S
     calls_ago_s: tuple[float, ...] = ()
     granted: int = 0
     at_once: int = 0
