@@ -25,10 +25,11 @@ def figure(costs: Sequence[Cost], *, chart: str) -> Figure:
             """,
             f"""
             *Alone*: one job, nothing else in its account, from its creation until no pump works
-            any more: it pays for its whole pump, the lease that is renewed every {RENEW_EVERY_S:g} s
-            and the looks every second. *Among others*: {PER_MINUTE:.0f} jobs a minute, a million in
-            thirty days, while as many end as begin: they share all that. A query is billed as
-            at least one read. The delete is the document's, after its time to live.
+            any more: it pays for its whole pump, the lease that is renewed every
+            {RENEW_EVERY_S:g} s and the looks every second. *Among others*:
+            {PER_MINUTE:.0f} jobs a minute, a million in thirty days, while as many end as begin:
+            they share all that. A query is billed as at least one read. The delete is the
+            document's, after its time to live.
             """,
         ),
         tables=(

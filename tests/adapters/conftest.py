@@ -1,10 +1,12 @@
-"""A client of the Firestore emulator, alone in its project."""
+"""What adapters are tried against: Firestore's emulator, and a provider that does as told."""
 
 import uuid
 from collections.abc import Iterator
 
 import pytest
 from google.cloud import firestore
+
+from tests.payloads.replay import Stub, stub_provider
 
 
 @pytest.fixture
@@ -16,3 +18,9 @@ def firestore_client(
     client = firestore.Client(project=f"test-{uuid.uuid4().hex[:12]}")
     yield client
     client.close()
+
+
+@pytest.fixture(scope="module")
+def stub() -> Iterator[Stub]:
+    with stub_provider() as running:
+        yield running

@@ -1,20 +1,20 @@
 """The Gepetto adapter against recorded answers, given by a server on this machine."""
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.adapters.providers.gepetto import Gepetto, read_callback
 from relay.adapters.transport import Transport
 from relay.domain.answers import Accepted, Rendered, UnknownJob
 from relay.domain.catalogue.gepetto import GEPETTO
-from relay.domain.job import Job, OnUnconfirmed, Status
 from relay.errors import JobRefused, NoAnswer, NotAccepted
+from tests.factories import processing_job
+from tests.payloads.arbitrary import JSON, SOME
 from tests.payloads.inputs import SAMPLES, Sample
 from tests.payloads.replay import (
     Recording,
@@ -22,18 +22,11 @@ from tests.payloads.replay import (
     assert_outcome,
     outcome_of,
     recordings,
-    stub_provider,
 )
 
-NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 KEY = "gk-0123456789abcdef"
 TOKEN = "dG9rZW4tdG9rZW4tdG9rZW4tdG9rZW4t"
 WEBHOOK = f"https://hooks.example.com/gepetto/job_1/{TOKEN}"
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
 SHAPED = st.fixed_dictionaries(
     {},
     optional={
@@ -42,38 +35,15 @@ SHAPED = st.fixed_dictionaries(
         "output": JSON | st.sampled_from(["https://a.b/c.png", "ftp://a.b/c.png", "https://"]),
     },
 )
-QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+
+
+a_job = partial(
+    processing_job,
+    provider="gepetto",
+    operation="redesign",
+    input={"url": "https://example.com/room.jpg", "styleId": "modern"},
+    provider_job_id="6512f0aa",
 )
-
-
-def a_job(**changes: Any) -> Job:
-    known: dict[str, Any] = {
-        "id": "job_1",
-        "tenant": "demo",
-        "provider": "gepetto",
-        "operation": "redesign",
-        "input": {"url": "https://example.com/room.jpg", "styleId": "modern"},
-        "path": None,
-        "metadata": {},
-        "on_unconfirmed": OnUnconfirmed.WAIT,
-        "credits": None,
-        "body_digest": "",
-        "retry_of": None,
-        "created_at": NOON,
-        "deadline_at": NOON + timedelta(minutes=15),
-        "status": Status.PROCESSING,
-        "history": (),
-        "call_at": None,
-        "provider_job_id": "6512f0aa",
-    }
-    return Job(**(known | changes))
-
-
-@pytest.fixture(scope="module")
-def stub() -> Iterator[Stub]:
-    with stub_provider() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +240,7 @@ def test_an_error_does_not_show_the_address_that_was_called(gepetto: Gepetto, st
     assert "secret" not in str(outcome)
 
 
-@QUICK
+@SOME
 @given(body=SHAPED | JSON)
 def test_no_json_at_all_surprises_the_adapter(body: object, gepetto: Gepetto, stub: Stub) -> None:
     stub.says(200, body)
@@ -284,7 +254,7 @@ def test_no_json_at_all_surprises_the_adapter(body: object, gepetto: Gepetto, st
     assert called_back.outputs in ((), ("https://a.b/c.png",))
 
 
-@QUICK
+@SOME
 @given(body=st.binary(), status=st.integers(200, 599).filter(lambda status: status != 204))
 def test_no_bytes_at_all_surprise_the_adapter(
     body: bytes, status: int, gepetto: Gepetto, stub: Stub

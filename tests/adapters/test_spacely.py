@@ -1,20 +1,19 @@
 """The Spacely adapter against recorded answers, given by a server on this machine."""
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.adapters.providers.spacely import Spacely, read_callback
 from relay.adapters.transport import Transport
 from relay.domain.answers import Accepted, Rendered
 from relay.domain.catalogue.spacely import SPACELY
-from relay.domain.job import Job, OnUnconfirmed, Status
 from relay.errors import JobRefused, NoAnswer, NotAccepted
+from tests.factories import processing_job
+from tests.payloads.arbitrary import JSON, SOME
 from tests.payloads.inputs import SAMPLES, Sample
 from tests.payloads.replay import (
     Recording,
@@ -22,17 +21,10 @@ from tests.payloads.replay import (
     assert_outcome,
     outcome_of,
     recordings,
-    stub_provider,
 )
 
-NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 KEY = "sk_0123456789abcdef"
 URL = "https://a.b/c.png"
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
 PROGRESS = st.fixed_dictionaries(
     {},
     optional={
@@ -41,38 +33,15 @@ PROGRESS = st.fixed_dictionaries(
     },
 )
 SHAPED = st.fixed_dictionaries({}, optional={"data": JSON | PROGRESS})
-QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+
+
+a_job = partial(
+    processing_job,
+    provider="spacely",
+    operation="style-transfer",
+    input={"imageUrl": "https://example.com/room.jpg", "spaceType": "bedroom"},
+    provider_job_id="0b6f1f0e-5d0c",
 )
-
-
-def a_job(**changes: Any) -> Job:
-    known: dict[str, Any] = {
-        "id": "job_1",
-        "tenant": "demo",
-        "provider": "spacely",
-        "operation": "style-transfer",
-        "input": {"imageUrl": "https://example.com/room.jpg", "spaceType": "bedroom"},
-        "path": None,
-        "metadata": {},
-        "on_unconfirmed": OnUnconfirmed.WAIT,
-        "credits": 1,
-        "body_digest": "",
-        "retry_of": None,
-        "created_at": NOON,
-        "deadline_at": NOON + timedelta(minutes=15),
-        "status": Status.PROCESSING,
-        "history": (),
-        "call_at": None,
-        "provider_job_id": "0b6f1f0e-5d0c",
-    }
-    return Job(**(known | changes))
-
-
-@pytest.fixture(scope="module")
-def stub() -> Iterator[Stub]:
-    with stub_provider() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +168,7 @@ def test_its_text_does_not_show_the_key(spacely: Spacely) -> None:
     assert KEY not in f"{spacely!r} {spacely}"
 
 
-@QUICK
+@SOME
 @given(body=SHAPED | JSON)
 def test_no_json_at_all_surprises_the_adapter(body: object, spacely: Spacely, stub: Stub) -> None:
     stub.says(200, body)
@@ -213,7 +182,7 @@ def test_no_json_at_all_surprises_the_adapter(body: object, spacely: Spacely, st
     assert (called_back.provider_job_id, called_back.outputs) == (None, ())
 
 
-@QUICK
+@SOME
 @given(body=st.binary(), status=st.integers(200, 599).filter(lambda status: status != 204))
 def test_no_bytes_at_all_surprise_the_adapter(
     body: bytes, status: int, spacely: Spacely, stub: Stub

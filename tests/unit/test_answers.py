@@ -1,7 +1,7 @@
 """What providers' answers mean: fixed cases, and any JSON at all."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.answers import (
@@ -16,14 +16,9 @@ from relay.domain.answers import (
     usable_outputs,
 )
 from tests.factories import OUTPUT
+from tests.payloads.arbitrary import JSON, SOME
 
 OPEN_WORDS = frozenset({"pending", "created"})
-SOME = settings(max_examples=40, deadline=None)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=6,
-)
 
 
 def read(word, outputs=None):
