@@ -37,7 +37,7 @@ def test_no_window_at_the_provider_holds_more_calls_than_are_used(limit, tries):
         in_the_air.append(now + takes_s)
         counted.append(now + takes_s * share)
 
-    assert _most_in_one_window(counted, limit.window_s) <= limit.used_calls
+    assert most_in_one_window(counted, limit.window_s) <= limit.used_calls
 
 
 @given(LIMITS, st.lists(st.floats(0, 60), max_size=40))
@@ -115,5 +115,5 @@ def _first_moment_for_a_call(window: CallWindow, in_the_air: list[float], now: f
         now = min(itertools.chain(in_the_air, [] if free_at is None else [free_at]))
 
 
-def _most_in_one_window(moments: list[float], window_s: float) -> int:
+def most_in_one_window(moments: list[float], window_s: float) -> int:
     return max(sum(1 for one in moments if start <= one < start + window_s) for start in moments)

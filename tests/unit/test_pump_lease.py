@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.domain.account import LEASE_S, Account
+from relay.domain.account import LEASE_S, RENEW_EVERY_S, Account
 from relay.domain.job import Status
 from relay.domain.steps import nudged
 from relay.errors import StoreUnavailable
@@ -76,6 +76,17 @@ def test_a_pass_that_loses_one_lease_after_the_other_leaves_the_rest_to_the_next
     assert world.topics.ticks == ["gepetto"]
 
 
+def test_a_pass_that_takes_long_leaves_the_rest_to_the_next_pump(world):
+    """What has come due meanwhile must not wait for it."""
+    world.provider.takes_s = 10
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(9)))
+
+    world.pump(window_s=0, workers=1).run()
+
+    assert len(world.provider.calls) == 3
+    assert world.topics.ticks == ["gepetto"]
+
+
 def test_a_claim_that_outlived_the_lease_is_put_back_unsent(world):
     world.jobs.put(a_job())
     world.jobs.before_next_write(lambda: world.clock.advance(20))
@@ -85,6 +96,21 @@ def test_a_claim_that_outlived_the_lease_is_put_back_unsent(world):
     assert world.provider.calls == []
     assert world.jobs.job().status is Status.QUEUED
     assert world.jobs.job().history[-1].note == "the pump lost its lease"
+
+
+def test_the_lease_is_renewed_on_time_while_the_pump_only_waits(world):
+    world.jobs.put(processing_job(call_at=later(50)))
+    ages_s = []
+
+    def look():
+        ages_s.append(world.accounts.read("gepetto").age_s)
+        if world.seconds() < 50:
+            world.clock.after(0.1, look)
+
+    world.clock.after(0.1, look)
+    world.pump().run()
+
+    assert max(ages_s) <= RENEW_EVERY_S + 0.01
 
 
 def test_the_lease_is_given_back_with_the_calls_that_were_made(world):

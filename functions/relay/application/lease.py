@@ -154,8 +154,13 @@ class Lease:
 
     def renew_if_due(self) -> None:
         """Renew the lease every few seconds."""
-        if self._clock.monotonic() - self._renewed_at_s >= RENEW_EVERY_S:
+        if self.renewal_in_s() <= 0.0:
             self._renew_now()
+
+    def renewal_in_s(self) -> float:
+        """Return after how many seconds the lease is to be renewed."""
+        due_at_s = max(self._renewed_at_s + RENEW_EVERY_S, self._renew_again_at_s)
+        return due_at_s - self._clock.monotonic()
 
     def give_back(self) -> None:
         """End the lease and pass on the calls that still count; others may take it at once."""

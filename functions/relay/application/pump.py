@@ -30,7 +30,8 @@ class Pump:
 
         Having given its lease back it looks once more, for the job whose wake-up met the
         lease just before. If its window ends before its work, it wakes the next pump. A pass
-        that lost its lease because the store was slow is gone on with under a new one.
+        that lost its lease because the store was slow is gone on with under a new one; one that
+        takes long leaves the rest to the next pump, which looks again.
 
         Raises:
             StoreUnavailable: The tick should be delivered again.
@@ -51,14 +52,21 @@ class Pump:
             if lease is None:
                 log.debug("another pump works", extra={"fields": {"account": ports.provider.name}})
                 return
-            shift = Shift(ports, lease=lease, until=until, is_one_pass=self._window_s <= 0)
+            is_one_pass = self._window_s <= 0
+            shift = Shift(
+                ports,
+                lease=lease,
+                until=until,
+                is_one_pass=is_one_pass,
+                begin_until=end_pass_by if is_one_pass else until,
+            )
             try:
                 shift.work()
             finally:
                 lease.give_back()
             if not shift.leaves_work() and not shift.is_something_new_due():
                 return
-            is_pass_cut = self._window_s <= 0 and shift.was_cut_short
+            is_pass_cut = is_one_pass and shift.was_cut_short
             if ports.clock.now() >= (end_pass_by if is_pass_cut else until):
                 self._wake_next()
                 return

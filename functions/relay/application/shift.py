@@ -78,10 +78,17 @@ class Shift:
     Args:
         until: When its window is over.
         is_one_pass: Look once, do what is due, and end.
+        begin_until: When the last job is begun: at the end of the window, or of the longest pass.
     """
 
     def __init__(
-        self, ports: PumpPorts, *, lease: Lease, until: datetime, is_one_pass: bool
+        self,
+        ports: PumpPorts,
+        *,
+        lease: Lease,
+        until: datetime,
+        is_one_pass: bool,
+        begin_until: datetime,
     ) -> None:
         self._ports = ports
         self._account = ports.provider.name
@@ -89,6 +96,7 @@ class Shift:
         self._lease = lease
         self._until = until
         self._is_one_pass = is_one_pass
+        self._begin_until = begin_until
         self._agenda = Agenda()
         self._running: dict[Future[Outcome], tuple[Action, Held]] = {}
         self._in_work: dict[str, Stored | None] = {}
@@ -225,7 +233,7 @@ class Shift:
 
     def _hand_out(self) -> None:
         """Give workers what is due, as far as there are workers and places for calls."""
-        if self._clock.now() >= self._until and not self._is_one_pass:
+        if self._clock.now() >= self._begin_until:
             return
         while len(self._running) < self._workers.size:
             now = self._clock.now()
@@ -360,14 +368,12 @@ class Shift:
         if self._lease.hold is not None:
             moments.append(self._lease.hold.probe_at)
         pauses_s = [(at - now).total_seconds() for at in moments if at > now]
+        pauses_s.append(self._lease.renewal_in_s())
         if len(self._running) < self._workers.size and self._next_lane(now) is not None:
             free_at_s = self._lease.free_at()
             if free_at_s is not None:
                 pauses_s.append(free_at_s - self._clock.monotonic())
-        return min(
-            max(min(pauses_s, default=LOOK_EVERY.total_seconds()), SHORTEST_PAUSE_S),
-            LOOK_EVERY.total_seconds(),
-        )
+        return min(max(min(pauses_s), SHORTEST_PAUSE_S), LOOK_EVERY.total_seconds())
 
     def _write_ahead(self) -> None:
         for held in self._agenda:
