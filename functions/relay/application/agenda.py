@@ -1,6 +1,7 @@
 """The due jobs that one pump has in its hands, in the order in which they are served."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,11 +13,20 @@ from relay.domain.job import Job
 
 
 class Lane(Enum):
-    """What an entry waits for."""
+    """What an entry waits for.
+
+    ``END`` is everything that only changes the document: mostly what must end now.
+    """
 
     SUBMIT = auto()
     POLL = auto()
-    NO_CALL = auto()
+    PUBLISH = auto()
+    END = auto()
+
+    @property
+    def calls_provider(self) -> bool:
+        """Whether what waits here needs a place in the provider's limit."""
+        return self in (Lane.SUBMIT, Lane.POLL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,7 @@ class Agenda:
     def __init__(self) -> None:
         self._held: dict[str, tuple[Held, Lane, int]] = {}
         self._queues: dict[Lane, list[_Place]] = {lane: [] for lane in Lane}
+        self._counts: Counter[Lane] = Counter()
         self._serial = 0
 
     def __len__(self) -> int:
@@ -64,7 +75,7 @@ class Agenda:
 
     def count(self, lane: Lane) -> int:
         """Return how many jobs wait in this lane."""
-        return sum(1 for _, here, _ in self._held.values() if here is lane)
+        return self._counts[lane]
 
     def version_of(self, job_id: str) -> object:
         """Return the version of the job's document that is known here, None if it is not."""
@@ -75,12 +86,13 @@ class Agenda:
         """Add a job, or replace what is known of it."""
         lane = lane_of(held.job, at=at)
         due = wake_at(held.job)
+        self._take_out(held.job.id)
         if due is None:
-            self._held.pop(held.job.id, None)
             return
         self._serial += 1
         key = held.job.created_at if lane is Lane.SUBMIT else due
         self._held[held.job.id] = (held, lane, self._serial)
+        self._counts[lane] += 1
         heapq.heappush(self._queues[lane], _Place(key, self._serial, held.job.id))
 
     def sort_again(self, *, at: datetime) -> None:
@@ -100,7 +112,15 @@ class Agenda:
         if due is None or due > at:
             return None
         place = heapq.heappop(self._queues[lane])
-        return self._held.pop(place.job_id)[0]
+        return self._take_out(place.job_id)
+
+    def _take_out(self, job_id: str) -> Held | None:
+        entry = self._held.pop(job_id, None)
+        if entry is None:
+            return None
+        held, lane, _ = entry
+        self._counts[lane] -= 1
+        return held
 
     def _first(self, lane: Lane) -> _Place | None:
         queue = self._queues[lane]
@@ -114,6 +134,8 @@ class Agenda:
 
 def lane_of(job: Job, *, at: datetime) -> Lane:
     """Return the lane in which a job waits at this moment."""
+    if job.is_final:
+        return Lane.PUBLISH
     match next_action(job, at=at):
         case Action.SUBMIT:
             return Lane.SUBMIT
@@ -122,4 +144,4 @@ def lane_of(job: Job, *, at: datetime) -> Lane:
         case None if job.can_be_polled:
             return Lane.POLL
         case _:
-            return Lane.NO_CALL
+            return Lane.END

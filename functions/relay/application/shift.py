@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from relay.application.agenda import Agenda, Held, Lane
+from relay.application.agenda import Agenda, Held, Lane, lane_of
 from relay.application.announcer import Announcer
 from relay.application.learning import Learning
 from relay.application.lease import Lease
 from relay.application.ports import (
     Accounts,
     Clock,
+    DuePage,
     JobDocuments,
     Provider,
     RenderOwners,
@@ -43,8 +44,9 @@ LOOK_LIMIT = 300
 LOOK_BACK = timedelta(seconds=3)
 # A wake-up that was saved because there was one a moment ago must still find its pump at work.
 LINGER = timedelta(seconds=WAKE_EVERY_S + 0.5)
-# More queued jobs than this stay in the store until those before them have been sent.
-MOST_QUEUED_IN_HAND = 1000
+# More jobs than this that wait for the limit, or to be published, stay in the store until those
+# before them are done with.
+MOST_IN_HAND = 1000
 SET_ASIDE_FOR = timedelta(hours=6)
 SHORTEST_PAUSE_S = 0.005
 
@@ -105,8 +107,8 @@ class Shift:
         self._has_looked = False
         self._next_look = self._clock.now()
         self._stay_until = self._clock.now()
-        self._left_some_queued = False
-        self._last_lane = Lane.POLL
+        self._left: dict[Lane, datetime] = {}
+        self._turns = [Lane.SUBMIT, Lane.POLL, Lane.PUBLISH]
         self._is_finished = False
         self._calls = 0
         self._oldest_due_s = 0.0
@@ -130,6 +132,7 @@ class Shift:
         try:
             while self._lease.may_call():
                 self._look_if_due()
+                self._refill_if_low()
                 if len(self._agenda) and self._ports.learning.is_sync_due():
                     self._workers.start(self._ports.learning.sync_if_due)
                 self._hand_out()
@@ -155,10 +158,9 @@ class Shift:
         the next one could do no more for them.
         """
         now = self._clock.now()
-        no_call_at = self._agenda.next_due(Lane.NO_CALL)
-        if no_call_at is not None and no_call_at <= now:
+        if self._is_due(Lane.END, now) or self._is_due(Lane.PUBLISH, now):
             return True
-        if self._next_lane(now) is None:
+        if not self._waits_for_a_call(now):
             return False
         free_at_s = self._lease.free_at()
         is_free = free_at_s is not None and free_at_s <= self._clock.monotonic()
@@ -180,23 +182,12 @@ class Shift:
 
     def _look_if_due(self) -> None:
         now = self._clock.now()
-        is_time_up = self._is_one_pass or now >= self._until
-        if now < self._next_look or (is_time_up and self._has_looked):
+        if not self._is_look_due(now):
             return
         self._agenda.sort_again(at=now)
-        if self._left_some_queued and self._agenda.count(Lane.SUBMIT) < MOST_QUEUED_IN_HAND / 2:
-            self._left_some_queued = False
-            self._look_after = None
-        page = self._ports.documents.due(
-            self._account, after=self._look_after, until=now, limit=LOOK_LIMIT
-        )
+        page = self._take_page(after=self._look_after, now=now)
         if not self._has_looked:
             self._note_oldest(page.items, now=now)
-        for item in page.items:
-            if isinstance(item, Unreadable):
-                self._set_aside(item.job_id, why=item.why)
-            else:
-                self._consider(item, now=now)
         if page.more_after is not None:
             self._look_after = page.more_after
             return
@@ -205,6 +196,39 @@ class Shift:
         self._next_look = now + LOOK_EVERY
         if now < self._stay_until < self._next_look:
             self._next_look = self._stay_until
+
+    def _is_look_due(self, now: datetime) -> bool:
+        is_time_up = self._is_one_pass or now >= self._until
+        return now >= self._next_look and not (is_time_up and self._has_looked)
+
+    def _refill_if_low(self) -> None:
+        """Take in what was left in the store for its lane was full."""
+        lane = self._low_lane()
+        if lane is None:
+            return
+        page = self._take_page(after=self._left.pop(lane), now=self._clock.now())
+        if page.more_after is not None:
+            self._leave(lane, after=page.more_after)
+
+    def _low_lane(self) -> Lane | None:
+        if self._clock.now() >= self._until:
+            return None
+        return next(
+            (lane for lane in self._left if self._agenda.count(lane) < MOST_IN_HAND / 2), None
+        )
+
+    def _leave(self, lane: Lane, *, after: datetime) -> None:
+        self._left[lane] = min(after, self._left.get(lane, after))
+
+    def _take_page(self, *, after: datetime | None, now: datetime) -> DuePage:
+        """Take a page of what is due in hand."""
+        page = self._ports.documents.due(self._account, after=after, until=now, limit=LOOK_LIMIT)
+        for item in page.items:
+            if isinstance(item, Unreadable):
+                self._set_aside(item.job_id, why=item.why)
+            else:
+                self._consider(item, now=now)
+        return page
 
     def _note_oldest(self, items: Sequence[Stored | Unreadable], *, now: datetime) -> None:
         """Note for how long what is due has been waiting for a pump."""
@@ -222,11 +246,10 @@ class Shift:
             return
         if self._seen.get(job_id) != stored.version:
             self._stay_until = max(self._stay_until, now + LINGER)
-        if (
-            next_action(stored.job, at=now) is Action.SUBMIT
-            and self._agenda.count(Lane.SUBMIT) >= MOST_QUEUED_IN_HAND
-        ):
-            self._left_some_queued = True
+        lane, due = lane_of(stored.job, at=now), wake_at(stored.job)
+        is_full = self._agenda.count(lane) >= MOST_IN_HAND
+        if due is not None and is_full and lane in (Lane.SUBMIT, Lane.PUBLISH):
+            self._leave(lane, after=due - timedelta(microseconds=1))
             return
         self._seen[job_id] = stored.version
         self._agenda.put(Held(job=stored.job, version=stored.version, is_ahead=False), at=now)
@@ -237,32 +260,40 @@ class Shift:
             return
         while len(self._running) < self._workers.size:
             now = self._clock.now()
-            held = self._agenda.pop(Lane.NO_CALL, at=now)
-            if held is not None:
-                self._start(held, now=now, has_place=False)
-                continue
             lane = self._next_lane(now)
-            if lane is None or not self._lease.start_call():
+            if lane is None:
                 return
             held = self._agenda.pop(lane, at=now)
-            if held is None:
-                self._lease.window.give_back()
-                return
-            self._last_lane = lane
-            self._start(held, now=now, has_place=True)
+            if held is not None:
+                self._start(held, now=now, has_place=lane.calls_provider)
 
     def _next_lane(self, now: datetime) -> Lane | None:
-        """Return whose turn it is to call; each lane gets every other place while both wait."""
-        if not self._probing.may_call():
-            return None
-        due = [
-            lane
-            for lane in (Lane.SUBMIT, Lane.POLL)
-            if (at := self._agenda.next_due(lane)) is not None and at <= now
-        ]
-        if len(due) == 2:
-            return Lane.POLL if self._last_lane is Lane.SUBMIT else Lane.SUBMIT
-        return due[0] if due else None
+        """Return whose turn it is, with a place if it is a call's.
+
+        What must end goes first; of the other lanes in which something waits, each gets the
+        same share.
+        """
+        if self._is_due(Lane.END, now):
+            return Lane.END
+        for lane in self._turns:
+            if not self._is_due(lane, now):
+                continue
+            if lane.calls_provider and not (self._probing.may_call() and self._lease.start_call()):
+                continue
+            self._turns.remove(lane)
+            self._turns.append(lane)
+            return lane
+        return None
+
+    def _is_due(self, lane: Lane, now: datetime) -> bool:
+        due = self._agenda.next_due(lane)
+        return due is not None and due <= now
+
+    def _waits_for_a_call(self, now: datetime) -> bool:
+        """Return whether something is due that needs a place and nothing else."""
+        return self._probing.may_call() and any(
+            lane.calls_provider and self._is_due(lane, now) for lane in Lane
+        )
 
     def _start(self, held: Held, *, now: datetime, has_place: bool) -> None:
         action = next_action(held.job, at=now)
@@ -350,6 +381,8 @@ class Shift:
 
     def _is_something_to_come(self) -> bool:
         is_held_beyond = self._probing.is_held_beyond(self._until)
+        if self._left and not is_held_beyond:
+            return True
         for held in self._agenda:
             comes_at = held.job.deadline_at if is_held_beyond else wake_at(held.job)
             if comes_at is not None and comes_at <= self._until:
@@ -369,7 +402,9 @@ class Shift:
             moments.append(self._lease.hold.probe_at)
         pauses_s = [(at - now).total_seconds() for at in moments if at > now]
         pauses_s.append(self._lease.renewal_in_s())
-        if len(self._running) < self._workers.size and self._next_lane(now) is not None:
+        if self._is_look_due(now) or self._low_lane() is not None:
+            pauses_s.append(0.0)
+        if len(self._running) < self._workers.size and self._waits_for_a_call(now):
             free_at_s = self._lease.free_at()
             if free_at_s is not None:
                 pauses_s.append(free_at_s - self._clock.monotonic())
