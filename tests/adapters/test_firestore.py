@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from google.api_core import exceptions as google
 from google.cloud import firestore
-from google.cloud.firestore_v1.aggregation import AggregationQuery
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
 
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.adapters.system import SystemClock
@@ -151,8 +151,8 @@ def test_a_query_without_its_index_is_no_lost_race_and_is_logged(jobs, monkeypat
     def refuse(*_args, **_more):
         raise google.FailedPrecondition("The query requires an index.")
 
-    monkeypatch.setattr(firestore.Query, "get", refuse)
-    monkeypatch.setattr(AggregationQuery, "get", refuse)
+    monkeypatch.setattr(FirestoreClient, "run_query", refuse)
+    monkeypatch.setattr(FirestoreClient, "run_aggregation_query", refuse)
 
     with pytest.raises(StoreUnavailable):
         ask(jobs)

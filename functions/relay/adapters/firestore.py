@@ -25,7 +25,7 @@ from relay.adapters.document import (
     to_document,
 )
 from relay.adapters.fields import from_fields, to_fields
-from relay.adapters.wire import Wire
+from relay.adapters.wire import Found, Wire
 from relay.application.ports import (
     Cursor,
     DuePage,
@@ -126,8 +126,7 @@ class FirestoreJobs:
         if not is_job_id(job_id):
             raise JobNotFound(job_id)
         with _errors_of_ours(job_id):
-            document, update_time = self._wire.get(job_id)
-        return Stored(from_document(job_id, document), _Version(update_time, document))
+            return _stored(self._wire.get(job_id))
 
     def replace(self, job: Job, *, version: object) -> object:
         """See `JobDocuments`."""
@@ -148,11 +147,11 @@ class FirestoreJobs:
         if after is not None:
             query = query.where(filter=FieldFilter(WAKE_AT, ">", after))
         with _query_errors_of_ours(f"due jobs of {account}"):
-            found = list(query.order_by(WAKE_AT).limit(limit).get(**_CALL))
-        items = [_stored_or_unreadable(snapshot) for snapshot in found]
+            found = self._wire.run(query.order_by(WAKE_AT).limit(limit))
+        items = [_stored_or_unreadable(one) for one in found]
         if len(found) < limit:
             return DuePage(items, more_after=None)
-        last = found[-1].get(WAKE_AT)
+        last = found[-1].fields[WAKE_AT]
         # Just before the last one: others may have come due at the same microsecond.
         before_last = last - timedelta(microseconds=1)
         is_progress = after is None or before_last > after
@@ -162,8 +161,8 @@ class FirestoreJobs:
         """See `JobDocuments`."""
         query = self._of(account).where(filter=FieldFilter(WAKE_AT, ">", after))
         with _query_errors_of_ours(f"next job of {account}"):
-            found = list(query.order_by(WAKE_AT).limit(1).get(**_CALL))
-        return found[0].get(WAKE_AT) if found else None
+            found = self._wire.run(query.order_by(WAKE_AT).limit(1))
+        return found[0].fields[WAKE_AT] if found else None
 
     def count(self, tenant: str, account: str, statuses: Sequence[Status]) -> int:
         """See `JobCounts`; equality filters alone need no index of their own."""
@@ -187,12 +186,12 @@ class FirestoreJobs:
             reference = self._jobs.document(after.job_id)
             query = query.start_after({CREATED_AT: after.created_at, NAME: reference})
         with _query_errors_of_ours(f"jobs of {tenant}"):
-            found = list(query.limit(size + 1).get(**_CALL))
-        items = [_stored_or_unreadable(snapshot) for snapshot in found[:size]]
+            found = self._wire.run(query.limit(size + 1))
+        items = [_stored_or_unreadable(one) for one in found[:size]]
         last = found[size - 1] if len(found) > size else None
         return JobPage(
             jobs=[item.job for item in items if isinstance(item, Stored)],
-            end=Cursor(last.get(CREATED_AT), last.id) if last is not None else None,
+            end=Cursor(last.fields[CREATED_AT], last.name) if last is not None else None,
         )
 
     def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
@@ -201,7 +200,7 @@ class FirestoreJobs:
         query = query.where(filter=FieldFilter("tenant", "==", tenant))
         query = query.order_by(CREATED_AT, direction=firestore.Query.DESCENDING)
         with _query_errors_of_ours(f"job of {tenant}"):
-            found = list(query.limit(1).get(**_CALL))
+            found = self._wire.run(query.limit(1))
         if not found:
             raise JobNotFound(provider)
         return _stored(found[0])
@@ -211,10 +210,12 @@ class FirestoreJobs:
         query = self._rendered(job.provider, job.provider_job_id)
         with _query_errors_of_ours(job.id):
             # By age: later ones of the same tenant do not hide the first.
-            found = list(query.order_by(CREATED_AT).limit(OWNERS_LIMIT).get(**_CALL))
+            found = self._wire.run(query.order_by(CREATED_AT).limit(OWNERS_LIMIT))
         return any(
-            one.get("tenant") != job.tenant
-            and (one.get("submittedAt") is not None or one.get(CREATED_AT) < job.created_at)
+            one.fields.get("tenant") != job.tenant
+            and (
+                one.fields.get("submittedAt") is not None or one.fields[CREATED_AT] < job.created_at
+            )
             for one in found
         )
 
@@ -313,14 +314,13 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def _stored(snapshot: Any) -> Stored:
-    document = snapshot.to_dict()
-    version = _Version(snapshot.update_time, document)
-    return Stored(from_document(snapshot.id, document), version)
+def _stored(found: Found) -> Stored:
+    version = _Version(found.update_time, found.fields)
+    return Stored(from_document(found.name, found.fields), version)
 
 
-def _stored_or_unreadable(snapshot: Any) -> Stored | Unreadable:
+def _stored_or_unreadable(found: Found) -> Stored | Unreadable:
     try:
-        return _stored(snapshot)
+        return _stored(found)
     except UnreadableJob as error:
-        return Unreadable(snapshot.id, str(error))
+        return Unreadable(found.name, str(error))

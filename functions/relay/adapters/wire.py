@@ -1,22 +1,40 @@
 """Documents as Firestore's own messages, one call each.
 
-The client's encoder wraps every value of a document in a class of its own, and its read of one
-document is a stream with a thread: together most of what a callback costs. Here are the same
-calls without either, on the same connection.
+The client's encoder wraps every value of a document in a class of its own, its read of one
+document is a stream with a thread, and what its queries find is copied value by value: together
+most of what a callback costs, and of a pump's look. Here are the same calls without all that, on
+the same connection.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.cloud import firestore
-from google.cloud.firestore_v1.types import CommitRequest, Document, GetDocumentRequest
+from google.cloud.firestore_v1.types import (
+    CommitRequest,
+    Document,
+    GetDocumentRequest,
+    RunQueryRequest,
+    RunQueryResponse,
+)
 
 _NULL = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A document as it stood in the store; its name is the last part of its path."""
+
+    name: str
+    fields: Mapping[str, Any]
+    update_time: DatetimeWithNanoseconds
+
+
 class Wire:
-    """Reads and writes single documents of one collection.
+    """Reads and writes documents of one collection.
 
     Args:
         call: Timeout and retry of every call, as the client takes them.
@@ -29,14 +47,24 @@ class Wire:
         self._api = client._firestore_api  # noqa: SLF001
         self._metadata = client._rpc_metadata  # noqa: SLF001
         self._database = client._database_string  # noqa: SLF001
-        self._folder = f"{self._database}/documents/{collection}"
+        self._root = f"{self._database}/documents"
+        self._folder = f"{self._root}/{collection}"
         self._call = call
 
-    def get(self, name: str) -> tuple[dict[str, Any], datetime]:
-        """Return a document's fields and its update time; raise the vendor's `NotFound`."""
+    def get(self, name: str) -> Found:
+        """Return a document; raise the vendor's `NotFound`."""
         request = GetDocumentRequest(name=f"{self._folder}/{name}")
         document = self._api.get_document(request=request, metadata=self._metadata, **self._call)
-        return _decoded_fields(Document.pb(document).fields), document.update_time
+        return _found(Document.pb(document))
+
+    def run(self, query: Any) -> list[Found]:
+        """Return what a query of the client's finds in the collection."""
+        structured = query._to_protobuf()  # noqa: SLF001
+        request = RunQueryRequest(parent=self._root, structured_query=structured)
+        answers = self._api.run_query(request=request, metadata=self._metadata, **self._call)
+        messages = (RunQueryResponse.pb(answer) for answer in answers)
+        # One without a document only says how far the query has got.
+        return [_found(one.document) for one in messages if one.HasField("document")]
 
     def create(self, name: str, fields: Mapping[str, Any]) -> datetime:
         """Write a new document and return its update time; raise `AlreadyExists`."""
@@ -74,6 +102,14 @@ class Wire:
         return update_time
 
 
+def _found(document: Any) -> Found:
+    return Found(
+        document.name.rpartition("/")[2],
+        {name: _decoded(value) for name, value in document.fields.items()},
+        DatetimeWithNanoseconds.from_timestamp_pb(document.update_time),  # type: ignore[no-untyped-call]
+    )
+
+
 def _encode(value: Any, to: Any) -> None:
     match value:
         case None:
@@ -100,10 +136,6 @@ def _encode(value: Any, to: Any) -> None:
             raise TypeError(f"no {type(value).__name__} in a document")
 
 
-def _decoded_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _decoded(value) for name, value in fields.items()}
-
-
 def _decoded(value: Any) -> Any:
     match value.WhichOneof("value_type"):
         case "null_value":
@@ -113,6 +145,6 @@ def _decoded(value: Any) -> Any:
         case "array_value":
             return [_decoded(one) for one in value.array_value.values]
         case "map_value":
-            return _decoded_fields(value.map_value.fields)
+            return {name: _decoded(one) for name, one in value.map_value.fields.items()}
         case kind:
             return getattr(value, kind)
