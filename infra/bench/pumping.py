@@ -153,6 +153,8 @@ def _idle(relay: _Relay, times: int) -> tuple[float, ...]:
             relay.wait_until_idle(account)
             picture, at = relay.create(account)
             created[picture] = at
+            # Until its pump is at work, the account would look idle to the next job.
+            relay.sent_at([picture])
     return _waited(relay, created)
 
 
