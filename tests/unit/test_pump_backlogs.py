@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from relay.application.shift import LOOK_LIMIT, MOST_IN_HAND
+from relay.application.looks import LOOK_LIMIT, MOST_IN_HAND
 from relay.domain.job import Status
 from relay.domain.limits import Limit
 from relay.errors import JobRefused

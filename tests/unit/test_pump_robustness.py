@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from relay.application.shift import SET_ASIDE_FOR
+from relay.application.looks import SET_ASIDE_FOR
 from relay.domain.account import Account
 from relay.domain.answers import Rendered
 from relay.domain.job import ErrorCode, EventType, Status

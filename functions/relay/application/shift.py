@@ -1,7 +1,7 @@
 """One shift: everything that comes due for an account while one pump holds its lease.
 
-It looks for due jobs about once a second, hands each to a worker, and ends when nothing will
-fall due within the rest of its window. Only the pump's own thread touches the agenda; workers
+It takes due jobs in hand, gives each to a worker when its turn has come, and ends when nothing
+will fall due within the rest of its window. Only the pump's own thread touches the agenda; workers
 get a job and return what came of it.
 """
 
@@ -9,28 +9,26 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
-from relay.application.agenda import Agenda, Held, Lane, lane_of
+from relay.application.agenda import Agenda, Held, Lane
 from relay.application.announcer import Announcer
 from relay.application.learning import Learning
 from relay.application.lease import Lease
+from relay.application.looks import LOOK_EVERY, Looks
 from relay.application.ports import (
     Accounts,
     Clock,
-    DuePage,
     JobDocuments,
     Provider,
     RenderOwners,
     Stored,
     Topics,
-    Unreadable,
     Workers,
 )
 from relay.application.probing import Probing
 from relay.application.store import JobStore
-from relay.application.waking import WAKE_EVERY_S
 from relay.application.work import Outcome, Work
 from relay.domain.due import Action, next_action, wake_at
 from relay.domain.job import Job
@@ -38,16 +36,6 @@ from relay.errors import JobNotFound, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = timedelta(seconds=1)
-LOOK_LIMIT = 300
-# A job written by an instance whose clock is behind may fall due in what was looked at already.
-LOOK_BACK = timedelta(seconds=3)
-# A wake-up that was saved because there was one a moment ago must still find its pump at work.
-LINGER = timedelta(seconds=WAKE_EVERY_S + 0.5)
-# More jobs than this that wait for the limit, or to be published, stay in the store until those
-# before them are done with.
-MOST_IN_HAND = 1000
-SET_ASIDE_FOR = timedelta(hours=6)
 SHORTEST_PAUSE_S = 0.005
 
 
@@ -102,16 +90,18 @@ class Shift:
         self._agenda = Agenda()
         self._running: dict[Future[Outcome], tuple[Action, Held]] = {}
         self._in_work: dict[str, Stored | None] = {}
-        self._seen: dict[str, object] = {}
-        self._look_after: datetime | None = None
-        self._has_looked = False
-        self._next_look = self._clock.now()
-        self._stay_until = self._clock.now()
-        self._left: dict[Lane, datetime] = {}
+        self._looks = Looks(
+            ports.documents,
+            account=self._account,
+            agenda=self._agenda,
+            in_work=self._in_work,
+            clock=ports.clock,
+            until=until,
+            is_one_pass=is_one_pass,
+        )
         self._turns = [Lane.SUBMIT, Lane.POLL, Lane.PUBLISH]
         self._is_finished = False
         self._calls = 0
-        self._oldest_due_s = 0.0
         self._probing = Probing(lease, clock=ports.clock)
         self._workers = ports.open_workers(ports.workers)
         self._work = Work(
@@ -131,8 +121,7 @@ class Shift:
         """Work until there is no more to do, the window is over, or the lease is lost."""
         try:
             while self._lease.may_call():
-                self._look_if_due()
-                self._refill_if_low()
+                self._looks.take_due()
                 if len(self._agenda) and self._ports.learning.is_sync_due():
                     self._workers.start(self._ports.learning.sync_if_due)
                 self._hand_out()
@@ -167,92 +156,8 @@ class Shift:
         return is_free or not self._is_one_pass
 
     def is_something_new_due(self) -> bool:
-        """Look once more, all the way back; True if a job is due that was not seen so.
-
-        A job whose write took long, or was tried again, may have come due where this shift had
-        looked already.
-        """
-        page = self._ports.documents.due(
-            self._account, after=None, until=self._clock.now(), limit=LOOK_LIMIT
-        )
-        return any(
-            isinstance(item, Stored) and self._seen.get(item.job.id) != item.version
-            for item in page.items
-        )
-
-    def _look_if_due(self) -> None:
-        now = self._clock.now()
-        if not self._is_look_due(now):
-            return
-        self._agenda.sort_again(at=now)
-        page = self._take_page(after=self._look_after, now=now)
-        if not self._has_looked:
-            self._note_oldest(page.items, now=now)
-        if page.more_after is not None:
-            self._look_after = page.more_after
-            return
-        self._has_looked = True
-        self._look_after = now - LOOK_BACK
-        self._next_look = now + LOOK_EVERY
-        if now < self._stay_until < self._next_look:
-            self._next_look = self._stay_until
-
-    def _is_look_due(self, now: datetime) -> bool:
-        is_time_up = self._is_one_pass or now >= self._until
-        return now >= self._next_look and not (is_time_up and self._has_looked)
-
-    def _refill_if_low(self) -> None:
-        """Take in what was left in the store for its lane was full."""
-        lane = self._low_lane()
-        if lane is None:
-            return
-        page = self._take_page(after=self._left.pop(lane), now=self._clock.now())
-        if page.more_after is not None:
-            self._leave(lane, after=page.more_after)
-
-    def _low_lane(self) -> Lane | None:
-        if self._clock.now() >= self._until:
-            return None
-        return next(
-            (lane for lane in self._left if self._agenda.count(lane) < MOST_IN_HAND / 2), None
-        )
-
-    def _leave(self, lane: Lane, *, after: datetime) -> None:
-        self._left[lane] = min(after, self._left.get(lane, after))
-
-    def _take_page(self, *, after: datetime | None, now: datetime) -> DuePage:
-        """Take a page of what is due in hand."""
-        page = self._ports.documents.due(self._account, after=after, until=now, limit=LOOK_LIMIT)
-        for item in page.items:
-            if isinstance(item, Unreadable):
-                self._set_aside(item.job_id, why=item.why)
-            else:
-                self._consider(item, now=now)
-        return page
-
-    def _note_oldest(self, items: Sequence[Stored | Unreadable], *, now: datetime) -> None:
-        """Note for how long what is due has been waiting for a pump."""
-        dues = [wake_at(item.job) for item in items if isinstance(item, Stored)]
-        late_s = [(now - due).total_seconds() for due in dues if due is not None]
-        self._oldest_due_s = max([self._oldest_due_s, *late_s])
-
-    def _consider(self, stored: Stored, *, now: datetime) -> None:
-        job_id = stored.job.id
-        if job_id in self._in_work:
-            # Changed by somebody else, perhaps: looked at again when the worker comes back.
-            self._in_work[job_id] = stored
-            return
-        if self._agenda.version_of(job_id) == stored.version:
-            return
-        if self._seen.get(job_id) != stored.version:
-            self._stay_until = max(self._stay_until, now + LINGER)
-        lane, due = lane_of(stored.job, at=now), wake_at(stored.job)
-        is_full = self._agenda.count(lane) >= MOST_IN_HAND
-        if due is not None and is_full and lane in (Lane.SUBMIT, Lane.PUBLISH):
-            self._leave(lane, after=due - timedelta(microseconds=1))
-            return
-        self._seen[job_id] = stored.version
-        self._agenda.put(Held(job=stored.job, version=stored.version, is_ahead=False), at=now)
+        """Look once more, all the way back; see `Looks`."""
+        return self._looks.is_something_new_due()
 
     def _hand_out(self) -> None:
         """Give workers what is due, as far as there are workers and places for calls."""
@@ -329,7 +234,7 @@ class Shift:
             elif outcome.held is not None:
                 self._agenda.put(outcome.held, at=self._clock.now())
                 if changed is not None and changed.version != held.version:
-                    self._consider(changed, now=self._clock.now())
+                    self._looks.consider(changed)
 
     def _settle_call(self, future: Future[Outcome], outcome: Outcome) -> None:
         if outcome.call_ended_s is not None:
@@ -349,39 +254,23 @@ class Shift:
             extra=self._fields(job_id=job.id),
         )
         # At its deadline another step is due, which may well work.
-        self._set_aside(job.id, why=type(error).__name__, not_after=job.deadline_at)
-
-    def _set_aside(self, job_id: str, *, why: str, not_after: datetime | None = None) -> None:
-        """Keep a job that cannot be worked with from stopping the others."""
-        now = self._clock.now()
-        until = now + SET_ASIDE_FOR
-        if not_after is not None and not_after > now:
-            until = min(until, not_after)
-        try:
-            self._ports.documents.set_aside(job_id, until=until)
-        except JobNotFound:
-            return
-        log.error("job set aside", extra=self._fields(job_id=job_id, why=why))
+        self._looks.set_aside(job.id, why=type(error).__name__, not_after=job.deadline_at)
 
     def _is_over(self) -> bool:
         if self._running:
             return False
         now = self._clock.now()
         if self._is_one_pass:
-            return self._has_looked
+            return self._looks.has_looked
         if now >= self._until:
             return True
-        if now < self._stay_until or self._is_something_to_come():
+        if now < self._looks.stay_until or self._is_something_to_come():
             return False
-        wakes_at = self._ports.documents.next_wake(self._account, after=now)
-        if wakes_at is None or wakes_at > self._until:
-            return True
-        self._stay_until = wakes_at
-        return False
+        return not self._looks.stays_for_another()
 
     def _is_something_to_come(self) -> bool:
         is_held_beyond = self._probing.is_held_beyond(self._until)
-        if self._left and not is_held_beyond:
+        if self._looks.has_left_some() and not is_held_beyond:
             return True
         for held in self._agenda:
             comes_at = held.job.deadline_at if is_held_beyond else wake_at(held.job)
@@ -392,18 +281,12 @@ class Shift:
     def _pause_s(self) -> float:
         """Return how long nothing can happen but a worker coming back, in seconds."""
         now = self._clock.now()
-        moments = [self._next_look, self._stay_until]
-        if now < self._until:
-            moments.append(self._until)
-        moments += [
-            due for lane in Lane if (due := self._agenda.next_due(lane)) is not None and due > now
-        ]
+        moments = [self._until]
+        moments += [due for lane in Lane if (due := self._agenda.next_due(lane)) is not None]
         if self._lease.hold is not None:
             moments.append(self._lease.hold.probe_at)
         pauses_s = [(at - now).total_seconds() for at in moments if at > now]
-        pauses_s.append(self._lease.renewal_in_s())
-        if self._is_look_due(now) or self._low_lane() is not None:
-            pauses_s.append(0.0)
+        pauses_s += [self._lease.renewal_in_s(), self._looks.next_in_s()]
         if len(self._running) < self._workers.size and self._waits_for_a_call(now):
             free_at_s = self._lease.free_at()
             if free_at_s is not None:
@@ -424,7 +307,7 @@ class Shift:
                     "account": self._account,
                     "calls": self._calls,
                     "queued": self._agenda.count(Lane.SUBMIT),
-                    "oldest_due_s": round(self._oldest_due_s, 3),
+                    "oldest_due_s": round(self._looks.oldest_due_s, 3),
                 }
             },
         )
