@@ -90,8 +90,8 @@ def test_a_job_that_is_due_has_one_thing_to_be_done(job, action):
         (Status.SUBMITTING, 900, Action.EXPIRE_CLAIM),
         (Status.UNCONFIRMED, 900, Action.GIVE_UP),
         (Status.PROCESSING, 900, Action.POLL),
-        (Status.PROCESSING, 929.999, Action.POLL),
-        (Status.PROCESSING, 930, Action.GIVE_UP),
+        (Status.PROCESSING, 919.999, Action.POLL),
+        (Status.PROCESSING, 920, Action.GIVE_UP),
         *((end, 900, Action.PUBLISH) for end in ENDED),
     ],
 )

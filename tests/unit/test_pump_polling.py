@@ -18,6 +18,7 @@ from tests.factories import (
     NOON,
     OUTPUT,
     a_job,
+    job_id,
     later,
     processing_job,
     submitting_job,
@@ -248,6 +249,19 @@ def test_a_nudge_that_comes_during_a_slow_poll_has_the_job_asked_again_at_once(w
 
     first, second = (call.at for call in world.provider.calls[:2])
     assert second - first <= timedelta(seconds=SlowWorkers.takes_s + 1)
+
+
+def test_what_must_end_while_the_last_call_is_in_the_air_is_ended_by_the_same_pump(world):
+    """Its lease keeps every other pump away."""
+    world.jobs.put(
+        processing_job(call_at=later(9)),
+        a_job(id=job_id(2), call_at=later(100), deadline_at=later(12)),
+    )
+
+    world.pump(window_s=10, open_workers=lambda size: SlowWorkers(world.clock, size=size)).run()
+
+    assert len(world.provider.calls) == 1
+    assert world.jobs.job(job_id(2)).status is Status.FAILED
 
 
 def test_every_reading_is_worth_a_step():

@@ -178,8 +178,7 @@ class Looks:
             self._next_look = self.stay_until
 
     def _is_look_due(self, now: datetime) -> bool:
-        is_time_up = self._is_one_pass or now >= self._until
-        return now >= self._next_look and not (is_time_up and self.has_looked)
+        return now >= self._next_look and not (self._is_one_pass and self.has_looked)
 
     def _refill(self, lane: Lane, now: datetime) -> None:
         page = self._take_page(after=self._left.pop(lane), until=now)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from relay.application.agenda import Agenda, Held, Lane
@@ -37,6 +37,8 @@ from relay.errors import JobNotFound, StoreUnavailable
 log = logging.getLogger(__name__)
 
 SHORTEST_PAUSE_S = 0.005
+# While the last calls are in the air nobody else can end what must end: about as long as a call.
+END_LONGER = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,8 @@ class Shift:
     Args:
         until: When its window is over.
         is_one_pass: Look once, do what is due, and end.
-        begin_until: When the last job is begun: at the end of the window, or of the longest pass.
+        begin_until: When the last job is begun that does not just end: at the end of the window,
+            or of the longest pass.
     """
 
     def __init__(
@@ -161,8 +164,6 @@ class Shift:
 
     def _hand_out(self) -> None:
         """Give workers what is due, as far as there are workers and places for calls."""
-        if self._clock.now() >= self._begin_until:
-            return
         while len(self._running) < self._workers.size:
             now = self._clock.now()
             lane = self._next_lane(now)
@@ -175,11 +176,13 @@ class Shift:
     def _next_lane(self, now: datetime) -> Lane | None:
         """Return whose turn it is, with a place if it is a call's.
 
-        What must end goes first; of the other lanes in which something waits, each gets the
-        same share.
+        What must end goes first, and goes on while the last calls are in the air; of the other
+        lanes in which something waits, each gets the same share.
         """
-        if self._is_due(Lane.END, now):
+        if self._is_due(Lane.END, now) and now < self._begin_until + END_LONGER:
             return Lane.END
+        if now >= self._begin_until:
+            return None
         for lane in self._turns:
             if not self._is_due(lane, now):
                 continue

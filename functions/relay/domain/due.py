@@ -6,7 +6,7 @@ from enum import StrEnum
 from relay.domain.job import Job, OnUnconfirmed, Status
 
 # How long past its deadline a job may wait for the last question to its provider.
-LAST_QUESTION = timedelta(seconds=30)
+LAST_QUESTION = timedelta(seconds=20)
 
 
 class Action(StrEnum):
