@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from infra.bench.duel import SENDERS, Contestant, Duel, run_duel
+from infra.bench.duel import Contestant, Duel, run_duels
 from infra.bench.figure import Figure, Table
 from infra.bench.jobs import GEPETTO_INPUT, METADATA
 from infra.bench.rig import Rig
@@ -18,7 +18,6 @@ from infra.bench.webhooks import (
 )
 
 TARGET_RATIO = 0.80
-WARMING_UP = 200
 BODY = json.dumps(
     {
         "provider": "gepetto",
@@ -43,11 +42,7 @@ def measure(rig: Rig, *, rounds: int, requests: Mapping[int, int]) -> tuple[Duel
         floor = Contestant(
             served=functions["floor_create"], headers=headers, shots=_shots("/"), status=201
         )
-        run_duel(relay, floor, senders=SENDERS[-1], rounds=1, requests=WARMING_UP)
-        return tuple(
-            run_duel(relay, floor, senders=senders, rounds=rounds, requests=requests[senders])
-            for senders in SENDERS
-        )
+        return run_duels(relay, floor, rounds=rounds, requests=requests)
 
 
 def _shots(path: str) -> Callable[[int], Sequence[Shot]]:

@@ -1,6 +1,6 @@
 """A function of the relay and its floor, in short rounds that take turns in one run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -10,6 +10,7 @@ from infra.bench.spread import Spread
 from infra.bench.volley import Answered, Shot, Volley, fire
 
 SENDERS = (1, 8, 32, 80)
+WARMING_UP = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,22 @@ class _Round:
     cpu_s: float
 
 
-def run_duel(
+def run_duels(
+    relay: Contestant, floor: Contestant, *, rounds: int, requests: Mapping[int, int]
+) -> tuple[Duel, ...]:
+    """Warm both up, then let them take turns at every number of senders.
+
+    Args:
+        requests: Of one round, by the number of senders.
+    """
+    _run_duel(relay, floor, senders=SENDERS[-1], rounds=1, requests=WARMING_UP)
+    return tuple(
+        _run_duel(relay, floor, senders=senders, rounds=rounds, requests=requests[senders])
+        for senders in SENDERS
+    )
+
+
+def _run_duel(
     relay: Contestant, floor: Contestant, *, senders: int, rounds: int, requests: int
 ) -> Duel:
     """Let both take turns; who is first changes with every round.

@@ -3,6 +3,7 @@
 import itertools
 import secrets
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -66,20 +67,17 @@ def processing_job(*, at: datetime, poll_at: datetime, provider: str = "gepetto"
         Entry(at=at, status=Status.SUBMITTING, by=Actor.SUBMIT, note="claimed"),
         Entry(at=at, status=Status.PROCESSING, by=Actor.SUBMIT, note="accepted"),
     )
-    fields = {name: getattr(job, name) for name in Job.__dataclass_fields__}
-    return Job(
-        **fields
-        | {
-            "status": Status.PROCESSING,
-            "history": history,
-            "call_at": poll_at,
-            "claim": Claim(token="0" * 16, expires_at=at + timedelta(seconds=40)),
-            "submitted_at": at,
-            "tries": 1,
-            "provider_job_id": f"ref-{job.id[4:]}",
-            "is_acknowledged": True,
-            "provider_status": "pending",
-        }
+    return replace(
+        job,
+        status=Status.PROCESSING,
+        history=history,
+        call_at=poll_at,
+        claim=Claim(token="0" * 16, expires_at=at + timedelta(seconds=40)),
+        submitted_at=at,
+        tries=1,
+        provider_job_id=f"ref-{job.id[4:]}",
+        is_acknowledged=True,
+        provider_status="pending",
     )
 
 

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from infra.bench import duel
-from infra.bench.duel import SENDERS, Contestant, Duel, Side, run_duel
+from infra.bench.duel import WARMING_UP, Contestant, Duel, Side, run_duels
 from infra.bench.figure import Check, Figure, Table
 from infra.bench.floor.main import COLLECTION as FLOOR_COLLECTION
 from infra.bench.floor.main import TOPIC as FLOOR_TOPIC
@@ -55,12 +54,8 @@ def measure(rig: Rig, *, rounds: int, requests: Mapping[int, int]) -> Webhooks:
         floor = Contestant(
             served=functions["floor_webhook"], headers={}, shots=_shots_at_floor(rig), status=200
         )
-        run_duel(relay, floor, senders=duel.SENDERS[-1], rounds=1, requests=200)
-        duels = tuple(
-            run_duel(relay, floor, senders=senders, rounds=rounds, requests=requests[senders])
-            for senders in SENDERS
-        )
-        sent = 200 + sum(len(one.relay.answered) for one in duels)
+        duels = run_duels(relay, floor, rounds=rounds, requests=requests)
+        sent = WARMING_UP + sum(len(one.relay.answered) for one in duels)
         relay_events.wait_for(sent, within_s=EVENTS_WITHIN_S)
         floor_events.wait_for(sent, within_s=EVENTS_WITHIN_S)
         return Webhooks(

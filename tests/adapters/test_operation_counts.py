@@ -1,17 +1,12 @@
 """What a job costs in Firestore, counted at the real client's channel on the emulator."""
 
 import itertools
-from collections import Counter
 from datetime import timedelta
-from typing import Any
 
-import grpc
 import pytest
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
-from google.cloud.firestore_v1.services.firestore import FirestoreClient
-from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
+from infra.bench.counting import QUERY, READ, WRITE, Counting
+from infra.bench.rig import firestore_client
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.application.announcer import Announcer
 from relay.application.callbacks import Callbacks
@@ -29,40 +24,14 @@ PENDING = StillOpen(provider_status="pending", is_known_word=True)
 _projects = itertools.count(1)
 
 
-class Counting(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[misc]
-    """Counts reads and writes of each document, and queries, as they leave the client."""
-
-    def __init__(self) -> None:
-        self.operations: Counter[tuple[str, str]] = Counter()
-
-    def intercept_unary_unary(self, send: Any, details: Any, request: Any) -> Any:
-        for write in getattr(request, "writes", ()):
-            self.operations["write", write.update.name.rpartition("/documents/")[2]] += 1
-        if name := getattr(request, "name", ""):
-            self.operations["read", name.rpartition("/documents/")[2]] += 1
-        return send(details, request)
-
-    def intercept_unary_stream(self, send: Any, details: Any, request: Any) -> Any:
-        for name in getattr(request, "documents", ()):
-            self.operations["read", name.rpartition("/documents/")[2]] += 1
-        if hasattr(request, "structured_query"):
-            self.operations["query", ""] += 1
-        return send(details, request)
-
-
 class CountedWorld(World):
     """A world whose documents stand in the Firestore emulator."""
 
     def __init__(self, host: str) -> None:
         super().__init__()
         self.counting = Counting()
-        channel = grpc.intercept_channel(grpc.insecure_channel(host), self.counting)
-        client = firestore.Client(
-            project=f"counts-{next(_projects)}", credentials=AnonymousCredentials()
-        )
-        client._firestore_api_internal = FirestoreClient(
-            transport=FirestoreGrpcTransport(channel=channel)
-        )
+        project = f"counts-{next(_projects)}"
+        client = firestore_client(host, project=project, interceptors=(self.counting,))
         self.jobs = FirestoreJobs(client, time_to_live=timedelta(days=30))  # type: ignore[assignment]
         self.accounts = FirestoreAccounts(client)  # type: ignore[assignment]
         self.store = JobStore(self.jobs, clock=self.clock, draw=lambda: 0.5, patience_s=8.0)
@@ -98,7 +67,8 @@ class CountedWorld(World):
     def cost(self, job: Job) -> tuple[int, int]:
         """Return how often the job's document was written and read by its name."""
         name = f"jobs/{job.id}"
-        return self.counting.operations["write", name], self.counting.operations["read", name]
+        done = self.counting.counted.of_documents
+        return done[WRITE, name], done[READ, name]
 
 
 @pytest.fixture
@@ -175,7 +145,7 @@ def test_a_polled_job_costs_at_most_one_more_write_a_window(counted: CountedWorl
 def test_an_idle_tick_costs_two_queries_and_the_lease(counted: CountedWorld) -> None:
     counted.pump(window_s=55).run()
 
-    operations = counted.counting.operations
-    assert operations["query", ""] == 3
-    assert operations["write", "accounts/gepetto"] == 2
-    assert operations["read", "accounts/gepetto"] == 1
+    done = counted.counting.counted.of_documents
+    assert sum(times for (what, _), times in done.items() if what == QUERY) == 3
+    assert done[WRITE, "accounts/gepetto"] == 2
+    assert done[READ, "accounts/gepetto"] == 1

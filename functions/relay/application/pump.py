@@ -39,7 +39,8 @@ class Pump:
         ports = self._ports
         began_at = ports.clock.now()
         until = began_at + timedelta(seconds=self._window_s)
-        end_pass_by = began_at + LONGEST_PASS
+        is_one_pass = self._window_s <= 0
+        begin_until = began_at + LONGEST_PASS if is_one_pass else until
         while True:
             lease = Lease.take(
                 ports.accounts,
@@ -52,13 +53,12 @@ class Pump:
             if lease is None:
                 log.debug("another pump works", extra={"fields": {"account": ports.provider.name}})
                 return
-            is_one_pass = self._window_s <= 0
             shift = Shift(
                 ports,
                 lease=lease,
                 until=until,
                 is_one_pass=is_one_pass,
-                begin_until=end_pass_by if is_one_pass else until,
+                begin_until=begin_until,
             )
             try:
                 shift.work()
@@ -66,8 +66,7 @@ class Pump:
                 lease.give_back()
             if not shift.leaves_work() and not shift.is_something_new_due():
                 return
-            is_pass_cut = is_one_pass and shift.was_cut_short
-            if ports.clock.now() >= (end_pass_by if is_pass_cut else until):
+            if ports.clock.now() >= (begin_until if shift.was_cut_short else until):
                 self._wake_next()
                 return
 
