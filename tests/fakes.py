@@ -1,7 +1,6 @@
 """Everything outside the relay, in memory, with the behaviour that the relay relies on."""
 
 import copy
-import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
+from infra.bench.virtual import VirtualClock
 from relay.adapters.document import (
     ACCOUNT,
     IMMUTABLE,
@@ -56,37 +56,26 @@ TIME_TO_LIVE = timedelta(days=30)
 MAX_DOCUMENT_BYTES = 1_048_576
 
 
-class FixedClock:
+class FixedClock(VirtualClock):
     """Stands still until somebody sleeps; then what was planned for that time happens."""
 
     def __init__(self, at: datetime = NOON) -> None:
+        super().__init__()
         self._start = at
-        self._passed_s = 0.0
-        self._planned: list[tuple[float, int, Callable[[], object]]] = []
-        self._serial = count()
         self.naps: list[float] = []
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=self._passed_s)
+        return self._start + timedelta(seconds=self.passed_s)
 
     def monotonic(self) -> float:
-        return 1000.0 + self._passed_s
+        return 1000.0 + self.passed_s
 
     def sleep(self, seconds: float) -> None:
         self.naps.append(seconds)
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
-        until = self._passed_s + max(seconds, 0.0)
-        while self._planned and self._planned[0][0] <= until:
-            at, _, happen = heapq.heappop(self._planned)
-            self._passed_s = max(self._passed_s, at)
-            happen()
-        self._passed_s = max(self._passed_s, until)
-
-    def after(self, seconds: float, happen: Callable[[], object]) -> None:
-        """Plan something for so many seconds from now."""
-        heapq.heappush(self._planned, (self._passed_s + seconds, next(self._serial), happen))
+        self.run_until(self.passed_s + max(seconds, 0.0))
 
     def set_back(self, seconds: float) -> None:
         """Have the time of day step back, as when a machine's clock is corrected."""
