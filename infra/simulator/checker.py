@@ -318,7 +318,7 @@ def _counts(history: History, job: Job, result: Result) -> bool:
     """
     if not result.is_ours:
         return False
-    if result.by == "poll" or job.resubmitted or result.provider_job_id is None:
+    if result.by == "poll" or job.is_resubmitted or result.provider_job_id is None:
         return True
     known = [one.provider_job_id for one in history.acknowledged if one.job_id == job.id]
     return not known or result.provider_job_id in known

@@ -54,7 +54,7 @@ def _figures(
         "on the way",
         (
             f"{sum(_was(job, Status.UNCONFIRMED) for job in jobs)} were unconfirmed, "
-            f"{sum(job.resubmitted for job in jobs)} submitted again on their caller's word, "
+            f"{sum(job.is_resubmitted for job in jobs)} submitted again on their caller's word, "
             f"{sum(bool(job.late_outputs) for job in jobs)} had a late result"
         ),
     )

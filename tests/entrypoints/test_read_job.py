@@ -40,7 +40,7 @@ def test_a_failed_job_shows_its_error_and_what_came_too_late(api, world):
 
 
 def test_nothing_of_how_the_relay_works_is_shown(api, world):
-    world.jobs.put(processing_job(resubmitted=True))
+    world.jobs.put(processing_job(resubmissions=1))
 
     job = api.get(PATH, headers=BEARER).json
 

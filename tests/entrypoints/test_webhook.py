@@ -89,7 +89,7 @@ def test_what_proves_nothing_is_200_and_has_the_job_polled_at_once(webhook, worl
 
 
 def test_after_a_resubmission_the_first_render_counts_too(webhook, world):
-    world.jobs.put(processing_job(resubmitted=True))
+    world.jobs.put(processing_job(resubmissions=1))
 
     post(webhook, DONE | {"id": "of the first submission"})
 

@@ -79,7 +79,7 @@ def test_an_id_other_than_the_acknowledged_one_has_the_job_polled_at_once():
 
 
 def test_after_a_resubmission_every_id_counts():
-    job = processing_job(resubmitted=True)
+    job = processing_job(resubmissions=1)
 
     assert received(job, callback=OTHER_ID, at=NOON).status is Status.SUCCEEDED
 

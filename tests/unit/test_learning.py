@@ -54,7 +54,7 @@ def test_what_was_seen_changes_when_the_next_ones_are_asked_about(world):
         finished_job(Status.FAILED),
         finished_job(Status.CANCELLED),
         processing_job(),
-        rendered(6, resubmitted=True),
+        rendered(6, resubmissions=1),
         rendered(6, submitted_at=None),
         rendered(-1),
     ],

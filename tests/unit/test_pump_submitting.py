@@ -94,7 +94,7 @@ def test_an_unconfirmed_job_is_sent_again_where_its_caller_asked_for_that(world)
     job = world.jobs.job()
     assert [call.at for call in world.provider.calls] == [NOON, later(60)]
     assert job.status is Status.PROCESSING
-    assert job.resubmitted
+    assert job.is_resubmitted
 
 
 def test_a_job_that_the_provider_refuses_fails_with_its_reason(world):

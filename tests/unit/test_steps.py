@@ -153,7 +153,7 @@ def test_a_resubmitted_job_remembers_that_two_renders_may_exist():
 
     after = steps.resubmitted(job, at=later(60))
 
-    assert after.resubmitted
+    assert after.is_resubmitted
     assert (after.claim, after.submitted_at, after.call_at) == (None, None, later(60))
 
 

@@ -78,6 +78,9 @@ def from_document(job_id: str, document: Mapping[str, Any]) -> Job:
             "input": json.loads(document["input"]),
             "metadata": msgspec.convert(json.loads(document["metadata"]), dict[str, str]),
         }
+        if document.get("resubmitted") and "resubmissions" not in document:
+            # Written by a version that only knew whether, not how often.
+            document = {**document, "resubmissions": 1}
         job = from_fields(Job, {**document, "id": job_id, "input": None, "metadata": {}})
         return replace(job, **texts)
     except KeyError as error:

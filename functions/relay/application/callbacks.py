@@ -90,6 +90,6 @@ def received(job: Job, *, callback: Callback, at: datetime) -> Job:
 
 
 def _is_about(job: Job, callback: Callback) -> bool:
-    if not job.is_acknowledged or callback.provider_job_id is None or job.resubmitted:
+    if not job.is_acknowledged or callback.provider_job_id is None or job.is_resubmitted:
         return True
     return callback.provider_job_id == job.provider_job_id

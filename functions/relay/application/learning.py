@@ -60,7 +60,7 @@ class Learning:
         A webhook comes when the render is done. A poll shows only that it was done at some
         time since it was last known not to be.
         """
-        if job.status is not Status.SUCCEEDED or job.resubmitted or job.submitted_at is None:
+        if job.status is not Status.SUCCEEDED or job.is_resubmitted or job.submitted_at is None:
             return
         if job.finished_at is None:
             return

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, TypeAlias
+from enum import Enum, StrEnum
+from typing import Any, Final, TypeAlias
 
 # Not recursive: what is deeper belongs to the provider, and is passed through unread.
 Json: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
@@ -58,6 +58,7 @@ class ErrorCode(StrEnum):
     PROVIDER_JOB_NOT_FOUND = "provider_job_not_found"
     RENDER_FAILED = "render_failed"
     DEADLINE_EXCEEDED = "deadline_exceeded"
+    NOT_SENT_IN_TIME = "not_sent_in_time"
     SUBMIT_UNCONFIRMED = "submit_unconfirmed"
     OUTPUT_UNUSABLE = "output_unusable"
 
@@ -70,6 +71,7 @@ RETRYABLE: Mapping[ErrorCode, bool] = {
     ErrorCode.PROVIDER_JOB_NOT_FOUND: True,
     ErrorCode.RENDER_FAILED: True,
     ErrorCode.DEADLINE_EXCEEDED: True,
+    ErrorCode.NOT_SENT_IN_TIME: True,
     ErrorCode.SUBMIT_UNCONFIRMED: True,
     ErrorCode.OUTPUT_UNUSABLE: True,
 }
@@ -80,6 +82,23 @@ class OnUnconfirmed(StrEnum):
 
     WAIT = "wait"
     RESUBMIT = "resubmit"
+
+
+class Priority(StrEnum):
+    """Which of a tenant's jobs are sent first."""
+
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class Unread(Enum):
+    """The type of `UNREAD`."""
+
+    UNREAD = "unread"
+
+
+# Stands for the input of a job that was found by a query: only reading it by name brings it.
+UNREAD: Final = Unread.UNREAD
 
 
 class EventType(StrEnum):
@@ -164,17 +183,21 @@ class Job:
 
     Attributes:
         input: What the caller asked for, in the provider's own field names; None for a
-            job that was submitted elsewhere.
+            job that was submitted elsewhere, `UNREAD` in a job that a query found.
         path: Where a ``raw`` job goes, below the provider's base URL; None for the others.
         body_digest: Tells two creates with the same idempotency key apart.
         submitted_at: When the last submission began; None while there was none.
         is_acknowledged: Whether the provider's id is what the submission (or the caller of a
             followed job) said; an id that only a callback brought may be anybody's.
-        call_at: When the provider is to be called next; None while it is not to be.
+        call_at: When the provider is to be called next. None of a queued job that is ready and
+            stands in its account's queue, and of any job that is not to be called.
         not_ready_at: When the provider was last asked of a render that was not ready yet.
-        refusal: Why the provider last refused the account; None if it did not.
+        refusal: Why the provider last refused the account on this job; None if it did not.
+        refused_at: When that was.
+        throttled_at: When the provider last answered 429 to a call for this job.
         tries: Submissions begun so far.
-        resubmitted: Sent again after an unconfirmed submission: two renders may exist.
+        resubmissions: How often it was queued again after an unconfirmed submission: so many
+            renders may exist beside the last one.
         announcements: The completion event first, then the late result's, if any.
     """
 
@@ -182,10 +205,11 @@ class Job:
     tenant: str
     provider: str
     operation: str
-    input: Mapping[str, Json] | None
+    input: Mapping[str, Json] | Unread | None
     path: str | None
     metadata: Mapping[str, str]
     on_unconfirmed: OnUnconfirmed
+    priority: Priority = Priority.NORMAL
     credits: float | None
     body_digest: str
     retry_of: str | None
@@ -205,8 +229,10 @@ class Job:
     error: JobError | None = None
     claim: Claim | None = None
     refusal: ErrorCode | None = None
+    refused_at: datetime | None = None
+    throttled_at: datetime | None = None
     tries: int = 0
-    resubmitted: bool = False
+    resubmissions: int = 0
     polls: int = 0
     not_ready_at: datetime | None = None
     strikes: Strikes | None = None
@@ -218,9 +244,19 @@ class Job:
         return self.provider
 
     @property
+    def is_ready(self) -> bool:
+        """Whether the job only waits for its turn in its account's queue."""
+        return self.status is Status.QUEUED and self.call_at is None
+
+    @property
     def is_followed(self) -> bool:
         """Whether the job was submitted elsewhere, and is only watched here."""
         return self.input is None
+
+    @property
+    def is_resubmitted(self) -> bool:
+        """Whether it was sent again, so that two renders may exist."""
+        return self.resubmissions > 0
 
     @property
     def is_final(self) -> bool:

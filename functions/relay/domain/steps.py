@@ -125,7 +125,14 @@ def resubmitted(job: Job, *, at: datetime) -> Job:
     if job.status is not Status.UNCONFIRMED or job.on_unconfirmed is not OnUnconfirmed.RESUBMIT:
         return job
     moved = _moved(job, Status.QUEUED, by=Actor.CALLER, at=at, note="to be submitted again")
-    return replace(moved, claim=None, submitted_at=None, call_at=at, refusal=None, resubmitted=True)
+    return replace(
+        moved,
+        claim=None,
+        submitted_at=None,
+        call_at=at,
+        refusal=None,
+        resubmissions=job.resubmissions + 1,
+    )
 
 
 def succeeded(
