@@ -65,7 +65,7 @@ def view(job: Job) -> JobView:
         id=job.id,
         provider=job.provider,
         operation=job.operation,
-        input=job.input,
+        input=job.known_input,
         status=job.status,
         outputs=[OutputView(url) for url in job.outputs],
         error=ErrorView(error.code, error.message, error.retryable) if error else None,

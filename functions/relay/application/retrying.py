@@ -43,7 +43,7 @@ class Retrying:
         new = NewJob(
             provider=old.provider,
             operation=old.operation,
-            input=old.input,
+            input=old.known_input,
             path=old.path,
             metadata=old.metadata,
             deadline_s=round((old.deadline_at - old.created_at).total_seconds()),

@@ -244,6 +244,17 @@ class Job:
         return self.provider
 
     @property
+    def known_input(self) -> Mapping[str, Json] | None:
+        """The input of a job that was read by name.
+
+        Raises:
+            LookupError: A query found the job, so its input was not read.
+        """
+        if isinstance(self.input, Unread):
+            raise LookupError(f"the input of {self.id} was not read")
+        return self.input
+
+    @property
     def is_ready(self) -> bool:
         """Whether the job only waits for its turn in its account's queue."""
         return self.status is Status.QUEUED and self.call_at is None

@@ -74,7 +74,7 @@ class Gepetto:
                 self._transport.post,
                 self._base_url + submission_path(job),
                 headers=self._headers(),
-                body=json.dumps({**(job.input or {}), "webhook": webhook_url}).encode(),
+                body=json.dumps({**(job.known_input or {}), "webhook": webhook_url}).encode(),
             ),
             key=self._key,
             secrets=(webhook_url, webhook_url.rpartition("/")[2]),

@@ -56,7 +56,7 @@ class Spacely:
                 self._transport.post,
                 self._base_url + submission_path(job),
                 headers=self._headers(),
-                body=json.dumps({**(job.input or {})}).encode(),
+                body=json.dumps({**(job.known_input or {})}).encode(),
             ),
             key=self._key,
         )
