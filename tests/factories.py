@@ -65,7 +65,7 @@ def a_job(**changes: Any) -> Job:
         "deadline_at": later(900),
         "status": Status.QUEUED,
         "history": (Entry(at=NOON, status=Status.QUEUED, by=Actor.CALLER, note="created"),),
-        "call_at": NOON,
+        "call_at": None,
     }
     return Job(**(fields | changes))
 
@@ -135,6 +135,8 @@ def followed_job(**changes: Any) -> Job:
     ours = {
         "input": None,
         "status": Status.PROCESSING,
+        "history": (Entry(at=NOON, status=Status.PROCESSING, by=Actor.CALLER, note="followed"),),
+        "call_at": NOON,
         "provider_job_id": PROVIDER_JOB_ID,
         "is_acknowledged": True,
     }

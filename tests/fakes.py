@@ -13,7 +13,10 @@ from infra.bench.virtual import VirtualClock
 from relay.adapters.document import (
     ACCOUNT,
     IMMUTABLE,
+    LOOKED_AT,
     METADATA_PAIRS,
+    QUEUE_KEY,
+    REMOVABLE,
     WAKE_AT,
     from_document,
     pair_digest,
@@ -23,16 +26,19 @@ from relay.adapters.fields import from_fields, to_fields
 from relay.application.announcer import Announcer
 from relay.application.learning import Learning
 from relay.application.ports import (
+    MOST_SPANS,
     Cursor,
     DuePage,
     JobFilter,
     JobPage,
+    Queued,
     Stored,
     StoredAccount,
     Unreadable,
     Workers,
 )
-from relay.application.pump import Pump, PumpPorts
+from relay.application.pump import Pump
+from relay.application.pump_run import Concurrency, PumpPorts
 from relay.application.store import JobStore
 from relay.application.waking import Waker
 from relay.domain.account import Account
@@ -41,6 +47,7 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.durations import Durations
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job, Status
+from relay.domain.queue import Span
 from relay.errors import (
     JobExists,
     JobNotFound,
@@ -132,6 +139,7 @@ class MemoryJobs(Faulty):
     def __init__(self) -> None:
         super().__init__()
         self._documents: dict[str, _Document] = {}
+        self.looked_at = 0
 
     def create(self, job: Job) -> object:
         document = self._fields(job)
@@ -154,8 +162,9 @@ class MemoryJobs(Faulty):
             if found.version is not version:
                 raise LostRace(job.id)
             fields = {**found.fields, **changes}
-            if WAKE_AT not in changes:
-                fields.pop(WAKE_AT, None)
+            for name in REMOVABLE:
+                if name not in changes:
+                    fields.pop(name, None)
             return self._write(job.id, fields)
 
     def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
@@ -165,13 +174,29 @@ class MemoryJobs(Faulty):
                 for at, job_id in self._wakes(account)
                 if at <= until and (after is None or at > after)
             ][:limit]
-            items = [self._item(job_id) for _, job_id in due]
+            items = [self._item(job_id, looked_at=True) for _, job_id in due]
             if len(due) < limit:
                 return DuePage(items, more_after=None)
             last = due[-1][0]
             before_last = last - timedelta(microseconds=1)
             is_progress = after is None or before_last > after
             return DuePage(items, more_after=before_last if is_progress else last)
+
+    def queued(self, account: str, *, spans: Sequence[Span], limit: int) -> Sequence[Queued]:
+        with self._call("queued"):
+            assert 0 < len(spans) <= MOST_SPANS
+            keys = sorted(
+                (one.fields[QUEUE_KEY], job_id)
+                for job_id, one in self._documents.items()
+                if one.fields.get(ACCOUNT) == account and QUEUE_KEY in one.fields
+            )
+            found = [
+                Queued(key, self._item(job_id, looked_at=True))
+                for key, job_id in keys
+                if any(span.after < key < span.before for span in spans)
+            ][:limit]
+            self.looked_at += len(found)
+            return found
 
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
         with self._call("next_wake"):
@@ -231,7 +256,9 @@ class MemoryJobs(Faulty):
 
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         with self._call("set_aside", is_write=True):
-            self._write(job_id, {**self._find(job_id).fields, WAKE_AT: until})
+            fields = {**self._find(job_id).fields, WAKE_AT: until}
+            fields.pop(QUEUE_KEY, None)
+            self._write(job_id, fields)
 
     def put(self, *jobs: Job) -> None:
         """Have these jobs in the store."""
@@ -296,10 +323,13 @@ class MemoryJobs(Faulty):
             if one.fields.get(ACCOUNT) == account and one.fields.get(WAKE_AT) is not None
         )
 
-    def _item(self, job_id: str) -> Stored | Unreadable:
+    def _item(self, job_id: str, *, looked_at: bool = False) -> Stored | Unreadable:
         found = self._documents[job_id]
+        fields = found.fields
+        if looked_at:
+            fields = {name: value for name, value in fields.items() if name in LOOKED_AT}
         try:
-            return Stored(from_document(job_id, found.fields), found.version)
+            return Stored(from_document(job_id, fields), found.version)
         except UnreadableJob as error:
             return Unreadable(job_id, str(error))
 
@@ -484,8 +514,7 @@ class ScriptedProvider:
 class InlineWorkers:
     """Does every task at once, and lets time pass only when there is nothing to hand back."""
 
-    def __init__(self, clock: FixedClock, *, size: int = 4) -> None:
-        self.size = size
+    def __init__(self, clock: FixedClock) -> None:
         self._clock = clock
         self._done: list[Future[Any]] = []
 
@@ -501,9 +530,10 @@ class InlineWorkers:
     def wait(self, timeout_s: float) -> Sequence[Future[Any]]:
         if not self._done:
             self._clock.advance(timeout_s)
-        return self.close()
+        return self.close(timeout_s=None)
 
-    def close(self) -> Sequence[Future[Any]]:
+    def close(self, *, timeout_s: float | None) -> Sequence[Future[Any]]:
+        del timeout_s
         done, self._done = self._done, []
         return done
 
@@ -528,6 +558,7 @@ class World:
             clock=self.clock,
         )
         self._tokens = count(1)
+        self.is_stopping = False
 
     def pump(
         self,
@@ -535,6 +566,7 @@ class World:
         window_s: float = 55.0,
         workers: int = 4,
         open_workers: Callable[[int], Workers] | None = None,
+        weights: Mapping[str, int] | None = None,
     ) -> Pump:
         ports = PumpPorts(
             documents=self.jobs,
@@ -548,8 +580,10 @@ class World:
             clock=self.clock,
             draw=lambda: 0.5,
             new_token=lambda: f"token-{next(self._tokens)}",
-            workers=workers,
-            open_workers=open_workers or (lambda size: InlineWorkers(self.clock, size=size)),
+            concurrency=Concurrency(calls=workers, changes=workers, events=workers),
+            open_workers=open_workers or (lambda _: InlineWorkers(self.clock)),
+            weights=weights or {},
+            is_stopping=lambda: self.is_stopping,
         )
         return Pump(ports, window_s=window_s)
 

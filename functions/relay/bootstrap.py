@@ -17,7 +17,7 @@ from relay.adapters.providers.gepetto import read_callback as read_gepetto_callb
 from relay.adapters.providers.spacely import Spacely
 from relay.adapters.providers.spacely import read_callback as read_spacely_callback
 from relay.adapters.pubsub import PubSubTopics, publisher
-from relay.adapters.system import SystemClock, WorkerThreads
+from relay.adapters.system import SystemClock, WorkerThreads, is_server_stopping
 from relay.adapters.transport import Transport
 from relay.application.announcer import Announcer
 from relay.application.callbacks import Callbacks
@@ -27,7 +27,8 @@ from relay.application.learning import Learning
 from relay.application.listing import Listing
 from relay.application.overview import Overview
 from relay.application.ports import Provider
-from relay.application.pump import Pump, PumpPorts
+from relay.application.pump import Pump
+from relay.application.pump_run import Concurrency, PumpPorts
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
 from relay.application.store import JobStore
@@ -45,7 +46,7 @@ T = TypeVar("T")
 # A caller waits for these; a pump has nobody waiting and more to lose.
 EDGE_PATIENCE_S = 8.0
 PUMP_PATIENCE_S = 20.0
-WORKERS = 32
+CONCURRENCY = Concurrency(calls=32, changes=12, events=8)
 
 CALLBACK_READERS = {"gepetto": read_gepetto_callback, "spacely": read_spacely_callback}
 
@@ -152,8 +153,10 @@ def poll_tick() -> Ticks:
             clock=parts.clock,
             draw=random.random,
             new_token=lambda: secrets.token_hex(8),
-            workers=WORKERS,
+            concurrency=CONCURRENCY,
             open_workers=WorkerThreads,
+            weights={},
+            is_stopping=is_server_stopping,
         )
         return Pump(ports, window_s=settings.window_s)
 

@@ -145,11 +145,15 @@ class NotAccepted(Transient):
     Args:
         why: One phrase for the job's history.
         retry_after_s: What the provider asked for in ``Retry-After``; None if nothing.
+        is_throttled: Whether it answered 429.
     """
 
-    def __init__(self, why: str, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, why: str, retry_after_s: float | None = None, *, is_throttled: bool = False
+    ) -> None:
         super().__init__(why)
         self.retry_after_s = retry_after_s
+        self.is_throttled = is_throttled
 
 
 class PerhapsAccepted(Transient):
@@ -162,8 +166,12 @@ class NoAnswer(Transient):
     Args:
         why: One phrase for the log.
         retry_after_s: What the provider asked for in ``Retry-After``; None if nothing.
+        is_throttled: Whether it answered 429.
     """
 
-    def __init__(self, why: str, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, why: str, retry_after_s: float | None = None, *, is_throttled: bool = False
+    ) -> None:
         super().__init__(why)
         self.retry_after_s = retry_after_s
+        self.is_throttled = is_throttled

@@ -17,10 +17,11 @@ from relay.application.announcer import Announcer
 from relay.application.callbacks import Callbacks
 from relay.application.creating import Creating, NewJob
 from relay.application.learning import Learning
-from relay.application.pump import Pump, PumpPorts
+from relay.application.pump import Pump
+from relay.application.pump_run import PumpPorts
 from relay.application.store import JobStore
 from relay.application.waking import Waker
-from relay.bootstrap import CALLBACK_READERS, EDGE_PATIENCE_S, PUMP_PATIENCE_S, WORKERS
+from relay.bootstrap import CALLBACK_READERS, CONCURRENCY, EDGE_PATIENCE_S, PUMP_PATIENCE_S
 from relay.domain.answers import Accepted, Reading, Rendered, RenderFailed, StillOpen
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.events import as_announced
@@ -134,8 +135,10 @@ class Deployment:
             clock=self.clock,
             draw=self._random.random,
             new_token=lambda: self._random.randbytes(8).hex(),
-            workers=WORKERS,
+            concurrency=CONCURRENCY,
             open_workers=partial(PromptWorkers, self.clock),
+            weights={},
+            is_stopping=lambda: False,
         )
         self.clock.after(SCHEDULER_EVERY_S / 2, self._schedule)
 

@@ -15,9 +15,10 @@ from relay.adapters.firestore import FirestoreAccounts, FirestoreDurations, Fire
 from relay.adapters.system import SystemClock, WorkerThreads
 from relay.application.announcer import Announcer
 from relay.application.learning import Learning
-from relay.application.pump import Pump, PumpPorts
+from relay.application.pump import Pump
+from relay.application.pump_run import PumpPorts
 from relay.application.store import JobStore
-from relay.bootstrap import PUMP_PATIENCE_S, WORKERS
+from relay.bootstrap import CONCURRENCY, PUMP_PATIENCE_S
 from relay.domain.answers import Accepted, Reading, Rendered
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Announcement, Job
@@ -83,7 +84,9 @@ def pump(client: firestore.Client, provider: PatientProvider, *, window_s: float
         clock=clock,
         draw=random.random,
         new_token=partial(secrets.token_hex, 8),
-        workers=WORKERS,
+        concurrency=CONCURRENCY,
         open_workers=WorkerThreads,
+        weights={},
+        is_stopping=lambda: False,
     )
     return Pump(ports, window_s=window_s)

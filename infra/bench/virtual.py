@@ -65,9 +65,10 @@ class PromptWorkers:
         """See `Workers`."""
         if not self._ended:
             self._clock.sleep(max(timeout_s, 0.0))
-        return self.close()
+        return self.close(timeout_s=None)
 
-    def close(self) -> Sequence[Future[Any]]:
+    def close(self, *, timeout_s: float | None) -> Sequence[Future[Any]]:
         """See `Workers`."""
+        del timeout_s
         ended, self._ended = self._ended, []
         return ended

@@ -48,7 +48,6 @@ def example_jobs() -> Mapping[str, Job]:
         "unconfirmed": steps.lost(
             claimed,
             claim=_CLAIM,
-            resubmit_at=_after(60),
             note="no answer within 30 s",
             at=_after(31),
         ),

@@ -25,7 +25,8 @@ from relay.application.callbacks import Callbacks
 from relay.application.cancelling import Cancelling
 from relay.application.creating import Creating
 from relay.application.learning import Learning
-from relay.application.pump import Pump, PumpPorts
+from relay.application.pump import Pump
+from relay.application.pump_run import Concurrency, PumpPorts
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
 from relay.application.store import JobStore
@@ -147,8 +148,12 @@ class Deployment:
             clock=instance,
             draw=self.world.rng.random,
             new_token=lambda: f"t{next(self._tokens)}",
-            workers=profile.workers,
+            concurrency=Concurrency(
+                calls=profile.workers, changes=profile.workers, events=profile.workers
+            ),
             open_workers=partial(SimulatedWorkers, instance),
+            weights={},
+            is_stopping=lambda: False,
         )
         self.world.note(instance.name, f"tick for {account}")
         pump = Pump(ports, window_s=profile.window_s)

@@ -1,6 +1,8 @@
 """The store: compare-and-set by version, the due query, and every way in which a call fails."""
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -9,11 +11,19 @@ from infra.simulator.instances import Fate, Fates, Instance
 from infra.simulator.profile import Profile
 from infra.simulator.world import World
 from relay.adapters.document import from_document, to_document
-from relay.application.ports import DuePage, Stored, StoredAccount, Unreadable
+from relay.application.ports import (
+    MOST_SPANS,
+    DuePage,
+    Queued,
+    Stored,
+    StoredAccount,
+    Unreadable,
+)
 from relay.domain.account import Account
 from relay.domain.due import wake_at
 from relay.domain.durations import Durations
-from relay.domain.job import Job
+from relay.domain.job import UNREAD, Job
+from relay.domain.queue import LAST, Span, queue_key
 from relay.errors import JobExists, JobNotFound, LostRace, StoreUnavailable, UnreadableJob
 
 T = TypeVar("T")
@@ -49,6 +59,10 @@ class Database:
         self._world = world
         self._jobs: dict[str, tuple[Job, int]] = {}
         self._wakes: dict[str, tuple[str, datetime]] = {}
+        self._due: dict[str, list[tuple[datetime, str]]] = {}
+        self._keys: dict[str, str] = {}
+        self._queues: dict[str, list[tuple[str, str]]] = {}
+        self.looked_at = 0
         self._durations: dict[str, tuple[Mapping[str, Durations], object]] = {}
         self._accounts: dict[str, tuple[Account, int, float]] = {}
         self._writes = 0
@@ -85,21 +99,19 @@ class Database:
         """Write over a version."""
         if job.id not in self._jobs:
             raise JobNotFound(job.id)
-        if (self._jobs[job.id][1],) != version:
+        known, number = self._jobs[job.id]
+        if (number,) != version:
             raise LostRace(job.id)
-        return self._write(job)
+        # What never changes is not written.
+        return self._write(replace(job, input=known.input))
 
     def due(self, account: str, after: datetime | None, until: datetime, limit: int) -> DuePage:
-        """Answer the one query."""
-        found = sorted(
-            (at, job_id)
-            for job_id, (owner, at) in self._wakes.items()
-            if owner == account and at <= until and (after is None or at > after)
-        )[:limit]
-        items: list[Stored | Unreadable] = [
-            Unreadable(job_id, "poison") if job_id in self.poison else self.read(job_id)
-            for _, job_id in found
-        ]
+        """Answer the query for due jobs."""
+        due = self._due.get(account, [])
+        start = 0 if after is None else bisect_right(due, (after, LAST))
+        found = due[start : min(start + limit, bisect_right(due, (until, LAST)))]
+        self.looked_at += len(found)
+        items = [self._item(job_id) for _, job_id in found]
         if len(found) < limit:
             return DuePage(items, more_after=None)
         last = found[-1][0]
@@ -107,17 +119,28 @@ class Database:
         is_progress = after is None or before_last > after
         return DuePage(items, more_after=before_last if is_progress else last)
 
+    def queued(self, account: str, spans: Sequence[Span], limit: int) -> Sequence[Queued]:
+        """Answer the query for the queue."""
+        if not 0 < len(spans) <= MOST_SPANS:
+            raise AssertionError(f"{len(spans)} spans")
+        queue = self._queues.get(account, [])
+        found: list[tuple[str, str]] = []
+        for span in spans:
+            start, end = bisect_right(queue, (span.after, LAST)), bisect_left(queue, (span.before,))
+            found += queue[start : min(end, start + limit - len(found))]
+        self.looked_at += len(found)
+        return [Queued(key, self._item(job_id)) for key, job_id in found]
+
     def next_wake(self, account: str, after: datetime) -> datetime | None:
         """Return the next ``wakeAt``."""
-        return min(
-            (at for owner, at in self._wakes.values() if owner == account and at > after),
-            default=None,
-        )
+        due = self._due.get(account, [])
+        index = bisect_right(due, (after, LAST))
+        return due[index][0] if index < len(due) else None
 
     def set_aside(self, job_id: str, until: datetime) -> None:
         """Write nothing but ``wakeAt``."""
         account, _ = self._wakes.get(job_id, ("", until))
-        self._wakes[job_id] = (account, until)
+        self._index(job_id, account, until, None)
         self._world.history.set_aside[job_id] = self._world.now_s
         if job_id in self._jobs:
             self._jobs[job_id] = (self._jobs[job_id][0], self._next_version())
@@ -125,7 +148,7 @@ class Database:
     def put_poison(self, job_id: str, account: str) -> None:
         """Have a document that does not parse."""
         self.poison.add(job_id)
-        self._wakes[job_id] = (account, EPOCH + timedelta(seconds=self._world.now_s))
+        self._index(job_id, account, EPOCH + timedelta(seconds=self._world.now_s), None)
         self._world.history.poison.append(job_id)
         self._world.note("store", f"{job_id} does not parse")
 
@@ -174,14 +197,30 @@ class Database:
             if from_document(job.id, document) != job:
                 raise AssertionError(f"the document of {job.id} does not hold the job")
         wakes_at = wake_at(job)
-        if wakes_at is None:
-            self._wakes.pop(job.id, None)
-        else:
-            self._wakes[job.id] = (job.account, wakes_at)
+        self._index(job.id, job.account, wakes_at, queue_key(job))
         self._jobs[job.id] = (job, number)
         version = Version(at_s=self._world.now_s, number=number, job=job, wake_at=wakes_at)
         self._world.history.versions.setdefault(job.id, []).append(version)
         return (number,)
+
+    def _item(self, job_id: str) -> Stored | Unreadable:
+        if job_id in self.poison:
+            return Unreadable(job_id, "poison")
+        stored = self.read(job_id)
+        return Stored(replace(stored.job, input=UNREAD), stored.version)
+
+    def _index(self, job_id: str, account: str, wakes_at: datetime | None, key: str | None) -> None:
+        due, queue = self._due.setdefault(account, []), self._queues.setdefault(account, [])
+        if job_id in self._wakes:
+            due.remove((self._wakes.pop(job_id)[1], job_id))
+        if wakes_at is not None:
+            self._wakes[job_id] = (account, wakes_at)
+            insort(due, (wakes_at, job_id))
+        if job_id in self._keys:
+            queue.remove((self._keys.pop(job_id), job_id))
+        if key is not None:
+            self._keys[job_id] = key
+            insort(queue, (key, job_id))
 
     def _next_version(self) -> int:
         self._writes += 1
@@ -233,6 +272,10 @@ class SimulatedJobs(_Client):
         return self._call(
             f"due {account}", lambda: self._database.due(account, after, until, limit)
         )
+
+    def queued(self, account: str, *, spans: Sequence[Span], limit: int) -> Sequence[Queued]:
+        """See `JobDocuments`."""
+        return self._call(f"queue {account}", lambda: self._database.queued(account, spans, limit))
 
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
         """See `JobDocuments`."""

@@ -16,7 +16,7 @@ class SimulatedWorkers:
     """The `Workers` of one run of a pump."""
 
     def __init__(self, instance: Instance, size: int) -> None:
-        self.size = size
+        self._size = size
         self._instance = instance
         self._waiting: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._done: list[Future[Any]] = []
@@ -39,8 +39,9 @@ class SimulatedWorkers:
         done, self._done = self._done, []
         return done
 
-    def close(self) -> Sequence[Future[Any]]:
+    def close(self, *, timeout_s: float | None) -> Sequence[Future[Any]]:
         """See `Workers`."""
+        del timeout_s
         self._instance.check()
         while self._running:
             self._sleep(None)
@@ -58,7 +59,7 @@ class SimulatedWorkers:
         self._sleeper = None
 
     def _go_on(self) -> None:
-        while self._waiting and self._running < self.size:
+        while self._waiting and self._running < self._size:
             task, future = self._waiting.popleft()
             self._running += 1
             delay_s = 0.001 * self._instance.world.rng.random()

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 def to_fields(value: object) -> dict[str, Any]:
     """Return the document fields of a dataclass; what is None is kept as null."""
-    fields: dict[str, Any] = _renamed(msgspec.to_builtins(value, builtin_types=(datetime,)), _camel)
+    fields: dict[str, Any] = _renamed(msgspec.to_builtins(value, builtin_types=(datetime,)), camel)
     return fields
 
 
@@ -37,7 +37,8 @@ def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
 
 
 @cache
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Return a field's name as documents have it."""
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
 

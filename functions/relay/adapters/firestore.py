@@ -13,12 +13,15 @@ from typing import Any
 
 from google.api_core import exceptions as google
 from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.base_query import And, FieldFilter, Or
 
 from relay.adapters.document import (
     ACCOUNT,
     IMMUTABLE,
+    LOOKED_AT,
     METADATA_PAIRS,
+    QUEUE_KEY,
+    REMOVABLE,
     WAKE_AT,
     from_document,
     pair_digest,
@@ -31,6 +34,7 @@ from relay.application.ports import (
     DuePage,
     JobFilter,
     JobPage,
+    Queued,
     Stored,
     StoredAccount,
     Unreadable,
@@ -38,6 +42,7 @@ from relay.application.ports import (
 from relay.domain.account import Account
 from relay.domain.durations import Durations
 from relay.domain.job import Job, Status, is_job_id
+from relay.domain.queue import Span
 from relay.errors import (
     JobExists,
     JobNotFound,
@@ -136,7 +141,7 @@ class FirestoreJobs:
             update_time = self._wire.update(
                 job.id,
                 _changes(version.document, document),
-                removed=[] if WAKE_AT in document else [WAKE_AT],
+                removed=[name for name in REMOVABLE if name not in document],
                 update_time=version.update_time,
             )
         return _Version(update_time, document)
@@ -147,7 +152,7 @@ class FirestoreJobs:
         if after is not None:
             query = query.where(filter=FieldFilter(WAKE_AT, ">", after))
         with _query_errors_of_ours(f"due jobs of {account}"):
-            found = self._wire.run(query.order_by(WAKE_AT).limit(limit))
+            found = self._wire.run(query.order_by(WAKE_AT).limit(limit).select(LOOKED_AT))
         items = [_stored_or_unreadable(one) for one in found]
         if len(found) < limit:
             return DuePage(items, more_after=None)
@@ -157,11 +162,23 @@ class FirestoreJobs:
         is_progress = after is None or before_last > after
         return DuePage(items, more_after=before_last if is_progress else last)
 
+    def queued(self, account: str, *, spans: Sequence[Span], limit: int) -> Sequence[Queued]:
+        """See `JobDocuments`."""
+        in_spans: Any = [
+            And([FieldFilter(QUEUE_KEY, ">", one.after), FieldFilter(QUEUE_KEY, "<", one.before)])
+            for one in spans
+        ]
+        query = self._of(account).where(filter=Or(in_spans) if len(spans) > 1 else in_spans[0])
+        query = query.order_by(QUEUE_KEY).limit(limit).select((*LOOKED_AT, QUEUE_KEY))
+        with _query_errors_of_ours(f"queue of {account}"):
+            found = self._wire.run(query)
+        return [Queued(one.fields[QUEUE_KEY], _stored_or_unreadable(one)) for one in found]
+
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
         """See `JobDocuments`."""
         query = self._of(account).where(filter=FieldFilter(WAKE_AT, ">", after))
         with _query_errors_of_ours(f"next job of {account}"):
-            found = self._wire.run(query.order_by(WAKE_AT).limit(1))
+            found = self._wire.run(query.order_by(WAKE_AT).limit(1).select((WAKE_AT,)))
         return found[0].fields[WAKE_AT] if found else None
 
     def count(self, tenant: str, account: str, statuses: Sequence[Status]) -> int:
@@ -222,7 +239,8 @@ class FirestoreJobs:
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         """See `JobDocuments`."""
         with _errors_of_ours(job_id):
-            self._jobs.document(job_id).update({WAKE_AT: until}, **_CALL)
+            changes = {WAKE_AT: until, QUEUE_KEY: firestore.DELETE_FIELD}
+            self._jobs.document(job_id).update(changes, **_CALL)
 
     def _rendered(self, provider: str, provider_job_id: str | None) -> Any:
         query = self._jobs.where(filter=FieldFilter("provider", "==", provider))

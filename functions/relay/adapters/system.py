@@ -1,10 +1,11 @@
-"""This machine's clock and threads."""
+"""This machine's clock, threads and server."""
 
 import contextvars
 import queue
+import signal
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,14 +34,15 @@ class WorkerThreads:
     """
 
     def __init__(self, size: int) -> None:
-        self.size = size
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="worker")
+        self._started: set[Future[Any]] = set()
         self._done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
 
     def start(self, task: Callable[[], Any]) -> Future[Any]:
         """See `Workers`; the task logs with the context of who started it."""
         future = self._pool.submit(contextvars.copy_context().run, task)
-        future.add_done_callback(self._done.put)
+        self._started.add(future)
+        future.add_done_callback(self._ended)
         return future
 
     def wait(self, timeout_s: float) -> Sequence[Future[Any]]:
@@ -51,13 +53,33 @@ class WorkerThreads:
             return []
         return ended + self._collected()
 
-    def close(self) -> Sequence[Future[Any]]:
+    def close(self, *, timeout_s: float | None) -> Sequence[Future[Any]]:
         """See `Workers`."""
-        self._pool.shutdown(wait=True)
+        if timeout_s is None:
+            self._pool.shutdown(wait=True)
+        else:
+            wait(tuple(self._started), timeout=timeout_s)
+            self._pool.shutdown(wait=False, cancel_futures=True)
         return self._collected()
+
+    def _ended(self, future: Future[Any]) -> None:
+        self._started.discard(future)
+        self._done.put(future)
 
     def _collected(self) -> list[Future[Any]]:
         ended = []
         while not self._done.empty():
             ended.append(self._done.get_nowait())
         return ended
+
+
+def is_server_stopping() -> bool:
+    """Return whether the server that runs this process was told to stop.
+
+    The framework's server, gunicorn, handles SIGTERM by a method of its worker, and lets requests
+    go on for as long as the platform lets it live; the worker's public `alive` says so (its
+    documentation, "Settings > Server hooks", and `gunicorn.workers.base.Worker`). A handler of our
+    own could only be set in the main thread, which runs no code of ours after the fork.
+    """
+    worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(worker, "alive", True) is False

@@ -6,6 +6,7 @@ from functools import partial
 from relay.application.ports import Stored, Topics
 from relay.application.store import JobStore
 from relay.domain.events import published
+from relay.domain.job import UNREAD
 from relay.errors import PublishFailed, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,11 @@ class Announcer:
         Raises:
             PublishFailed: The topic did not confirm; the job's ``wakeAt`` stands, so a pump
                 tries again.
+            StoreUnavailable: Likewise.
         """
+        if stored.job.unpublished and stored.job.input is UNREAD:
+            # A query found the job; its events carry all of it.
+            stored = self._store.read(stored.job.id)
         for event in stored.job.unpublished:
             self._topics.publish_event(stored.job, event)
             log.info(

@@ -110,7 +110,7 @@ class Creating:
             deadline_at=now + timedelta(seconds=new.deadline_s),
             status=status,
             history=(Entry(at=now, status=status, by=Actor.CALLER, note=note),),
-            call_at=now,
+            call_at=None if new.provider_job_id is None else now,
             provider_job_id=new.provider_job_id,
             is_acknowledged=new.provider_job_id is not None,
         )

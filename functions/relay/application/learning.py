@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from relay.application.ports import Clock, DurationsDocuments
 from relay.domain.catalogue import find_operation
-from relay.domain.durations import Durations
+from relay.domain.durations import Durations, seen_quantile_s
 from relay.domain.job import Actor, Job, Status
-from relay.domain.rhythm import PollPlan, Rhythm, plan_polls
+from relay.domain.rhythm import SURE_FROM, PollPlan, Rhythm, plan_polls
 from relay.errors import LostRace, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,19 @@ class Learning:
             )
             self._plans[operation] = (plan, now_s + PLAN_EVERY_S)
             return plan
+
+    def spans_s(self, operation: str) -> tuple[float, float]:
+        """Return how long a render of this operation takes: at least, and mostly at most.
+
+        The 5th and the 90th percentile of what was seen. Before enough was seen, a tenth of what
+        the catalogue expects, and all of it (design 1a, "Deadlines").
+        """
+        with self._lock:
+            seen = self._known.get(operation, Durations.unknown())
+        if seen.observations < SURE_FROM:
+            expected_s = _expected_s(self._account, operation)
+            return expected_s / 10, expected_s
+        return seen_quantile_s(seen, 0.05), seen_quantile_s(seen, 0.9)
 
     def observe(self, job: Job) -> None:
         """Take note of a job that has just ended, if it shows how long a render takes.

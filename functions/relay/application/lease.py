@@ -1,6 +1,7 @@
 """One pump's right to call a provider for an account, and its count of the calls."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ from relay.domain.account import (
     LAST_CALL_BEFORE_S,
     LEASE_S,
     RENEW_EVERY_S,
-    Hold,
+    Account,
     calls_to_assume,
     calls_to_grant,
     free_in,
@@ -64,6 +65,7 @@ class Lease:
         self._renewed_at_s = 0.0
         self._renew_again_at_s = 0.0
         self._granted_left = 0
+        self._passed_on: Callable[[Account], Account] = lambda account: account
         now_s = clock.monotonic()
         assumed = calls_to_assume(stored.account, limit=limit, age_s=stored.age_s)
         self.window = CallWindow(limit, ended=[now_s - ago_s for ago_s in assumed])
@@ -117,18 +119,20 @@ class Lease:
         return None
 
     @property
-    def account(self) -> str:
-        """The name of the account."""
-        return self._account.name
+    def account(self) -> Account:
+        """The account, as it was written last."""
+        return self._account
 
-    @property
-    def hold(self) -> Hold | None:
-        """Why the account may not be called, None if it may."""
-        return self._account.hold
+    def pass_on(self, passed_on: Callable[[Account], Account]) -> None:
+        """Have every write of the account say what the next pump must know.
 
-    def put_on_hold(self, hold: Hold | None) -> None:
-        """Begin, prolong or end the account's hold; it is written with the next renewal."""
-        self._account = replace(self._account, hold=hold)
+        Args:
+            passed_on: Returns the account with that in it.
+        """
+        self._passed_on = passed_on
+
+    def write_soon(self) -> None:
+        """Have what the next pump must know written at the next renewal, which is due now."""
         self._renewed_at_s = 0.0
 
     def may_call(self) -> bool:
@@ -136,7 +140,7 @@ class Lease:
         return self._clock.monotonic() < self._good_until_s and self._clock.now() < self._good_until
 
     def free_at(self) -> float | None:
-        """Return when the next call may start; None if a call in the air has to end first."""
+        """Return when the next call may start; None if a call in flight has to end first."""
         return self.window.free_at(self._clock.monotonic())
 
     def start_call(self) -> bool:
@@ -164,7 +168,9 @@ class Lease:
 
     def give_back(self) -> None:
         """End the lease and pass on the calls that still count; others may take it at once."""
-        ended = given_back(self._account, calls_ago_s=self._recent_calls(), at=self._clock.now())
+        ended = given_back(
+            self._passed_on(self._account), calls_ago_s=self._recent_calls(), at=self._clock.now()
+        )
         self._good_until_s = 0.0
         for _ in range(GIVE_BACK_TRIES):
             try:
@@ -196,10 +202,10 @@ class Lease:
         now, now_s = self._clock.now(), self._clock.monotonic()
         granted = calls_to_grant(self._limit, free=self.window.free_by(now_s + RENEW_EVERY_S))
         renewed = taken(
-            self._account,
+            self._passed_on(self._account),
             holder=self._holder,
             calls_ago_s=self._recent_calls(),
-            granted=granted + self.window.in_the_air,
+            granted=granted + self.window.in_flight,
             at_once=self._at_once,
             at=now,
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from relay.application.ports import Accounts, JobCounts
-from relay.domain.account import Hold
+from relay.domain.admission import Hold
 from relay.domain.job import MOVES, Status
 from relay.domain.limits import Limit
 

@@ -11,6 +11,7 @@ from relay.domain.answers import Accepted, Callback, Reading
 from relay.domain.durations import Durations
 from relay.domain.job import Announcement, Job, Status
 from relay.domain.limits import Limit
+from relay.domain.queue import Span
 from relay.domain.rhythm import Rhythm
 
 
@@ -39,8 +40,21 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """A document that stands in a queue.
+
+    Attributes:
+        key: Its place; see `relay.domain.queue`.
+        item: The job without its input.
+    """
+
+    key: str
+    item: Stored | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
 class DuePage:
-    """Some of the documents that are due, earliest first.
+    """Some of the documents that are due, earliest first; jobs without their input.
 
     Attributes:
         more_after: Where to go on, None if these are all.
@@ -48,6 +62,10 @@ class DuePage:
 
     items: Sequence[Stored | Unreadable]
     more_after: datetime | None
+
+
+# As many as Firestore takes in one query (its documentation: 30 disjunctions).
+MOST_SPANS = 30
 
 
 class JobDocuments(Protocol):
@@ -63,16 +81,26 @@ class JobDocuments(Protocol):
         """Read a document; raise `JobNotFound` or `UnreadableJob`."""
 
     def replace(self, job: Job, *, version: object) -> object:
-        """Write the job over this version and return the new one; raise `LostRace`."""
+        """Write the job over this version and return the new one; raise `LostRace`.
+
+        What never changes is not written, so the job's input may be `UNREAD`.
+        """
 
     def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
         """Return the account's jobs with ``after < wakeAt <= until``."""
+
+    def queued(self, account: str, *, spans: Sequence[Span], limit: int) -> Sequence[Queued]:
+        """Return the account's first jobs whose queue keys lie in one of these spans, in order.
+
+        Args:
+            spans: At most `MOST_SPANS`, in order and apart.
+        """
 
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
         """Return the earliest ``wakeAt`` of the account after this moment, None if none."""
 
     def set_aside(self, job_id: str, *, until: datetime) -> None:
-        """Set nothing but the document's ``wakeAt``, whatever else is in it."""
+        """Set the document's ``wakeAt`` and take it out of the queue, whatever else is in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,9 +255,7 @@ class Clock(Protocol):
 
 
 class Workers(Protocol):
-    """Runs tasks beside the pump, so many at once."""
-
-    size: int
+    """Runs tasks beside the pump's own thread, so many at once."""
 
     def start(self, task: Callable[[], Any]) -> Future[Any]:
         """Begin a task."""
@@ -237,5 +263,9 @@ class Workers(Protocol):
     def wait(self, timeout_s: float) -> Sequence[Future[Any]]:
         """Return the tasks that ended since the last call; wait for one at most so long."""
 
-    def close(self) -> Sequence[Future[Any]]:
-        """Wait for all tasks, end the workers, return the tasks that were not collected yet."""
+    def close(self, *, timeout_s: float | None) -> Sequence[Future[Any]]:
+        """Wait for all tasks, end the workers, return the tasks that were not collected yet.
+
+        Args:
+            timeout_s: How long to wait at most; None for as long as it takes.
+        """

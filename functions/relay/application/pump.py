@@ -1,10 +1,10 @@
-"""The pump of one provider account: one shift of work at a time, one pump at a time."""
+"""The pump of one provider account: one run after the other, under one lease at a time."""
 
 import logging
 from datetime import timedelta
 
 from relay.application.lease import Lease
-from relay.application.shift import PumpPorts, Shift
+from relay.application.pump_run import PumpPorts, PumpRun
 from relay.errors import PublishFailed
 
 __all__ = ["Pump", "PumpPorts"]
@@ -29,9 +29,9 @@ class Pump:
         """Work until the window is over or nothing more will fall due in it.
 
         Having given its lease back it looks once more, for the job whose wake-up met the
-        lease just before. If its window ends before its work, it wakes the next pump. A pass
-        that lost its lease because the store was slow is gone on with under a new one; one that
-        takes long leaves the rest to the next pump, which looks again.
+        lease just before. If its window ends before its work, or its server stops, it wakes the
+        next pump. A run that lost its lease because the store was slow resumes under a new lease;
+        a pass that takes long leaves the rest to the next pump, which looks again.
 
         Raises:
             StoreUnavailable: The tick should be delivered again.
@@ -47,13 +47,13 @@ class Pump:
                 name=ports.provider.name,
                 limit=ports.provider.limit,
                 holder=ports.new_token(),
-                at_once=ports.workers,
+                at_once=ports.concurrency.calls,
                 clock=ports.clock,
             )
             if lease is None:
                 log.debug("another pump works", extra={"fields": {"account": ports.provider.name}})
                 return
-            shift = Shift(
+            run = PumpRun(
                 ports,
                 lease=lease,
                 until=until,
@@ -61,12 +61,15 @@ class Pump:
                 begin_until=begin_until,
             )
             try:
-                shift.work()
+                run.work()
             finally:
                 lease.give_back()
-            if not shift.leaves_work() and not shift.is_something_new_due():
+            if ports.is_stopping():
+                self._wake_next()
                 return
-            if ports.clock.now() >= (begin_until if shift.was_cut_short else until):
+            if not run.leaves_work() and not run.is_something_new_due():
+                return
+            if ports.clock.now() >= (begin_until if run.was_cut_short else until):
                 self._wake_next()
                 return
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from relay.domain.job import ErrorCode
+from relay.domain.admission import Hold, Stop, TenantRecord
 from relay.domain.limits import Limit
 
 LEASE_S = 4.0
@@ -15,24 +15,8 @@ LAST_CALL_BEFORE_S = 0.5
 # transport gives it up if it could not be sent within 2 s, and a second is for the way.
 CALL_ARRIVES_WITHIN_S = 3.0
 
-FIRST_PROBE_S = 30.0
-LONGEST_PROBE_S = 600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """Why the account is not called but for one probe at a time.
-
-    Attributes:
-        status: HTTP status that put the account on hold.
-        gap_s: How long after a refused probe the next one comes.
-    """
-
-    code: ErrorCode
-    status: int
-    since: datetime
-    probe_at: datetime
-    gap_s: float
+# A pump that finds the account looks all the way back so often; else from the floors.
+LOOK_ALL_THE_WAY_EVERY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +37,9 @@ class Account:
         written_at: By the writer's clock, for people to read, and so that no two writes are
             alike: one that changes nothing is no write to Firestore, and the account would
             seem older than it is (its reference, ``WriteResult.updateTime``).
+        hold, pause, outage, accepted_at, tenants: See `relay.domain.admission`.
+        due_floor: Nothing is due that was to be woken before.
+        looked_back_at: When a pump last looked all the way back, past all floors.
     """
 
     name: str
@@ -63,6 +50,12 @@ class Account:
     at_once: int = 0
     written_at: datetime | None = None
     hold: Hold | None = None
+    pause: Stop | None = None
+    outage: Stop | None = None
+    accepted_at: datetime | None = None
+    tenants: tuple[TenantRecord, ...] = ()
+    due_floor: datetime | None = None
+    looked_back_at: datetime | None = None
 
 
 def calls_to_grant(limit: Limit, *, free: int) -> int:
@@ -106,12 +99,12 @@ def calls_to_assume(account: Account, *, limit: Limit, age_s: float) -> list[flo
     if account.holder is None:
         return recorded
     unknown = min(account.granted, limit.calls)
-    in_the_air = min(unknown, account.at_once)
+    in_flight = min(unknown, account.at_once)
     last_call_ago_s = age_s - (account.lease_s - LAST_CALL_BEFORE_S)
     return [
         *recorded,
-        *[last_call_ago_s] * (unknown - in_the_air),
-        *[last_call_ago_s - CALL_ARRIVES_WITHIN_S] * in_the_air,
+        *[last_call_ago_s] * (unknown - in_flight),
+        *[last_call_ago_s - CALL_ARRIVES_WITHIN_S] * in_flight,
     ]
 
 
@@ -138,23 +131,6 @@ def taken(
 
 def given_back(account: Account, *, calls_ago_s: tuple[float, ...], at: datetime) -> Account:
     """End the lease cleanly: the calls on record are all there were."""
-    return Account(name=account.name, calls_ago_s=calls_ago_s, written_at=at, hold=account.hold)
-
-
-def held(
-    hold: Hold | None, *, code: ErrorCode, status: int, retry_after_s: float | None, at: datetime
-) -> Hold:
-    """Put the account on hold, or keep it there after a refused probe.
-
-    The first probe comes after 30 s, the next ones after gaps that double up to 10 minutes;
-    the provider's own ``Retry-After`` wins where it is longer, up to 10 minutes too.
-    """
-    gap_s = FIRST_PROBE_S if hold is None else min(hold.gap_s * 2, LONGEST_PROBE_S)
-    wait_s = min(max(gap_s, retry_after_s or 0.0), LONGEST_PROBE_S)
-    return Hold(
-        code=code,
-        status=status,
-        since=at if hold is None else hold.since,
-        probe_at=at + timedelta(seconds=wait_s),
-        gap_s=gap_s,
+    return replace(
+        account, holder=None, calls_ago_s=calls_ago_s, granted=0, at_once=0, written_at=at
     )

@@ -14,6 +14,7 @@ class Action(StrEnum):
 
     SUBMIT = "submit"
     POLL = "poll"
+    QUEUE = "queue"
     RESUBMIT = "resubmit"
     EXPIRE_CLAIM = "expire_claim"
     GIVE_UP = "give_up"
@@ -28,6 +29,7 @@ class Action(StrEnum):
 def wake_at(job: Job) -> datetime | None:
     """Return when something must be done for the job, None if never again.
 
+    A job that stands in its account's queue only has its deadline (design, decision 2).
     Never before its last move: a pump at work does not look far back, and would not see a job
     that somebody else moves after its deadline.
     """
@@ -44,6 +46,8 @@ def wake_at(job: Job) -> datetime | None:
 def next_action(job: Job, *, at: datetime) -> Action | None:
     """Return what to do for the job at this moment, None if nothing is due.
 
+    A queued job whose time has come takes its place in the queue; one that its provider refused is
+    tried once more from here, because such jobs go one at a time (design 1a).
     A job that can be asked about is asked once more at its deadline; only when that cannot
     be done for `LAST_QUESTION` is it given up unasked.
     """
@@ -60,4 +64,4 @@ def next_action(job: Job, *, at: datetime) -> Action | None:
         return Action.GIVE_UP
     if job.status is Status.UNCONFIRMED:
         return Action.RESUBMIT if job.on_unconfirmed is OnUnconfirmed.RESUBMIT else None
-    return Action.SUBMIT
+    return Action.QUEUE if job.refusal is None else Action.SUBMIT

@@ -99,6 +99,12 @@ class Durations:
         return self + _of({bucket: share / total for bucket, share in shares.items()})
 
 
+def seen_quantile_s(durations: Durations, share: float) -> float:
+    """Return the age at which this share of the renders that were seen was ready."""
+    total = durations.observations
+    return quantile_s((weight / total for weight in durations.weights), share)
+
+
 def belief(durations: Durations, *, expected_s: float) -> tuple[float, ...]:
     """Return the probability of each bucket, from the history and a prior beside it."""
     total = durations.observations + PRIOR_WEIGHT

@@ -251,7 +251,7 @@ class Job:
             LookupError: A query found the job, so its input was not read.
         """
         if isinstance(self.input, Unread):
-            raise LookupError(f"the input of {self.id} was not read")
+            raise LookupError(f"the input of {self.id} was not read")  # noqa: TRY004
         return self.input
 
     @property
@@ -262,6 +262,9 @@ class Job:
     @property
     def is_followed(self) -> bool:
         """Whether the job was submitted elsewhere, and is only watched here."""
+        if isinstance(self.input, Unread):
+            # A job of our own begins in the queue.
+            return bool(self.history) and self.history[0].status is Status.PROCESSING
         return self.input is None
 
     @property

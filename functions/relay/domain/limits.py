@@ -27,6 +27,34 @@ class Limit:
         return max(1, int(self.calls * (1 - HEADROOM)))
 
 
+class Pacer:
+    """Spreads calls over the window, so that a place becomes free again soon (design 1a).
+
+    A token bucket: calls may run ahead of an even pace by so many; all times are seconds on one
+    monotonic clock.
+
+    Args:
+        ahead_s: For how many seconds' worth of calls an idle account may run ahead.
+    """
+
+    def __init__(self, limit: Limit, *, ahead_s: float) -> None:
+        self._interval_s = limit.window_s / limit.used_calls
+        self._ahead_s = ahead_s
+        self._next_s = 0.0
+
+    def free_at(self, now: float) -> float:
+        """Return when the next call may start."""
+        return max(now, self._next_s - self._ahead_s)
+
+    def start(self, now: float) -> None:
+        """Note that a call starts now."""
+        self._next_s = max(self._next_s, now) + self._interval_s
+
+    def give_back(self) -> None:
+        """Note that a call was not made after all."""
+        self._next_s -= self._interval_s
+
+
 class CallWindow:
     """Says when the next call may start; all times are seconds on one monotonic clock.
 
@@ -37,12 +65,12 @@ class CallWindow:
     def __init__(self, limit: Limit, *, ended: Iterable[float]) -> None:
         self._limit = limit
         self._ended = deque(sorted(ended))
-        self._in_the_air = 0
+        self._in_flight = 0
 
     def free_at(self, now: float) -> float | None:
-        """Return when the next call may start; None if first one in the air has to end."""
+        """Return when the next call may start; None if first one in flight has to end."""
         self._forget(now)
-        places = self._limit.used_calls - self._in_the_air
+        places = self._limit.used_calls - self._in_flight
         if places <= 0:
             return None
         surplus = len(self._ended) - places
@@ -50,26 +78,26 @@ class CallWindow:
 
     def start(self) -> None:
         """Take a place for a call that starts now."""
-        self._in_the_air += 1
+        self._in_flight += 1
 
     def end(self, ended_at: float) -> None:
         """Note when a call ended; its place is free again one window later."""
-        self._in_the_air -= 1
+        self._in_flight -= 1
         insort(self._ended, ended_at)
 
     def give_back(self) -> None:
         """Free the place of a call that was not made after all."""
-        self._in_the_air -= 1
+        self._in_flight -= 1
 
     def free_by(self, moment: float) -> int:
-        """Return how many calls may start until this moment, if none in the air ends before."""
+        """Return how many calls may start until this moment, if none in flight ends before."""
         kept = sum(1 for ended in self._ended if ended + self._limit.window_s > moment)
-        return max(0, self._limit.used_calls - self._in_the_air - kept)
+        return max(0, self._limit.used_calls - self._in_flight - kept)
 
     @property
-    def in_the_air(self) -> int:
+    def in_flight(self) -> int:
         """How many calls have started and not ended."""
-        return self._in_the_air
+        return self._in_flight
 
     def recent(self, now: float) -> list[float]:
         """Return when the calls ended that still count."""

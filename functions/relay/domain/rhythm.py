@@ -38,8 +38,6 @@ class Rhythm:
         first_s: Age of a submission at its first poll: the time a webhook has to come first.
         shortest_s: Least time between two polls.
         longest_s: Most time between two polls.
-        resubmit_after_s: How long an unconfirmed submission may still report before it is
-            sent again (where the caller wants that).
         poll_worth: How much longer a result may go unnoticed to save one poll, as a share of
             the time in which half of the renders are ready. Where only one result in N has to
             be polled for, because a webhook brings the others, N times as much.
@@ -48,7 +46,6 @@ class Rhythm:
     first_s: float
     shortest_s: float
     longest_s: float
-    resubmit_after_s: float
     poll_worth: float = 0.04
 
 

@@ -26,6 +26,11 @@ from relay.domain.job import (
 
 MAX_HISTORY = 20
 
+# Three submissions in all, see design 1a: the second 60 s after the first became unconfirmed, the
+# third 120 s after the second did.
+MAX_RESUBMISSIONS = 2
+FIRST_RESUBMISSION_AFTER = timedelta(seconds=60)
+
 # One such answer may be a provider that is not ready yet; see design 2.
 STRIKES_TO_FAIL = 3
 STRIKES_SPAN = timedelta(seconds=60)
@@ -80,16 +85,54 @@ def put_back(
     job: Job,
     *,
     claim: Claim,
-    call_at: datetime,
+    call_at: datetime | None,
     note: str,
-    refusal: ErrorCode | None,
     at: datetime,
+    refusal: ErrorCode | None = None,
+    is_throttled: bool = False,
 ) -> Job:
-    """Queue a claimed job again: the provider certainly did not take it."""
+    """Queue a claimed job again: the provider certainly did not take it.
+
+    Args:
+        call_at: When it may be sent again; None for its next turn.
+        refusal: Why the provider refused the account; None if it did not.
+        is_throttled: Whether it answered 429.
+    """
     if job.status is not Status.SUBMITTING or job.claim != claim:
         return job
     moved = _moved(job, Status.QUEUED, by=Actor.SUBMIT, at=at, note=note)
-    return replace(moved, claim=None, submitted_at=None, call_at=call_at, refusal=refusal)
+    return replace(
+        moved,
+        claim=None,
+        submitted_at=None,
+        call_at=call_at,
+        refusal=refusal or job.refusal,
+        refused_at=at if refusal else job.refused_at,
+        throttled_at=at if is_throttled else job.throttled_at,
+    )
+
+
+def queued(job: Job) -> Job:
+    """Give a queued job that had to wait its place in the queue."""
+    if job.status is not Status.QUEUED or job.call_at is None:
+        return job
+    return replace(job, call_at=None)
+
+
+def not_sent_in_time(job: Job, *, at: datetime) -> Job:
+    """End a queued job that cannot be rendered by its deadline any more: nothing was bought.
+
+    One that was sent before stays open: its first render may still come.
+    """
+    if job.status is not Status.QUEUED or job.is_resubmitted:
+        return job
+    return failed(
+        job,
+        code=ErrorCode.NOT_SENT_IN_TIME,
+        message="too little time was left to render the job, so it was not sent",
+        by=Actor.DEADLINE,
+        at=at,
+    )
 
 
 def refused(job: Job, *, claim: Claim, reason: str, at: datetime) -> Job:
@@ -102,27 +145,29 @@ def refused(job: Job, *, claim: Claim, reason: str, at: datetime) -> Job:
     return failed(job, code=ErrorCode.PROVIDER_REJECTED, message=message, by=Actor.SUBMIT, at=at)
 
 
-def lost(job: Job, *, claim: Claim, resubmit_at: datetime, note: str, at: datetime) -> Job:
-    """Note that nobody knows whether the provider took the claimed job."""
+def lost(job: Job, *, claim: Claim, note: str, at: datetime) -> Job:
+    """Note that nobody knows whether the provider took the claimed job.
+
+    If its caller said so it is sent again, after a time that doubles, and at most twice.
+    """
     if job.status is not Status.SUBMITTING or job.claim != claim:
         return job
     moved = _moved(job, Status.UNCONFIRMED, by=Actor.SUBMIT, at=at, note=note)
-    wants_resubmission = job.on_unconfirmed is OnUnconfirmed.RESUBMIT
-    return replace(moved, call_at=resubmit_at if wants_resubmission else None)
+    if not _may_be_resubmitted(job):
+        return replace(moved, call_at=None)
+    return replace(moved, call_at=at + FIRST_RESUBMISSION_AFTER * 2**job.resubmissions)
 
 
-def claim_expired(job: Job, *, resubmit_at: datetime, at: datetime) -> Job:
-    """Note that the pump that claimed the job has died, and nobody knows how far it got."""
+def claim_expired(job: Job, *, at: datetime) -> Job:
+    """Expire the claim of a dead pump: nobody knows how far it got."""
     if job.claim is None or at < job.claim.expires_at:
         return job
-    return lost(
-        job, claim=job.claim, resubmit_at=resubmit_at, note="the pump that sent it died", at=at
-    )
+    return lost(job, claim=job.claim, note="the pump that sent it died", at=at)
 
 
 def resubmitted(job: Job, *, at: datetime) -> Job:
     """Queue an unconfirmed job again, if that is what its caller wants."""
-    if job.status is not Status.UNCONFIRMED or job.on_unconfirmed is not OnUnconfirmed.RESUBMIT:
+    if job.status is not Status.UNCONFIRMED or not _may_be_resubmitted(job):
         return job
     moved = _moved(job, Status.QUEUED, by=Actor.CALLER, at=at, note="to be submitted again")
     return replace(
@@ -133,6 +178,13 @@ def resubmitted(job: Job, *, at: datetime) -> Job:
         refusal=None,
         resubmissions=job.resubmissions + 1,
     )
+
+
+def not_resubmitted(job: Job) -> Job:
+    """Leave an unconfirmed job as it is until its deadline: a new render would come too late."""
+    if job.status is not Status.UNCONFIRMED or job.call_at is None:
+        return job
+    return replace(job, call_at=None)
 
 
 def succeeded(
@@ -215,11 +267,28 @@ def still_open(job: Job, *, provider_status: str, asked_at: datetime, poll_at: d
     )
 
 
-def unanswered(job: Job, *, poll_at: datetime) -> Job:
-    """Note that the provider was asked in vain: that says nothing of the job."""
+def unanswered(
+    job: Job,
+    *,
+    poll_at: datetime,
+    refused_at: datetime | None = None,
+    throttled_at: datetime | None = None,
+) -> Job:
+    """Note that the provider was asked in vain: that says nothing of the job.
+
+    Args:
+        refused_at: When it refused the account; None if it did not.
+        throttled_at: When it answered 429; None if it did not.
+    """
     if job.status is not Status.PROCESSING:
         return job
-    return replace(job, polls=job.polls + 1, call_at=poll_at)
+    return replace(
+        job,
+        polls=job.polls + 1,
+        call_at=poll_at,
+        refused_at=refused_at or job.refused_at,
+        throttled_at=throttled_at or job.throttled_at,
+    )
 
 
 def struck(
@@ -255,11 +324,15 @@ def struck(
     )
 
 
-def given_up(job: Job, *, at: datetime) -> Job:
-    """End an open job whose deadline has passed."""
+def given_up(job: Job, *, at: datetime, hold: ErrorCode | None = None) -> Job:
+    """End an open job whose deadline has passed.
+
+    Args:
+        hold: Why its account is on hold; None if it is not.
+    """
     if at < job.deadline_at:
         return job
-    code, message = _why_given_up(job)
+    code, message = _why_given_up(job, hold=hold)
     return failed(job, code=code, message=message, by=Actor.DEADLINE, at=at)
 
 
@@ -280,15 +353,23 @@ def nudged(job: Job, *, provider_job_id: str | None, at: datetime) -> Job:
     return job
 
 
-def _why_given_up(job: Job) -> tuple[ErrorCode, str]:
-    if job.status is Status.UNCONFIRMED:
+def _why_given_up(job: Job, *, hold: ErrorCode | None) -> tuple[ErrorCode, str]:
+    if hold is not None:
+        return hold, REFUSAL_MESSAGES[hold]
+    if job.status is Status.UNCONFIRMED or (job.status is Status.QUEUED and job.is_resubmitted):
         return (
             ErrorCode.SUBMIT_UNCONFIRMED,
-            "nobody knows whether the provider took the job, and nothing came of it in time",
+            "nobody knows whether the provider took the job, and no result arrived in time",
         )
-    if job.refusal is not None and job.status is Status.QUEUED:
-        return job.refusal, REFUSAL_MESSAGES[job.refusal]
+    if job.status is Status.QUEUED:
+        if job.refusal is not None:
+            return job.refusal, REFUSAL_MESSAGES[job.refusal]
+        return ErrorCode.NOT_SENT_IN_TIME, "the job was not sent before its deadline"
     return ErrorCode.DEADLINE_EXCEEDED, "the job was not finished by its deadline"
+
+
+def _may_be_resubmitted(job: Job) -> bool:
+    return job.on_unconfirmed is OnUnconfirmed.RESUBMIT and job.resubmissions < MAX_RESUBMISSIONS
 
 
 def _ended(job: Job, to: Status, *, by: Actor, at: datetime, note: str) -> Job:

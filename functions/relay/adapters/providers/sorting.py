@@ -19,7 +19,8 @@ from relay.errors import AccountRefused, JobRefused, NoAnswer, NotAccepted, Perh
 BAD_KEY = 401
 READ_AGAIN = "the key was refused, and is another one now"
 ACCOUNT_REFUSALS = frozenset({BAD_KEY, 402, 403})
-COME_AGAIN = frozenset({408, 425, 429, 503})
+TOO_MANY_CALLS = 429
+COME_AGAIN = frozenset({408, 425, TOO_MANY_CALLS, 503})
 NO_SUCH_JOB = frozenset({400, 404})
 
 MAX_REASON_LENGTH = 300
@@ -103,7 +104,8 @@ def acknowledgement(
     if status in ACCOUNT_REFUSALS:
         raise AccountRefused(status, answer.retry_after_s)
     if status in COME_AGAIN:
-        raise NotAccepted(f"HTTP {status}", answer.retry_after_s)
+        is_throttled = status == TOO_MANY_CALLS
+        raise NotAccepted(f"HTTP {status}", answer.retry_after_s, is_throttled=is_throttled)
     if 400 <= status < 500:
         raise JobRefused(status, readable_reason(answer.body, secrets=(key.value, *secrets)))
     raise PerhapsAccepted(f"HTTP {status}")
@@ -126,7 +128,8 @@ def poll_answer(call: Callable[[], Answer], *, key: AccountKey) -> dict[str, Jso
     if answer.status in NO_SUCH_JOB:
         return UnknownJob()
     if answer.status != 200:
-        raise NoAnswer(f"HTTP {answer.status}", answer.retry_after_s)
+        is_throttled = answer.status == TOO_MANY_CALLS
+        raise NoAnswer(f"HTTP {answer.status}", answer.retry_after_s, is_throttled=is_throttled)
     body = parse_json(answer.body)
     if not isinstance(body, dict):
         raise NoAnswer("HTTP 200 without a JSON object", answer.retry_after_s)

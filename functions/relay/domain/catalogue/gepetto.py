@@ -199,7 +199,6 @@ GEPETTO = ProviderFacts(
         first_s=25.0,
         shortest_s=5.0,
         longest_s=60.0,
-        resubmit_after_s=60.0,
         poll_worth=0.1,
     ),
     calls_back=True,

@@ -190,7 +190,7 @@ SPACELY = ProviderFacts(
     name="spacely",
     base_url="https://api.spacely.ai/api/v1",
     limit=Limit(calls=100, window_s=1.0),
-    rhythm=Rhythm(first_s=2.0, shortest_s=1.0, longest_s=60.0, resubmit_after_s=0.0),
+    rhythm=Rhythm(first_s=2.0, shortest_s=1.0, longest_s=60.0),
     calls_back=False,
     operations={operation.name: operation for operation in OPERATIONS},
 )

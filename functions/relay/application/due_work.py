@@ -1,0 +1,155 @@
+"""The due jobs that one pump has in its hands, in the order in which they are served."""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+
+from relay.application.job_actions import Held
+from relay.domain.due import Action, next_action, wake_at
+from relay.domain.job import Job
+
+
+class Lane(Enum):
+    """What a job in hand waits for.
+
+    ``CHANGE`` is everything that only changes the document: mostly what must end now.
+    """
+
+    POLL = auto()
+    PUBLISH = auto()
+    CHANGE = auto()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Place:
+    due: datetime
+    serial: int
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    held: Held
+    lane: Lane
+    queue: str
+    serial: int
+
+
+class DueWork:
+    """Jobs by lane, earliest due first; polls by tenant as well, because they take turns."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._heaps: dict[tuple[Lane, str], list[_Place]] = {}
+        self._counts: Counter[tuple[Lane, str]] = Counter()
+        self._serial = 0
+
+    def __len__(self) -> int:
+        """Return how many jobs there are."""
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Held]:
+        """Return all jobs, in no order."""
+        return iter([entry.held for entry in self._entries.values()])
+
+    def count(self, lane: Lane, tenant: str | None = None) -> int:
+        """Return how many jobs wait in a lane, of one tenant or of all."""
+        if tenant is not None and lane is Lane.POLL:
+            return self._counts[lane, tenant]
+        return sum(count for (one, _), count in self._counts.items() if one is lane)
+
+    def tenants(self) -> int:
+        """Return of how many tenants jobs wait to be polled."""
+        return sum(lane is Lane.POLL and count > 0 for (lane, _), count in self._counts.items())
+
+    def version_of(self, job_id: str) -> object:
+        """Return the version of the job's document that is known here, None if it is not."""
+        entry = self._entries.get(job_id)
+        return None if entry is None else entry.held.version
+
+    def put(self, held: Held, *, at: datetime) -> None:
+        """Add a job, or replace what is known of it."""
+        self.take(held.job.id)
+        due = wake_at(held.job)
+        if due is None:
+            return
+        lane = lane_of(held.job, at=at)
+        queue = held.job.tenant if lane is Lane.POLL else ""
+        self._serial += 1
+        self._entries[held.job.id] = _Entry(held, lane, queue, self._serial)
+        self._counts[lane, queue] += 1
+        heap = self._heaps.setdefault((lane, queue), [])
+        heapq.heappush(heap, _Place(due, self._serial, held.job.id))
+
+    def sort_again(self, *, at: datetime) -> None:
+        """Move the jobs whose lane has changed with time: those past their deadline."""
+        for entry in list(self._entries.values()):
+            if lane_of(entry.held.job, at=at) is not entry.lane:
+                self.put(entry.held, at=at)
+
+    def next_due(self, lane: Lane) -> datetime | None:
+        """Return when the lane's first job is due, None if the lane is empty."""
+        firsts = (self._first(key) for key in list(self._heaps) if key[0] is lane)
+        return min((place.due for place in firsts if place is not None), default=None)
+
+    def tenants_to_poll(self, *, at: datetime) -> list[str]:
+        """Return the tenants of which a job is to be polled now."""
+        return [
+            queue
+            for lane, queue in list(self._heaps)
+            if lane is Lane.POLL
+            and (place := self._first((lane, queue))) is not None
+            and place.due <= at
+        ]
+
+    def first(
+        self, lane: Lane, *, at: datetime, tenant: str = "", avoid: str | None = None
+    ) -> Held | None:
+        """Return the lane's first job, or the tenant's, None if none is due.
+
+        Args:
+            avoid: The id of a job that is only returned if there is no other.
+        """
+        place = self._first((lane, tenant))
+        if place is None or place.due > at:
+            return None
+        if place.job_id == avoid:
+            others = (
+                one
+                for one in self._heaps[lane, tenant]
+                if one.due <= at and one.job_id != avoid and self._is_there(one)
+            )
+            place = min(others, default=place)
+        return self._entries[place.job_id].held
+
+    def take(self, job_id: str) -> None:
+        """Take a job out, if it is there."""
+        entry = self._entries.pop(job_id, None)
+        if entry is not None:
+            self._counts[entry.lane, entry.queue] -= 1
+
+    def _first(self, key: tuple[Lane, str]) -> _Place | None:
+        heap = self._heaps.get(key, [])
+        while heap:
+            if self._is_there(heap[0]):
+                return heap[0]
+            heapq.heappop(heap)
+        self._heaps.pop(key, None)
+        return None
+
+    def _is_there(self, place: _Place) -> bool:
+        entry = self._entries.get(place.job_id)
+        return entry is not None and entry.serial == place.serial
+
+
+def lane_of(job: Job, *, at: datetime) -> Lane:
+    """Return the lane in which a job waits at this moment."""
+    if job.is_final:
+        return Lane.PUBLISH
+    action = next_action(job, at=at)
+    if action is Action.POLL or (action is None and job.can_be_polled):
+        return Lane.POLL
+    return Lane.CHANGE

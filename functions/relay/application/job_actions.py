@@ -1,0 +1,421 @@
+"""What a pump does for one due job: one action, from the job in hand to its next state."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from relay.application.announcer import Announcer
+from relay.application.learning import Learning
+from relay.application.ports import Clock, Provider, RenderOwners, Stored
+from relay.application.store import JobStore, Step
+from relay.domain import answers, steps
+from relay.domain.admission import Evidence, Result, refusal_code
+from relay.domain.due import Action, wake_at
+from relay.domain.events import not_published
+from relay.domain.job import Actor, Claim, ErrorCode, Job, Status
+from relay.domain.rhythm import next_try_at, planned_poll_at
+from relay.errors import (
+    AccountRefused,
+    JobRefused,
+    NoAnswer,
+    NotAccepted,
+    PerhapsAccepted,
+    PublishFailed,
+)
+
+log = logging.getLogger(__name__)
+
+# Longer than any call can last, with the writes before and after it.
+CLAIM_S = 40.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A job in a pump's hands, without its input.
+
+    Attributes:
+        job: As the pump knows it: bookkeeping may be ahead of the document.
+        version: Of the document it was last read from or written to.
+        is_ahead: Whether the document does not say all that the job says.
+        wakes_at: What the document says of when the job is due.
+    """
+
+    job: Job
+    version: object
+    is_ahead: bool
+    wakes_at: datetime | None
+
+    @classmethod
+    def found(cls, stored: Stored) -> "Held":
+        """Return a job as its document has it."""
+        return cls(
+            job=stored.job, version=stored.version, is_ahead=False, wakes_at=wake_at(stored.job)
+        )
+
+    @property
+    def stored(self) -> Stored:
+        """The job over the version of its document."""
+        return Stored(self.job, self.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReport:
+    """What a call to the provider brought.
+
+    Attributes:
+        ended_s: When it ended, on the monotonic clock.
+        status: HTTP status of a refusal of the account.
+        retry_after_s: What the provider asked for; None if nothing.
+    """
+
+    result: Result
+    ended_s: float
+    status: int = 0
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one action.
+
+    Attributes:
+        stored: The job as its document has it now; None if it was not written.
+        held: The job, if it is to stay in the pump's hands as it is.
+        call: What the call brought; None if the provider was not called.
+    """
+
+    stored: Stored | None = None
+    held: Held | None = None
+    call: CallReport | None = None
+
+
+class JobActions:
+    """Carries out actions for one account; safe to use from several threads.
+
+    Args:
+        may_call: Whether the pump's lease still allows a call.
+        hold: Why the account is on hold now; None if it is not.
+        until: When the pump's window ends; a job with nothing to do before is let go.
+        new_token: Returns a text that no other claim has.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        announcer: Announcer,
+        provider: Provider,
+        owners: RenderOwners,
+        learning: Learning,
+        clock: Clock,
+        draw: Callable[[], float],
+        new_token: Callable[[], str],
+        may_call: Callable[[], bool],
+        hold: Callable[[], ErrorCode | None],
+        until: datetime,
+    ) -> None:
+        self._store = store
+        self._announcer = announcer
+        self._provider = provider
+        self._owners = owners
+        self._learning = learning
+        self._clock = clock
+        self._draw = draw
+        self._new_token = new_token
+        self._may_call = may_call
+        self._hold = hold
+        self._until = until
+
+    def change(self, action: Action, stored: Stored) -> Outcome:
+        """Carry out an action that only changes the document.
+
+        Raises:
+            StoreUnavailable: What was done could not be written; ``wakeAt`` stands.
+        """
+        now = self._clock.now()
+        match action:
+            case Action.QUEUE:
+                return self._take(stored, steps.queued)
+            case Action.RESUBMIT:
+                step: Step = partial(steps.resubmitted, at=now)
+                if not self._is_time_left(stored.job, now):
+                    step = steps.not_resubmitted
+                return self._take(stored, step)
+            case Action.EXPIRE_CLAIM:
+                return self._take(stored, partial(expired, at=now, hold=self._hold()))
+            case _:
+                return self._take(stored, partial(steps.given_up, at=now, hold=self._hold()))
+
+    def give_up_unsent(self, stored: Stored) -> Outcome:
+        """End a queued job that cannot be rendered in time any more.
+
+        Raises:
+            StoreUnavailable: It could not be written.
+        """
+        return self._take(stored, partial(steps.not_sent_in_time, at=self._clock.now()))
+
+    def publish(self, stored: Stored) -> Outcome:
+        """Publish the events of a job that are not out.
+
+        Raises:
+            StoreUnavailable: What was done could not be written; ``wakeAt`` stands.
+        """
+        try:
+            self._announcer.announce(stored)
+        except PublishFailed as error:
+            log.warning("event not published", extra=_fields(stored.job, why=str(error)))
+            now = self._clock.now()
+
+            def delayed(job: Job) -> Job:
+                for event in job.unpublished:
+                    job = not_published(job, event.id, at=now)
+                return job
+
+            self._store.change(stored, delayed)
+        return Outcome()
+
+    def write_ahead(self, held: Held) -> Outcome:
+        """Write the bookkeeping of a job that leaves the pump's hands."""
+        self._store.keep(held.stored)
+        return Outcome()
+
+    def submit(self, known: Stored, evidence: Evidence) -> Outcome:
+        """Read a queued job by name, claim it, and send it.
+
+        Raises:
+            JobNotFound: The document has gone.
+            StoreUnavailable: What was done could not be written.
+        """
+        stored = self._store.read(known.job.id)
+        now = self._clock.now()
+        if stored.job.status is not Status.QUEUED or stored.job.account != known.job.account:
+            return Outcome(stored=stored)
+        if now >= stored.job.deadline_at:
+            # The pump was paused: a claim now would only delay the end.
+            return Outcome(stored=stored)
+        if not self._is_time_left(stored.job, now):
+            return self._take(stored, partial(steps.not_sent_in_time, at=now))
+        claim = Claim(token=self._new_token(), expires_at=now + timedelta(seconds=CLAIM_S))
+        stored = self._store.change(stored, partial(steps.claimed, claim=claim, at=now))
+        if stored.job.claim != claim:
+            return self._settled(stored)
+        if not self._may_call():
+            put_back = partial(
+                steps.put_back, claim=claim, call_at=None, note="the pump lost its lease", at=now
+            )
+            return self._take(stored, put_back)
+        return self._send(stored, claim, evidence)
+
+    def _send(self, stored: Stored, claim: Claim, evidence: Evidence) -> Outcome:
+        call = _Call(self._clock)
+        try:
+            accepted = call.timed(partial(self._provider.submit, stored.job))
+        except NotAccepted as error:
+            log.warning("submission not accepted", extra=_fields(stored.job, why=str(error)))
+            step: Step = partial(
+                steps.put_back,
+                claim=claim,
+                call_at=self._try_again_at(stored.job.tries, error.retry_after_s),
+                note=str(error),
+                is_throttled=error.is_throttled,
+                at=self._clock.now(),
+            )
+            result = Result.THROTTLED if error.is_throttled else Result.NOTHING
+            return self._take(stored, step, call.report(result, error.retry_after_s))
+        except AccountRefused as error:
+            report = call.report(Result.REFUSED, error.retry_after_s, status=error.status)
+            now = self._clock.now()
+            if evidence.refusal_is_own:
+                reason = f"{error}, while it accepted others"
+                step = partial(steps.refused, claim=claim, reason=reason, at=now)
+            else:
+                step = partial(
+                    steps.put_back,
+                    claim=claim,
+                    call_at=now,
+                    note=f"the provider refused the account: {error}",
+                    refusal=refusal_code(error.status),
+                    at=now,
+                )
+            return self._take(stored, step, report)
+        except PerhapsAccepted as error:
+            log.warning("submission unconfirmed", extra=_fields(stored.job, why=str(error)))
+            step = partial(steps.lost, claim=claim, note=str(error), at=self._clock.now())
+            return self._take(stored, step, call.report(Result.UNKNOWN))
+        except JobRefused as error:
+            step = partial(steps.refused, claim=claim, reason=error.reason, at=self._clock.now())
+            return self._take(stored, step, call.report(Result.ANSWERED))
+        now = self._clock.now()
+        step = partial(
+            steps.accepted,
+            claim=claim,
+            provider_job_id=accepted.provider_job_id,
+            provider_status=accepted.provider_status,
+            poll_at=self._poll_at(stored.job, now),
+            at=now,
+        )
+        return self._take(stored, step, call.report(Result.ACCEPTED))
+
+    def poll(self, held: Held, evidence: Evidence) -> Outcome:
+        """Ask the provider how a job stands.
+
+        Raises:
+            StoreUnavailable: What was learnt could not be written; ``wakeAt`` stands.
+        """
+        job = held.job
+        if not self._may_call():
+            return Outcome(held=held)
+        asked_at = self._clock.now()
+        call = _Call(self._clock)
+        try:
+            reading = call.timed(partial(self._provider.poll, job))
+        except NoAnswer as error:
+            log.warning("poll not answered", extra=_fields(job, why=str(error)))
+            now = self._clock.now()
+            poll_at = self._poll_at(job, now)
+            if error.retry_after_s is not None or error.is_throttled:
+                poll_at = max(poll_at, self._try_again_at(1, error.retry_after_s))
+            step: Step = partial(
+                steps.unanswered,
+                poll_at=poll_at,
+                throttled_at=now if error.is_throttled else None,
+            )
+            result = Result.THROTTLED if error.is_throttled else Result.NOTHING
+            return self._asked(held, step, call.report(result, error.retry_after_s), now=now)
+        except AccountRefused as error:
+            now = self._clock.now()
+            poll_at = self._poll_at(job, now)
+            if evidence.refusal_is_own:
+                poll_at = max(poll_at, self._try_again_at(job.polls + 1, error.retry_after_s))
+            step = partial(steps.unanswered, poll_at=poll_at, refused_at=now)
+            report = call.report(Result.REFUSED, error.retry_after_s, status=error.status)
+            return self._asked(held, step, report, now=now)
+        if job.is_followed and not isinstance(reading, answers.UnknownJob):
+            reading = self._unless_anothers(job, reading)
+        now = self._clock.now()
+        if isinstance(reading, answers.StillOpen) and not reading.is_known_word:
+            log.warning("unknown status word", extra=_fields(job, word=reading.provider_status))
+        step = partial(
+            read, reading=reading, asked_at=asked_at, poll_at=self._poll_at(job, now), at=now
+        )
+        return self._asked(held, step, call.report(Result.ANSWERED), now=now)
+
+    def _unless_anothers(self, job: Job, reading: answers.Reading) -> answers.Reading:
+        """Return what the job's tenant may know of a render that was submitted elsewhere.
+
+        Whoever names the id of another tenant's render is told what a wrong id is told.
+        """
+        return answers.UnknownJob() if self._owners.is_anothers(job) else reading
+
+    def _asked(self, held: Held, step: Step, report: CallReport, *, now: datetime) -> Outcome:
+        """Apply what an answer says; a job past its deadline ends with it.
+
+        As long as the job stays open nothing is written before the pump lets go of it.
+        """
+
+        def asked(job: Job) -> Job:
+            return steps.given_up(step(job), at=now, hold=self._hold())
+
+        ahead = asked(held.job)
+        if ahead.status is not held.job.status:
+            return self._take(held.stored, asked, report)
+        held = Held(job=ahead, version=held.version, is_ahead=True, wakes_at=held.wakes_at)
+        due = wake_at(ahead)
+        if due is None or due > self._until:
+            self._store.keep(held.stored)
+            return Outcome(call=report)
+        return Outcome(held=held, call=report)
+
+    def _take(self, stored: Stored, step: Step, report: CallReport | None = None) -> Outcome:
+        changed = self._store.change(stored, step)
+        if changed.job.finished_by is Actor.POLL and not stored.job.is_final:
+            self._learning.observe(changed.job)
+        return self._settled(changed, report)
+
+    def _settled(self, stored: Stored, report: CallReport | None = None) -> Outcome:
+        """Announce what is to be announced."""
+        return Outcome(stored=self._announcer.announce_or_leave(stored), call=report)
+
+    def _is_time_left(self, job: Job, now: datetime) -> bool:
+        least_s, _ = self._learning.spans_s(job.operation)
+        return (job.deadline_at - now).total_seconds() >= least_s
+
+    def _poll_at(self, job: Job, now: datetime) -> datetime:
+        return planned_poll_at(
+            self._learning.plan(job.operation),
+            submitted_at=job.submitted_at or job.created_at,
+            now=now,
+            polls=job.polls,
+            draw=self._draw(),
+        )
+
+    def _try_again_at(self, tries: int, retry_after_s: float | None) -> datetime:
+        return next_try_at(
+            tries=tries, retry_after_s=retry_after_s, now=self._clock.now(), draw=self._draw()
+        )
+
+
+class _Call:
+    """One call to the provider; knows when it ended, however it did."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ended_s = clock.monotonic()
+
+    def timed(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        finally:
+            self._ended_s = self._clock.monotonic()
+
+    def report(
+        self, result: Result, retry_after_s: float | None = None, *, status: int = 0
+    ) -> CallReport:
+        return CallReport(
+            result=result, ended_s=self._ended_s, status=status, retry_after_s=retry_after_s
+        )
+
+
+def expired(job: Job, *, at: datetime, hold: ErrorCode | None) -> Job:
+    """Expire the claim of a dead pump; past its deadline the job ends."""
+    after = steps.claim_expired(job, at=at)
+    return job if after is job else steps.given_up(after, at=at, hold=hold)
+
+
+def read(
+    job: Job, *, reading: answers.Reading, asked_at: datetime, poll_at: datetime, at: datetime
+) -> Job:
+    """Apply a provider's answer to a poll."""
+    match reading:
+        case answers.Rendered(outputs=outputs, provider_status=word):
+            return steps.succeeded(job, outputs=outputs, by=Actor.POLL, at=at, provider_status=word)
+        case answers.RenderFailed(provider_status=word):
+            return steps.failed(
+                job,
+                code=ErrorCode.RENDER_FAILED,
+                message=f"the provider says that the render is {word!r}",
+                by=Actor.POLL,
+                at=at,
+                provider_status=word,
+            )
+        case answers.WithoutOutput(provider_status=word):
+            return steps.struck(
+                job,
+                code=ErrorCode.OUTPUT_UNUSABLE,
+                poll_at=poll_at,
+                at=at,
+                provider_status=word,
+            )
+        case answers.UnknownJob():
+            return steps.struck(job, code=ErrorCode.PROVIDER_JOB_NOT_FOUND, poll_at=poll_at, at=at)
+        case answers.StillOpen(provider_status=word):
+            return steps.still_open(job, provider_status=word, asked_at=asked_at, poll_at=poll_at)
+
+
+def _fields(job: Job, **more: str) -> dict[str, dict[str, str]]:
+    return {"fields": {"job_id": job.id, "account": job.account, **more}}

@@ -1,0 +1,462 @@
+"""Which calls an account admits now: holds, pauses and circuit breakers, fed by what calls bring.
+
+Three things stop calls (design 1a). The provider refuses the account: a *hold*. It says slow down:
+a *pause*. Nobody knows whether it takes what is submitted: a *breaker* opens, for one tenant first,
+and for the whole account (an *outage*) when a second tenant's opens too. Each is left by a probe:
+one call at a time, never for the job that was stopped last while there is another, and for another
+tenant's first.
+
+What one tenant's jobs meet stops the others only as long as nothing speaks against it: if calls for
+others were answered since the tenant was stopped last, its trouble counts as its own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from relay.domain.job import ErrorCode, Job
+
+FIRST_GAP_S = 30.0
+LONGEST_GAP_S = 600.0
+LONGEST_PAUSE_S = 300.0
+LONGEST_RETRY_AFTER_S = 600.0
+FAILURES_TO_OPEN = 5
+# A tenant's own trouble is held against it for so long.
+REMEMBERED = timedelta(minutes=10)
+# Records of tenants that have had no call for so long are dropped.
+RECORDED = timedelta(hours=1)
+
+
+class Kind(Enum):
+    """What a call to a provider is for."""
+
+    SUBMIT = auto()
+    POLL = auto()
+
+
+class Result(Enum):
+    """What a call brought, as far as it speaks of the provider.
+
+    ``ACCEPTED`` is a submission that the provider took, ``ANSWERED`` any other answer that an
+    account in good standing gets, a refusal of the job included; ``UNKNOWN`` a submission of which
+    nobody knows whether it was taken; ``NOTHING`` says nothing of the provider.
+    """
+
+    ACCEPTED = auto()
+    ANSWERED = auto()
+    REFUSED = auto()
+    THROTTLED = auto()
+    UNKNOWN = auto()
+    NOTHING = auto()
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether the provider answered as it does to an account in good standing."""
+        return self in (Result.ACCEPTED, Result.ANSWERED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Calls are stopped but for one probe at a time.
+
+    Attributes:
+        probe_at: From then on one call may be made.
+        gap_s: How long after a probe that failed the next one comes.
+        job_id: The job whose call was stopped last; not the next one's, if there is another.
+    """
+
+    since: datetime
+    probe_at: datetime
+    gap_s: float
+    job_id: str | None = None
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold(Stop):
+    """The provider refuses the account.
+
+    Attributes:
+        status: HTTP status of the refusal.
+    """
+
+    code: ErrorCode
+    status: int
+
+
+@dataclass(slots=True, kw_only=True)
+class TenantRecord:
+    """What is remembered of one tenant's calls.
+
+    Attributes:
+        failures: Submissions in a row whose fate is unknown.
+        stop: The tenant's own breaker; None while it is closed.
+        opened_at: When it was opened last.
+        refused_at, throttled_at: When a call was answered so last.
+        answered_at: When a call was answered normally last.
+        turn: How far ahead of the others' its next turn starts; see `Turns`.
+        normal_floor, low_floor: No fresh job of the priority that waits was created before.
+    """
+
+    tenant: str
+    failures: int = 0
+    stop: Stop | None = None
+    opened_at: datetime | None = None
+    refused_at: datetime | None = None
+    throttled_at: datetime | None = None
+    answered_at: datetime | None = None
+    turn: float = 0.0
+    normal_floor: datetime | None = None
+    low_floor: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was known when a call began, for judging its answer.
+
+    Attributes:
+        refusal_is_own: A refusal would be the job's own: it was refused before, and another job
+            was accepted since.
+        throttle_is_own: A 429 would be meant for this job alone: others passed since its last.
+    """
+
+    refusal_is_own: bool = False
+    throttle_is_own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """A call that has begun.
+
+    Attributes:
+        number: Tells flights apart.
+        is_probe_of_account, is_probe_of_outage, is_probe_of_tenant: What its answer decides.
+    """
+
+    number: int
+    kind: Kind
+    tenant: str
+    job_id: str
+    evidence: Evidence
+    is_suspect: bool = False
+    is_probe_of_account: bool = False
+    is_probe_of_outage: bool = False
+    is_probe_of_tenant: bool = False
+
+
+@dataclass(slots=True)
+class Admission:
+    """What is stopped now, and the calls that are in flight.
+
+    Args:
+        window_s: The provider's window: how long a first pause lasts.
+    """
+
+    window_s: float
+    hold: Hold | None = None
+    pause: Stop | None = None
+    outage: Stop | None = None
+    accepted_at: datetime | None = None
+    tenants: dict[str, TenantRecord] = field(default_factory=dict)
+    flights: dict[int, Flight] = field(default_factory=dict)
+    _numbers: int = 0
+
+    def of(self, tenant: str) -> TenantRecord:
+        """Return the tenant's record."""
+        return self.tenants.setdefault(tenant, TenantRecord(tenant=tenant))
+
+    def stop_of(self, kind: Kind) -> Stop | None:
+        """Return what stops all calls of a kind but probes, None if nothing does."""
+        stops = [self.hold, self.pause, self.outage if kind is Kind.SUBMIT else None]
+        return max((one for one in stops if one), key=lambda one: one.probe_at, default=None)
+
+    def may_call(self, kind: Kind, *, at: datetime) -> bool:
+        """Return whether a call of this kind may begin now, for some job."""
+        stop = self.stop_of(kind)
+        if stop is None:
+            return True
+        return at >= stop.probe_at and not self._is_probing(kind)
+
+    def may_submit_for(self, tenant: str, *, at: datetime) -> bool:
+        """Return whether the tenant's own breaker lets a submission through."""
+        record = self.tenants.get(tenant)
+        if record is None or record.failures == 0:
+            return True
+        in_flight = self.in_flight(tenant, Kind.SUBMIT)
+        if record.stop is None:
+            # The calls in flight may all fail too: no more of them than would open it.
+            return record.failures + in_flight < FAILURES_TO_OPEN
+        return self.outage is not None or (at >= record.stop.probe_at and in_flight == 0)
+
+    def may_try_suspect(self) -> bool:
+        """Return whether a job that was refused may be tried again: one at a time."""
+        return not any(flight.is_suspect for flight in self.flights.values())
+
+    def in_flight(self, tenant: str | None = None, kind: Kind | None = None) -> int:
+        """Return how many calls have begun and not ended, of one tenant or kind or of all."""
+        return sum(
+            (tenant is None or one.tenant == tenant) and (kind is None or one.kind is kind)
+            for one in self.flights.values()
+        )
+
+    def opens_at(self, kind: Kind, tenants: Iterable[str], *, at: datetime) -> datetime | None:
+        """Return the next moment after now at which one more call may begin, None if unknown."""
+        moments = []
+        stop = self.stop_of(kind)
+        if stop is not None:
+            moments.append(stop.probe_at)
+        if kind is Kind.SUBMIT:
+            moments += [
+                record.stop.probe_at
+                for tenant in tenants
+                if (record := self.tenants.get(tenant)) is not None and record.stop is not None
+            ]
+        return min((moment for moment in moments if moment > at), default=None)
+
+    def evidence(self, kind: Kind, job: Job) -> Evidence:
+        """Return what speaks for a job's trouble being its own, before it is called for.
+
+        That polls are answered proves nothing of submissions: an account without credits may
+        still ask.
+        """
+        answered = [one.answered_at for one in self.tenants.values() if one.answered_at]
+        answered_at = max(answered, default=None)
+        passed_at = self.accepted_at if kind is Kind.SUBMIT else answered_at
+        return Evidence(
+            refusal_is_own=_is_after(passed_at, job.refused_at),
+            throttle_is_own=_is_after(answered_at, job.throttled_at),
+        )
+
+    def begin(self, kind: Kind, job: Job, *, is_suspect: bool) -> Flight:
+        """Note that a call begins."""
+        self._numbers += 1
+        record = self.of(job.tenant)
+        is_submission = kind is Kind.SUBMIT
+        flight = Flight(
+            number=self._numbers,
+            kind=kind,
+            tenant=job.tenant,
+            job_id=job.id,
+            evidence=self.evidence(kind, job),
+            is_suspect=is_suspect,
+            is_probe_of_account=self.hold is not None or self.pause is not None,
+            is_probe_of_outage=is_submission and self.outage is not None,
+            is_probe_of_tenant=is_submission and record.stop is not None,
+        )
+        self.flights[flight.number] = flight
+        return flight
+
+    def end(
+        self,
+        flight: Flight,
+        result: Result,
+        *,
+        at: datetime,
+        status: int = 0,
+        retry_after_s: float | None = None,
+    ) -> None:
+        """Note what a call brought.
+
+        A call that began before a stop says nothing about it; its probes do.
+
+        Args:
+            status: The HTTP status, of a refusal.
+            retry_after_s: What the provider asked for; None if nothing.
+        """
+        del self.flights[flight.number]
+        record = self.of(flight.tenant)
+        if flight.is_probe_of_account:
+            self._end_probe(flight, result, at=at, status=status, retry_after_s=retry_after_s)
+        elif result is Result.REFUSED:
+            self._refused(flight, record, at=at, status=status, retry_after_s=retry_after_s)
+        elif result is Result.THROTTLED:
+            self._throttled(flight, record, at=at, retry_after_s=retry_after_s)
+        if flight.kind is Kind.SUBMIT:
+            self._judge_submission(flight, record, result, at=at)
+        if result.is_normal:
+            record.answered_at = at
+        if result is Result.ACCEPTED:
+            self.accepted_at = at
+        if result is Result.REFUSED:
+            record.refused_at = at
+        if result is Result.THROTTLED:
+            record.throttled_at = at
+
+    def worth_keeping(self, *, at: datetime) -> Iterable[TenantRecord]:
+        """Return the records that the next pump needs: those of the last hour."""
+        for record in self.tenants.values():
+            moments = [record.opened_at, record.refused_at, record.throttled_at, record.answered_at]
+            is_recent = any(one is not None and at - one <= RECORDED for one in moments)
+            if is_recent or record.stop or record.failures or record.turn:
+                yield record
+
+    def _is_probing(self, kind: Kind) -> bool:
+        return any(
+            flight.is_probe_of_account or (flight.is_probe_of_outage and kind is Kind.SUBMIT)
+            for flight in self.flights.values()
+        )
+
+    def _end_probe(
+        self,
+        flight: Flight,
+        result: Result,
+        *,
+        at: datetime,
+        status: int,
+        retry_after_s: float | None,
+    ) -> None:
+        if result is Result.REFUSED:
+            self.pause = None
+            self.hold = _held(self.hold, flight, at=at, status=status, retry_after_s=retry_after_s)
+        elif result is Result.THROTTLED:
+            self.pause = self._paused(flight, at=at, retry_after_s=retry_after_s)
+        elif result.is_normal:
+            self.hold = self.pause = None
+        else:
+            # It proved nothing: the same again, with another job.
+            self.pause = None
+            if self.hold is not None:
+                probe_at = at + timedelta(seconds=self.hold.gap_s)
+                self.hold = replace(
+                    self.hold, probe_at=probe_at, job_id=flight.job_id, tenant=flight.tenant
+                )
+
+    def _refused(
+        self,
+        flight: Flight,
+        record: TenantRecord,
+        *,
+        at: datetime,
+        status: int,
+        retry_after_s: float | None,
+    ) -> None:
+        if self.hold is not None or flight.evidence.refusal_is_own:
+            return
+        if self._others_passed_since(record.refused_at, flight.tenant, at=at):
+            record.stop = _prolonged(record.stop, flight, at=at)
+            record.failures = max(record.failures, 1)
+            record.opened_at = at
+            return
+        self.hold = _held(None, flight, at=at, status=status, retry_after_s=retry_after_s)
+
+    def _throttled(
+        self, flight: Flight, record: TenantRecord, *, at: datetime, retry_after_s: float | None
+    ) -> None:
+        if self.pause is not None or flight.evidence.throttle_is_own:
+            return
+        if not self._others_passed_since(record.throttled_at, flight.tenant, at=at):
+            self.pause = self._paused(flight, at=at, retry_after_s=retry_after_s)
+
+    def _judge_submission(
+        self, flight: Flight, record: TenantRecord, result: Result, *, at: datetime
+    ) -> None:
+        if result.is_normal:
+            record.failures, record.stop = 0, None
+            self.outage = None
+        elif result is Result.UNKNOWN:
+            record.failures += 1
+            if flight.is_probe_of_outage and self.outage is not None:
+                self.outage = _prolonged(self.outage, flight, at=at)
+            if flight.is_probe_of_tenant:
+                record.stop = _prolonged(record.stop, flight, at=at)
+                record.opened_at = at
+            elif record.failures >= FAILURES_TO_OPEN and record.stop is None:
+                self._open(flight, record, at=at)
+        elif flight.is_probe_of_tenant and record.stop is not None:
+            probe_at = at + timedelta(seconds=record.stop.gap_s)
+            record.stop = replace(record.stop, probe_at=probe_at, job_id=flight.job_id)
+
+    def _open(self, flight: Flight, record: TenantRecord, *, at: datetime) -> None:
+        """Open the tenant's breaker, and the account's if another one is open for no reason."""
+        record.stop = _prolonged(None, flight, at=at)
+        record.opened_at = at
+        others = [
+            one.opened_at
+            for one in self.tenants.values()
+            if one.tenant != flight.tenant and one.stop is not None and one.opened_at is not None
+        ]
+        is_alone = not others or self._others_passed_since(max(others), flight.tenant, at=at)
+        if not is_alone and self.outage is None:
+            self.outage = _prolonged(None, flight, at=at)
+
+    def _paused(self, flight: Flight, *, at: datetime, retry_after_s: float | None) -> Stop:
+        gap_s = self.window_s
+        if self.pause is not None:
+            gap_s = min(self.pause.gap_s * 2, LONGEST_PAUSE_S)
+        wait_s = gap_s
+        if retry_after_s is not None:
+            wait_s = min(max(retry_after_s, 1.0), LONGEST_RETRY_AFTER_S)
+        return Stop(
+            since=at if self.pause is None else self.pause.since,
+            probe_at=at + timedelta(seconds=wait_s),
+            gap_s=gap_s,
+            job_id=flight.job_id,
+            tenant=flight.tenant,
+        )
+
+    def _others_passed_since(self, moment: datetime | None, tenant: str, *, at: datetime) -> bool:
+        """Return whether calls for other tenants were answered since this one's trouble."""
+        if moment is None or at - moment > REMEMBERED:
+            return False
+        return any(
+            one.tenant != tenant and _is_after(one.answered_at, moment)
+            for one in self.tenants.values()
+        )
+
+
+def refusal_code(status: int) -> ErrorCode:
+    """Return what jobs fail with whose account was refused with this status until their end."""
+    return ErrorCode.PROVIDER_OUT_OF_CREDITS if status == 402 else ErrorCode.PROVIDER_AUTH
+
+
+def tenants_by_name(records: Iterable[TenantRecord]) -> dict[str, TenantRecord]:
+    """Return copies of the records, by tenant."""
+    return {record.tenant: replace(record) for record in records}
+
+
+def starts_of(tenants: Mapping[str, TenantRecord]) -> dict[str, float]:
+    """Return the starts of turns that were passed on; see `Turns`."""
+    return {record.tenant: record.turn for record in tenants.values() if record.turn}
+
+
+def _held(
+    hold: Hold | None,
+    flight: Flight,
+    *,
+    at: datetime,
+    status: int,
+    retry_after_s: float | None,
+) -> Hold:
+    """Put the account on hold, or keep it there after a refused probe.
+
+    The first probe comes after 30 s, the next ones after gaps that double up to 10 minutes; the
+    provider's own ``Retry-After`` wins where it is longer, up to 10 minutes too.
+    """
+    gap_s = FIRST_GAP_S if hold is None else min(hold.gap_s * 2, LONGEST_GAP_S)
+    wait_s = min(max(gap_s, retry_after_s or 0.0), LONGEST_GAP_S)
+    return Hold(
+        code=refusal_code(status),
+        status=status,
+        since=at if hold is None else hold.since,
+        probe_at=at + timedelta(seconds=wait_s),
+        gap_s=gap_s,
+        job_id=flight.job_id,
+        tenant=flight.tenant,
+    )
+
+
+def _prolonged(stop: Stop | None, flight: Flight, *, at: datetime) -> Stop:
+    """Open a breaker for 30 s, or after a probe that failed for twice as long as before."""
+    gap_s = FIRST_GAP_S if stop is None else min(stop.gap_s * 2, LONGEST_GAP_S)
+    return Stop(
+        since=at if stop is None else stop.since,
+        probe_at=at + timedelta(seconds=gap_s),
+        gap_s=gap_s,
+        job_id=flight.job_id,
+        tenant=flight.tenant,
+    )
+
+
+def _is_after(moment: datetime | None, than: datetime | None) -> bool:
+    return moment is not None and than is not None and moment > than

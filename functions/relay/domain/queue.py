@@ -1,0 +1,97 @@
+"""The queue of an account: a key for each ready job, in the order of sending within its tenant.
+
+A key is ``tenant/priority line/created at/job id``. All keys of one tenant stand together, normal
+priority before low, and within a priority the jobs that come back (after a 429, a 503 or an
+unconfirmed submission) before the fresh ones: they were first in line once, so they are older.
+Only a create makes a fresh key, so what was read of the fresh lines need not be read again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, unquote
+
+from relay.domain.job import Job, Priority
+
+LEVELS = {Priority.NORMAL: "0", Priority.LOW: "1"}
+RETURNED, FRESH = "0", "1"
+# Keys are ASCII and have no character above "~".
+FIRST, LAST = "", "\x7f"
+
+_EPOCH = datetime.fromtimestamp(0, tz=UTC)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """The keys between two keys, both of them left out."""
+
+    after: str
+    before: str
+
+
+def queue_key(job: Job) -> str | None:
+    """Return the job's key in its account's queue, None if it does not stand there."""
+    if not job.is_ready:
+        return None
+    line = RETURNED if job.tries else FRESH
+    return f"{_start(job.tenant)}{LEVELS[job.priority]}{line}/{_micros(job.created_at)}/{job.id}"
+
+
+def tenant_of(key: str) -> str:
+    """Return the tenant whose job has this key."""
+    return unquote(key.partition("/")[0])
+
+
+def is_low(key: str) -> bool:
+    """Return whether the key is that of a job of low priority."""
+    return key.partition("/")[2].startswith(LEVELS[Priority.LOW])
+
+
+def is_fresh(key: str) -> bool:
+    """Return whether the key is that of a job that was never taken out of the queue."""
+    return key.split("/", 2)[1][1] == FRESH
+
+
+def created_at(key: str) -> datetime:
+    """Return when the job that has this key was created."""
+    return _EPOCH + timedelta(microseconds=int(key.split("/", 3)[2]))
+
+
+def keys_of(tenant: str) -> Span:
+    """Return the span of all keys of a tenant."""
+    start = _start(tenant)
+    # "0" is the character after "/".
+    return Span(start, f"{start[:-1]}0")
+
+
+def low_keys_start(tenant: str) -> str:
+    """Return what stands before all of the tenant's keys of low priority, after all others."""
+    return f"{_start(tenant)}{LEVELS[Priority.LOW]}"
+
+
+def fresh_keys_until(tenant: str, priority: Priority, moment: datetime) -> Span:
+    """Return the span of the fresh keys of jobs that were created before a moment."""
+    line = f"{_start(tenant)}{LEVELS[priority]}{FRESH}/"
+    return Span(line, f"{line}{_micros(moment)}")
+
+
+def spans_beside(covered: Iterable[Span]) -> list[Span]:
+    """Return the spans that hold all keys but those covered, in order."""
+    beside, reached = [], FIRST
+    for span in sorted(covered):
+        if span.before <= reached:
+            continue
+        if span.after > reached:
+            beside.append(Span(reached, span.after))
+        reached = span.before
+    beside.append(Span(reached, LAST))
+    return beside
+
+
+def _start(tenant: str) -> str:
+    return f"{quote(tenant, safe='')}/"
+
+
+def _micros(moment: datetime) -> str:
+    since = moment - _EPOCH
+    return f"{(since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds:017d}"
