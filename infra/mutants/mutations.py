@@ -128,6 +128,8 @@ def _mutable(node: ast.AST) -> Iterator[ast.AST]:
             return
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="log" | "logging")))):
             return
+        case ast.Expr(value=ast.Call(func=ast.Name(id="assert_never"))) | ast.keyword(arg="strict"):
+            return  # they fail only after a mistake that type checks or tests show anyway
         case ast.JoinedStr():  # its parts have no usable position before Python 3.12
             return
         case ast.FunctionDef(args=args):
@@ -190,7 +192,7 @@ def _edits(node: ast.AST, text: _Text, required: frozenset[str]) -> Iterator[tup
     if isinstance(node, ast.Call):
         is_replace = isinstance(node.func, ast.Name) and node.func.id == "replace"
         for keyword in node.keywords:
-            if keyword.arg and (is_replace or keyword.arg not in required):
+            if keyword.arg not in (None, "strict") and (is_replace or keyword.arg not in required):
                 start, end = text.span(keyword)
                 yield from (((start, comma[1]), "") for comma in text.find(" *,? *", end))
 

@@ -67,6 +67,8 @@ def test_an_expression_has_these_mutants(line, expected):
         ("return a if b else c", {"return None", "return a if not (b) else c"}),
         ("return [a for a in b if a]", {"return None", "return [a for a in b if not (a)]"}),
         ("a = b", set()),
+        ("assert_never(a)", set()),
+        ("a = zip(b, c, strict=True)", set()),
         ("global a", set()),
     ],
 )
