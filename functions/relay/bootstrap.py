@@ -194,14 +194,11 @@ def _provider(name: str, settings: PumpSettings) -> Provider:
     account: AccountSettings = settings.accounts[name]
     transport = Transport()
 
-    def read_key() -> str:
-        return config.account_key(os.environ, name) or account.api_key
-
     if name == "spacely":
         return Spacely(
             transport=transport,
             base_url=account.base_url,
-            read_key=read_key,
+            api_key=account.api_key,
             limit=account.limit,
         )
 
@@ -216,7 +213,7 @@ def _provider(name: str, settings: PumpSettings) -> Provider:
     return Gepetto(
         transport=transport,
         base_url=account.base_url,
-        read_key=read_key,
+        api_key=account.api_key,
         limit=account.limit,
         webhook_url=webhook_url,
     )

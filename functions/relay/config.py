@@ -129,11 +129,6 @@ def pump_settings(env: Mapping[str, str]) -> PumpSettings:
     return settings
 
 
-def account_key(env: Mapping[str, str], account: str) -> str:
-    """Return the provider's key as the environment has it now, empty if it has none."""
-    return env.get(f"{account.upper()}_API_KEY", "").strip()
-
-
 class _Variables:
     """Reads variables and remembers what is wrong with them."""
 
@@ -185,7 +180,7 @@ def _account(variables: _Variables, name: str) -> AccountSettings:
     prefix = name.upper()
     return AccountSettings(
         base_url=variables.read(f"{prefix}_BASE_URL", _url, default=facts.base_url, fallback=""),
-        api_key=variables.read(f"{prefix}_API_KEY", str, default=None, fallback=""),
+        api_key=variables.read(f"{prefix}_API_KEY", _header_word, default=None, fallback=""),
         limit=_limit(variables, name),
     )
 
@@ -236,6 +231,12 @@ def _tenants(text: str) -> Mapping[str, str]:
             if tenants.setdefault(digest.lower(), tenant) != tenant:
                 raise ValueError("such that no two tenants share a key")
     return tenants
+
+
+def _header_word(text: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]+", text):
+        raise ValueError("visible ASCII characters without spaces")
+    return text
 
 
 def _url(text: str) -> str:
