@@ -251,7 +251,7 @@ class Job:
             LookupError: A query found the job, so its input was not read.
         """
         if isinstance(self.input, Unread):
-            raise LookupError(f"the input of {self.id} was not read")
+            raise LookupError(f"the input of {self.id} was not read")  # noqa: TRY004
         return self.input
 
     @property
