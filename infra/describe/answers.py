@@ -94,7 +94,6 @@ def providers_example() -> dict[str, Any]:
     on = AccountState(
         name="gepetto",
         limit=CATALOGUE["gepetto"].limit,
-        recent_calls=3,
         hold=None,
         queued_jobs=1,
         open_jobs=4,

@@ -143,7 +143,6 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
     "LimitView": {"calls": {"minimum": 1}, "windowSeconds": {"exclusiveMinimum": 0}},
     "AccountView": {
         "limit": {},
-        "recentCalls": {"minimum": 0, "description": "Calls within the limit's window."},
         "hold": either({"$ref": "HoldView"}),
         "queuedJobs": {"minimum": 0},
         "openJobs": {"minimum": 0},
