@@ -86,6 +86,7 @@ def jobs_api() -> Api:
         accounts=frozenset(settings.limits),
         allow_local_urls=settings.allow_local_urls,
         random_bytes=secrets.token_bytes,
+        allow_raw=settings.raw_operations,
     )
     ports = ApiPorts(
         creating=creating,

@@ -29,6 +29,7 @@ SOURCE = Path(__file__).parents[2] / "functions" / "main.py"
 WEBHOOK_KEYS = ("0123456789abcdef0123456789abcdef", "an older key that is still accepted")
 
 Serve = Callable[[str, str], FlaskClient]
+MakeApi = Callable[..., FlaskClient]
 
 
 @pytest.fixture
@@ -44,7 +45,23 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
 
 
 @pytest.fixture
-def api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+def api(make_api: MakeApi) -> FlaskClient:
+    return make_api()
+
+
+@pytest.fixture
+def make_api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> MakeApi:
+    """Serve the API, with settings of a test's own."""
+
+    def make(*, allow_raw: bool = True) -> FlaskClient:
+        built = built_api(world, allow_raw=allow_raw)
+        monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)
+        return serve("jobs_api", "http")
+
+    return make
+
+
+def built_api(world: World, *, allow_raw: bool) -> Api:
     random_bytes = iter(bytes([number]) * 20 for number in range(256))
     creating = Creating(
         store=world.store,
@@ -53,6 +70,7 @@ def api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskCli
         accounts=frozenset({"gepetto"}),
         allow_local_urls=False,
         random_bytes=lambda _: next(random_bytes),
+        allow_raw=allow_raw,
     )
     ports = ApiPorts(
         creating=creating,
@@ -68,12 +86,10 @@ def api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskCli
             limits={"gepetto": CATALOGUE["gepetto"].limit},
         ),
     )
-    built = Api(
+    return Api(
         ports,
         tenants={_digest("key-of-demo"): "demo", _digest("key-of-other"): "other"},
     )
-    monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)
-    return serve("jobs_api", "http")
 
 
 @pytest.fixture

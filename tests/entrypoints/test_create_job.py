@@ -67,6 +67,33 @@ def test_every_operation_of_the_catalogue_can_be_asked_for(api, sample):
     )
 
 
+RAW = {"provider": "gepetto", "operation": "raw", "path": "/new-thing", "input": {"a": 1}}
+
+
+def test_where_raw_jobs_are_not_taken_they_are_422_for_everybody(make_api, world):
+    api = make_api(allow_raw=False)
+
+    for headers in (BEARER, OTHER):
+        for body in (RAW, {"provider": "gepetto", "operation": "raw", "providerJobId": "x"}):
+            answer = create(api, body, headers)
+
+            assert (answer.status_code, answer.json["pointer"]) == (422, "/operation")
+            assert "raw" not in answer.json["detail"]
+    assert world.jobs.ids == []
+    assert create(api, BODY).status_code == 201
+
+
+def test_where_raw_jobs_are_not_taken_an_older_one_is_not_retried(make_api, world):
+    old = create(make_api(), RAW).json["id"]
+    api = make_api(allow_raw=False)
+    api.post(f"/v1/jobs/{old}/cancel", headers=BEARER)
+
+    answer = api.post(f"/v1/jobs/{old}/retry", headers=BEARER)
+
+    assert (answer.status_code, answer.json["pointer"]) == (422, "/operation")
+    assert world.jobs.ids == [old]
+
+
 @pytest.mark.parametrize(
     "headers",
     [

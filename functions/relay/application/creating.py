@@ -11,7 +11,7 @@ from datetime import timedelta
 from relay.application.ports import Clock, Stored
 from relay.application.store import JobStore
 from relay.application.waking import Waker
-from relay.domain.catalogue import CATALOGUE
+from relay.domain.catalogue import CATALOGUE, RAW
 from relay.domain.job import Actor, Entry, Job, Json, OnUnconfirmed, Status
 from relay.errors import InvalidRequest, JobNotFound, KeyReused
 
@@ -61,6 +61,7 @@ class Creating:
     Args:
         accounts: The accounts that are switched on.
         allow_local_urls: Let image URLs be ``http`` and private.
+        allow_raw: Take `raw` jobs, whose input and path nobody checks.
         random_bytes: Returns so many unguessable bytes.
     """
 
@@ -73,6 +74,7 @@ class Creating:
         accounts: frozenset[str],
         allow_local_urls: bool,
         random_bytes: Callable[[int], bytes],
+        allow_raw: bool = True,
     ) -> None:
         self._store = store
         self._waker = waker
@@ -80,6 +82,7 @@ class Creating:
         self._accounts = accounts
         self._allow_local_urls = allow_local_urls
         self._random_bytes = random_bytes
+        self._allow_raw = allow_raw
 
     def create(self, tenant: str, new: NewJob, *, idempotency_key: str | None) -> Created:
         """Write the job, queued or as one to follow, and wake its account's pump.
@@ -128,9 +131,10 @@ class Creating:
         if new.provider not in self._accounts:
             raise InvalidRequest("/provider", f"provider {new.provider} is not switched on here")
         operations = CATALOGUE[new.provider].operations
-        if new.operation not in operations:
+        offered = [name for name in operations if self._allow_raw or name != RAW]
+        if new.operation not in offered:
             raise InvalidRequest(
-                "/operation", f"operation of {new.provider} must be one of {', '.join(operations)}"
+                "/operation", f"operation of {new.provider} must be one of {', '.join(offered)}"
             )
         operation = operations[new.operation]
         if new.input is None:
