@@ -44,6 +44,7 @@ class JobView(msgspec.Struct, rename="camel"):
     error: ErrorView | None
     metadata: Mapping[str, str]
     on_unconfirmed: str
+    priority: str
     provider_job_id: str | None
     provider_status: str | None
     finished_by: str | None
@@ -71,6 +72,7 @@ def view(job: Job) -> JobView:
         error=ErrorView(error.code, error.message, error.retryable) if error else None,
         metadata=job.metadata,
         on_unconfirmed=job.on_unconfirmed,
+        priority=job.priority,
         provider_job_id=job.provider_job_id,
         provider_status=job.provider_status,
         finished_by=job.finished_by,

@@ -14,11 +14,11 @@ from relay.domain.catalogue.operation import (
 )
 from relay.domain.catalogue.path import PATTERN
 from relay.domain.catalogue.schema import Schema
-from relay.domain.job import OnUnconfirmed
+from relay.domain.job import OnUnconfirmed, Priority
 from relay.edges.create_body import CreateBody
 
 # What every body may have beside what it asks for, as the reading code declares it.
-COMMON = ("metadata", "deadlineSeconds", "onUnconfirmed")
+COMMON = ("metadata", "deadlineSeconds", "onUnconfirmed", "priority")
 WISHES: Mapping[str, Schema] = {
     "metadata": {"description": "Your own flat map of strings, given back untouched."},
     "deadlineSeconds": {"description": "From the creation: by then the job is final."},
@@ -27,6 +27,12 @@ WISHES: Mapping[str, Schema] = {
         "enum": [one.value for one in OnUnconfirmed],
         "description": "What to do when nobody knows whether the provider took the job: `wait` "
         "for a sign of it until the deadline, or `resubmit` it and perhaps pay twice.",
+    },
+    "priority": {
+        "type": "string",
+        "enum": [one.value for one in Priority],
+        "description": "Of your own jobs, `low` ones are sent after all that are `normal`. It "
+        "moves no job ahead of another tenant's.",
     },
 }
 

@@ -6,7 +6,7 @@ from relay.domain.answers import MAX_ID_LENGTH, MAX_OUTPUTS, MAX_URL_LENGTH, MAX
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.catalogue.path import PATTERN as PATH
 from relay.domain.catalogue.schema import Schema
-from relay.domain.job import Actor, ErrorCode, OnUnconfirmed, Status
+from relay.domain.job import Actor, ErrorCode, OnUnconfirmed, Priority, Status
 from relay.domain.steps import MAX_HISTORY
 
 JOB_ID: Schema = {"type": "string", "pattern": "^job_[0-9a-z]{26}$"}
@@ -36,7 +36,7 @@ def either(*schemas: Schema) -> Schema:
     return {"anyOf": [*schemas, {"type": "null"}]}
 
 
-def _words(values: type[Actor] | type[ErrorCode] | type[OnUnconfirmed]) -> Schema:
+def _words(values: type[Actor] | type[ErrorCode] | type[OnUnconfirmed] | type[Priority]) -> Schema:
     return {"type": "string", "enum": [one.value for one in values]}
 
 
@@ -58,6 +58,7 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         },
         "metadata": {"description": "The caller's own, given back untouched."},
         "onUnconfirmed": _words(OnUnconfirmed),
+        "priority": _words(Priority),
         "providerJobId": {
             "type": ["string", "null"],
             "maxLength": MAX_ID_LENGTH,

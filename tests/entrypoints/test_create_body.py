@@ -96,6 +96,8 @@ WRONG = {
     "a deadline that is true": (BODY | {"deadlineSeconds": True}, "/deadlineSeconds"),
     "a deadline beyond all": (BODY | {"deadlineSeconds": 10**30}, "/deadlineSeconds"),
     "a wish that nobody knows": (BODY | {"onUnconfirmed": "pray"}, "/onUnconfirmed"),
+    "a priority that nobody knows": (BODY | {"priority": "high"}, "/priority"),
+    "a priority that is null": (BODY | {"priority": None}, "/priority"),
 }
 
 DEEP = [32, 100, 500, 900, 950, 980, 990, 1000, 1010, 5000]

@@ -25,6 +25,7 @@ def test_a_new_job_is_201_with_the_job_and_where_it_is(api, world):
         "error": None,
         "metadata": {"listing": "42"},
         "onUnconfirmed": "wait",
+        "priority": "normal",
         "providerJobId": None,
         "providerStatus": None,
         "finishedBy": None,
@@ -43,11 +44,12 @@ def test_a_new_job_is_201_with_the_job_and_where_it_is(api, world):
 
 
 def test_what_the_caller_wishes_is_kept(api, world):
-    body = BODY | {"deadlineSeconds": 60, "onUnconfirmed": "resubmit"}
+    body = BODY | {"deadlineSeconds": 60, "onUnconfirmed": "resubmit", "priority": "low"}
 
     job = create(api, body).json
 
     assert job["deadlineAt"] == "2026-01-02T12:01:00Z"
+    assert (job["priority"], world.jobs.job(job["id"]).priority) == ("low", "low")
     assert world.jobs.job(job["id"]).on_unconfirmed == "resubmit"
 
 

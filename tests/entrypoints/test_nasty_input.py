@@ -412,7 +412,7 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
-KNOWN = (*BODY, "path", "providerJobId", "deadlineSeconds", "onUnconfirmed")
+KNOWN = (*BODY, "path", "providerJobId", "deadlineSeconds", "onUnconfirmed", "priority")
 FIELDS = dict.fromkeys((*KNOWN, "tenant", "id"), JSON)
 
 

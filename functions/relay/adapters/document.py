@@ -38,6 +38,7 @@ IMMUTABLE = frozenset(
         "metadata",
         METADATA_PAIRS,
         "onUnconfirmed",
+        "priority",
         "credits",
         "bodyDigest",
         "retryOf",

@@ -12,7 +12,7 @@ from relay.application.ports import Clock, Stored
 from relay.application.store import JobStore
 from relay.application.waking import Waker
 from relay.domain.catalogue import CATALOGUE, RAW
-from relay.domain.job import Actor, Entry, Job, Json, OnUnconfirmed, Status
+from relay.domain.job import Actor, Entry, Job, Json, OnUnconfirmed, Priority, Status
 from relay.errors import InvalidRequest, JobNotFound, KeyReused
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ class NewJob:
     metadata: Mapping[str, str]
     deadline_s: int
     on_unconfirmed: OnUnconfirmed
+    priority: Priority = Priority.NORMAL
     path: str | None = None
     provider_job_id: str | None = None
     retry_of: str | None = None
@@ -106,6 +107,7 @@ class Creating:
             path=new.path,
             metadata=new.metadata,
             on_unconfirmed=new.on_unconfirmed,
+            priority=new.priority,
             credits=price,
             body_digest=body_digest(new),
             retry_of=new.retry_of,
@@ -212,5 +214,7 @@ def body_digest(new: NewJob) -> str:
         body.append({"providerJobId": new.provider_job_id})
     if new.retry_of is not None:
         body.append({"retryOf": new.retry_of})
+    if new.priority is not Priority.NORMAL:
+        body.append({"priority": new.priority.value})
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -48,6 +48,7 @@ class Retrying:
             metadata=old.metadata,
             deadline_s=round((old.deadline_at - old.created_at).total_seconds()),
             on_unconfirmed=old.on_unconfirmed,
+            priority=old.priority,
             retry_of=old.id,
         )
         self._creating.check(new)

@@ -7,7 +7,7 @@ import msgspec
 
 from relay.application.creating import DEFAULT_DEADLINE_S, NewJob
 from relay.domain.answers import MAX_ID_LENGTH
-from relay.domain.job import OnUnconfirmed
+from relay.domain.job import OnUnconfirmed, Priority
 from relay.edges.body import parse_strict_json, pointer_token
 from relay.errors import InvalidRequest
 
@@ -34,6 +34,7 @@ class CreateBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     metadata: Annotated[dict[MetadataKey, MetadataValue], msgspec.Meta(max_length=20)] = {}
     deadline_seconds: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = DEFAULT_DEADLINE_S
     on_unconfirmed: OnUnconfirmed = OnUnconfirmed.WAIT
+    priority: Priority = Priority.NORMAL
 
 
 def read_create_body(body: bytes) -> NewJob:
@@ -61,6 +62,7 @@ def read_create_body(body: bytes) -> NewJob:
         metadata=given.metadata,
         deadline_s=given.deadline_seconds,
         on_unconfirmed=given.on_unconfirmed,
+        priority=given.priority,
         path=_or_none(given.path),
     )
 
