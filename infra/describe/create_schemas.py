@@ -15,7 +15,7 @@ from relay.domain.catalogue.operation import (
 from relay.domain.catalogue.path import PATTERN
 from relay.domain.catalogue.schema import Schema
 from relay.domain.job import OnUnconfirmed, Priority
-from relay.edges.create_body import CreateBody
+from relay.edges.create_body import PATHS_OF_THEIR_OWN, CreateBody
 
 # What every body may have beside what it asks for, as the reading code declares it.
 COMMON = ("metadata", "deadlineSeconds", "onUnconfirmed", "priority")
@@ -112,6 +112,7 @@ def _follow(facts: ProviderFacts, *, refs: str) -> Schema:
         "operation": {"type": "string", "enum": list(facts.operations)},
         "providerJobId": {
             **_declared()["properties"]["providerJobId"],
+            "not": {"enum": list(PATHS_OF_THEIR_OWN)},
             "description": "The id that the provider gave when the job was submitted.",
         },
     }
