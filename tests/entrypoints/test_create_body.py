@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pytest
 
-from tests.entrypoints.requests import BEARER, BODY, create
+from tests.entrypoints.requests import BEARER, BODY, EndlessBody, create
 from tests.factories import INPUT
 
 TEXT = json.dumps(BODY)
@@ -180,6 +180,27 @@ def test_a_long_body_that_does_not_say_how_long_it_is_is_413_too(api, world):
 
     assert answer.status_code == 413
     assert world.jobs.calls == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "bytes_read"),
+    [
+        ("POST", "/v1/jobs", BEARER, 256 * 1024 + 1),
+        ("GET", "/v1/jobs", BEARER, 0),
+        ("GET", "/v1/jobs", {}, 0),
+        ("POST", "/nowhere", {}, 0),
+    ],
+    ids=["a create", "a list", "a stranger", "a path of nobody"],
+)
+def test_of_an_endless_body_no_more_is_read_than_is_needed(api, method, path, headers, bytes_read):
+    body = EndlessBody()
+
+    answer = api.open(
+        path, method=method, headers=headers, input_stream=body, environ_overrides=body.environ
+    )
+
+    assert answer.status_code in (200, 401, 404, 413)
+    assert body.bytes_read == bytes_read
 
 
 @pytest.mark.parametrize("length", ["abc", "-1", "1e3"])

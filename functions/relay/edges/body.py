@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
 from relay.edges.problems import body_too_large, duplicate_name, malformed_json
 from relay.errors import InvalidRequest
@@ -20,6 +20,18 @@ def read_body(request: Request, *, max_bytes: int) -> bytes:
     if len(body) > max_bytes:
         raise body_too_large(max_bytes)
     return bytes(body)
+
+
+def leaving_the_rest_unread(answer: Response) -> Response:
+    """Have the answer sent without what is left of the request being read first.
+
+    The framework would read it into memory however long it is, unless the answer streams
+    (functions-framework, `read_request`). The server drops it piece by piece.
+    """
+    body = answer.get_data()
+    answer.response = iter([body])
+    answer.content_length = len(body)
+    return answer
 
 
 def parse_json(body: bytes) -> Any:

@@ -111,6 +111,10 @@ def read_callback(body: object) -> Callback:
     """Read what Gepetto posts to our webhook: ``{"id", "output"}``, and no status."""
     if not isinstance(body, dict):
         return Callback(provider_job_id=None, outputs=())
+    given = body.get("id")
+    provider_job_id = usable_id(given)
     return Callback(
-        provider_job_id=usable_id(body.get("id")), outputs=usable_outputs(body.get("output"))
+        provider_job_id=provider_job_id,
+        outputs=usable_outputs(body.get("output")),
+        has_unusable_id=given is not None and provider_job_id is None,
     )
