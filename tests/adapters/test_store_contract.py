@@ -570,6 +570,27 @@ def test_a_render_of_ones_own_is_nobody_elses_however_often_it_is_followed(jobs)
     assert jobs.is_anothers(mine) is False
 
 
+@pytest.mark.parametrize("followers", [19, 20, 21, 45])
+def test_however_many_early_followers_do_not_hide_who_submitted_a_render(jobs, followers):
+    for number in range(10, 10 + followers):
+        jobs.create(followed_job(id=job_id(number), created_at=later(number - 100)))
+    mine = followed_job(id=job_id(90), created_at=later(9))
+    jobs.create(mine)
+    assert jobs.is_anothers(mine) is False
+
+    jobs.create(processing_job(id=job_id(1), tenant="other", created_at=later(1)))
+
+    assert jobs.is_anothers(mine) is True
+
+
+def test_a_render_of_ones_own_is_ones_own_after_however_many_followers(jobs):
+    for number in range(10, 35):
+        jobs.create(followed_job(id=job_id(number), created_at=later(number - 100)))
+    jobs.create(processing_job(id=job_id(1), created_at=later(1)))
+
+    assert jobs.is_anothers(followed_job(id=job_id(90), created_at=later(9))) is False
+
+
 def test_later_followers_do_not_hide_who_submitted_a_render(jobs):
     jobs.create(processing_job(id=job_id(1), tenant="other", created_at=later(-9)))
     for number in range(2, 40):

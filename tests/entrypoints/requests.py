@@ -23,10 +23,9 @@ BODY: dict[str, Any] = {
 class EndlessBody(BytesIO):
     """A request's body that never ends, and counts how much of it was read."""
 
-    environ: dict[str, Any] = {"wsgi.input_terminated": True}
-
     def __init__(self) -> None:
         super().__init__()
+        self.environ: dict[str, Any] = {"wsgi.input_terminated": True}
         self.bytes_read = 0
 
     def read(self, size: int | None = -1) -> bytes:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.api_core import exceptions as google
@@ -54,8 +54,11 @@ DURATIONS = "durations"
 OPERATIONS = "operations"
 CREATED_AT = "createdAt"
 NAME = "__name__"
-# More jobs than this do not follow one render before it is submitted.
+SUBMITTED_AT = "submittedAt"
+# So many jobs of one render are looked at by age, and so many of those that were submitted.
 OWNERS_LIMIT = 20
+# Before every submission; a range of times leaves out the nulls of those that were not submitted.
+_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 # One call; longer than the store's own slow moments.
 CALL_TIMEOUT_S = 6.0
@@ -211,10 +214,14 @@ class FirestoreJobs:
         with _query_errors_of_ours(job.id):
             # By age: later ones of the same tenant do not hide the first.
             found = self._wire.run(query.order_by(CREATED_AT).limit(OWNERS_LIMIT))
+            if len(found) == OWNERS_LIMIT:
+                # Nor do many early followers hide who submitted it after them.
+                submitted = query.where(filter=FieldFilter(SUBMITTED_AT, ">", _BEFORE_ALL))
+                found += self._wire.run(submitted.order_by(SUBMITTED_AT).limit(OWNERS_LIMIT))
         return any(
             one.fields.get("tenant") != job.tenant
             and (
-                one.fields.get("submittedAt") is not None or one.fields[CREATED_AT] < job.created_at
+                one.fields.get(SUBMITTED_AT) is not None or one.fields[CREATED_AT] < job.created_at
             )
             for one in found
         )
