@@ -177,14 +177,17 @@ class MemoryJobs(Faulty):
         with self._call("next_wake"):
             return min((at for at, _ in self._wakes(account) if at > after), default=None)
 
-    def count(self, tenant: str, account: str, statuses: Sequence[Status]) -> int:
+    def count(
+        self, tenant: str, account: str, statuses: Sequence[Status], *, most: int | None = None
+    ) -> int:
         with self._call("count"):
-            return sum(
+            found = sum(
                 one.fields.get(ACCOUNT) == account
                 and one.fields.get("tenant") == tenant
                 and one.fields.get("status") in statuses
                 for one in self._documents.values()
             )
+            return found if most is None else min(found, most)
 
     def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
         with self._call("page"):

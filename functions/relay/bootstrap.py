@@ -28,9 +28,11 @@ from relay.application.listing import Listing
 from relay.application.overview import Overview
 from relay.application.ports import Provider
 from relay.application.pump import Pump, PumpPorts
+from relay.application.quota import OpenJobsQuota
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
 from relay.application.store import JobStore
+from relay.application.waiting import WaitPlaces
 from relay.application.waking import Waker
 from relay.config import AccountSettings, Common, PumpSettings
 from relay.domain.catalogue import CATALOGUE
@@ -87,6 +89,7 @@ def jobs_api() -> Api:
         allow_local_urls=settings.allow_local_urls,
         random_bytes=secrets.token_bytes,
         allow_raw=settings.raw_operations,
+        quota=OpenJobsQuota(parts.documents, clock=parts.clock, most=settings.max_open_jobs),
     )
     ports = ApiPorts(
         creating=creating,
@@ -101,6 +104,7 @@ def jobs_api() -> Api:
             counts=parts.documents,
             limits=settings.limits,
         ),
+        waits=WaitPlaces(threads=settings.threads),
     )
     return Api(ports, tenants=settings.tenants)
 

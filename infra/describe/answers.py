@@ -22,7 +22,7 @@ LOCATION = {
 }
 APPLIED = {
     "Preference-Applied": {
-        "description": "How long the answer was ready to wait, where that was asked for.",
+        "description": "How long the answer was ready to wait; absent if it was not.",
         "schema": {"type": "string", "pattern": "^wait=[0-9]+$"},
         "example": "wait=30",
     }

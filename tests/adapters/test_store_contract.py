@@ -332,6 +332,14 @@ def test_a_count_is_of_one_tenant_one_account_and_some_statuses(jobs):
     assert jobs.count("nobody", "gepetto", tuple(Status)) == 0
 
 
+@pytest.mark.parametrize(("most", "counted"), [(1, 1), (2, 2), (9, 3), (None, 3)])
+def test_a_count_goes_no_further_than_it_is_told(jobs, most, counted):
+    for number in range(3):
+        jobs.create(a_job(id=job_id(number)))
+
+    assert jobs.count("demo", "gepetto", (Status.QUEUED,), most=most) == counted
+
+
 def put_one_of_each(jobs):
     """Have a job of every kind in the store, two of each moment, and return them all."""
     kinds = product(

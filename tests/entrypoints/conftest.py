@@ -17,8 +17,10 @@ from relay.application.cancelling import Cancelling
 from relay.application.creating import Creating
 from relay.application.listing import Listing
 from relay.application.overview import Overview
+from relay.application.quota import OpenJobsQuota
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
+from relay.application.waiting import WaitPlaces
 from relay.domain.catalogue import CATALOGUE
 from relay.edges.api import Api, ApiPorts
 from relay.edges.tick import Ticks
@@ -53,15 +55,17 @@ def api(make_api: MakeApi) -> FlaskClient:
 def make_api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> MakeApi:
     """Serve the API, with settings of a test's own."""
 
-    def make(*, allow_raw: bool = True) -> FlaskClient:
-        built = built_api(world, allow_raw=allow_raw)
+    def make(
+        *, allow_raw: bool = True, max_open_jobs: int = 5000, threads: int = 80
+    ) -> FlaskClient:
+        built = built_api(world, allow_raw=allow_raw, max_open_jobs=max_open_jobs, threads=threads)
         monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)
         return serve("jobs_api", "http")
 
     return make
 
 
-def built_api(world: World, *, allow_raw: bool) -> Api:
+def built_api(world: World, *, allow_raw: bool, max_open_jobs: int, threads: int) -> Api:
     random_bytes = iter(bytes([number]) * 20 for number in range(256))
     creating = Creating(
         store=world.store,
@@ -71,6 +75,7 @@ def built_api(world: World, *, allow_raw: bool) -> Api:
         allow_local_urls=False,
         random_bytes=lambda _: next(random_bytes),
         allow_raw=allow_raw,
+        quota=OpenJobsQuota(world.jobs, clock=world.clock, most=max_open_jobs),
     )
     ports = ApiPorts(
         creating=creating,
@@ -85,6 +90,7 @@ def built_api(world: World, *, allow_raw: bool) -> Api:
             counts=world.jobs,
             limits={"gepetto": CATALOGUE["gepetto"].limit},
         ),
+        waits=WaitPlaces(threads=threads),
     )
     return Api(
         ports,

@@ -167,10 +167,14 @@ class FirestoreJobs:
             found = self._wire.run(query.order_by(WAKE_AT).limit(1))
         return found[0].fields[WAKE_AT] if found else None
 
-    def count(self, tenant: str, account: str, statuses: Sequence[Status]) -> int:
+    def count(
+        self, tenant: str, account: str, statuses: Sequence[Status], *, most: int | None = None
+    ) -> int:
         """See `JobCounts`; equality filters alone need no index of their own."""
         query = self._of(account).where(filter=FieldFilter("tenant", "==", tenant))
         query = query.where(filter=FieldFilter("status", "in", [one.value for one in statuses]))
+        if most is not None:
+            query = query.limit(most)
         with _query_errors_of_ours(f"count of {account}"):
             ((result,),) = query.count(alias="jobs").get(**_CALL)
         return int(result.value)

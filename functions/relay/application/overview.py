@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from relay.application.ports import Accounts, JobCounts
 from relay.domain.account import Hold
-from relay.domain.job import MOVES, Status
+from relay.domain.job import OPEN, Status
 from relay.domain.limits import Limit
-
-OPEN = tuple(status for status, moves in MOVES.items() if moves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

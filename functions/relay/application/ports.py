@@ -135,8 +135,14 @@ class RenderOwners(Protocol):
 class JobCounts(Protocol):
     """Counts job documents."""
 
-    def count(self, tenant: str, account: str, statuses: Sequence[Status]) -> int:
-        """Return how many jobs of the tenant are in one of these; raise `StoreUnavailable`."""
+    def count(
+        self, tenant: str, account: str, statuses: Sequence[Status], *, most: int | None = None
+    ) -> int:
+        """Return how many jobs of the tenant are in one of these, counting no further than *most*.
+
+        Raises:
+            StoreUnavailable: The store did not answer.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from relay.application.listing import Listing
 from relay.application.overview import Overview
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
+from relay.application.waiting import WaitPlaces
 from relay.domain.job import Job
 from relay.edges.auth import tenant_of
 from relay.edges.body import read_body
@@ -52,6 +53,7 @@ class ApiPorts:
     cancelling: Cancelling
     retrying: Retrying
     overview: Overview
+    waits: WaitPlaces
 
 
 class Api:
@@ -126,6 +128,12 @@ class Api:
     def _get(self, request: Request, job_id: str) -> Response:
         tenant = self._tenant(request)
         wait_s = _wait_s(request)
+        if not wait_s:
+            return self._read(tenant, job_id, wait_s=0)
+        with self._ports.waits.place(tenant) as may_wait:
+            return self._read(tenant, job_id, wait_s=wait_s if may_wait else 0)
+
+    def _read(self, tenant: str, job_id: str, *, wait_s: int) -> Response:
         answer = _json(to_json(self._ports.reading.get(tenant, job_id, wait_s=wait_s)))
         if wait_s:
             answer.headers["Preference-Applied"] = f"wait={wait_s}"
