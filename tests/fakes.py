@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import accumulate, count
 from typing import Any
 
 from infra.bench.virtual import VirtualClock
@@ -189,7 +189,15 @@ class MemoryJobs(Faulty):
             )
             return found if most is None else min(found, most)
 
-    def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
+    def page(
+        self,
+        tenant: str,
+        wanted: JobFilter,
+        *,
+        after: Cursor | None,
+        size: int,
+        max_bytes: int,
+    ) -> JobPage:
         with self._call("page"):
             places = sorted(
                 (
@@ -203,6 +211,7 @@ class MemoryJobs(Faulty):
             )
             if after is not None:
                 places = [place for place in places if place < (after.created_at, after.job_id)]
+            size = min(size, self._fitting([job_id for _, job_id in places], max_bytes=max_bytes))
             items = [self._item(job_id) for _, job_id in places[:size]]
             return JobPage(
                 jobs=[item.job for item in items if isinstance(item, Stored)],
@@ -278,6 +287,11 @@ class MemoryJobs(Faulty):
             raise ValueError("Firestore takes documents of at most 1 MiB")
         self._documents[job_id] = _Document(copy.deepcopy(fields))
         return self._documents[job_id].version
+
+    def _fitting(self, ids: Sequence[str], *, max_bytes: int) -> int:
+        """Return how many of these documents, at least one, have no more bytes than that."""
+        sizes = (sum(map(_stored_bytes, self._documents[job_id].fields.values())) for job_id in ids)
+        return max(1, sum(total <= max_bytes for total in accumulate(sizes)))
 
     def _rendered(
         self, provider: str, provider_job_id: str | None

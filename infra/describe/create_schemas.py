@@ -8,7 +8,8 @@ from infra.describe.samples import RAW_PATHS, sample_input
 from relay.domain.catalogue import CATALOGUE, input_schema
 from relay.domain.catalogue.operation import (
     MAX_DEPTH,
-    MAX_STORED_LENGTH,
+    MAX_INPUT_BYTES,
+    MAX_INPUT_VALUES,
     Operation,
     ProviderFacts,
 )
@@ -45,7 +46,8 @@ def create_schemas(*, refs: str) -> dict[str, Schema]:
         "type": "object",
         "description": "Either `input`, to have a job done, or `providerJobId`, to follow one "
         "that was submitted elsewhere. What no schema can say: pictures must be on public hosts, "
-        f"an input may have {MAX_DEPTH} levels and, in ASCII, {MAX_STORED_LENGTH:,} characters.",
+        f"an input may have {MAX_DEPTH} levels, {MAX_INPUT_VALUES:,} values (objects, arrays and "
+        f"scalars) and {MAX_INPUT_BYTES:,} bytes.",
         "oneOf": [{"$ref": refs + name} for name in choices],
     }
     return {"CreateJob": any_of, **_common(), **choices}

@@ -12,6 +12,7 @@ from google.cloud.firestore_v1.services.firestore import FirestoreClient
 
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.adapters.system import SystemClock
+from relay.application.listing import MAX_PAGE_BYTES
 from relay.application.ports import JobFilter
 from relay.application.store import JobStore
 from relay.domain.account import Account
@@ -141,7 +142,7 @@ def silent_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[firestore.Client]
         lambda jobs: jobs.due("gepetto", after=None, until=NOON, limit=1),
         lambda jobs: jobs.next_wake("gepetto", after=NOON),
         lambda jobs: jobs.count("demo", "gepetto", [Status.QUEUED]),
-        lambda jobs: jobs.page("demo", JobFilter(), after=None, size=1),
+        lambda jobs: jobs.page("demo", JobFilter(), after=None, size=1, max_bytes=MAX_PAGE_BYTES),
         lambda jobs: jobs.find("demo", "gepetto", "6512f0aa"),
         lambda jobs: jobs.is_anothers(processing_job()),
     ],

@@ -5,8 +5,8 @@ that it won itself. Whoever calls repeats, and recognises finished work.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -179,8 +179,16 @@ class FirestoreJobs:
             ((result,),) = query.count(alias="jobs").get(**_CALL)
         return int(result.value)
 
-    def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
-        """See `JobListings`."""
+    def page(
+        self,
+        tenant: str,
+        wanted: JobFilter,
+        *,
+        after: Cursor | None,
+        size: int,
+        max_bytes: int,
+    ) -> JobPage:
+        """See `JobListings`; stops reading where the page ends."""
         query = self._jobs.where(filter=FieldFilter("tenant", "==", tenant))
         for name, value in _equalities(wanted):
             query = query.where(filter=FieldFilter(name, "==", value))
@@ -193,13 +201,7 @@ class FirestoreJobs:
             reference = self._jobs.document(after.job_id)
             query = query.start_after({CREATED_AT: after.created_at, NAME: reference})
         with _query_errors_of_ours(f"jobs of {tenant}"):
-            found = self._wire.run(query.limit(size + 1))
-        items = [_stored_or_unreadable(one) for one in found[:size]]
-        last = found[size - 1] if len(found) > size else None
-        return JobPage(
-            jobs=[item.job for item in items if isinstance(item, Stored)],
-            end=Cursor(last.fields[CREATED_AT], last.name) if last is not None else None,
-        )
+            return _page(self._wire.stream(query.limit(size + 1)), size=size, max_bytes=max_bytes)
 
     def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
         """See `JobListings`; the latest of them, so that the lists' indexes serve."""
@@ -305,6 +307,24 @@ def _write_over(
             return reference.update(fields, option=option, **_SHORT_CALL).update_time
     except (JobExists, JobNotFound) as error:
         raise LostRace(reference.id) from error
+
+
+def _page(
+    stream: Generator[tuple[Found, int], None, None], *, size: int, max_bytes: int
+) -> JobPage:
+    """Take what fits into a page off the stream, at least one document."""
+    jobs: list[Job] = []
+    end, bytes_read = None, 0
+    with closing(stream) as documents:
+        for count, (found, document_bytes) in enumerate(documents):
+            bytes_read += document_bytes
+            if count == size or (count and bytes_read > max_bytes):
+                return JobPage(jobs, end=end)
+            item = _stored_or_unreadable(found)
+            if isinstance(item, Stored):
+                jobs.append(item.job)
+            end = Cursor(found.fields[CREATED_AT], found.name)
+    return JobPage(jobs, end=None)
 
 
 def _equalities(wanted: JobFilter) -> Iterator[tuple[str, str]]:

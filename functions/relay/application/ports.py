@@ -112,8 +112,20 @@ class JobPage:
 class JobListings(Protocol):
     """Finds job documents for their tenants; raises `StoreUnavailable`."""
 
-    def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
-        """Return the tenant's jobs after this place; documents that do not parse are left out."""
+    def page(
+        self,
+        tenant: str,
+        wanted: JobFilter,
+        *,
+        after: Cursor | None,
+        size: int,
+        max_bytes: int,
+    ) -> JobPage:
+        """Return the tenant's jobs after this place; documents that do not parse are left out.
+
+        Args:
+            max_bytes: Of documents that are read for one page, unless there is only one.
+        """
 
     def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
         """Return the tenant's latest job with the provider's id; raise `JobNotFound`."""

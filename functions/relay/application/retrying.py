@@ -44,7 +44,7 @@ class Retrying:
         new = NewJob(
             provider=old.provider,
             operation=old.operation,
-            input=old.known_input,
+            input=dict(old.known_input or {}),
             path=old.path,
             metadata=old.metadata,
             deadline_s=round((old.deadline_at - old.created_at).total_seconds()),

@@ -4,11 +4,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from relay.application.listing import MAX_PAGE_BYTES
 from relay.application.ports import Cursor, JobPage
 from relay.job_view import to_json
-
-# The platform answers with 32 MiB at most, and a job can be half a MiB.
-MAX_PAGE_BYTES = 8 * 1024 * 1024
 
 
 class PageView(msgspec.Struct, rename="camel"):
