@@ -26,13 +26,13 @@ from relay.application.creating import Creating
 from relay.application.learning import Learning
 from relay.application.listing import Listing
 from relay.application.overview import Overview
+from relay.application.places import large_page_places, wait_places
 from relay.application.ports import Provider
 from relay.application.pump import Pump, PumpPorts
 from relay.application.quota import OpenJobsQuota
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
 from relay.application.store import JobStore
-from relay.application.waiting import WaitPlaces
 from relay.application.waking import Waker
 from relay.config import AccountSettings, Common, PumpSettings
 from relay.domain.catalogue import CATALOGUE
@@ -104,7 +104,8 @@ def jobs_api() -> Api:
             counts=parts.documents,
             limits=settings.limits,
         ),
-        waits=WaitPlaces(threads=settings.threads),
+        waits=wait_places(threads=settings.threads),
+        large_pages=large_page_places(),
     )
     return Api(ports, tenants=settings.tenants)
 

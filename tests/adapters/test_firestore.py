@@ -12,12 +12,12 @@ from google.cloud.firestore_v1.services.firestore import FirestoreClient
 
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.adapters.system import SystemClock
-from relay.application.listing import MAX_PAGE_BYTES
 from relay.application.ports import JobFilter
 from relay.application.store import JobStore
 from relay.domain.account import Account
 from relay.domain.events import published
 from relay.domain.job import Status
+from relay.edges.api import MAX_PAGE_BYTES
 from relay.errors import JobNotFound, LostRace, StoreUnavailable
 from tests.factories import JOB_ID, NOON, a_job, finished_job, processing_job
 from tests.fakes import TIME_TO_LIVE

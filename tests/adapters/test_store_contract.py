@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
-from relay.application.listing import MAX_PAGE_BYTES
 from relay.application.ports import (
     Accounts,
     Cursor,
@@ -25,6 +24,7 @@ from relay.domain.account import Account, Hold, given_back
 from relay.domain.events import published
 from relay.domain.job import ErrorCode, Status
 from relay.domain.steps import cancelled
+from relay.edges.api import MAX_PAGE_BYTES
 from relay.errors import JobExists, JobNotFound, LostRace, UnreadableJob
 from tests.factories import (
     JOB_ID,

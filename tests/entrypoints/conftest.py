@@ -17,10 +17,10 @@ from relay.application.cancelling import Cancelling
 from relay.application.creating import Creating
 from relay.application.listing import Listing
 from relay.application.overview import Overview
+from relay.application.places import large_page_places, wait_places
 from relay.application.quota import OpenJobsQuota
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
-from relay.application.waiting import WaitPlaces
 from relay.domain.catalogue import CATALOGUE
 from relay.edges.api import Api, ApiPorts
 from relay.edges.tick import Ticks
@@ -90,7 +90,8 @@ def built_api(world: World, *, allow_raw: bool, max_open_jobs: int, threads: int
             counts=world.jobs,
             limits={"gepetto": CATALOGUE["gepetto"].limit},
         ),
-        waits=WaitPlaces(threads=threads),
+        waits=wait_places(threads=threads),
+        large_pages=large_page_places(),
     )
     return Api(
         ports,

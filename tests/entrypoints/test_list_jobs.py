@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from relay.application.listing import MAX_PAGE_BYTES
 from relay.domain.job import Status
+from relay.edges.api import MAX_PAGE_BYTES
 from tests.entrypoints.requests import BEARER, BODY, OTHER, create, listed
 from tests.factories import JOB_ID, a_job, finished_job, job_id, job_in, later, processing_job
 
@@ -364,9 +364,37 @@ def test_jobs_too_large_for_one_page_go_on_on_the_next(api, world):
     assert [len(page) for page in pages] == [5, 5, 5, 5, 5, 1]
 
 
-@pytest.mark.parametrize("where", ["application.listing", "edges.page_view"])
-def test_a_job_larger_than_a_page_is_a_page(api, world, monkeypatch, where):
-    monkeypatch.setattr(f"relay.{where}.MAX_PAGE_BYTES", 10)
+def test_pages_that_are_still_being_sent_make_those_of_their_tenant_shorter(api, world):
+    put_jobs(world, 8, operation="raw", path="/upscale", input={"a": "x" * 100_000})
+
+    def ask():
+        return api.get("/v1/jobs", headers=BEARER)
+
+    on_the_way = [ask() for _ in range(4)]
+    short = ask()
+    jobs_of_other = api.get("/v1/jobs", headers=OTHER)
+    for answer in on_the_way:
+        answer.close()
+    long_again = ask()
+
+    shown = [len(answer.json["jobs"]) for answer in (*on_the_way, short, long_again)]
+    assert shown == [8, 8, 8, 8, 2, 8]
+    assert short.json["nextPageToken"]
+    assert jobs_of_other.json == {"jobs": [], "nextPageToken": None}
+
+
+def test_a_list_that_fails_gives_its_place_back(api, world):
+    put_jobs(world, 8, operation="raw", path="/upscale", input={"a": "x" * 100_000})
+    world.jobs.is_down = True
+    for _ in range(9):
+        assert api.get("/v1/jobs", headers=BEARER).status_code == 503
+    world.jobs.is_down = False
+
+    assert len(listed(api)["jobs"]) == 8
+
+
+def test_a_job_larger_than_a_page_is_a_page(api, world, monkeypatch):
+    monkeypatch.setattr("relay.edges.api.MAX_PAGE_BYTES", 10)
     put_jobs(world, 3)
 
     assert [len(page) for page in walk(api, "")] == [1, 1, 1]

@@ -6,9 +6,6 @@ from relay.domain.answers import MAX_ID_LENGTH
 from relay.domain.job import Job, is_job_id
 from relay.errors import JobNotFound, UnreadableJob
 
-# A job can be half a MiB, and many pages may be made at a time.
-MAX_PAGE_BYTES = 4 * 1024 * 1024
-
 
 class Listing:
     """Finds jobs for their tenants."""
@@ -17,13 +14,18 @@ class Listing:
         self._listings = listings
         self._store = store
 
-    def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
+    def page(
+        self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int, max_bytes: int
+    ) -> JobPage:
         """Return at most *size* of the tenant's jobs, newest first; fewer if they are large.
+
+        Args:
+            max_bytes: Of all of them, unless there is only one.
 
         Raises:
             StoreUnavailable: The store did not answer.
         """
-        return self._listings.page(tenant, wanted, after=after, size=size, max_bytes=MAX_PAGE_BYTES)
+        return self._listings.page(tenant, wanted, after=after, size=size, max_bytes=max_bytes)
 
     def of_provider(self, tenant: str, provider: str, job_id: str) -> Job:
         """Return the tenant's job with this provider, by our id or by the provider's.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -13,9 +14,9 @@ from relay.application.cancelling import Cancelling
 from relay.application.creating import Created, Creating
 from relay.application.listing import Listing
 from relay.application.overview import Overview
+from relay.application.places import Places
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
-from relay.application.waiting import WaitPlaces
 from relay.domain.job import Job
 from relay.edges.auth import tenant_of
 from relay.edges.body import read_body
@@ -36,6 +37,9 @@ from relay.errors import JobNotFound, RelayError
 from relay.job_view import to_json
 
 MAX_BODY_BYTES = 256 * 1024
+# A job can be half a MiB, and 80 pages may be made at a time: all but a few have the smaller size.
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+SMALL_PAGE_BYTES = 256 * 1024
 LONGEST_WAIT_S = 60
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -45,7 +49,12 @@ Endpoint = Callable[..., Response]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiPorts:
-    """What the API asks of the application."""
+    """What the API asks of the application.
+
+    Attributes:
+        waits: The places of requests that wait for a job.
+        large_pages: The places of pages that may have their full size.
+    """
 
     creating: Creating
     reading: Reading
@@ -53,7 +62,8 @@ class ApiPorts:
     cancelling: Cancelling
     retrying: Retrying
     overview: Overview
-    waits: WaitPlaces
+    waits: Places
+    large_pages: Places
 
 
 class Api:
@@ -120,10 +130,22 @@ class Api:
         after = None
         if query.page_token is not None:
             after = self._page_tokens.read(tenant, query.wanted, query.page_token)
-        page = self._ports.listing.page(tenant, query.wanted, after=after, size=query.page_size)
-        return _json(
-            page_json(page, token=lambda end: self._page_tokens.write(tenant, query.wanted, end))
-        )
+        with ExitStack() as undo:
+            may_be_large = undo.enter_context(self._ports.large_pages.place(tenant))
+            max_bytes = MAX_PAGE_BYTES if may_be_large else SMALL_PAGE_BYTES
+            page = self._ports.listing.page(
+                tenant, query.wanted, after=after, size=query.page_size, max_bytes=max_bytes
+            )
+            answer = _json(
+                page_json(
+                    page,
+                    max_bytes=max_bytes,
+                    token=lambda end: self._page_tokens.write(tenant, query.wanted, end),
+                )
+            )
+            # Until it is sent: the page is in memory as long as that.
+            answer.call_on_close(undo.pop_all().close)
+            return answer
 
     def _get(self, request: Request, job_id: str) -> Response:
         tenant = self._tenant(request)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from relay.application.listing import MAX_PAGE_BYTES
 from relay.application.ports import Cursor, JobPage
 from relay.job_view import to_json
 
@@ -16,14 +15,14 @@ class PageView(msgspec.Struct, rename="camel"):
     next_page_token: str | None
 
 
-def page_json(page: JobPage, *, token: Callable[[Cursor], str]) -> bytes:
+def page_json(page: JobPage, *, max_bytes: int, token: Callable[[Cursor], str]) -> bytes:
     """Return the page, shorter than was asked for if its jobs are very large."""
     shown: list[msgspec.Raw] = []
     bytes_shown, end = 0, page.end
     for count, job in enumerate(page.jobs):
         one = to_json(job)
         bytes_shown += len(one)
-        if shown and bytes_shown > MAX_PAGE_BYTES:
+        if shown and bytes_shown > max_bytes:
             last = page.jobs[count - 1]
             end = Cursor(last.created_at, last.id)
             break
