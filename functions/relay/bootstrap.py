@@ -28,6 +28,7 @@ from relay.application.listing import Listing
 from relay.application.overview import Overview
 from relay.application.places import large_page_places, wait_places
 from relay.application.ports import Provider
+from relay.application.progress import ProgressReader
 from relay.application.pump import Pump, PumpPorts
 from relay.application.quota import OpenJobsQuota
 from relay.application.reading import Reading
@@ -91,6 +92,7 @@ def jobs_api() -> Api:
         allow_raw=settings.raw_operations,
         quota=OpenJobsQuota(parts.documents, clock=parts.clock, most=settings.max_open_jobs),
     )
+    accounts = FirestoreAccounts(parts.client)
     ports = ApiPorts(
         creating=creating,
         reading=Reading(store=parts.store, clock=parts.clock),
@@ -99,10 +101,9 @@ def jobs_api() -> Api:
         retrying=Retrying(
             store=parts.store, creating=creating, announcer=parts.announcer, clock=parts.clock
         ),
-        overview=Overview(
-            accounts=FirestoreAccounts(parts.client),
-            counts=parts.documents,
-            limits=settings.limits,
+        overview=Overview(accounts=accounts, counts=parts.documents, limits=settings.limits),
+        progress=ProgressReader(
+            accounts=accounts, durations=FirestoreDurations(parts.client), clock=parts.clock
         ),
         waits=wait_places(threads=settings.threads),
         large_pages=large_page_places(),

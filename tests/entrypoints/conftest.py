@@ -18,6 +18,7 @@ from relay.application.creating import Creating
 from relay.application.listing import Listing
 from relay.application.overview import Overview
 from relay.application.places import large_page_places, wait_places
+from relay.application.progress import ProgressReader
 from relay.application.quota import OpenJobsQuota
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
@@ -89,6 +90,9 @@ def built_api(world: World, *, allow_raw: bool, max_open_jobs: int, threads: int
             accounts=world.accounts,
             counts=world.jobs,
             limits={"gepetto": CATALOGUE["gepetto"].limit},
+        ),
+        progress=ProgressReader(
+            accounts=world.accounts, durations=world.durations, clock=world.clock
         ),
         waits=wait_places(threads=threads),
         large_pages=large_page_places(),

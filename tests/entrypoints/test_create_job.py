@@ -30,6 +30,8 @@ def test_a_new_job_is_201_with_the_job_and_where_it_is(api, world):
         "providerStatus": None,
         "finishedBy": None,
         "credits": None,
+        "expectedAt": None,
+        "waitingFor": "turn",
         "createdAt": "2026-01-02T12:00:00Z",
         "submittedAt": None,
         "finishedAt": None,

@@ -15,12 +15,14 @@ from relay.application.creating import Created, Creating
 from relay.application.listing import Listing
 from relay.application.overview import Overview
 from relay.application.places import Places
+from relay.application.progress import ProgressReader
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
 from relay.domain.job import Job
 from relay.edges.auth import tenant_of
 from relay.edges.body import read_body
 from relay.edges.create_body import read_create_body, read_no_body
+from relay.edges.job_answer import answer_json
 from relay.edges.list_query import read_list_query
 from relay.edges.page_tokens import PageTokens
 from relay.edges.page_view import page_json
@@ -34,7 +36,6 @@ from relay.edges.problems import (
 from relay.edges.provider_reads import gepetto_json, spacely_json
 from relay.edges.providers_view import to_json as providers_json
 from relay.errors import JobNotFound, RelayError
-from relay.job_view import to_json
 
 MAX_BODY_BYTES = 256 * 1024
 # A job can be half a MiB, and 80 pages may be made at a time: all but a few have the smaller size.
@@ -62,6 +63,7 @@ class ApiPorts:
     cancelling: Cancelling
     retrying: Retrying
     overview: Overview
+    progress: ProgressReader
     waits: Places
     large_pages: Places
 
@@ -122,7 +124,7 @@ class Api:
         key = _idempotency_key(request)
         _require_json(request)
         new = read_create_body(body)
-        return _created(self._ports.creating.create(tenant, new, idempotency_key=key))
+        return self._created(self._ports.creating.create(tenant, new, idempotency_key=key))
 
     def _list(self, request: Request) -> Response:
         tenant = self._tenant(request)
@@ -139,6 +141,7 @@ class Api:
             answer = _json(
                 page_json(
                     page,
+                    shown=self._shown,
                     max_bytes=max_bytes,
                     token=lambda end: self._page_tokens.write(tenant, query.wanted, end),
                 )
@@ -156,19 +159,19 @@ class Api:
             return self._read(tenant, job_id, wait_s=wait_s if may_wait else 0)
 
     def _read(self, tenant: str, job_id: str, *, wait_s: int) -> Response:
-        answer = _json(to_json(self._ports.reading.get(tenant, job_id, wait_s=wait_s)))
+        answer = _json(self._shown(self._ports.reading.get(tenant, job_id, wait_s=wait_s)))
         if wait_s:
             answer.headers["Preference-Applied"] = f"wait={wait_s}"
         return answer
 
     def _cancel(self, request: Request, job_id: str) -> Response:
         tenant = self._tenant_without_body(request)
-        return _json(to_json(self._ports.cancelling.cancel(tenant, job_id)))
+        return _json(self._shown(self._ports.cancelling.cancel(tenant, job_id)))
 
     def _retry(self, request: Request, job_id: str) -> Response:
         tenant = self._tenant_without_body(request)
         key = _idempotency_key(request)
-        return _created(self._ports.retrying.retry(tenant, job_id, idempotency_key=key))
+        return self._created(self._ports.retrying.retry(tenant, job_id, idempotency_key=key))
 
     def _providers(self, request: Request) -> Response:
         return _json(providers_json(self._ports.overview.of(self._tenant(request))))
@@ -187,6 +190,15 @@ class Api:
         except JobNotFound:
             raise no_such_job() from None
 
+    def _created(self, created: Created) -> Response:
+        status = HTTPStatus.CREATED if created.is_new else HTTPStatus.OK
+        answer = _json(self._shown(created.job), status)
+        answer.headers["Location"] = f"/v1/jobs/{created.job.id}"
+        return answer
+
+    def _shown(self, job: Job) -> bytes:
+        return answer_json(job, self._ports.progress.of(job))
+
     def _tenant(self, request: Request) -> str:
         return tenant_of(request.headers, self._tenants)
 
@@ -203,13 +215,6 @@ def _json(body: bytes, status: HTTPStatus = HTTPStatus.OK) -> Response:
     answer = Response(body, status.value, mimetype="application/json")
     # A Location that is a path stays one: behind a proxy we do not know our own host.
     answer.autocorrect_location_header = False
-    return answer
-
-
-def _created(created: Created) -> Response:
-    status = HTTPStatus.CREATED if created.is_new else HTTPStatus.OK
-    answer = _json(to_json(created.job), status)
-    answer.headers["Location"] = f"/v1/jobs/{created.job.id}"
     return answer
 
 
