@@ -30,6 +30,11 @@ locals {
       { path = "providerJobId", mode = "ASCENDING" },
       { path = "createdAt", mode = "ASCENDING" },
     ]
+    submissions-of-render = [
+      { path = "provider", mode = "ASCENDING" },
+      { path = "providerJobId", mode = "ASCENDING" },
+      { path = "submittedAt", mode = "ASCENDING" },
+    ]
     newest = [
       { path = "tenant", mode = "ASCENDING" },
       { path = "createdAt", mode = "DESCENDING" },

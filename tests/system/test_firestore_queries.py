@@ -177,6 +177,10 @@ def drive(caller: Caller, seen: Recorded) -> None:
     render_id = caller.final(ids[0])["providerJobId"]
     for job_id in (ids[1], caller.follow(render_id)):
         caller.final(job_id)
+    # So many followers that who submitted the render is asked for by itself.
+    for _ in range(firestore.OWNERS_LIMIT):
+        caller.follow(render_id)
+    caller.final(caller.follow(render_id))
     for filters in SUBSETS:
         page = caller.get("/v1/jobs", {**filters, "pageSize": "1"})
         assert caller.get("/v1/jobs", {**filters, "pageToken": page["nextPageToken"]})["jobs"]
