@@ -19,7 +19,7 @@ def test_what_a_task_returns_or_raises_comes_back_in_its_future():
     assert ended == {good, bad}
     assert good.result() == 7
     assert isinstance(bad.exception(), ZeroDivisionError)
-    assert workers.close() == []
+    assert workers.close(timeout_s=None) == []
 
 
 def test_waiting_ends_when_nothing_does():
@@ -27,7 +27,7 @@ def test_waiting_ends_when_nothing_does():
 
     assert workers.wait(0.01) == []
 
-    workers.close()
+    workers.close(timeout_s=None)
 
 
 def test_closing_waits_for_what_is_under_way_and_hands_it_over():
@@ -37,7 +37,7 @@ def test_closing_waits_for_what_is_under_way_and_hands_it_over():
 
     threading.Timer(0.05, may_end.set).start()
 
-    assert list(workers.close()) == [slow]
+    assert list(workers.close(timeout_s=None)) == [slow]
     assert slow.result() is True
 
 
@@ -49,7 +49,7 @@ def test_a_task_logs_with_the_trace_of_the_request_that_started_it():
     (ended,) = workers.wait(5)
 
     assert ended.result() == "ours"
-    workers.close()
+    workers.close(timeout_s=None)
 
 
 def test_the_time_of_day_knows_its_zone():

@@ -11,6 +11,7 @@ Where the documentation leaves a doubt, a query counts as not served.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 ASCENDING = "ASCENDING"
@@ -205,10 +206,13 @@ def _filters(where: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
     if where is None:
         return
     if "compositeFilter" in where:
+        parts = [list(_filters(one)) for one in where["compositeFilter"]["filters"]]
         if where["compositeFilter"]["op"] != "AND":
-            raise NotUnderstood(where["compositeFilter"]["op"])
-        for one in where["compositeFilter"]["filters"]:
-            yield from _filters(one)
+            # It is answered as one query for each part; parts that are alike need one index.
+            if not parts or any(part != parts[0] for part in parts):
+                raise NotUnderstood("OR of filters that are not alike")
+            parts = parts[:1]
+        yield from chain.from_iterable(parts)
     else:
         (one,) = where.values()
         yield one["field"]["fieldPath"], one["op"]

@@ -32,6 +32,10 @@ def field_filter(path, operator):
     return {"fieldFilter": {"field": {"fieldPath": path}, "op": operator, "value": {}}}
 
 
+def either(*filters):
+    return {"compositeFilter": {"op": "OR", "filters": list(filters)}}
+
+
 def _part(text: str) -> Part:
     if text.endswith("[]"):
         return Part(text[:-2], CONTAINS)
@@ -247,7 +251,11 @@ def test_a_range_is_sorted_by_its_field():
 @pytest.mark.parametrize(
     "more",
     [
-        pytest.param({"where": {"compositeFilter": {"op": "OR", "filters": []}}}, id="or"),
+        pytest.param({"where": either()}, id="or of nothing"),
+        pytest.param(
+            {"where": either(field_filter("state", "EQUAL"), field_filter("country", "EQUAL"))},
+            id="or of different fields",
+        ),
         pytest.param(
             {"where": field_filter("state", "NOT_EQUAL")},
             id="not equal",
@@ -273,6 +281,15 @@ def test_a_range_is_sorted_by_its_field():
 def test_a_query_that_is_not_understood_is_refused(more):
     with pytest.raises(NotUnderstood):
         read_query({"from": [{"collectionId": "cities"}], **more})
+
+
+def test_a_query_for_any_of_some_ranges_needs_what_a_query_for_one_needs():
+    country, span = field_filter("country", "EQUAL"), field_filter("population", "GREATER_THAN")
+    both = {"compositeFilter": {"op": "AND", "filters": [country, either(span, span)]}}
+
+    asked = read_query({"from": [{"collectionId": "cities"}], "where": both})
+
+    assert asked == query("country", order=("population",), collection="cities")
 
 
 def test_terraform_makes_the_indexes_that_are_read_from_its_files(applied):
