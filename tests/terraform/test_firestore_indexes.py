@@ -236,6 +236,44 @@ def test_a_query_is_read_as_the_rest_api_writes_it():
     )
 
 
+def span(path):
+    both = [field_filter(path, "GREATER_THAN"), field_filter(path, "LESS_THAN")]
+    return {"compositeFilter": {"op": "AND", "filters": both}}
+
+
+def any_of(*alternatives):
+    return {"compositeFilter": {"op": "OR", "filters": list(alternatives)}}
+
+
+def queue_query(*alternatives):
+    filters = [field_filter("account", "EQUAL"), any_of(*alternatives)]
+    return {
+        "from": [{"collectionId": "jobs"}],
+        "where": {"compositeFilter": {"op": "AND", "filters": filters}},
+        "orderBy": [{"field": {"fieldPath": "queueKey"}}],
+    }
+
+
+def test_alternative_spans_of_one_field_are_read_as_one_range():
+    read = read_query(queue_query(span("queueKey"), span("queueKey")))
+
+    assert read == query("account", order=("queueKey",), collection="jobs")
+
+
+def test_the_queue_needs_its_composite_index():
+    asked = read_query(queue_query(span("queueKey"), span("queueKey")))
+    written = indexes_as_written(SOURCE)
+    queue = index("account", "queueKey", collection="jobs")
+
+    assert written.serve(asked)
+    assert not written.without(queue).serve(asked)
+
+
+@pytest.mark.parametrize("path", ["queueKey", "input", "history", "outputs", "createdAt", "wakeAt"])
+def test_large_and_growing_fields_are_not_indexed_by_themselves(path):
+    assert not indexes_as_written(SOURCE).modes("jobs", path)
+
+
 def test_a_range_is_sorted_by_its_field():
     where = {"where": field_filter("population", "GREATER_THAN")}
 
@@ -247,7 +285,10 @@ def test_a_range_is_sorted_by_its_field():
 @pytest.mark.parametrize(
     "more",
     [
-        pytest.param({"where": {"compositeFilter": {"op": "OR", "filters": []}}}, id="or"),
+        pytest.param({"where": any_of()}, id="or of nothing"),
+        pytest.param({"where": any_of(span("state"), span("country"))}, id="or of two fields"),
+        pytest.param({"where": any_of(field_filter("state", "EQUAL"))}, id="or of one value"),
+        pytest.param({"where": any_of(*[span("state")] * 31)}, id="or of 31"),
         pytest.param(
             {"where": field_filter("state", "NOT_EQUAL")},
             id="not equal",
