@@ -38,6 +38,7 @@ from relay.domain.account import LOOK_ALL_THE_WAY_EVERY, Account
 from relay.domain.admission import (
     Admission,
     Flight,
+    Hold,
     Kind,
     Result,
     Stop,
@@ -570,7 +571,9 @@ class PumpRun:
             if new is None:
                 log.error(ends, extra=self._fields())
             elif old is None or new is self._admission.pause:
-                log.error(begins, extra=self._fields(job_id=flight.job_id, tenant=flight.tenant))
+                code = {"code": new.code.value} if isinstance(new, Hold) else {}
+                fields = self._fields(job_id=flight.job_id, tenant=flight.tenant, **code)
+                log.error(begins, extra=fields)
         stop = self._admission.of(flight.tenant).stop
         if stop is not tenant_stop:
             self._lease.write_soon()
