@@ -9,6 +9,7 @@ locals {
       "Why jobs failed"                       = { metric = "relay_job_moves", by = ["metric.label.provider", "metric.label.code"], only = " AND metric.labels.status=\"failed\"" }
       "Holds, pauses and outages of accounts" = { metric = "relay_account_stops", by = ["metric.label.account", "metric.label.message"], unit = "times" }
       "Breakers opened by tenant"             = { metric = "relay_breakers_opened", by = ["metric.label.account", "metric.label.tenant"], unit = "times" }
+      "Quotas reached by tenant"              = { metric = "relay_quotas_reached", by = ["metric.label.account", "metric.label.tenant"], unit = "times" }
       } : title => {
       filter      = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_counts[chart.metric].name}\" AND resource.type=\"cloud_run_revision\"${lookup(chart, "only", "")}"
       aligner     = "ALIGN_DELTA"

@@ -31,6 +31,11 @@ locals {
       messages    = ["tenant's breaker opened"]
       labels      = ["account", "tenant"]
     }
+    relay_quotas_reached = {
+      description = "Creates refused because a tenant has too many open jobs: one for each instance, tenant and account in 5 seconds."
+      messages    = ["quota reached"]
+      labels      = ["account", "tenant"]
+    }
     relay_events_unpublished = {
       description = "Tries to publish an event that failed, or whose success could not be written down."
       messages    = ["event not published", "event left to the pump"]
