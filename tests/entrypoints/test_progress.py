@@ -4,14 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from relay.domain.account import held
 from relay.domain.durations import Durations
-from relay.domain.job import ErrorCode, Status
+from relay.domain.job import Status
 from tests.entrypoints.requests import BEARER, BODY, create, listed
-from tests.factories import JOB_ID, NOON, a_job, followed_job, job_id, job_in, later, processing_job
+from tests.factories import (
+    JOB_ID,
+    NOON,
+    a_hold,
+    a_job,
+    followed_job,
+    job_id,
+    job_in,
+    later,
+    processing_job,
+)
 
 PATH = f"/v1/jobs/{JOB_ID}"
-HOLD = held(None, code=ErrorCode.PROVIDER_AUTH, status=401, retry_after_s=None, at=NOON)
+HOLD = a_hold()
 LATE = later(10**6)
 
 

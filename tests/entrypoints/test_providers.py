@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from relay.domain.account import held
 from relay.domain.catalogue import CATALOGUE
-from relay.domain.job import ErrorCode, Status
-from tests.factories import NOON, a_job, busy_account, job_id, job_in
+from relay.domain.job import Status
+from tests.factories import a_hold, a_job, busy_account, job_id, job_in
 
 DEMO = {"X-API-KEY": "key-of-demo"}
 OTHER = {"Authorization": "Bearer key-of-other"}
@@ -60,7 +59,7 @@ def test_a_tenant_sees_its_own_jobs_counted_and_nobody_elses(api, world):
 
 def test_a_hold_is_shown_with_its_reason_and_the_next_probe(api, world):
     account = world.accounts.account()
-    hold = held(None, code=ErrorCode.PROVIDER_AUTH, status=401, retry_after_s=None, at=NOON)
+    hold = a_hold()
     world.accounts.put(replace(account, hold=hold))
 
     shown = gepetto(api.get("/v1/providers", headers=DEMO))["account"]

@@ -54,6 +54,7 @@ class DueScan:
     Attributes:
         work: The jobs in hand.
         suspects: Jobs to be tried once more, until somebody takes them.
+        misplaced: Jobs whose documents say that they are due, and are not: they were set aside.
         has_looked: Whether everything that was due at the beginning was seen.
         stay_until: Until then the pump must be there to look again.
         oldest_due_s: For how long the oldest job was due when it was first seen.
@@ -71,6 +72,7 @@ class DueScan:
         self._retries: list[tuple[datetime, Held]] = []
         self.work = DueWork()
         self.suspects: list[Stored] = []
+        self.misplaced: list[Stored] = []
         self.has_looked = False
         self.stay_until = now
         self.oldest_due_s = 0.0
@@ -98,6 +100,9 @@ class DueScan:
         for item in page.items:
             if isinstance(item, Unreadable):
                 unreadable.append(item)
+            elif _is_misplaced(item, read):
+                self._seen[item.job.id] = item.version
+                self.misplaced.append(item)
             else:
                 self.consider(item, now=now)
         if read.left is not None:
@@ -234,3 +239,8 @@ class DueScan:
         dues = [wake_at(item.job) for item in items if isinstance(item, Stored)]
         late_s = [(now - due).total_seconds() for due in dues if due is not None]
         self.oldest_due_s = max([self.oldest_due_s, *late_s])
+
+
+def _is_misplaced(found: Stored, read: DueRead) -> bool:
+    due = wake_at(found.job)
+    return due is None or due > read.until

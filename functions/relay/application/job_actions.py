@@ -159,6 +159,16 @@ class JobActions:
         """
         return self._take(stored, partial(steps.not_sent_in_time, at=self._clock.now()))
 
+    def put_back_in_place(self, stored: Stored) -> Outcome:
+        """Write when a job is really due, and its place in the queue, after it was set aside.
+
+        Raises:
+            JobNotFound: The document has gone.
+            StoreUnavailable: It may not be written.
+        """
+        self._store.keep(stored)
+        return Outcome(stored=self._store.read(stored.job.id))
+
     def publish(self, stored: Stored) -> Outcome:
         """Publish the events of a job that are not out.
 

@@ -38,6 +38,7 @@ from relay.domain.account import LOOK_ALL_THE_WAY_EVERY, Account
 from relay.domain.admission import (
     Admission,
     Flight,
+    Hold,
     Kind,
     Result,
     Stop,
@@ -288,7 +289,23 @@ class PumpRun:
             return
         for unreadable in self._scan.take(read, future.result(), now=now):
             self._set_aside(unreadable.job_id, why=unreadable.why)
+        self._put_back_in_place()
         self._take_suspects()
+
+    def _put_back_in_place(self) -> None:
+        for stored in self._scan.misplaced:
+            task = partial(self._actions.put_back_in_place, stored)
+            self._start("changes", task, partial(self._take_put_back, stored))
+        self._scan.misplaced.clear()
+
+    def _take_put_back(self, stored: Stored, future: Future[Outcome]) -> None:
+        error = future.exception()
+        if error is None:
+            self._keep_if_due(future.result().stored, self._clock.now())
+        elif isinstance(error, StoreUnavailable):
+            self._log_error(future)
+        else:
+            self._take_error(stored.job, error)
 
     def _take_queued(self, read: QueueRead, future: Future[Sequence[Queued]]) -> None:
         now = self._clock.now()
@@ -570,7 +587,9 @@ class PumpRun:
             if new is None:
                 log.error(ends, extra=self._fields())
             elif old is None or new is self._admission.pause:
-                log.error(begins, extra=self._fields(job_id=flight.job_id, tenant=flight.tenant))
+                code = {"code": new.code.value} if isinstance(new, Hold) else {}
+                fields = self._fields(job_id=flight.job_id, tenant=flight.tenant, **code)
+                log.error(begins, extra=fields)
         stop = self._admission.of(flight.tenant).stop
         if stop is not tenant_stop:
             self._lease.write_soon()

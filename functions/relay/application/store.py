@@ -151,6 +151,7 @@ def _log_move(before: Job, after: Job) -> None:
                 "status": after.status.value,
                 "by": after.history[-1].by.value,
                 **_seconds(after),
+                **_code(after),
             }
         },
     )
@@ -160,3 +161,7 @@ def _seconds(job: Job) -> dict[str, float]:
     if job.finished_at is None:
         return {}
     return {"seconds": (job.finished_at - job.created_at).total_seconds()}
+
+
+def _code(job: Job) -> dict[str, str]:
+    return {} if job.error is None else {"code": job.error.code.value}
