@@ -67,7 +67,7 @@ def test_a_queued_job_says_what_it_waits_for(api, world, call_at, is_held, waits
     assert read(api)["waitingFor"] == waits_for
 
 
-@pytest.mark.parametrize("status", set(Status) - {Status.QUEUED})
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.QUEUED}))
 def test_no_other_job_waits_for_anything_and_no_account_is_read_for_it(api, world, status):
     world.jobs.put(job_in(status))
     hold(world)
@@ -76,7 +76,7 @@ def test_no_other_job_waits_for_anything_and_no_account_is_read_for_it(api, worl
     assert world.accounts.calls == []
 
 
-@pytest.mark.parametrize("status", set(Status) - {Status.PROCESSING})
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.PROCESSING}))
 def test_only_a_render_that_is_under_way_is_expected(api, world, status):
     world.jobs.put(job_in(status))
 
