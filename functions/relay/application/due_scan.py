@@ -43,6 +43,7 @@ class DueRead:
     after: datetime | None
     until: datetime
     left: tuple[Lane, str] | None
+    began_at: datetime
 
 
 class DueScan:
@@ -83,11 +84,13 @@ class DueScan:
         if self._reading is not None:
             return None
         if now >= self._next_scan and not (self._is_one_pass and self.has_looked):
-            self._reading = DueRead(self._cursor, now, None)
+            # What comes due until the next scan is found before, so it is served on time.
+            ahead = timedelta(0) if self._is_one_pass else SCAN_EVERY
+            self._reading = DueRead(self._cursor, now + ahead, None, now)
             return self._reading
         low = next((one for one in self._left if self._has_room(one, share=0.5)), None)
         if low is not None and now >= self._read_on_at:
-            self._reading = DueRead(self._left.pop(low), now, low)
+            self._reading = DueRead(self._left.pop(low), now, low, now)
         return self._reading
 
     def take(self, read: DueRead, page: DuePage, *, now: datetime) -> Sequence[Unreadable]:
@@ -112,8 +115,8 @@ class DueScan:
             self._cursor = page.more_after
         else:
             self.has_looked = True
-            self._cursor = read.until - LOOK_BACK
-            self._next_scan = read.until + SCAN_EVERY
+            self._cursor = read.began_at - LOOK_BACK
+            self._next_scan = read.began_at + SCAN_EVERY
             if now < self.stay_until < self._next_scan:
                 self._next_scan = self.stay_until
         return unreadable

@@ -184,6 +184,7 @@ class PumpRun:
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
         self._poll_turns = Turns(ports.weights, {})
         self._last_kind = Kind.POLL
+        self._waits_for_place = False
         self._tasks: dict[Future[Any], Callable[[Future[Any]], None]] = {}
         self._running = {"calls": 0, "changes": 0, "events": 0, "reads": 0}
         self._asks_for_next = False
@@ -247,7 +248,7 @@ class PumpRun:
             return True
         if self._choose(now) is None:
             return self._queue.is_reading and not self._is_one_pass
-        return not self._is_one_pass or self._is_place_free()
+        return not self._is_one_pass or self._place_in_s() <= 0.0
 
     def is_something_new_due(self) -> bool:
         """Look once more, from the floors; True if a job is due that this run did not see so.
@@ -374,14 +375,14 @@ class PumpRun:
             self._lend(held, "events", partial(self._actions.publish, held.stored))
 
     def _start_calls(self) -> None:
+        self._waits_for_place = False
         while self._is_free("calls"):
             now = self._clock.now()
-            if now >= self._begin_until or self._pacer.free_at(self._clock.monotonic()) > (
-                self._clock.monotonic()
-            ):
+            candidate = self._choose(now) if now < self._begin_until else None
+            if candidate is None:
                 return
-            candidate = self._choose(now)
-            if candidate is None or not self._lease.start_call():
+            if self._place_in_s() > 0.0 or not self._lease.start_call():
+                self._waits_for_place = True
                 return
             self._pacer.start(self._clock.monotonic())
             self._call(candidate)
@@ -412,6 +413,8 @@ class PumpRun:
         kinds = [Kind.SUBMIT, Kind.POLL]
         if self._last_kind is Kind.SUBMIT:
             kinds.reverse()
+        if not self._admission.is_anything_stopped:
+            return self._next(kinds[0], now) or self._next(kinds[1], now)
         kinds = [kind for kind in kinds if self._admission.may_call(kind, at=now)]
         stops = [stop for kind in kinds if (stop := self._admission.stop_of(kind)) is not None]
         if not stops:
@@ -657,10 +660,14 @@ class PumpRun:
         due = self._scan.work.next_due(lane)
         return due is not None and due <= now
 
-    def _is_place_free(self) -> bool:
+    def _place_in_s(self) -> float:
+        """Return after how many seconds there is a place for a call."""
         now_s = self._clock.monotonic()
         free_at_s = self._lease.free_at()
-        return free_at_s is not None and max(free_at_s, self._pacer.free_at(now_s)) <= now_s
+        if free_at_s is None:
+            # A call in flight has to end first.
+            return LONGEST_PAUSE_S
+        return max(free_at_s, self._pacer.free_at(now_s)) - now_s
 
     def _is_over(self) -> bool:
         if self._tasks:
@@ -668,7 +675,9 @@ class PumpRun:
         now = self._clock.now()
         if self._is_one_pass:
             looked = self._scan.has_looked and self._queue.has_looked
-            reads_on = self._scan.is_behind or (self._queue.is_reading and self._is_place_free())
+            reads_on = self._scan.is_behind or (
+                self._queue.is_reading and self._place_in_s() <= 0.0
+            )
             return (looked and not reads_on) or now >= self._begin_until
         if now >= self._until:
             return True
@@ -730,21 +739,16 @@ class PumpRun:
 
     def _pause_s(self) -> float:
         """Return how long nothing can happen but a task coming back, in seconds."""
-        now, now_s = self._clock.now(), self._clock.monotonic()
+        now = self._clock.now()
         moments = [self._until, self._scan.next_at(), self._scan.stay_until]
         moments += [due for lane in Lane if (due := self._scan.work.next_due(lane)) is not None]
         if not self._is_one_pass:
             moments.append(self._queue.next_look_at())
-        for kind in Kind:
-            opens_at = self._admission.opens_at(kind, self._queue.tenants(), at=now)
-            if opens_at is not None:
-                moments.append(opens_at)
+        moments += self._admission.openings()
         pauses_s = [(at - now).total_seconds() for at in moments if at > now]
         pauses_s += [self._lease.renewal_in_s(), LONGEST_PAUSE_S]
-        if self._is_free("calls") and self._choose(now) is not None:
-            free_at_s = self._lease.free_at()
-            if free_at_s is not None:
-                pauses_s.append(max(free_at_s, self._pacer.free_at(now_s)) - now_s)
+        if self._waits_for_place:
+            pauses_s.append(self._place_in_s())
         return max(min(pauses_s), SHORTEST_PAUSE_S)
 
     def _write_ahead(self) -> None:

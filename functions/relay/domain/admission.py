@@ -166,8 +166,15 @@ class Admission:
         """Return the tenant's record."""
         return self.tenants.setdefault(tenant, TenantRecord(tenant=tenant))
 
+    @property
+    def is_anything_stopped(self) -> bool:
+        """Whether there is a hold, a pause or an outage."""
+        return not (self.hold is None and self.pause is None and self.outage is None)
+
     def stop_of(self, kind: Kind) -> Stop | None:
         """Return what stops all calls of a kind but probes, None if nothing does."""
+        if not self.is_anything_stopped:
+            return None
         stops = [self.hold, self.pause, self.outage if kind is Kind.SUBMIT else None]
         return max((one for one in stops if one), key=lambda one: one.probe_at, default=None)
 
@@ -199,6 +206,11 @@ class Admission:
             (tenant is None or one.tenant == tenant) and (kind is None or one.kind is kind)
             for one in self.flights.values()
         )
+
+    def openings(self) -> list[datetime]:
+        """Return the moments from which on calls may be made that may not be made before."""
+        stops = [self.hold, self.pause, self.outage, *(one.stop for one in self.tenants.values())]
+        return [stop.probe_at for stop in stops if stop is not None]
 
     def opens_at(self, kind: Kind, tenants: Iterable[str], *, at: datetime) -> datetime | None:
         """Return the next moment after now at which one more call may begin, None if unknown."""
