@@ -217,7 +217,8 @@ class DueScan:
         wakes = [held.wakes_at for held in self.work]
         wakes += [held.wakes_at for held, _ in self._lent.values()]
         wakes += [held.wakes_at for _, held in self._retries]
-        floor = min([(self._cursor or now) - WRITTEN_WITHIN, *self._left.values(), *also])
+        wakes += also
+        floor = min([(self._cursor or now) - WRITTEN_WITHIN, *self._left.values()])
         earliest = min((one for one in wakes if one is not None), default=floor)
         return min(floor, earliest - timedelta(microseconds=1))
 

@@ -529,9 +529,13 @@ class PumpRun:
 
     def _take_queue_job(self, stored: Stored, future: Future[Outcome]) -> None:
         error = future.exception()
+        after = None if error is not None else future.result().stored
+        if after is not None and after.version == stored.version:
+            # Nothing can be done for it before its deadline.
+            return
         self._queue.drop(stored.job)
         if error is None:
-            self._keep_if_due(future.result().stored, self._clock.now())
+            self._keep_if_due(after, self._clock.now())
         elif not isinstance(error, StoreUnavailable):
             self._take_error(stored.job, error)
         elif stored.job.is_ready:
