@@ -7,6 +7,7 @@ calls to the provider. A task returns what came of it; only the run's thread tak
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -185,6 +186,7 @@ class PumpRun:
         self._poll_turns = Turns(ports.weights, {})
         self._last_kind = Kind.POLL
         self._waits_for_place = False
+        self._ended: deque[Stored] = deque()
         self._tasks: dict[Future[Any], Callable[[Future[Any]], None]] = {}
         self._running = {"calls": 0, "changes": 0, "events": 0, "reads": 0}
         self._asks_for_next = False
@@ -367,7 +369,11 @@ class PumpRun:
             self._lend(held, "changes", partial(self._actions.change, action, held.stored))
 
     def _start_events(self) -> None:
+        """Have events published: of what has just ended, then of what is still not out."""
         now = self._clock.now()
+        while self._ended and now < self._begin_until + END_LONGER and self._is_free("events"):
+            task = partial(self._actions.announce, self._ended.popleft())
+            self._start("events", task, self._log_error)
         while now < self._begin_until and self._is_free("events"):
             held = self._scan.work.first(Lane.PUBLISH, at=now)
             if held is None:
@@ -545,6 +551,9 @@ class PumpRun:
 
     def _keep_if_due(self, stored: Stored | None, now: datetime) -> None:
         if stored is None:
+            return
+        if stored.job.unpublished:
+            self._ended.append(stored)
             return
         if stored.job.is_ready:
             self._queue.put(stored)
