@@ -70,11 +70,15 @@ class Instance:
         self.flows: dict[Flow, None] = {}
         self._profile = profile
         self._ahead_s = world.rng.uniform(-profile.skew_s, profile.skew_s)
+        self._now_at_s, self._now = -1.0, EPOCH
         self._booted_s = world.rng.uniform(10.0, 1000.0)
 
     def now(self) -> datetime:
         """See `Clock`."""
-        return EPOCH + timedelta(seconds=self.world.now_s + self._ahead_s)
+        now_s = self.world.now_s + self._ahead_s
+        if now_s != self._now_at_s:
+            self._now_at_s, self._now = now_s, EPOCH + timedelta(seconds=now_s)
+        return self._now
 
     def monotonic(self) -> float:
         """See `Clock`."""

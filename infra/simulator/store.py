@@ -27,6 +27,7 @@ from relay.domain.queue import LAST, Span, queue_key
 from relay.errors import JobExists, JobNotFound, LostRace, StoreUnavailable, UnreadableJob
 
 T = TypeVar("T")
+Entry = TypeVar("Entry", tuple[datetime, str], tuple[str, str])
 
 # As the real adapter's.
 CALL_TIMEOUT_S = 6.0
@@ -58,6 +59,7 @@ class Database:
     def __init__(self, world: World) -> None:
         self._world = world
         self._jobs: dict[str, tuple[Job, int]] = {}
+        self._unread: dict[str, Stored] = {}
         self._wakes: dict[str, tuple[str, datetime]] = {}
         self._due: dict[str, list[tuple[datetime, str]]] = {}
         self._keys: dict[str, str] = {}
@@ -103,7 +105,7 @@ class Database:
         if (number,) != version:
             raise LostRace(job.id)
         # What never changes is not written.
-        return self._write(replace(job, input=known.input))
+        return self._write(replace(job, input=known.input) if job.input is UNREAD else job)
 
     def due(self, account: str, after: datetime | None, until: datetime, limit: int) -> DuePage:
         """Answer the query for due jobs."""
@@ -206,18 +208,21 @@ class Database:
     def _item(self, job_id: str) -> Stored | Unreadable:
         if job_id in self.poison:
             return Unreadable(job_id, "poison")
-        stored = self.read(job_id)
-        return Stored(replace(stored.job, input=UNREAD), stored.version)
+        job, number = self._jobs[job_id]
+        known = self._unread.get(job_id)
+        if known is None or known.version != (number,):
+            known = self._unread[job_id] = Stored(replace(job, input=UNREAD), (number,))
+        return known
 
     def _index(self, job_id: str, account: str, wakes_at: datetime | None, key: str | None) -> None:
         due, queue = self._due.setdefault(account, []), self._queues.setdefault(account, [])
         if job_id in self._wakes:
-            due.remove((self._wakes.pop(job_id)[1], job_id))
+            _remove(due, (self._wakes.pop(job_id)[1], job_id))
         if wakes_at is not None:
             self._wakes[job_id] = (account, wakes_at)
             insort(due, (wakes_at, job_id))
         if job_id in self._keys:
-            queue.remove((self._keys.pop(job_id), job_id))
+            _remove(queue, (self._keys.pop(job_id), job_id))
         if key is not None:
             self._keys[job_id] = key
             insort(queue, (key, job_id))
@@ -351,6 +356,10 @@ class SimulatedDurations(_Client):
             f"write durations {account}",
             lambda: self._database.replace_durations(account, durations, version),
         )
+
+
+def _remove(index: list[Entry], entry: Entry) -> None:
+    del index[bisect_left(index, entry)]
 
 
 def _in_short(job: Job) -> str:

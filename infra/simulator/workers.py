@@ -12,6 +12,30 @@ from infra.simulator.world import Flow
 from relay.errors import StoreUnavailable
 
 
+class _Future(Future[Any]):
+    """A future without a lock: there is one thread, and nobody waits for it in here."""
+
+    def __init__(self) -> None:
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def set_result(self, result: Any) -> None:
+        self._value = result
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        self._error = exception
+
+    def result(self, timeout: float | None = None) -> Any:
+        del timeout
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        del timeout
+        return self._error
+
+
 class SimulatedWorkers:
     """The `Workers` of one run of a pump."""
 
@@ -26,7 +50,7 @@ class SimulatedWorkers:
     def start(self, task: Callable[[], Any]) -> Future[Any]:
         """See `Workers`."""
         self._instance.check()
-        future: Future[Any] = Future()
+        future = _Future()
         self._waiting.append((task, future))
         self._go_on()
         return future

@@ -92,7 +92,8 @@ class DueWork:
 
     def next_due(self, lane: Lane) -> datetime | None:
         """Return when the lane's first job is due, None if the lane is empty."""
-        firsts = (self._first(key) for key in list(self._heaps) if key[0] is lane)
+        queues = [queue for one, queue in self._heaps if one is lane]
+        firsts = [self._first((lane, queue)) for queue in queues]
         return min((place.due for place in firsts if place is not None), default=None)
 
     def tenants_to_poll(self, *, at: datetime) -> list[str]:

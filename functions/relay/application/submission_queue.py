@@ -145,8 +145,10 @@ class SubmissionQueue:
         for tenant, line in self._lines.items():
             if len(self._reading) >= MOST_READS or now < self._read_on_at:
                 return
+            if not line.has_more or tenant in self._reading:
+                continue
             wanted = self._heads_of(tenant)
-            if line.has_more and tenant not in self._reading and len(line.heads) <= wanted / 2:
+            if len(line.heads) <= wanted / 2:
                 self._reading.add(tenant)
                 span = Span(line.cursor, keys_of(tenant).before)
                 yield QueueRead([span], wanted, tenant, now)
@@ -404,11 +406,12 @@ class SubmissionQueue:
         if line is None:
             return Floors(normal=empty_until, low=empty_until)
         normal = low = empty_until
-        for key in line.known_keys():
-            if is_fresh(key) and is_low(key):
-                low = min(low, created_at(key))
-            elif is_fresh(key):
-                normal = min(normal, created_at(key))
+        fresh = [key for key in line.known_keys() if is_fresh(key)]
+        # Keys of one priority are ordered by age.
+        if first_normal := min((key for key in fresh if not is_low(key)), default=None):
+            normal = min(normal, created_at(first_normal))
+        if first_low := min((key for key in fresh if is_low(key)), default=None):
+            low = min(low, created_at(first_low))
         if not line.has_more:
             return Floors(normal=normal, low=low)
         if is_low(line.cursor):

@@ -9,6 +9,7 @@ Only a create makes a fresh key, so what was read of the fresh lines need not be
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from relay.domain.job import Job, Priority
@@ -88,6 +89,7 @@ def spans_beside(covered: Iterable[Span]) -> list[Span]:
     return beside
 
 
+@lru_cache(maxsize=1024)
 def _start(tenant: str) -> str:
     return f"{quote(tenant, safe='')}/"
 

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from operator import itemgetter
 from typing import NamedTuple
@@ -79,6 +80,7 @@ class PollPlan:
     ahead_s: tuple[float, ...]
 
 
+@lru_cache(maxsize=64)
 def plan_polls(rhythm: Rhythm, durations: Durations, *, expected_s: float) -> PollPlan:
     """Lay out the polls that cost least by what is known of durations.
 
