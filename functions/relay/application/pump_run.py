@@ -184,7 +184,7 @@ class PumpRun:
         ahead_s = min(AHEAD_S, limit.window_s * MOST_OF_WINDOW_AHEAD)
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
         self._poll_turns = Turns(ports.weights, {})
-        self._last_kind = Kind.POLL
+        self._last_kind = Kind.POLL if account.polled_last else Kind.SUBMIT
         self._waits_for_place = False
         self._ended: deque[Stored] = deque()
         self._tasks: dict[Future[Any], Callable[[Future[Any]], None]] = {}
@@ -797,6 +797,7 @@ class PumpRun:
             pause=admission.pause,
             outage=admission.outage,
             accepted_at=admission.accepted_at,
+            polled_last=self._last_kind is Kind.POLL,
             tenants=tuple(replace(record) for record in kept[:MOST_RECORDS]),
             due_floor=self._scan.floor(now=now, also=self._suspects_due()),
             looked_back_at=(

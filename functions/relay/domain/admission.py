@@ -133,7 +133,8 @@ class Flight:
 
     Attributes:
         number: Tells flights apart.
-        is_probe_of_account, is_probe_of_outage, is_probe_of_tenant: What its answer decides.
+        hold, pause: What it is a probe of; an answer says nothing of what began later.
+        is_probe_of_outage, is_probe_of_tenant: Likewise.
     """
 
     number: int
@@ -142,9 +143,15 @@ class Flight:
     job_id: str
     evidence: Evidence
     is_suspect: bool = False
-    is_probe_of_account: bool = False
+    hold: Hold | None = None
+    pause: Stop | None = None
     is_probe_of_outage: bool = False
     is_probe_of_tenant: bool = False
+
+    @property
+    def is_probe_of_account(self) -> bool:
+        """Whether its answer may end a hold or a pause."""
+        return self.hold is not None or self.pause is not None
 
 
 @dataclass(slots=True)
@@ -250,7 +257,8 @@ class Admission:
             job_id=job.id,
             evidence=self.evidence(kind, job),
             is_suspect=is_suspect,
-            is_probe_of_account=self.hold is not None or self.pause is not None,
+            hold=self.hold,
+            pause=self.pause,
             is_probe_of_outage=is_submission and self.outage is not None,
             is_probe_of_tenant=is_submission and record.stop is not None,
         )
