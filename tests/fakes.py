@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
+from greenlet import getcurrent, greenlet
+
 from infra.bench.virtual import VirtualClock
 from relay.adapters.document import (
     ACCOUNT,
@@ -82,7 +84,19 @@ class FixedClock(VirtualClock):
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
+        current = getcurrent()
+        if isinstance(current, _Task):
+            current.pause(self, max(seconds, 0.0))
+            return
         self.run_until(self.passed_s + max(seconds, 0.0))
+
+    def step(self, until_s: float) -> bool:
+        """Let the next thing happen that is planned until then; False if there is none."""
+        if self._plans and self._plans[0][0] <= until_s:
+            self.run_until(self._plans[0][0])
+            return True
+        self.passed_s = max(self.passed_s, until_s)
+        return False
 
     def set_back(self, seconds: float) -> None:
         """Have the time of day step back, as when a machine's clock is corrected."""
@@ -90,11 +104,18 @@ class FixedClock(VirtualClock):
 
 
 class Faulty:
-    """A service whose calls can be lost on the way there, or on the way back."""
+    """A service whose calls can be lost on the way there, or on the way back, or take long.
+
+    Attributes:
+        takes_s: How long calls take, by name.
+        pause: Has so many seconds pass.
+    """
 
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.is_down = False
+        self.takes_s: dict[str, float] = {}
+        self.pause: Callable[[float], object] = lambda _: None
         self._lost_requests = 0
         self._lost_replies = 0
         self._interruptions: list[Callable[[], object]] = []
@@ -114,6 +135,8 @@ class Faulty:
     @contextmanager
     def _call(self, name: str, *, is_write: bool = False) -> Iterator[None]:
         self.calls.append(name)
+        if is_write:
+            self.pause(self.takes_s.get(name, 0.0))
         if is_write and self._interruptions:
             self._interruptions.pop(0)()
         if self.is_down:
@@ -122,6 +145,9 @@ class Faulty:
             self._lost_requests -= 1
             raise StoreUnavailable(name)
         yield
+        if not is_write:
+            # What is read is as it stood when it was asked for.
+            self.pause(self.takes_s.get(name, 0.0))
         if is_write and self._lost_replies:
             self._lost_replies -= 1
             raise StoreUnavailable(name)
@@ -538,12 +564,64 @@ class InlineWorkers:
         return done
 
 
+class ConcurrentWorkers:
+    """Does all tasks at the same time: while one lets time pass, the others and the run go on."""
+
+    def __init__(self, clock: FixedClock) -> None:
+        self._clock = clock
+        self._running = 0
+        self._done: list[Future[Any]] = []
+
+    def start(self, task: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._running += 1
+        _Task(lambda: self._do(task, future)).go_on()
+        return future
+
+    def wait(self, timeout_s: float) -> Sequence[Future[Any]]:
+        until_s = self._clock.passed_s + timeout_s
+        while not self._done and self._clock.step(until_s):
+            pass
+        return self._collect()
+
+    def close(self, *, timeout_s: float | None) -> Sequence[Future[Any]]:
+        until_s = self._clock.passed_s + (1e6 if timeout_s is None else timeout_s)
+        while self._running and self._clock.step(until_s):
+            pass
+        return self._collect()
+
+    def _do(self, task: Callable[[], Any], future: Future[Any]) -> None:
+        try:
+            future.set_result(task())
+        except Exception as error:  # noqa: BLE001 - a pool keeps whatever a task raises
+            future.set_exception(error)
+        self._running -= 1
+        self._done.append(future)
+
+    def _collect(self) -> Sequence[Future[Any]]:
+        done, self._done = self._done, []
+        return done
+
+
+class _Task(greenlet):  # type: ignore[misc]
+    """A task of `ConcurrentWorkers`."""
+
+    def go_on(self) -> None:
+        self.parent = getcurrent()
+        self.switch()
+
+    def pause(self, clock: FixedClock, seconds: float) -> None:
+        clock.after(seconds, self.go_on)
+        self.parent.switch()
+
+
 class World:
     """All of the fakes, and the parts of the relay that stand on them."""
 
     def __init__(self) -> None:
         self.clock = FixedClock()
         self.jobs = MemoryJobs()
+        self.jobs.pause = self.clock.advance
         self.accounts = MemoryAccounts(self.clock)
         self.topics = MemoryTopics()
         self.provider = ScriptedProvider(self.clock)

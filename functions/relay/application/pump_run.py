@@ -1,9 +1,10 @@
 """One run of a pump: all that comes due for an account under one lease.
 
-Read `PumpRun.work` first. The run's own thread only decides: which query to make, which job gets the
-next worker and the next place for a call, whether the lease is to be renewed, and when it is over.
-Everything that waits for somebody else is a task of a worker: queries, changes of jobs, events and
-calls to the provider. A task returns what came of it; only the run's thread takes that in.
+Read `PumpRun.work` first. The run's own thread only decides: which query to make, which job gets
+the next worker and the next place for a call, whether the lease is to be renewed, and when it is
+over. Everything that waits for somebody else is a task of a worker: queries, changes of jobs,
+events and calls to the provider. A task returns what came of it; only the run's thread takes that
+in.
 """
 
 import logging
