@@ -95,7 +95,7 @@ class TenantRecord:
         opened_at: When it was opened last.
         refused_at, throttled_at: When a call was answered so last.
         answered_at: When a call was answered normally last.
-        turn: How far ahead of the others' its next turn starts; see `Turns`.
+        turn: How far from the others' its next turn starts; see `Turns`.
         normal_floor, low_floor: No fresh job of the priority that waits was created before.
     """
 
