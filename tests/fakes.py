@@ -1,7 +1,8 @@
 """Everything outside the relay, in memory, with the behaviour that the relay relies on."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.durations import Durations
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job, Status
-from relay.domain.queue import Span
+from relay.domain.queue import LAST, Span, queue_key
 from relay.errors import (
     JobExists,
     JobNotFound,
@@ -165,6 +166,8 @@ class MemoryJobs(Faulty):
     def __init__(self) -> None:
         super().__init__()
         self._documents: dict[str, _Document] = {}
+        self._queue_keys: dict[str, list[tuple[str, str]]] = {}
+        self._not_written: dict[str, Job] = {}
         self.looked_at = 0
 
     def create(self, job: Job) -> object:
@@ -211,16 +214,15 @@ class MemoryJobs(Faulty):
     def queued(self, account: str, *, spans: Sequence[Span], limit: int) -> Sequence[Queued]:
         with self._call("queued"):
             assert 0 < len(spans) <= MOST_SPANS
-            keys = sorted(
-                (one.fields[QUEUE_KEY], job_id)
-                for job_id, one in self._documents.items()
-                if one.fields.get(ACCOUNT) == account and QUEUE_KEY in one.fields
-            )
-            found = [
-                Queued(key, self._item(job_id, looked_at=True))
-                for key, job_id in keys
-                if any(span.after < key < span.before for span in spans)
-            ][:limit]
+            keys = self._queue_keys.get(account, [])
+            found: list[Queued] = []
+            for span in spans:
+                start = bisect_right(keys, (span.after, LAST))
+                end = min(bisect_left(keys, (span.before, "")), start + limit - len(found))
+                found += [
+                    Queued(key, self._item(job_id, looked_at=True))
+                    for key, job_id in keys[start:end]
+                ]
             self.looked_at += len(found)
             return found
 
@@ -291,12 +293,23 @@ class MemoryJobs(Faulty):
         for job in jobs:
             self._write(job.id, self._fields(job))
 
+    def put_queued(self, jobs: Iterable[Job]) -> None:
+        """Have thousands of queued jobs in the store, each written when it is first read."""
+        for job in jobs:
+            key = queue_key(job)
+            assert key is not None
+            self._not_written[job.id] = job
+            self._queue_keys.setdefault(job.account, []).append((key, job.id))
+        for keys in self._queue_keys.values():
+            keys.sort()
+
     def put_document(self, job_id: str, fields: Mapping[str, Any]) -> None:
         """Have a document in the store, whatever is in it."""
         self._write(job_id, dict(fields))
 
     def remove(self, job_id: str) -> None:
         """Have a document gone, as when its time to live has passed."""
+        self._leave_queue(job_id)
         del self._documents[job_id]
 
     def document(self, job_id: str) -> dict[str, Any]:
@@ -326,8 +339,17 @@ class MemoryJobs(Faulty):
     def _write(self, job_id: str, fields: dict[str, Any]) -> object:
         if sum(_stored_bytes(value) for value in fields.values()) > MAX_DOCUMENT_BYTES:
             raise ValueError("Firestore takes documents of at most 1 MiB")
+        self._leave_queue(job_id)
         self._documents[job_id] = _Document(copy.deepcopy(fields))
+        if QUEUE_KEY in fields:
+            insort(self._queue_keys.setdefault(fields[ACCOUNT], []), (fields[QUEUE_KEY], job_id))
         return self._documents[job_id].version
+
+    def _leave_queue(self, job_id: str) -> None:
+        before = self._documents.get(job_id)
+        if before is not None and QUEUE_KEY in before.fields:
+            keys = self._queue_keys[before.fields[ACCOUNT]]
+            del keys[bisect_left(keys, (before.fields[QUEUE_KEY], job_id))]
 
     def _rendered(
         self, provider: str, provider_job_id: str | None
@@ -338,6 +360,9 @@ class MemoryJobs(Faulty):
                 yield job_id, one
 
     def _find(self, job_id: str) -> _Document:
+        if job_id in self._not_written:
+            job = self._not_written.pop(job_id)
+            self._documents[job_id] = _Document(self._fields(job))
         if job_id not in self._documents:
             raise JobNotFound(job_id)
         return self._documents[job_id]
@@ -350,7 +375,7 @@ class MemoryJobs(Faulty):
         )
 
     def _item(self, job_id: str, *, looked_at: bool = False) -> Stored | Unreadable:
-        found = self._documents[job_id]
+        found = self._find(job_id)
         fields = found.fields
         if looked_at:
             fields = {name: value for name, value in fields.items() if name in LOOKED_AT}
