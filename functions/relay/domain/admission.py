@@ -363,9 +363,12 @@ class Admission:
                 record.opened_at = at
             elif record.failures >= FAILURES_TO_OPEN and record.stop is None:
                 self._open(flight, record, at=at)
-        elif flight.is_probe_of_tenant and record.stop is not None:
-            probe_at = at + timedelta(seconds=record.stop.gap_s)
-            record.stop = replace(record.stop, probe_at=probe_at, job_id=flight.job_id)
+        else:
+            # It proved nothing: the same again, with another job.
+            if flight.is_probe_of_outage and self.outage is not None:
+                self.outage = _repeated(self.outage, flight, at=at)
+            if flight.is_probe_of_tenant and record.stop is not None:
+                record.stop = _repeated(record.stop, flight, at=at)
 
     def _open(self, flight: Flight, record: TenantRecord, *, at: datetime) -> None:
         """Open the tenant's breaker, and the account's if another one is open for no reason."""
@@ -453,6 +456,16 @@ def _prolonged(stop: Stop | None, flight: Flight, *, at: datetime) -> Stop:
         since=at if stop is None else stop.since,
         probe_at=at + timedelta(seconds=gap_s),
         gap_s=gap_s,
+        job_id=flight.job_id,
+        tenant=flight.tenant,
+    )
+
+
+def _repeated(stop: Stop, flight: Flight, *, at: datetime) -> Stop:
+    """Have the next probe come after the same gap again."""
+    return replace(
+        stop,
+        probe_at=at + timedelta(seconds=stop.gap_s),
         job_id=flight.job_id,
         tenant=flight.tenant,
     )
