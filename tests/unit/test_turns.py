@@ -137,14 +137,3 @@ def test_a_turn_of_which_nothing_came_is_given_back():
     turns.give_back("a")
 
     assert turns.next(["a", "b"]) == "a"
-
-
-def test_a_tenant_that_is_owed_a_turn_gets_it_from_the_next_instance():
-    weights = {"a": 9}
-    turns = Turns(weights, {})
-    served = serve(turns, ["a", "b"], 9)
-
-    again = Turns(weights, Turns(weights, turns.starts()).starts())
-
-    assert served.count("b") == 1
-    assert serve(again, ["a", "b"], 11).count("b") == 1
