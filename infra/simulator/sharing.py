@@ -4,8 +4,8 @@ The rules are written down once more here; the checker does not trust the code. 
 submissions "while a tenant had a job ready". A pump cannot know that at once: it looks at the queue
 once a second and reads about two seconds ahead, so a job counts as ready some seconds after it
 stands ready in the store, and until a minute before its deadline, when it may be too late to send
-it. A tenant whose own calls met trouble is stopped by rules of its own, so P8 is held against the others
-alone; and calls of one moment may reach the provider in any order, so each window may lack as many
+it. A tenant whose own calls met trouble is stopped by rules of its own, so P8 is held against the
+others alone; and calls of one moment may reach the provider in any order, so each window may lack as many
 submissions more as can be on their way at once. What is said in seconds is held only against
 histories in which nothing takes a pump away or makes its store slow (`History.is_steady`).
 """
@@ -364,7 +364,7 @@ def _probes(
                     "P8",
                     before.job_id,
                     (
-                        f"it was the probe twice running, at {before.at_s:.3f} and {after.at_s:.3f}, "
+                        f"it was the probe at {before.at_s:.3f} and again at {after.at_s:.3f} "
                         f"while {other} had a job ready"
                     ),
                 )
