@@ -134,6 +134,15 @@ class Outage:
 
 
 @dataclass(slots=True, kw_only=True)
+class Downtime:
+    """A time in which a provider answers no submission."""
+
+    at_s: float
+    until_s: float
+    provider: str
+
+
+@dataclass(slots=True, kw_only=True)
 class Intruder:
     """A call that was begun by a pump without the lease."""
 
@@ -169,6 +178,7 @@ class History:
     troubles: list[Trouble] = field(default_factory=list)
     intruders: list[Intruder] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
+    downs: list[Downtime] = field(default_factory=list)
     accepted: dict[str, float] = field(default_factory=dict)
     bugs: list[str] = field(default_factory=list)
     poison: list[str] = field(default_factory=list)
@@ -194,14 +204,23 @@ class History:
     def is_stopped(self, account: str, from_s: float, to_s: float) -> bool:
         """Return whether the provider gave a reason to stop calls, so long before or in a span."""
         reasons = (Verdict.ACCOUNT_REFUSED, Verdict.BUSY)
-        return any(
-            one.provider == account
-            and from_s - LONGEST_STOP_S <= one.at_s <= to_s
-            and one.verdict in reasons
-            for one in self.calls
-        ) or any(
-            one.provider == account and from_s - LONGEST_STOP_S <= one.at_s <= to_s
-            for one in self.throttled
+        return (
+            any(
+                one.provider == account
+                and from_s - LONGEST_STOP_S <= one.at_s <= to_s
+                and one.verdict in reasons
+                for one in self.calls
+            )
+            or any(
+                one.provider == account and from_s - LONGEST_STOP_S <= one.at_s <= to_s
+                for one in self.throttled
+            )
+            or any(
+                one.provider == account
+                and one.at_s <= to_s
+                and one.until_s + LONGEST_STOP_S >= from_s
+                for one in self.downs
+            )
         )
 
     def _by_job(self) -> dict[str, list[Call]]:

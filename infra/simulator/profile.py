@@ -1,12 +1,38 @@
 """How hostile one seed's world is: drawn first, so that some are calm and some brutal."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from random import Random
+from typing import Any
 
 from infra.simulator.crowds import Crowd, draw_crowds
+from infra.simulator.scenarios import SCENARIOS, draw_scenario
 from relay.domain.limits import Limit
 
 PROVIDERS = ("gepetto", "spacely")
+LONGEST_WINDOW_S = 55.0
+# How often a world is one of a scenario, and how often such a world is otherwise quiet.
+SCENARIO = 0.04
+QUIET = 0.8
+# What takes a pump away or makes its store slow.
+DISTURBING = (
+    "crash_before",
+    "crash_after",
+    "freeze",
+    "clock_jump",
+    "sluggish",
+    "store_lost_request",
+    "store_lost_reply",
+    "store_late",
+    "store_outages",
+    "callback_into_outage",
+    "slow_pages",
+    "tick_late",
+    "tick_lost",
+    "tick_unsent",
+    "topic_lost_request",
+    "topic_late",
+    "topic_outages",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +47,9 @@ class Profile:
         crash_before, crash_after: Chances per outside effect, by the moment of the crash.
         freeze: Chance per outside effect that the instance stands still before or after it.
         slow_pages: Chance that a page of a query takes seconds to read.
+        downs: How often each provider is down for minutes.
+        long_renders: Whether a render takes most of the time that its job has.
+        scenario: The name of the scenario that it is drawn from; empty for none.
         weights: The tenants' weights.
         callback_into_outage: Chance that the store is out just when a good callback comes.
         never_known: Chance that the provider's read endpoint never finds a render.
@@ -93,32 +122,16 @@ class Profile:
     callback_into_outage: float
 
     slow_pages: float
+    downs: int
+    long_renders: bool
     weights: dict[str, int]
     crowds: tuple[Crowd, ...]
+    scenario: str = ""
 
     @property
     def is_steady(self) -> bool:
         """Whether nothing takes a pump away or makes its store slow."""
-        harmful = (
-            self.crash_before,
-            self.crash_after,
-            self.freeze,
-            self.clock_jump,
-            self.sluggish,
-            self.store_lost_request,
-            self.store_lost_reply,
-            self.store_late,
-            self.store_outages,
-            self.callback_into_outage,
-            self.slow_pages,
-            self.tick_late,
-            self.tick_lost,
-            self.tick_unsent,
-            self.topic_lost_request,
-            self.topic_late,
-            self.topic_outages,
-        )
-        return self.window_s >= 20.0 and not any(harmful)
+        return self.window_s >= 20.0 and not any(getattr(self, one) for one in DISTURBING)
 
     def text(self) -> str:
         """Return what is switched on, for a person."""
@@ -126,8 +139,36 @@ class Profile:
         return " ".join(one for one in set_here if not one.endswith("=0"))
 
 
-def draw_profile(rng: Random) -> Profile:
-    """Draw a world: most are small, each nasty group is on or off by itself."""
+def draw_profile(rng: Random, scenario: str | None = None) -> Profile:
+    """Draw a world: most are small, each nasty group is on or off by itself.
+
+    Args:
+        scenario: The name of the scenario to draw from; None for the usual mixture.
+    """
+    profile = _draw_usual(rng)
+    if scenario is None:
+        if rng.random() >= SCENARIO:
+            return profile
+        scenario = rng.choice(tuple(SCENARIOS))
+    return _with_scenario(profile, scenario, rng)
+
+
+def _with_scenario(profile: Profile, name: str, rng: Random) -> Profile:
+    drawn = draw_scenario(name, rng, profile.providers)
+    changes: dict[str, Any] = dict.fromkeys(DISTURBING, 0) if rng.random() < QUIET else {}
+    changes["slow_pages"] = drawn.slow_pages
+    return replace(
+        profile,
+        scenario=name,
+        crowds=drawn.crowds,
+        downs=drawn.downs,
+        long_renders=drawn.is_long,
+        window_s=drawn.window_s or profile.window_s or LONGEST_WINDOW_S,
+        **changes,
+    )
+
+
+def _draw_usual(rng: Random) -> Profile:
     size = rng.random()
     jobs = (
         rng.randint(1, 2)
@@ -209,6 +250,8 @@ def draw_profile(rng: Random) -> Profile:
         callback_other_id=callbacks(0.2),
         callback_into_outage=callbacks(0.4),
         slow_pages=rng.choice((0.0, 0.0, 0.0, 0.3)),
+        downs=service.count(1),
+        long_renders=False,
         weights=rng.choice(({}, {}, {"crowd-0": 5}, {"demo": 3})),
         crowds=draw_crowds(rng, providers),
     )

@@ -7,10 +7,19 @@ a second of its first byte.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import count
 
 from infra.simulator.crowds import Behaviour, behaviour_of
-from infra.simulator.history import Acknowledged, Call, Intruder, Result, Throttled, Verdict
+from infra.simulator.history import (
+    Acknowledged,
+    Call,
+    Downtime,
+    Intruder,
+    Result,
+    Throttled,
+    Verdict,
+)
 from infra.simulator.instances import Fate, Fates, Instance
 from infra.simulator.profile import Profile
 from infra.simulator.world import Crashed, World
@@ -60,6 +69,14 @@ def call_fates(profile: Profile) -> Fates:
     )
 
 
+class Down(StrEnum):
+    """How a provider is down."""
+
+    ERRORS = "errors"
+    SILENT = "silent"
+    UNREACHABLE = "unreachable"
+
+
 @dataclass(slots=True, kw_only=True)
 class Render:
     """One render that the provider took."""
@@ -95,6 +112,7 @@ class Server:
         self._plan_outage = plan_outage
         self._renders: dict[str, Render] = {}
         self._refusals: list[tuple[float, float, int]] = []
+        self._downs: list[tuple[float, float, Down]] = []
         self._serial = count(1)
         self._cold_until_s = (
             world.rng.uniform(20.0, 240.0) if world.strikes("cold", profile.cold) else 0.0
@@ -104,9 +122,23 @@ class Server:
         """Refuse the account for a while."""
         self._refusals.append((from_s, to_s, status))
 
+    def plan_down(self, from_s: float, to_s: float, how: Down) -> None:
+        """Be down for a while."""
+        self._downs.append((from_s, to_s, how))
+        self._world.history.downs.append(Downtime(at_s=from_s, until_s=to_s, provider=self.name))
+
+    @property
+    def down(self) -> Down | None:
+        """How the provider is down now; None if it is not."""
+        now_s = self._world.now_s
+        return next((how for from_s, to_s, how in self._downs if from_s <= now_s < to_s), None)
+
     def submit(self, job: Job) -> Accepted:
         """Count a submission and answer it."""
         world, profile, rng = self._world, self._profile, self._world.rng
+        if self.down is not None:
+            self._count(job, Verdict.UNCLEAR)
+            raise PerhapsAccepted("HTTP 502")
         self._misbehave(job)
         try:
             self._serve_account()
@@ -132,6 +164,8 @@ class Server:
         """Count a poll and answer it."""
         world, profile, rng = self._world, self._profile, self._world.rng
         self._count(job, None)
+        if self.down is not None:
+            raise NoAnswer("HTTP 502")
         self._serve_account()
         if behaviour_of(job) is Behaviour.FORBIDDEN:
             raise AccountRefused(403)
@@ -193,6 +227,8 @@ class Server:
     def _render(self, job: Job) -> Render:
         world, profile, rng = self._world, self._profile, self._world.rng
         seconds = rng.uniform(2.0, 45.0)
+        if profile.long_renders:
+            seconds = rng.uniform(30.0, 80.0)
         if world.strikes("fast_render", profile.fast_render):
             seconds = rng.uniform(0.0, 0.05)
         elif world.strikes("slow_render", profile.slow_render):
@@ -354,14 +390,16 @@ class SimulatedProvider:
         if world.strikes("slow_connection", profile.slow_connection):
             connect_s = rng.uniform(0.5, 5.0)
         world.pause(connect_s)
-        if fate is Fate.LOST_REQUEST or world.now_s - started_s > SEND_S:
+        down = self._server.down
+        is_unreachable = fate is Fate.LOST_REQUEST or down is Down.UNREACHABLE
+        if is_unreachable or world.now_s - started_s > SEND_S:
             world.note(name, f"{label}: not sent")
             raise not_sent()
         left_s = started_s + CALL_S - world.now_s
         out_s, back_s = 0.01 + 0.1 * rng.random(), 0.01 + 0.3 * rng.random()
         if world.strikes("counted_late", profile.counted_late):
             out_s = rng.uniform(0.0, LONGEST_WAY_S)
-        hangs = behaviour_of(job) is Behaviour.HANGING
+        hangs = behaviour_of(job) is Behaviour.HANGING or down is Down.SILENT
         if hangs or world.strikes("taken_unanswered", profile.taken_unanswered):
             back_s = CALL_S
         turns = flow.turns

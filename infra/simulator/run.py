@@ -12,6 +12,7 @@ from infra.simulator.deployment import Deployment
 from infra.simulator.history import History
 from infra.simulator.instances import PAUSES_S
 from infra.simulator.profile import Profile, draw_profile
+from infra.simulator.providers import Down
 from infra.simulator.switches import ALL_ON, Switches
 from infra.simulator.world import World
 
@@ -55,7 +56,7 @@ def run_seed(seed: int, switches: Switches = ALL_ON) -> Outcome:
 
 def _run_quietly(seed: int, switches: Switches) -> Outcome:
     rng = Random(seed)
-    profile = draw_profile(rng)
+    profile = draw_profile(rng, switches.scenario)
     world = World(rng, switches)
     history = world.history
     history.limits = dict(profile.limits)
@@ -91,10 +92,12 @@ def _run_quietly(seed: int, switches: Switches) -> Outcome:
 def _plan_outages(deployment: Deployment, *, until_s: float) -> None:
     world, profile, rng = deployment.world, deployment.profile, deployment.world.rng
 
-    def spans(kind: str, who: str, count: int, longest_s: float) -> list[tuple[float, float]]:
+    def spans(
+        kind: str, who: str, count: int, longest_s: float, within_s: float = until_s
+    ) -> list[tuple[float, float]]:
         found = []
         for _ in range(count):
-            from_s = rng.uniform(0.0, until_s)
+            from_s = rng.uniform(0.0, within_s)
             to_s = from_s + rng.uniform(2.0, rng.choice(LENGTHS) * longest_s)
             if world.may_fail(kind):
                 found.append((from_s, to_s))
@@ -108,6 +111,9 @@ def _plan_outages(deployment: Deployment, *, until_s: float) -> None:
     for name, server in deployment.servers.items():
         for from_s, to_s in spans("account_refused", name, profile.account_refusals, 240.0):
             server.plan_refusal(from_s, to_s, rng.choice((401, 402, 403)))
+        # While there are jobs to send: the first ones come at once.
+        for from_s, to_s in spans("down", name, profile.downs, 400.0, within_s=120.0):
+            server.plan_down(from_s, to_s, rng.choice(tuple(Down)))
     for number in range(MOST_POISON):
         if world.strikes("poison", profile.poison):
             put = partial(

@@ -305,7 +305,7 @@ class SimulatedJobs(_Client):
     def _wait_for_page(self) -> None:
         world = self._instance.world
         if world.strikes("slow_pages", self._slow_pages):
-            self._instance.sleep(world.rng.uniform(1.0, 3.5))
+            self._instance.sleep(world.rng.choice((3.5, world.rng.uniform(1.0, 3.5))))
 
     def is_anothers(self, job: Job) -> bool:
         """See `RenderOwners`: there is one tenant, and nobody follows."""

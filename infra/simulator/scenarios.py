@@ -1,0 +1,208 @@
+"""Worlds drawn on purpose: each a way in which one tenant was felt by the others.
+
+Most seeds draw none. One that does has its crowds from here, and mostly a store and pumps that
+behave, so that what happens is what the scenario is about.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from infra.simulator.crowds import MOST_JOBS, Behaviour, Crowd
+from relay.domain.job import Priority
+
+# One history of so many with thousands of short jobs has as many as a tenant may have open.
+ONE_IN = 20
+THOUSAND = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What a scenario asks of its world.
+
+    Attributes:
+        downs: How often the provider is down, for minutes.
+        slow_pages: Chance that a page of a query takes seconds.
+        is_long: Whether renders take longer than most of them have time for.
+        window_s: How long pumps work; None as the world has it.
+    """
+
+    crowds: tuple[Crowd, ...]
+    downs: int = 0
+    slow_pages: float = 0.0
+    is_long: bool = False
+    window_s: float | None = None
+
+
+def draw_scenario(name: str, rng: Random, providers: Sequence[str]) -> Scenario:
+    """Draw one world of the scenario."""
+    return SCENARIOS[name](rng, _Crowds(rng, rng.choice(providers)))
+
+
+class _Crowds:
+    """Makes the crowds of one scenario, each another tenant at one provider."""
+
+    def __init__(self, rng: Random, provider: str) -> None:
+        self._rng = rng
+        self._provider = provider
+        self._number = 0
+
+    def __call__(
+        self,
+        jobs: int,
+        *,
+        at_s: float = 0.0,
+        deadline_s: int = 600,
+        behaviour: Behaviour = Behaviour.HONEST,
+        resubmits: bool = False,
+        priority: Priority = Priority.NORMAL,
+        follows: bool = False,
+        tenant: str | None = None,
+        written_late_s: float = 0.0,
+    ) -> Crowd:
+        if tenant is None:
+            tenant = f"crowd-{self._number}"
+            self._number += 1
+        return Crowd(
+            tenant=tenant,
+            provider=self._provider,
+            behaviour=behaviour,
+            jobs=jobs,
+            at_s=at_s,
+            deadline_s=deadline_s,
+            resubmits=resubmits,
+            priority=priority,
+            follows=follows,
+            written_late_s=written_late_s,
+        )
+
+
+def _flood(rng: Random, crowd: _Crowds) -> Scenario:
+    """Hundreds of jobs of one tenant, and three of another behind them."""
+    return Scenario(
+        crowds=(
+            crowd(rng.randint(120, 300), deadline_s=rng.choice((300, 600))),
+            crowd(3, at_s=rng.uniform(1.0, 30.0), deadline_s=300),
+        )
+    )
+
+
+def _forbidden(rng: Random, crowd: _Crowds) -> Scenario:
+    """One job that is answered 403 for ever, and honest ones beside it."""
+    return Scenario(
+        crowds=(
+            crowd(rng.choice((1, 1, 3)), deadline_s=900, behaviour=Behaviour.FORBIDDEN),
+            crowd(10, at_s=rng.uniform(0.0, 20.0), deadline_s=300),
+            crowd(3, at_s=rng.uniform(60.0, 200.0), deadline_s=300),
+        )
+    )
+
+
+def _throttled(rng: Random, crowd: _Crowds) -> Scenario:
+    """Jobs that are answered 429 whenever they are sent, and honest ones beside them."""
+    return Scenario(
+        crowds=(
+            crowd(rng.choice((1, 3, 12)), deadline_s=600, behaviour=Behaviour.THROTTLED),
+            crowd(10, at_s=rng.uniform(0.0, 20.0), deadline_s=600),
+        )
+    )
+
+
+def _resubmit(rng: Random, crowd: _Crowds) -> Scenario:
+    """Jobs that are to be sent again, at a provider that answers 500 or not at all."""
+    broken = rng.choice((Behaviour.BROKEN, Behaviour.BROKEN, Behaviour.HANGING))
+    return Scenario(
+        crowds=(
+            crowd(rng.choice((1, 6, 20)), deadline_s=600, behaviour=broken, resubmits=True),
+            crowd(10, at_s=rng.uniform(0.0, 60.0), deadline_s=300),
+            crowd(5, at_s=rng.uniform(100.0, 200.0), deadline_s=300),
+        )
+    )
+
+
+def _short(rng: Random, crowd: _Crowds) -> Scenario:
+    """More jobs with a minute each than can be sent in it, careless ones again and again."""
+    jobs = MOST_JOBS if rng.randrange(ONE_IN) == 0 else rng.choice((150, 300, THOUSAND))
+    return Scenario(
+        crowds=(
+            crowd(jobs, deadline_s=60, priority=rng.choice(tuple(Priority)), resubmits=True),
+            crowd(20, at_s=30.0, deadline_s=60, tenant="crowd-0"),
+            crowd(5, at_s=rng.uniform(1.0, 20.0), deadline_s=300),
+        )
+    )
+
+
+def _late(rng: Random, crowd: _Crowds) -> Scenario:
+    """For minutes more jobs than the limit lets out, whose renders take most of their time."""
+    return Scenario(
+        crowds=(
+            *(
+                crowd(60, at_s=at_s, deadline_s=90, tenant="crowd-0")
+                for at_s in (0.0, 20.0, 40.0, 60.0, 80.0)
+            ),
+            crowd(3, at_s=rng.uniform(1.0, 60.0), deadline_s=300, tenant="crowd-1"),
+        ),
+        is_long=True,
+    )
+
+
+def _slow(rng: Random, crowd: _Crowds) -> Scenario:
+    """Pages of queries that take seconds to read, while there is much to do."""
+    return Scenario(
+        crowds=(crowd(60), crowd(20, at_s=rng.uniform(0.0, 30.0)), crowd(20, follows=True)),
+        slow_pages=rng.choice((0.5, 1.0)),
+    )
+
+
+def _down(rng: Random, crowd: _Crowds) -> Scenario:
+    """A provider that is down for minutes, under the jobs of two or three tenants."""
+    return Scenario(
+        crowds=(
+            crowd(rng.choice((5, 40)), deadline_s=900, resubmits=rng.random() < 0.3),
+            crowd(rng.choice((5, 40)), at_s=rng.uniform(0.0, 60.0), deadline_s=900),
+            crowd(3, at_s=rng.uniform(0.0, 300.0), deadline_s=900),
+        ),
+        downs=rng.randint(1, 2),
+    )
+
+
+def _polls(rng: Random, crowd: _Crowds) -> Scenario:
+    """Hundreds of renders of one tenant to ask about, and few of others, behind a queue."""
+    return Scenario(
+        crowds=(
+            crowd(rng.randint(100, 300), follows=True, deadline_s=300),
+            crowd(3, at_s=rng.uniform(1.0, 60.0), follows=True, deadline_s=300),
+            crowd(rng.choice((10, 150)), deadline_s=300),
+        )
+    )
+
+
+def _floors(rng: Random, crowd: _Crowds) -> Scenario:
+    """Jobs that are written long after their creation, while pumps move their floors on."""
+    late = tuple(
+        crowd(
+            rng.choice((1, 3)),
+            at_s=rng.uniform(20.0, 120.0),
+            deadline_s=rng.choice((300, 600)),
+            written_late_s=rng.uniform(5.0, 110.0),
+            follows=rng.random() < 0.3,
+            tenant=f"crowd-{number}",
+        )
+        for number in (0, 1, 2)
+    )
+    early = tuple(crowd(2, at_s=rng.uniform(0.0, 10.0)) for _ in range(3))
+    return Scenario(crowds=(*early, *late), window_s=rng.choice((20.0, 55.0)))
+
+
+SCENARIOS: Mapping[str, Callable[[Random, _Crowds], Scenario]] = {
+    "flood": _flood,
+    "forbidden": _forbidden,
+    "throttled": _throttled,
+    "resubmit": _resubmit,
+    "short": _short,
+    "late": _late,
+    "slow": _slow,
+    "down": _down,
+    "polls": _polls,
+    "floors": _floors,
+}
