@@ -275,7 +275,10 @@ class PumpRun:
     # Reading
 
     def _start_reads(self) -> None:
+        """Look for what is due and what is queued; once nothing else is under way, no longer."""
         now = self._clock.now()
+        if now >= self._begin_until and len(self._tasks) == self._running["reads"]:
+            return
         documents = self._ports.documents
         due = self._scan.read(now=now)
         if due is not None:
