@@ -1,11 +1,12 @@
 """How hostile one seed's world is: drawn first, so that some are calm and some brutal."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from random import Random
 
-from infra.simulator.crowds import Crowd, draw_crowds
+from infra.simulator.crowds import Behaviour, Crowd, draw_crowds
 from relay.domain.limits import Limit
 
+MOST_IN_TROUBLE = 20
 PROVIDERS = ("gepetto", "spacely")
 
 
@@ -120,6 +121,20 @@ class Profile:
         )
         return self.window_s >= 20.0 and not any(harmful)
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether every call reaches its provider and is answered at once."""
+        faults = (
+            self.no_connection,
+            self.slow_connection,
+            self.counted_late,
+            self.reply_lost,
+            self.taken_unanswered,
+        )
+        return not any(faults) and all(
+            one.behaviour is not Behaviour.HANGING for one in self.crowds
+        )
+
     def text(self) -> str:
         """Return what is switched on, for a person."""
         set_here = [f"{one.name}={_short(getattr(self, one.name))}" for one in fields(self)]
@@ -145,6 +160,9 @@ def draw_profile(rng: Random) -> Profile:
     is_steady = bool(crowds) and rng.random() < 0.6
     if is_steady:
         window_s = rng.choice((55.0, 20.0))
+    else:
+        # What is slow and breaks all the time does not end hundreds of jobs in 90 s.
+        crowds = tuple(replace(one, jobs=min(one.jobs, MOST_IN_TROUBLE)) for one in crowds)
 
     def group(chance: float) -> "_Chances":
         return _Chances(rng, mood if rng.random() < chance else 0.0)

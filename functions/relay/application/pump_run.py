@@ -189,7 +189,7 @@ class PumpRun:
         )
         self._queue = SubmissionQueue(
             weights=ports.weights,
-            starts=starts_of(tenants),
+            starts=starts_of(tenants, Kind.SUBMIT),
             floors={} if self._looks_back else _floors_of(account),
             calls_per_s=limit.used_calls / limit.window_s,
             spans_s=ports.learning.spans_s,
@@ -203,7 +203,7 @@ class PumpRun:
         ahead_s = min(AHEAD_S, limit.window_s * MOST_OF_WINDOW_AHEAD)
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
         self._look_first_until = now + LOOK_FIRST_FOR
-        self._poll_turns = Turns(ports.weights, {})
+        self._poll_turns = Turns(ports.weights, starts_of(tenants, Kind.POLL))
         self._last_kind = Kind.POLL if account.polled_last else Kind.SUBMIT
         self._waits_for_place = False
         self._ended: deque[Stored] = deque()
@@ -806,10 +806,12 @@ class PumpRun:
         now = self._clock.now()
         admission = self._admission
         starts, floors = self._queue.turns.starts(), self._queue.floors()
-        for tenant in {*starts, *floors}:
+        poll_starts = self._poll_turns.starts()
+        for tenant in {*starts, *poll_starts, *floors}:
             admission.of(tenant)
         for tenant, record in admission.tenants.items():
             record.turn = starts.get(tenant, 0.0)
+            record.poll_turn = poll_starts.get(tenant, 0.0)
             floor = floors.get(tenant, Floors())
             record.normal_floor, record.low_floor = floor.normal, floor.low
         kept = sorted(admission.worth_keeping(at=now), key=_last_use, reverse=True)
