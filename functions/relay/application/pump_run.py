@@ -393,6 +393,8 @@ class PumpRun:
         Submissions and polls take turns, and so do the tenants within each. A probe goes by other
         rules: not for the job that was stopped last, and for another tenant's first.
         """
+        if not self._queue.is_known(now=now):
+            return None
         kinds = [Kind.SUBMIT, Kind.POLL]
         if self._last_kind is Kind.SUBMIT:
             kinds.reverse()
@@ -454,7 +456,7 @@ class PumpRun:
         tenants = _others_first(
             tenants, avoid, lambda one: self._first_submission(one, now, suspects, avoid)
         )
-        tenant = self._queue.turns.next(tenants)
+        tenant = self._queue.turns.next(tenants, delayed=self._queue.tenants_to_read())
         if tenant is None:
             return None
         stored = self._first_submission(tenant, now, suspects, avoid)
