@@ -132,6 +132,16 @@ def test_a_refused_job_alone_is_its_own_probe_and_waits(world):
     assert world.jobs.job(job_id(1)).status is Status.PROCESSING
 
 
+def test_a_probe_is_for_a_queued_job_if_the_only_poll_is_the_one_that_was_refused(world):
+    world.jobs.put(processing_job(id=job_id(9), deadline_at=DAY))
+    world.provider.on_poll(*[AccountRefused(401)] * 9)
+    world.clock.after(1, lambda: world.jobs.put(*jobs([1], created_at=later(1))))
+
+    world.pump(window_s=45, workers=1).run()
+
+    assert [one.job_id for one in world.provider.calls[:2]] == [job_id(9), job_id(1)]
+
+
 def test_a_hold_is_written_at_once(world):
     """A pump that dies right after must not have its successor try the account again."""
     world.jobs.put(*jobs([1]))

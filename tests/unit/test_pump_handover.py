@@ -9,7 +9,7 @@ from relay.domain.account import LEASE_S, RENEW_EVERY_S
 from relay.domain.answers import Rendered, UnknownJob
 from relay.domain.job import ErrorCode, Status
 from relay.domain.steps import nudged
-from relay.errors import AccountRefused
+from relay.errors import AccountRefused, StoreUnavailable
 from tests.factories import JOB_ID, NOON, OUTPUT, a_job, busy_account, job_id, later, processing_job
 from tests.fakes import ConcurrentWorkers
 
@@ -35,6 +35,26 @@ def test_a_job_whose_result_could_not_be_written_is_done_again_in_the_same_run(w
         return DONE
 
     world.provider.on_poll(away, *[DONE] * 3)
+
+    run_concurrently(world)
+
+    assert world.jobs.job().status is Status.SUCCEEDED
+    assert world.jobs.job().finished_at < later(25)
+    assert "job set aside" not in caplog.messages
+
+
+def test_a_job_that_alone_could_not_be_written_is_done_again_in_the_same_run(world, caplog):
+    """The looks go on meanwhile, past the moment at which it was due."""
+    world.jobs.put(processing_job())
+    world.provider.on_poll(*[DONE] * 9)
+    replace = world.jobs.replace
+
+    def failing(job, *, version):
+        if world.seconds() < 20:
+            raise StoreUnavailable(job.id)
+        return replace(job, version=version)
+
+    world.jobs.replace = failing
 
     run_concurrently(world)
 
