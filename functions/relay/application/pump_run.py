@@ -60,8 +60,6 @@ SHORTEST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.5
 # While the last calls are in flight nobody else can end what must end: about as long as a call.
 END_LONGER = timedelta(seconds=15)
-# So long a run looks for all tenants that wait before it sends the first job.
-LOOK_FIRST_FOR = timedelta(seconds=2)
 SET_ASIDE_FOR = timedelta(hours=6)
 # The platform kills an instance 10 s after it asked it to stop.
 STOPS_WITHIN_S = 8.0
@@ -202,7 +200,6 @@ class PumpRun:
         )
         ahead_s = min(AHEAD_S, limit.window_s * MOST_OF_WINDOW_AHEAD)
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
-        self._look_first_until = now + LOOK_FIRST_FOR
         self._poll_turns = Turns(ports.weights, starts_of(tenants, Kind.POLL))
         self._last_kind = Kind.POLL if account.polled_last else Kind.SUBMIT
         self._waits_for_place = False
@@ -293,6 +290,9 @@ class PumpRun:
 
     def _start_reads(self) -> None:
         now = self._clock.now()
+        if now >= self._begin_until and not self._running["calls"]:
+            # Slow queries that follow each other would keep the lease for ever.
+            return
         documents = self._ports.documents
         due = self._scan.read(now=now)
         if due is not None:
@@ -491,7 +491,7 @@ class PumpRun:
         )
 
     def _next_submission(self, now: datetime, *, avoid: _Avoid | None) -> _Candidate | None:
-        if not self._queue.has_looked and now < self._look_first_until:
+        if not self._queue.is_known(now=now):
             # Whoever is found first must not have the first places to itself.
             return None
         suspects = self._admission.may_try_suspect()
@@ -503,7 +503,7 @@ class PumpRun:
         tenants = _others_first(
             tenants, avoid, lambda one: self._first_submission(one, now, suspects, avoid)
         )
-        tenant = self._queue.turns.next(tenants)
+        tenant = self._queue.turns.next(tenants, delayed=self._queue.tenants_to_read())
         if tenant is None:
             return None
         stored = self._first_submission(tenant, now, suspects, avoid)
