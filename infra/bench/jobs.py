@@ -126,8 +126,8 @@ def delete(client: firestore.Client, job_ids: Iterable[str]) -> None:
     """Delete these jobs' documents, some hundreds in one commit."""
     for some in _in_batches(job_ids):
         batch = client.batch()
-        for job_id in some:
-            batch.delete(client.collection(JOBS).document(job_id))
+        for name in some:
+            batch.delete(client.collection(JOBS).document(name))
         batch.commit()
 
 
