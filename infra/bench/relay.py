@@ -13,7 +13,7 @@ from infra.local.stack import Stack
 from relay.adapters.firestore import FirestoreAccounts
 
 IDLE_WITHIN_S = 30.0
-SENT_WITHIN_S = 60.0
+SENT_WITHIN_S = 120.0
 LOOK_EVERY_S = 0.2
 
 
