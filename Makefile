@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: setup demo up test bench terraform-tools checkov terraform-validate storm-test simulate storm describe fuzz lint format clean
+.PHONY: setup demo up test bench terraform-tools checkov terraform-validate storm-test simulate storm describe fuzz mutants lint format clean
 
 setup: $(INSTALLED)
 
@@ -66,6 +66,11 @@ CASES ?= 5000
 
 fuzz: setup
 	$(BIN)/python -m infra.describe.fuzz --cases $(CASES) $(ARGS)
+
+# Small random faults put into copies of the code, and which of them no test notices:
+# make mutants ARGS="--seed 7 --only domain/*.py"
+mutants: setup
+	$(BIN)/python -m infra.mutants $(ARGS)
 
 # Figures against the floor, counted operations, growth; writes docs/benchmarks.md and its charts.
 bench: setup

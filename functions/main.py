@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 gc.disable()
 
 from relay import bootstrap, logs  # noqa: E402
+from relay.edges.body import leaving_the_rest_unread  # noqa: E402
 from relay.edges.problems import not_found, problem_answer  # noqa: E402
 
 gc.freeze()
@@ -23,14 +24,14 @@ gc.enable()
 @logs.traced
 def jobs_api(request: flask.Request) -> Response:
     """Answer a call of the HTTP API."""
-    return bootstrap.jobs_api().answer(request)
+    return leaving_the_rest_unread(bootstrap.jobs_api().answer(request))
 
 
 @functions_framework.http
 @logs.traced
 def provider_webhook(request: flask.Request) -> Response:
     """Take a provider's callback."""
-    return bootstrap.provider_webhook().answer(request)
+    return leaving_the_rest_unread(bootstrap.provider_webhook().answer(request))
 
 
 @functions_framework.cloud_event
@@ -43,4 +44,4 @@ def poll_tick(event: CloudEvent) -> None:
 @functions_framework.errorhandler(NotFound)  # type: ignore[untyped-decorator]
 def nothing_here(_error: NotFound) -> Response:
     """Answer for paths that the framework does not pass on, such as one with a line break."""
-    return problem_answer(not_found())
+    return leaving_the_rest_unread(problem_answer(not_found()))

@@ -11,7 +11,21 @@ locals {
       severity = "CRITICAL"
       message  = "account on hold"
       fields   = ["account", "code"]
-      text     = "The provider refuses the account: provider_auth means that the key is wrong, provider_out_of_credits that credits have run out. Its jobs wait and nothing is lost until their deadlines. One call is tried again after 30 s and then after growing pauses of up to 10 minutes; the line \"account off hold\" says that it worked. Buy credits, or put the right key into provider_keys and raise its number in secret_versions."
+      text     = "The provider refuses the account: provider_auth means that the key is wrong, provider_out_of_credits that credits have run out. Its jobs wait and nothing is lost until their deadlines. One probe is made after 30 s and then after gaps that double up to 10 minutes, each for another job than the one before; the line \"account off hold\" says that one was answered. Buy credits, or put the right key into provider_keys and raise its number in secret_versions."
+    }
+    provider_throttled = {
+      title    = "Render Relay: provider throttled"
+      severity = "ERROR"
+      message  = "provider throttled"
+      fields   = ["account"]
+      text     = "The provider answered 429 although the relay stays below the documented limit, and Spacely blocks accounts that go on calling. All calls of the account pause until the provider's Retry-After, or for a window that doubles up to 5 minutes; then one call goes first. Look for something else that uses the same key, or ask the provider whether it has lowered the limit, and set call_limit in accounts to what is left for the relay."
+    }
+    provider_down = {
+      title    = "Render Relay: provider down"
+      severity = "ERROR"
+      message  = "provider down"
+      fields   = ["account"]
+      text     = "Submissions of two tenants in a row were answered 500, 502 or 504, timed out or broke off, so the account submits one job at a time, after 30 s and then after gaps that double up to 10 minutes. Polls go on. The line \"provider back\" says that a submission was answered. Look at the provider's status page. Some jobs may be unconfirmed; all others wait, and fail as not_sent_in_time if it lasts too long for them."
     }
     job_set_aside = {
       title    = "Render Relay: job set aside"
@@ -91,7 +105,7 @@ resource "google_monitoring_alert_policy" "overdue" {
   conditions {
     display_name = "No pump has worked for 5 minutes"
     condition_absent {
-      filter   = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_counts["relay_pump_shifts"].name}\" AND resource.type=\"cloud_run_revision\""
+      filter   = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_counts["relay_pump_runs"].name}\" AND resource.type=\"cloud_run_revision\""
       duration = "300s"
       aggregations {
         alignment_period     = "60s"
@@ -104,7 +118,7 @@ resource "google_monitoring_alert_policy" "overdue" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Either more comes in than the provider's limit lets out (see \"Queued jobs\" and \"Provider calls\" on the dashboard), or pumps fail or do not run: look for 5xx of poll-tick, dead letters, and whether the scheduler's jobs succeed. Jobs wait; they fail only at their deadlines."
+    content   = "Pumps fail or do not run: look for 5xx of poll-tick, dead letters, and whether the scheduler's jobs succeed. Or more polls come due than the provider's limit lets out: see \"Calls to ..., against its limit\" on the dashboard. Queued jobs that wait for their turn do not cause this alert."
   }
 }
 

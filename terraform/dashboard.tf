@@ -1,10 +1,15 @@
 locals {
   counted = {
     for title, chart in {
-      "Jobs coming into each state" = { metric = "relay_job_moves", by = ["metric.label.status"] }
-      "Jobs created by provider"    = { metric = "relay_jobs_created", by = ["metric.label.provider"] }
-      "What ended jobs"             = { metric = "relay_job_moves", by = ["metric.label.by"], only = " AND metric.labels.status=one_of(\"succeeded\",\"failed\",\"cancelled\")" }
-      "How jobs ended by provider"  = { metric = "relay_job_moves", by = ["metric.label.provider", "metric.label.status"], only = " AND metric.labels.status=one_of(\"succeeded\",\"failed\",\"cancelled\")" }
+      "Jobs coming into each state"           = { metric = "relay_job_moves", by = ["metric.label.status"] }
+      "Jobs created by provider"              = { metric = "relay_jobs_created", by = ["metric.label.provider"] }
+      "Jobs created by tenant"                = { metric = "relay_jobs_created", by = ["metric.label.tenant"] }
+      "What ended jobs"                       = { metric = "relay_job_moves", by = ["metric.label.by"], only = " AND metric.labels.status=one_of(\"succeeded\",\"failed\",\"cancelled\")" }
+      "How jobs ended by provider"            = { metric = "relay_job_moves", by = ["metric.label.provider", "metric.label.status"], only = " AND metric.labels.status=one_of(\"succeeded\",\"failed\",\"cancelled\")" }
+      "Why jobs failed"                       = { metric = "relay_job_moves", by = ["metric.label.provider", "metric.label.code"], only = " AND metric.labels.status=\"failed\"" }
+      "Holds, pauses and outages of accounts" = { metric = "relay_account_stops", by = ["metric.label.account", "metric.label.message"], unit = "times" }
+      "Breakers opened by tenant"             = { metric = "relay_breakers_opened", by = ["metric.label.account", "metric.label.tenant"], unit = "times" }
+      "Quotas reached by tenant"              = { metric = "relay_quotas_reached", by = ["metric.label.account", "metric.label.tenant"], unit = "times" }
       } : title => {
       filter      = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_counts[chart.metric].name}\" AND resource.type=\"cloud_run_revision\"${lookup(chart, "only", "")}"
       aligner     = "ALIGN_DELTA"
@@ -12,16 +17,16 @@ locals {
       by          = chart.by
       plot        = "STACKED_BAR"
       thresholds  = []
-      unit_legend = "jobs"
+      unit_legend = lookup(chart, "unit", "jobs")
     }
   }
 
   spread = {
     for title, chart in {
-      "Time to completion, half of the jobs"       = { metric = "relay_job_seconds", aligner = "ALIGN_PERCENTILE_50", by = ["metric.label.provider"], unit = "seconds" }
-      "Time to completion, 95 % of the jobs"       = { metric = "relay_job_seconds", aligner = "ALIGN_PERCENTILE_95", by = ["metric.label.provider"], unit = "seconds" }
-      "Queue age: how overdue the oldest job was"  = { metric = "relay_oldest_due_seconds", aligner = "ALIGN_PERCENTILE_99", by = ["metric.label.account"], unit = "seconds", threshold = 120 }
-      "Queued jobs when a pump ended (up to 1000)" = { metric = "relay_queued_jobs", aligner = "ALIGN_PERCENTILE_99", by = ["metric.label.account"], unit = "jobs" }
+      "Time to completion, half of the jobs"      = { metric = "relay_job_seconds", aligner = "ALIGN_PERCENTILE_50", by = ["metric.label.provider"], unit = "seconds" }
+      "Time to completion, 95 % of the jobs"      = { metric = "relay_job_seconds", aligner = "ALIGN_PERCENTILE_95", by = ["metric.label.provider"], unit = "seconds" }
+      "Queue age: how overdue the oldest job was" = { metric = "relay_oldest_due_seconds", aligner = "ALIGN_PERCENTILE_99", by = ["metric.label.account"], unit = "seconds", threshold = 120 }
+      "Queued jobs in hand when a pump ended"     = { metric = "relay_queued_jobs", aligner = "ALIGN_PERCENTILE_99", by = ["metric.label.account"], unit = "jobs" }
       } : title => {
       filter      = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_numbers[chart.metric].name}\" AND resource.type=\"cloud_run_revision\""
       aligner     = chart.aligner

@@ -25,10 +25,21 @@ locals {
       { path = "account", mode = "ASCENDING" },
       { path = "wakeAt", mode = "ASCENDING" },
     ]
+    # One index for every tenant's line: a key begins with its tenant. Its writes do not queue up
+    # behind one another as times that only grow would: they spread over the tenants.
+    queue = [
+      { path = "account", mode = "ASCENDING" },
+      { path = "queueKey", mode = "ASCENDING" },
+    ]
     first-of-render = [
       { path = "provider", mode = "ASCENDING" },
       { path = "providerJobId", mode = "ASCENDING" },
       { path = "createdAt", mode = "ASCENDING" },
+    ]
+    submissions-of-render = [
+      { path = "provider", mode = "ASCENDING" },
+      { path = "providerJobId", mode = "ASCENDING" },
+      { path = "submittedAt", mode = "ASCENDING" },
     ]
     newest = [
       { path = "tenant", mode = "ASCENDING" },
@@ -81,8 +92,9 @@ resource "google_firestore_index" "jobs" {
   depends_on = [google_firestore_database.relay]
 }
 
-# Nothing is indexed by itself: documents hold whole inputs, outputs and histories, and times that
-# only grow. Of accounts and durations, all reading is by id.
+# No field is indexed by itself. Inputs, outputs and histories are large, and createdAt, wakeAt and
+# queueKey only grow, which would limit how fast documents can be written. accounts and durations
+# are read by id alone.
 resource "google_firestore_field" "unindexed" {
   for_each = toset(["accounts", "durations", "jobs"])
 

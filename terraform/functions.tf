@@ -23,8 +23,15 @@ locals {
       min_instances = var.min_instances
       max_instances = 20
       ingress       = "ALLOW_ALL"
-      variables     = merge(local.account_variables, { ALLOW_LOCAL_URLS = "0" })
-      secrets       = ["API_KEYS"]
+      variables = merge(
+        local.account_variables,
+        {
+          ALLOW_LOCAL_URLS = "0"
+          MAX_OPEN_JOBS    = tostring(var.max_open_jobs)
+          RAW_OPERATIONS   = var.raw_operations ? "1" : "0"
+        },
+      )
+      secrets = ["API_KEYS"]
     }
     provider_webhook = {
       description   = "Takes the providers' callbacks."
@@ -40,7 +47,7 @@ locals {
     }
     poll_tick = {
       description = "Sends, polls and ends everything that has come due for one provider account."
-      memory      = "1Gi"
+      memory      = "512Mi"
       cpu         = "1"
       # A tick that meets a pump at work is answered at once: it needs no instance of its own.
       concurrency   = 16
@@ -52,6 +59,7 @@ locals {
         local.account_variables,
         { for name, account in local.accounts : "${upper(name)}_BASE_URL" => account.base_url },
         {
+          TENANT_WEIGHTS   = jsonencode(var.tenant_weights)
           TICK_WINDOW_S    = tostring(var.tick_window_s)
           WEBHOOK_BASE_URL = local.webhook_base_url
         },

@@ -9,17 +9,32 @@ locals {
     relay_jobs_created = {
       description = "Jobs created."
       messages    = ["job created"]
-      labels      = ["provider", "operation"]
+      labels      = ["provider", "operation", "tenant"]
     }
     relay_job_moves = {
-      description = "Jobs that came into a state."
+      description = "Jobs that came into a state; of failed ones, code says why."
       messages    = ["job moved", "job finished"]
-      labels      = ["provider", "status", "by"]
+      labels      = ["provider", "status", "by", "code"]
     }
-    relay_pump_shifts = {
-      description = "Shifts that pumps have worked."
+    relay_pump_runs = {
+      description = "Runs that pumps have finished."
       messages    = ["pump done"]
       labels      = ["account"]
+    }
+    relay_account_stops = {
+      description = "Holds, pauses and outages of accounts that began; a pause that is prolonged counts again."
+      messages    = ["account on hold", "provider throttled", "provider down"]
+      labels      = ["account", "message"]
+    }
+    relay_breakers_opened = {
+      description = "Circuit breakers of tenants that opened: their submissions pause."
+      messages    = ["tenant's breaker opened"]
+      labels      = ["account", "tenant"]
+    }
+    relay_quotas_reached = {
+      description = "Creates refused because a tenant has too many open jobs: one for each instance, tenant and account in 5 seconds."
+      messages    = ["quota reached"]
+      labels      = ["account", "tenant"]
     }
     relay_events_unpublished = {
       description = "Tries to publish an event that failed, or whose success could not be written down."
@@ -39,7 +54,7 @@ locals {
       bounds      = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800, 3600, 86400]
     }
     relay_oldest_due_seconds = {
-      description = "How overdue the most overdue job of a shift was when the shift came upon it."
+      description = "How overdue the most overdue job was when a pump's run found it. Jobs that wait for their turn are not due."
       message     = "pump done"
       field       = "oldest_due_s"
       unit        = "s"
@@ -47,7 +62,7 @@ locals {
       bounds      = [1, 5, 15, 30, 60, 120, 180, 300, 600, 1800, 3600, 21600]
     }
     relay_provider_calls = {
-      description = "Calls made to the provider in a shift."
+      description = "Calls made to the provider in a run."
       message     = "pump done"
       field       = "calls"
       unit        = "1"
@@ -55,7 +70,7 @@ locals {
       bounds      = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
     }
     relay_queued_jobs = {
-      description = "Jobs that still waited to be sent when a shift ended."
+      description = "Queued jobs that a run had read and not sent when it ended: the heads of the queue, not all of it."
       message     = "pump done"
       field       = "queued"
       unit        = "1"

@@ -205,6 +205,39 @@ variable "tick_window_s" {
   }
 }
 
+variable "max_open_jobs" {
+  type        = number
+  description = "How many open jobs a tenant may have in one provider account; creates beyond them are answered 429."
+  default     = 5000
+
+  validation {
+    condition     = var.max_open_jobs >= 1 && floor(var.max_open_jobs) == var.max_open_jobs
+    error_message = "The max_open_jobs must be a whole number of jobs, at least 1."
+  }
+}
+
+variable "tenant_weights" {
+  type        = map(number)
+  description = "The weight of each tenant that is to have another one than 1: of the calls that submissions get, a tenant of weight 2 has twice those of a tenant of weight 1 while both have jobs waiting."
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.tenant_weights), keys(var.api_keys))) == 0
+    error_message = "The tenant_weights must be of tenants that are in api_keys."
+  }
+
+  validation {
+    condition     = alltrue([for weight in values(var.tenant_weights) : weight >= 1 && weight <= 100 && floor(weight) == weight])
+    error_message = "Each of the tenant_weights must be a whole number from 1 to 100."
+  }
+}
+
+variable "raw_operations" {
+  type        = bool
+  description = "Whether jobs may be raw, that is, name a path of the provider's that the catalogue does not know, with any input."
+  default     = true
+}
+
 variable "job_ttl_days" {
   type        = number
   description = "How many days after its end a job is removed."

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from relay.domain.account import Account, taken
+from relay.domain.admission import Hold
 from relay.domain.events import announce
 from relay.domain.job import (
     Actor,
@@ -153,3 +154,15 @@ def busy_account(**changes: Any) -> Account:
         "at": NOON,
     }
     return taken(Account(name="gepetto"), **(ours | changes))
+
+
+def a_hold(**changes: Any) -> Hold:
+    """Return a hold that began at noon because the account's key was refused."""
+    ours: dict[str, Any] = {
+        "code": ErrorCode.PROVIDER_AUTH,
+        "status": 401,
+        "since": NOON,
+        "probe_at": later(30),
+        "gap_s": 30.0,
+    }
+    return Hold(**(ours | changes))

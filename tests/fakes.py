@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import accumulate, count
 from typing import Any
 
 from infra.bench.virtual import VirtualClock
@@ -202,16 +202,27 @@ class MemoryJobs(Faulty):
         with self._call("next_wake"):
             return min((at for at, _ in self._wakes(account) if at > after), default=None)
 
-    def count(self, tenant: str, account: str, statuses: Sequence[Status]) -> int:
+    def count(
+        self, tenant: str, account: str, statuses: Sequence[Status], *, most: int | None = None
+    ) -> int:
         with self._call("count"):
-            return sum(
+            found = sum(
                 one.fields.get(ACCOUNT) == account
                 and one.fields.get("tenant") == tenant
                 and one.fields.get("status") in statuses
                 for one in self._documents.values()
             )
+            return found if most is None else min(found, most)
 
-    def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
+    def page(
+        self,
+        tenant: str,
+        wanted: JobFilter,
+        *,
+        after: Cursor | None,
+        size: int,
+        max_bytes: int,
+    ) -> JobPage:
         with self._call("page"):
             places = sorted(
                 (
@@ -225,6 +236,7 @@ class MemoryJobs(Faulty):
             )
             if after is not None:
                 places = [place for place in places if place < (after.created_at, after.job_id)]
+            size = min(size, self._fitting([job_id for _, job_id in places], max_bytes=max_bytes))
             items = [self._item(job_id) for _, job_id in places[:size]]
             return JobPage(
                 jobs=[item.job for item in items if isinstance(item, Stored)],
@@ -302,6 +314,11 @@ class MemoryJobs(Faulty):
             raise ValueError("Firestore takes documents of at most 1 MiB")
         self._documents[job_id] = _Document(copy.deepcopy(fields))
         return self._documents[job_id].version
+
+    def _fitting(self, ids: Sequence[str], *, max_bytes: int) -> int:
+        """Return how many of these documents, at least one, have no more bytes than that."""
+        sizes = (sum(map(_stored_bytes, self._documents[job_id].fields.values())) for job_id in ids)
+        return max(1, sum(total <= max_bytes for total in accumulate(sizes)))
 
     def _rendered(
         self, provider: str, provider_job_id: str | None

@@ -26,9 +26,12 @@ from relay.application.creating import Creating
 from relay.application.learning import Learning
 from relay.application.listing import Listing
 from relay.application.overview import Overview
+from relay.application.places import large_page_places, wait_places
 from relay.application.ports import Provider
+from relay.application.progress import ProgressReader
 from relay.application.pump import Pump
 from relay.application.pump_run import Concurrency, PumpPorts
+from relay.application.quota import OpenJobsQuota
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
 from relay.application.store import JobStore
@@ -87,7 +90,10 @@ def jobs_api() -> Api:
         accounts=frozenset(settings.limits),
         allow_local_urls=settings.allow_local_urls,
         random_bytes=secrets.token_bytes,
+        allow_raw=settings.raw_operations,
+        quota=OpenJobsQuota(parts.documents, clock=parts.clock, most=settings.max_open_jobs),
     )
+    accounts = FirestoreAccounts(parts.client)
     ports = ApiPorts(
         creating=creating,
         reading=Reading(store=parts.store, clock=parts.clock),
@@ -96,11 +102,12 @@ def jobs_api() -> Api:
         retrying=Retrying(
             store=parts.store, creating=creating, announcer=parts.announcer, clock=parts.clock
         ),
-        overview=Overview(
-            accounts=FirestoreAccounts(parts.client),
-            counts=parts.documents,
-            limits=settings.limits,
+        overview=Overview(accounts=accounts, counts=parts.documents, limits=settings.limits),
+        progress=ProgressReader(
+            accounts=accounts, durations=FirestoreDurations(parts.client), clock=parts.clock
         ),
+        waits=wait_places(threads=settings.threads),
+        large_pages=large_page_places(),
     )
     return Api(ports, tenants=settings.tenants)
 
@@ -155,7 +162,7 @@ def poll_tick() -> Ticks:
             new_token=lambda: secrets.token_hex(8),
             concurrency=CONCURRENCY,
             open_workers=WorkerThreads,
-            weights={},
+            weights=settings.tenant_weights,
             is_stopping=is_server_stopping,
         )
         return Pump(ports, window_s=settings.window_s)
@@ -197,14 +204,11 @@ def _provider(name: str, settings: PumpSettings) -> Provider:
     account: AccountSettings = settings.accounts[name]
     transport = Transport()
 
-    def read_key() -> str:
-        return config.account_key(os.environ, name) or account.api_key
-
     if name == "spacely":
         return Spacely(
             transport=transport,
             base_url=account.base_url,
-            read_key=read_key,
+            api_key=account.api_key,
             limit=account.limit,
         )
 
@@ -219,7 +223,7 @@ def _provider(name: str, settings: PumpSettings) -> Provider:
     return Gepetto(
         transport=transport,
         base_url=account.base_url,
-        read_key=read_key,
+        api_key=account.api_key,
         limit=account.limit,
         webhook_url=webhook_url,
     )

@@ -1,6 +1,7 @@
 """Settings from the environment: read once, complain once, keep secrets quiet; see design 7."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ T = TypeVar("T")
 
 SHORTEST_WEBHOOK_KEY = 32
 MOST_DAYS = 36_500
+LARGEST_WEIGHT = 100
+# What the framework starts without THREADS.
+THREADS_PER_CPU = 4
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LIMIT_VARIABLES = {
     "gepetto": "GEPETTO_CALLS_PER_MINUTE",
@@ -45,12 +49,17 @@ class ApiSettings:
     Attributes:
         limits: The limit of each account that is switched on.
         tenants: The tenant of each key, by the key's SHA-256 digest in hex.
+        max_open_jobs: How many open jobs a tenant may have in an account.
+        threads: How many requests one instance answers at a time.
     """
 
     common: Common
     limits: Mapping[str, Limit]
     tenants: Mapping[str, str] = field(repr=False)
     allow_local_urls: bool
+    raw_operations: bool
+    max_open_jobs: int
+    threads: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +81,15 @@ class AccountSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PumpSettings:
-    """What `poll_tick` needs."""
+    """What `poll_tick` needs.
+
+    Attributes:
+        tenant_weights: The weights of the tenants that have another one than 1.
+    """
 
     common: Common
     accounts: Mapping[str, AccountSettings]
+    tenant_weights: Mapping[str, int]
     webhook_base_url: str
     webhook_keys: tuple[str, ...] = field(repr=False)
     window_s: float
@@ -94,6 +108,14 @@ def api_settings(env: Mapping[str, str]) -> ApiSettings:
         limits={name: _limit(variables, name) for name in _accounts(variables)},
         tenants=variables.read("API_KEYS", _tenants, default=None, fallback={}),
         allow_local_urls=variables.read("ALLOW_LOCAL_URLS", _flag, default="", fallback=False),
+        raw_operations=variables.read("RAW_OPERATIONS", _switch, default="1", fallback=True),
+        max_open_jobs=variables.read("MAX_OPEN_JOBS", _whole_from_one, default="5000", fallback=1),
+        threads=variables.read(
+            "THREADS",
+            _whole_from_one,
+            default=str((os.cpu_count() or 1) * THREADS_PER_CPU),
+            fallback=1,
+        ),
     )
     variables.complain()
     return settings
@@ -121,17 +143,13 @@ def pump_settings(env: Mapping[str, str]) -> PumpSettings:
     settings = PumpSettings(
         common=_common(variables),
         accounts={name: _account(variables, name) for name in _accounts(variables)},
+        tenant_weights=variables.read("TENANT_WEIGHTS", _weights, default="{}", fallback={}),
         webhook_base_url=variables.read("WEBHOOK_BASE_URL", _url, default=None, fallback=""),
         webhook_keys=_webhook_keys(variables),
         window_s=variables.read("TICK_WINDOW_S", _seconds, default="55", fallback=0.0),
     )
     variables.complain()
     return settings
-
-
-def account_key(env: Mapping[str, str], account: str) -> str:
-    """Return the provider's key as the environment has it now, empty if it has none."""
-    return env.get(f"{account.upper()}_API_KEY", "").strip()
 
 
 class _Variables:
@@ -185,7 +203,7 @@ def _account(variables: _Variables, name: str) -> AccountSettings:
     prefix = name.upper()
     return AccountSettings(
         base_url=variables.read(f"{prefix}_BASE_URL", _url, default=facts.base_url, fallback=""),
-        api_key=variables.read(f"{prefix}_API_KEY", str, default=None, fallback=""),
+        api_key=variables.read(f"{prefix}_API_KEY", _header_word, default=None, fallback=""),
         limit=_limit(variables, name),
     )
 
@@ -238,6 +256,28 @@ def _tenants(text: str) -> Mapping[str, str]:
     return tenants
 
 
+def _weights(text: str) -> Mapping[str, int]:
+    expected = ValueError(
+        f'a JSON object {{"tenant": weight}} with whole weights from 1 to {LARGEST_WEIGHT}'
+    )
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        raise expected from None
+    if not isinstance(given, dict):
+        raise expected
+    for tenant, weight in given.items():
+        if not tenant or type(weight) is not int or not 1 <= weight <= LARGEST_WEIGHT:
+            raise expected
+    return given
+
+
+def _header_word(text: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]+", text):
+        raise ValueError("visible ASCII characters without spaces")
+    return text
+
+
 def _url(text: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
         raise ValueError("an http or https URL without a query")
@@ -269,6 +309,12 @@ def _days(text: str) -> int:
 def _flag(text: str) -> bool:
     if text not in ("", "0", "1"):
         raise ValueError("1 or unset")
+    return text == "1"
+
+
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("1 or 0")
     return text == "1"
 
 

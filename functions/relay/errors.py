@@ -16,6 +16,7 @@ RelayError
 └── Transient               the same call may succeed later
     ├── LostRace            another writer was faster                    -> read and step again
     ├── StoreUnavailable    the store does not answer                    -> 503, or the next tick
+    ├── TooManyOpenJobs     the tenant has as many as it may             -> 429
     ├── PublishFailed       the topic did not take the message           -> the pump, later
     ├── NotAccepted         the provider certainly did not take the job  -> asked again later
     ├── PerhapsAccepted     nobody knows whether it did                  -> unconfirmed
@@ -133,6 +134,21 @@ class LostRace(Transient):
 
 class StoreUnavailable(Transient):
     """The store did not answer, or every try was beaten by another writer."""
+
+
+class TooManyOpenJobs(Transient):
+    """The tenant has as many open jobs in the account as it may.
+
+    Args:
+        most: How many that are.
+        retry_after_s: When jobs that have ended meanwhile are seen at the latest.
+    """
+
+    def __init__(self, account: str, *, most: int, retry_after_s: float) -> None:
+        super().__init__(account)
+        self.account = account
+        self.most = most
+        self.retry_after_s = retry_after_s
 
 
 class PublishFailed(Transient):

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from relay.domain.job import Job
+from relay.domain.json_text import JsonText
 
 
 class OutputView(msgspec.Struct):
@@ -44,6 +45,7 @@ class JobView(msgspec.Struct, rename="camel"):
     error: ErrorView | None
     metadata: Mapping[str, str]
     on_unconfirmed: str
+    priority: str
     provider_job_id: str | None
     provider_status: str | None
     finished_by: str | None
@@ -65,12 +67,13 @@ def view(job: Job) -> JobView:
         id=job.id,
         provider=job.provider,
         operation=job.operation,
-        input=job.known_input,
+        input=_shown(job.known_input),
         status=job.status,
         outputs=[OutputView(url) for url in job.outputs],
         error=ErrorView(error.code, error.message, error.retryable) if error else None,
         metadata=job.metadata,
         on_unconfirmed=job.on_unconfirmed,
+        priority=job.priority,
         provider_job_id=job.provider_job_id,
         provider_status=job.provider_status,
         finished_by=job.finished_by,
@@ -84,6 +87,11 @@ def view(job: Job) -> JobView:
         path=job.path or msgspec.UNSET,
         retry_of=job.retry_of or msgspec.UNSET,
     )
+
+
+def _shown(input: Mapping[str, Any] | None) -> Any:
+    """Return the input so that what is stored as text is shown as that text."""
+    return msgspec.Raw(input.text.encode()) if isinstance(input, JsonText) else input
 
 
 def to_json(job: Job) -> bytes:

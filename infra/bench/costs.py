@@ -9,7 +9,7 @@ from infra.bench.prices import Price
 
 MILLION = 1_000_000
 # As terraform/ sizes them, in GiB; each has one vCPU.
-API_MEMORY, PUMP_MEMORY = 0.5, 1.0
+API_MEMORY, PUMP_MEMORY = 0.5, 0.5
 # Billing counts at least this for a call that shares its instance's time with no other.
 CALL_S = 0.1
 # A push or pull of an event or a tick, with its attributes.

@@ -22,7 +22,7 @@ LOCATION = {
 }
 APPLIED = {
     "Preference-Applied": {
-        "description": "How long the answer was ready to wait, where that was asked for.",
+        "description": "How long the answer was ready to wait; absent if it was not.",
         "schema": {"type": "string", "pattern": "^wait=[0-9]+$"},
         "example": "wait=30",
     }
@@ -94,7 +94,6 @@ def providers_example() -> dict[str, Any]:
     on = AccountState(
         name="gepetto",
         limit=CATALOGUE["gepetto"].limit,
-        recent_calls=3,
         hold=None,
         queued_jobs=1,
         open_jobs=4,

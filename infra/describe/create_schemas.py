@@ -8,17 +8,18 @@ from infra.describe.samples import RAW_PATHS, sample_input
 from relay.domain.catalogue import CATALOGUE, input_schema
 from relay.domain.catalogue.operation import (
     MAX_DEPTH,
-    MAX_STORED_LENGTH,
+    MAX_INPUT_BYTES,
+    MAX_INPUT_VALUES,
     Operation,
     ProviderFacts,
 )
 from relay.domain.catalogue.path import PATTERN
 from relay.domain.catalogue.schema import Schema
-from relay.domain.job import OnUnconfirmed
-from relay.edges.create_body import CreateBody
+from relay.domain.job import OnUnconfirmed, Priority
+from relay.edges.create_body import PATHS_OF_THEIR_OWN, CreateBody
 
 # What every body may have beside what it asks for, as the reading code declares it.
-COMMON = ("metadata", "deadlineSeconds", "onUnconfirmed")
+COMMON = ("metadata", "deadlineSeconds", "onUnconfirmed", "priority")
 WISHES: Mapping[str, Schema] = {
     "metadata": {"description": "Your own flat map of strings, given back untouched."},
     "deadlineSeconds": {"description": "From the creation: by then the job is final."},
@@ -27,6 +28,12 @@ WISHES: Mapping[str, Schema] = {
         "enum": [one.value for one in OnUnconfirmed],
         "description": "What to do when nobody knows whether the provider took the job: `wait` "
         "for a sign of it until the deadline, or `resubmit` it and perhaps pay twice.",
+    },
+    "priority": {
+        "type": "string",
+        "enum": [one.value for one in Priority],
+        "description": "Of your own jobs, `low` ones are sent after all that are `normal`. It "
+        "moves no job ahead of another tenant's.",
     },
 }
 
@@ -39,7 +46,8 @@ def create_schemas(*, refs: str) -> dict[str, Schema]:
         "type": "object",
         "description": "Either `input`, to have a job done, or `providerJobId`, to follow one "
         "that was submitted elsewhere. What no schema can say: pictures must be on public hosts, "
-        f"an input may have {MAX_DEPTH} levels and, in ASCII, {MAX_STORED_LENGTH:,} characters.",
+        f"an input may have {MAX_DEPTH} levels, {MAX_INPUT_VALUES:,} values (objects, arrays and "
+        f"scalars) and {MAX_INPUT_BYTES:,} bytes.",
         "oneOf": [{"$ref": refs + name} for name in choices],
     }
     return {"CreateJob": any_of, **_common(), **choices}
@@ -106,6 +114,7 @@ def _follow(facts: ProviderFacts, *, refs: str) -> Schema:
         "operation": {"type": "string", "enum": list(facts.operations)},
         "providerJobId": {
             **_declared()["properties"]["providerJobId"],
+            "not": {"enum": list(PATHS_OF_THEIR_OWN)},
             "description": "The id that the provider gave when the job was submitted.",
         },
     }

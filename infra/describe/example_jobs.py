@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from infra.describe.samples import sample_input
+from relay.application.progress import Progress, WaitingFor
 from relay.domain import steps
 from relay.domain.catalogue import find_operation
 from relay.domain.job import Actor, Claim, Entry, ErrorCode, Job, OnUnconfirmed, Status
-from relay.job_view import to_json
+from relay.edges.job_answer import answer_json
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 JOB_ID = "job_7k2m9q4x1v8c0d3f6h5j2n7p9r"
@@ -62,8 +63,15 @@ def example_jobs() -> Mapping[str, Job]:
 
 
 def shown(job: Job) -> Any:
-    """Return the job as its caller sees it, as plain JSON."""
-    return msgspec.json.decode(to_json(job))
+    """Return the job as the API shows it, as plain JSON."""
+    match job.status:
+        case Status.QUEUED:
+            progress = Progress(waiting_for=WaitingFor.TURN)
+        case Status.PROCESSING if job.submitted_at is not None:
+            progress = Progress(expected_at=_after(34))
+        case _:
+            progress = Progress()
+    return msgspec.json.decode(answer_json(job, progress))
 
 
 def _queued() -> Job:

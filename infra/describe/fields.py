@@ -1,12 +1,14 @@
 """What the types of the structs do not say of their fields: formats, bounds, words."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
+from relay.application.progress import WaitingFor
 from relay.domain.answers import MAX_ID_LENGTH, MAX_OUTPUTS, MAX_URL_LENGTH, MAX_WORD_LENGTH
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.catalogue.path import PATTERN as PATH
 from relay.domain.catalogue.schema import Schema
-from relay.domain.job import Actor, ErrorCode, OnUnconfirmed, Status
+from relay.domain.job import Actor, ErrorCode, OnUnconfirmed, Priority, Status
 from relay.domain.steps import MAX_HISTORY
 
 JOB_ID: Schema = {"type": "string", "pattern": "^job_[0-9a-z]{26}$"}
@@ -19,6 +21,7 @@ OUTPUTS: Schema = {"type": "array", "items": {"$ref": "OutputView"}, "maxItems":
 # By the structs' names in the code; the others are shown as they are.
 NAMES: Mapping[str, str] = {
     "JobView": "Job",
+    "JobAnswer": "Job",
     "OutputView": "Output",
     "ErrorView": "JobError",
     "EntryView": "HistoryEntry",
@@ -36,63 +39,81 @@ def either(*schemas: Schema) -> Schema:
     return {"anyOf": [*schemas, {"type": "null"}]}
 
 
-def _words(values: type[Actor] | type[ErrorCode] | type[OnUnconfirmed]) -> Schema:
+def _words(values: type[StrEnum]) -> Schema:
     return {"type": "string", "enum": [one.value for one in values]}
 
 
+_JOB: Mapping[str, Schema] = {
+    "id": {**JOB_ID, "description": "Unguessable; derived from the Idempotency-Key if any."},
+    "provider": PROVIDER,
+    "operation": {"description": "A name from the provider's catalogue, or `raw`."},
+    "input": {
+        "type": ["object", "null"],
+        "description": "What the caller asked for, in the provider's own field names; null "
+        "for a job that was submitted elsewhere.",
+    },
+    "status": STATUS,
+    "outputs": {**OUTPUTS, "description": "Empty until the job has succeeded."},
+    "error": {
+        **either({"$ref": "ErrorView"}),
+        "description": "Why the job failed; null unless it did.",
+    },
+    "metadata": {"description": "The caller's own, given back untouched."},
+    "onUnconfirmed": _words(OnUnconfirmed),
+    "priority": _words(Priority),
+    "providerJobId": {
+        "type": ["string", "null"],
+        "maxLength": MAX_ID_LENGTH,
+        "description": "The provider's id for the job, as soon as it is known.",
+    },
+    "providerStatus": {
+        "type": ["string", "null"],
+        "maxLength": MAX_WORD_LENGTH,
+        "description": "The provider's last word, verbatim.",
+    },
+    "finishedBy": {
+        **either(_words(Actor)),
+        "description": "How its end became known; null while it is open.",
+    },
+    "credits": {
+        "type": ["number", "null"],
+        "description": "What the operation costs by the provider's price list; null where "
+        "that is not known.",
+    },
+    "createdAt": TIME,
+    "submittedAt": TIME_OR_NULL,
+    "finishedAt": TIME_OR_NULL,
+    "deadlineAt": {**TIME, "description": "By then it is final, whatever is lost."},
+    "history": {"minItems": 1, "maxItems": MAX_HISTORY, "description": "Oldest first."},
+    "lateOutputs": {
+        **OUTPUTS,
+        "minItems": 1,
+        "description": "What was paid for and came after the job had failed or was cancelled; "
+        "present only if there is any.",
+    },
+    "path": {
+        "pattern": PATH,
+        "description": "Where a `raw` job goes, below the provider's base URL.",
+    },
+    "retryOf": {**JOB_ID, "description": "The job that this one repeats; present only then."},
+}
+
 FIELDS: Mapping[str, Mapping[str, Schema]] = {
-    "JobView": {
-        "id": {**JOB_ID, "description": "Unguessable; derived from the Idempotency-Key if any."},
-        "provider": PROVIDER,
-        "operation": {"description": "A name from the provider's catalogue, or `raw`."},
-        "input": {
-            "type": ["object", "null"],
-            "description": "What the caller asked for, in the provider's own field names; null "
-            "for a job that was submitted elsewhere.",
+    "JobView": _JOB,
+    "JobAnswer": {
+        **_JOB,
+        "expectedAt": {
+            **TIME_OR_NULL,
+            "description": "While it is `processing`: when it will probably be done, by what was "
+            "learnt of such renders. First the time in which half of them are done, then that of "
+            "nine in ten, then null.",
         },
-        "status": STATUS,
-        "outputs": {**OUTPUTS, "description": "Empty until the job has succeeded."},
-        "error": {
-            **either({"$ref": "ErrorView"}),
-            "description": "Why the job failed; null unless it did.",
+        "waitingFor": {
+            **either(_words(WaitingFor)),
+            "description": "What a `queued` job waits for: its `turn`, the end of an "
+            "`account_hold` or of a `provider_pause`, or the time of its own `retry`; null in "
+            "every other state.",
         },
-        "metadata": {"description": "The caller's own, given back untouched."},
-        "onUnconfirmed": _words(OnUnconfirmed),
-        "providerJobId": {
-            "type": ["string", "null"],
-            "maxLength": MAX_ID_LENGTH,
-            "description": "The provider's id for the job, as soon as it is known.",
-        },
-        "providerStatus": {
-            "type": ["string", "null"],
-            "maxLength": MAX_WORD_LENGTH,
-            "description": "The provider's last word, verbatim.",
-        },
-        "finishedBy": {
-            **either(_words(Actor)),
-            "description": "How its end became known; null while it is open.",
-        },
-        "credits": {
-            "type": ["number", "null"],
-            "description": "What the operation costs by the provider's price list; null where "
-            "that is not known.",
-        },
-        "createdAt": TIME,
-        "submittedAt": TIME_OR_NULL,
-        "finishedAt": TIME_OR_NULL,
-        "deadlineAt": {**TIME, "description": "By then it is final, whatever is lost."},
-        "history": {"minItems": 1, "maxItems": MAX_HISTORY, "description": "Oldest first."},
-        "lateOutputs": {
-            **OUTPUTS,
-            "minItems": 1,
-            "description": "What was paid for and came after the job had failed or was cancelled; "
-            "present only if there is any.",
-        },
-        "path": {
-            "pattern": PATH,
-            "description": "Where a `raw` job goes, below the provider's base URL.",
-        },
-        "retryOf": {**JOB_ID, "description": "The job that this one repeats; present only then."},
     },
     "OutputView": {"url": {"format": "uri", "maxLength": MAX_URL_LENGTH}},
     "ErrorView": {
@@ -143,7 +164,6 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
     "LimitView": {"calls": {"minimum": 1}, "windowSeconds": {"exclusiveMinimum": 0}},
     "AccountView": {
         "limit": {},
-        "recentCalls": {"minimum": 0, "description": "Calls within the limit's window."},
         "hold": either({"$ref": "HoldView"}),
         "queuedJobs": {"minimum": 0},
         "openJobs": {"minimum": 0},

@@ -5,11 +5,19 @@ from relay.adapters.pubsub import JOB_SCHEMA
 from relay.domain.catalogue.raw import RAW
 from relay.domain.catalogue.schema import Schema
 from relay.domain.job import ENDS, MOVES, Status
+from relay.edges.job_answer import JobAnswer
 from relay.job_view import JobView
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FINAL = [status.value for status, moves in MOVES.items() if not moves]
 WITHOUT_RESULT = [one for one in FINAL if one in ENDS - {Status.SUCCEEDED}]
+
+
+def answered_job_schemas(*, refs: str) -> dict[str, Schema]:
+    """Return as `job_schemas` those of a job as the API answers with it."""
+    schemas = struct_schemas([JobAnswer], refs=refs)
+    job = {**schemas.pop("Job"), "allOf": [*_rules(), *_rules_of_answers()]}
+    return {"Job": job, **schemas}
 
 
 def job_schemas(*, refs: str) -> dict[str, Schema]:
@@ -31,8 +39,8 @@ def job_schema() -> Schema:
         "$schema": DIALECT,
         "$id": JOB_SCHEMA,
         **job,
-        "description": "A render job as the API and the events show it. Fields may be added; "
-        "none is removed or changes its meaning under this $id.",
+        "description": "A render job as the events show it; the API shows more. Fields may be "
+        "added; none is removed or changes its meaning under this $id.",
         "$defs": schemas,
     }
 
@@ -61,6 +69,20 @@ def _rules() -> list[Schema]:
             "if": {"allOf": [is_raw, {"not": is_followed}]},
             "then": {"required": ["path"]},
             "else": {"properties": {"path": False}},
+        },
+    ]
+
+
+def _rules_of_answers() -> list[Schema]:
+    return [
+        {
+            "if": _status(Status.QUEUED.value),
+            "then": {"properties": {"waitingFor": {"type": "string"}}},
+            "else": {"properties": {"waitingFor": {"type": "null"}}},
+        },
+        {
+            "if": {"not": _status(Status.PROCESSING.value)},
+            "then": {"properties": {"expectedAt": {"type": "null"}}},
         },
     ]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from infra.describe.answers import LINKS
 from infra.describe.create_schemas import create_schemas
-from infra.describe.job_schema import job_schemas
+from infra.describe.job_schema import answered_job_schemas
 from infra.describe.operations import Described, operations
 from infra.describe.parameters import PARAMETERS
 from infra.describe.problem_answers import by_status, problem_response, problem_schemas
@@ -66,7 +66,7 @@ def _schemas() -> dict[str, Schema]:
     return {
         **create_schemas(refs=SCHEMAS),
         "NoFields": {"type": "object", "additionalProperties": False, "maxProperties": 0},
-        **job_schemas(refs=SCHEMAS),
+        **answered_job_schemas(refs=SCHEMAS),
         **struct_schemas([PageView, ProvidersView, GepettoJob, SpacelyResult], refs=SCHEMAS),
         **problem_schemas(refs=SCHEMAS),
         "Health": {

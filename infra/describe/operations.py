@@ -97,6 +97,7 @@ def operations() -> Sequence[Described]:
                 "invalid_idempotency_key",
                 "unauthenticated",
                 "idempotency_key_reused",
+                "too_many_open_jobs",
                 "store_unavailable",
             ],
         ),
@@ -120,7 +121,8 @@ def operations() -> Sequence[Described]:
             tag="jobs",
             summary="Read a job",
             description="The job as it stands now, or with `Prefer: wait=N` as soon as it is "
-            "final, after N seconds at the latest.",
+            "final, after N seconds at the latest. Where too many callers wait already, the "
+            "answer comes at once, without `Preference-Applied`.",
             parameters=["jobId", "prefer"],
             answers={
                 200: answer(
@@ -190,6 +192,7 @@ def operations() -> Sequence[Described]:
                 "invalid_idempotency_key",
                 "idempotency_key_reused",
                 "job_not_retryable",
+                "too_many_open_jobs",
             ],
         ),
         Described(

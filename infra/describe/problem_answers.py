@@ -28,6 +28,7 @@ from relay.errors import (
     NotRetryable,
     RelayError,
     StoreUnavailable,
+    TooManyOpenJobs,
     Unauthenticated,
 )
 
@@ -37,6 +38,9 @@ HEADERS: Mapping[HTTPStatus, Mapping[str, Schema]] = {
     },
     HTTPStatus.METHOD_NOT_ALLOWED: {
         "Allow": {"type": "string", "examples": ["GET, HEAD"]},
+    },
+    HTTPStatus.TOO_MANY_REQUESTS: {
+        "Retry-After": {"type": "integer", "minimum": 1, "examples": [5]},
     },
     HTTPStatus.SERVICE_UNAVAILABLE: {
         "Retry-After": {"type": "integer", "minimum": 1, "examples": [2]},
@@ -134,6 +138,12 @@ _TROUBLES = (
         code="invalid_request",
         when="A field of the body is missing, unknown or has a value that it cannot have.",
         error=InvalidRequest("/input/creativity", "input.creativity must be at most 30"),
+    ),
+    Trouble(
+        code="too_many_open_jobs",
+        when="You have as many open jobs with the provider as you may; nothing was written. Jobs "
+        "that end meanwhile count after `Retry-After` at the latest.",
+        error=TooManyOpenJobs("gepetto", most=5000, retry_after_s=5),
     ),
     Trouble(
         code="store_unavailable",

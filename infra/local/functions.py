@@ -52,6 +52,8 @@ FUNCTIONS = (
         uses=(
             "API_KEYS",
             "ALLOW_LOCAL_URLS",
+            "MAX_OPEN_JOBS",
+            "RAW_OPERATIONS",
             "GEPETTO_CALLS_PER_MINUTE",
             "SPACELY_CALLS_PER_SECOND",
         ),
@@ -79,6 +81,7 @@ FUNCTIONS = (
             "SPACELY_CALLS_PER_SECOND",
             "WEBHOOK_BASE_URL",
             "WEBHOOK_KEYS",
+            "TENANT_WEIGHTS",
             "TICK_WINDOW_S",
         ),
         ready_path="/",

@@ -30,6 +30,9 @@ _CONFIGURATION = frozenset(
         "API_KEYS",
         "TICK_WINDOW_S",
         "ALLOW_LOCAL_URLS",
+        "MAX_OPEN_JOBS",
+        "RAW_OPERATIONS",
+        "TENANT_WEIGHTS",
         "JOB_TTL_DAYS",
         "LOG_LEVEL",
     }

@@ -1,43 +1,23 @@
 """The callers: each creates a job as a real client would, looks at it, perhaps gives it up."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TypeVar
 
 from infra.simulator.deployment import Deployment
+from infra.simulator.inputs import INPUTS
 from infra.simulator.instances import Instance
 from relay.application.creating import NewJob
-from relay.domain.job import Json, OnUnconfirmed
+from relay.domain.job import OnUnconfirmed
 from relay.errors import JobFinal, JobNotFound, KeyReused, NotRetryable, StoreUnavailable
 
 T = TypeVar("T")
 
-TENANT = "demo"
+TENANTS = ("demo", "second")
 MOST_TRIES = 4
 # All tries of one create, each as long as an edge has patience.
 LONGEST_CREATE_S = 80.0
 # Looking, giving up, waiting for the answers to that, and then not yet retrying.
 LONGEST_BEFORE_RETRY_S = 480.0
-INPUTS: Mapping[str, tuple[str, Mapping[str, Json]]] = {
-    "gepetto": (
-        "redesign",
-        {
-            "url": "https://example.com/room.jpg",
-            "styleId": "modern",
-            "roomId": "living_room",
-            "creativity": 12,
-        },
-    ),
-    "spacely": (
-        "standard",
-        {
-            "model": "full",
-            "imageUrl": "https://example.com/room.jpg",
-            "spaceType": "bedroom",
-            "spaceStyle": "modern",
-            "renovateType": "residential",
-        },
-    ),
-}
 
 
 def start_callers(deployment: Deployment, *, most: int) -> float:
@@ -79,6 +59,8 @@ class Caller:
         self._name = f"caller-{number}"
         self._new = new
         self._key = key
+        # Most of them are one tenant's.
+        self._tenant = TENANTS[number % 4 == 3]
         self._job_id: str | None = None
 
     def live(self) -> None:
@@ -105,7 +87,7 @@ class Caller:
 
     def _create(self, instance: Instance) -> None:
         created = self._deployment.creating(instance).create(
-            TENANT, self._new, idempotency_key=self._key
+            self._tenant, self._new, idempotency_key=self._key
         )
         if self._job_id is not None and self._job_id != created.job.id:
             raise AssertionError("one key made two jobs")
@@ -115,13 +97,13 @@ class Caller:
     def _read(self, instance: Instance) -> None:
         assert self._job_id is not None  # noqa: S101 - there is a job by then
         wait_s = self._world.rng.choice((0.0, 20.0))
-        job = self._deployment.reading(instance).get(TENANT, self._job_id, wait_s=wait_s)
+        job = self._deployment.reading(instance).get(self._tenant, self._job_id, wait_s=wait_s)
         self._world.note(self._name, f"reads {job.id}: {job.status}")
 
     def _cancel(self, instance: Instance) -> None:
         assert self._job_id is not None  # noqa: S101 - there is a job by then
         try:
-            self._deployment.cancelling(instance).cancel(TENANT, self._job_id)
+            self._deployment.cancelling(instance).cancel(self._tenant, self._job_id)
         except JobFinal:
             return
 
@@ -129,7 +111,7 @@ class Caller:
         assert self._job_id is not None  # noqa: S101 - there is a job by then
         try:
             created = self._deployment.retrying(instance).retry(
-                TENANT, self._job_id, idempotency_key=f"retry-of-{self._job_id}"
+                self._tenant, self._job_id, idempotency_key=f"retry-of-{self._job_id}"
             )
         except NotRetryable:
             return

@@ -46,7 +46,12 @@ class Parts:
 
     def __init__(self, deployment: "Deployment", instance: Instance, *, patience_s: float) -> None:
         world = deployment.world
-        self.documents = SimulatedJobs(deployment.database, instance, deployment.store_fates)
+        self.documents = SimulatedJobs(
+            deployment.database,
+            instance,
+            deployment.store_fates,
+            slow_pages=deployment.profile.slow_pages,
+        )
         self.store = JobStore(
             self.documents, clock=instance, draw=world.rng.random, patience_s=patience_s
         )
@@ -152,7 +157,7 @@ class Deployment:
                 calls=profile.workers, changes=profile.workers, events=profile.workers
             ),
             open_workers=partial(SimulatedWorkers, instance),
-            weights={},
+            weights=profile.weights,
             is_stopping=lambda: False,
         )
         self.world.note(instance.name, f"tick for {account}")

@@ -57,6 +57,16 @@ class Call:
 
 
 @dataclass(slots=True, kw_only=True)
+class Throttled:
+    """A 429 that our code read, with the seconds that it was asked to wait; None for unsaid."""
+
+    at_s: float
+    provider: str
+    job_id: str
+    retry_after_s: float | None
+
+
+@dataclass(slots=True, kw_only=True)
 class Acknowledged:
     """A provider's id for a job that our code read in the answer to a submission."""
 
@@ -138,6 +148,9 @@ class History:
         accepted: The ids that callers were given, with when that was.
         bugs: Errors that nobody had planned for.
         set_aside: Ids of documents that the pump gave up, with the true time.
+        weights: The tenants' weights; 1 for those that are not named.
+        at_once: How many calls a pump makes at the same time at most.
+        is_steady: Whether nothing takes a pump away or makes its store slow.
         end_s: When the history was ended.
         is_at_rest: Whether nothing was under way any more by then, and nothing waited.
     """
@@ -147,6 +160,7 @@ class History:
     versions: dict[str, list[Version]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     acknowledged: list[Acknowledged] = field(default_factory=list)
+    throttled: list[Throttled] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
@@ -156,6 +170,9 @@ class History:
     bugs: list[str] = field(default_factory=list)
     poison: list[str] = field(default_factory=list)
     set_aside: dict[str, float] = field(default_factory=dict)
+    weights: dict[str, int] = field(default_factory=dict)
+    at_once: int = 1
+    is_steady: bool = False
     end_s: float = 0.0
     is_at_rest: bool = False
 

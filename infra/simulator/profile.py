@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from random import Random
 
+from infra.simulator.crowds import Crowd, draw_crowds
 from relay.domain.limits import Limit
 
 PROVIDERS = ("gepetto", "spacely")
@@ -19,6 +20,8 @@ class Profile:
         pumps, apis, webhooks: How many instances of each function there are.
         crash_before, crash_after: Chances per outside effect, by the moment of the crash.
         freeze: Chance per outside effect that the instance stands still before or after it.
+        slow_pages: Chance that a page of a query takes seconds to read.
+        weights: The tenants' weights.
         callback_into_outage: Chance that the store is out just when a good callback comes.
         never_known: Chance that the provider's read endpoint never finds a render.
     """
@@ -88,6 +91,34 @@ class Profile:
     callback_empty: float
     callback_other_id: float
     callback_into_outage: float
+
+    slow_pages: float
+    weights: dict[str, int]
+    crowds: tuple[Crowd, ...]
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether nothing takes a pump away or makes its store slow."""
+        harmful = (
+            self.crash_before,
+            self.crash_after,
+            self.freeze,
+            self.clock_jump,
+            self.sluggish,
+            self.store_lost_request,
+            self.store_lost_reply,
+            self.store_late,
+            self.store_outages,
+            self.callback_into_outage,
+            self.slow_pages,
+            self.tick_late,
+            self.tick_lost,
+            self.tick_unsent,
+            self.topic_lost_request,
+            self.topic_late,
+            self.topic_outages,
+        )
+        return self.window_s >= 20.0 and not any(harmful)
 
     def text(self) -> str:
         """Return what is switched on, for a person."""
@@ -177,6 +208,9 @@ def draw_profile(rng: Random) -> Profile:
         callback_empty=callbacks(0.2),
         callback_other_id=callbacks(0.2),
         callback_into_outage=callbacks(0.4),
+        slow_pages=rng.choice((0.0, 0.0, 0.0, 0.3)),
+        weights=rng.choice(({}, {}, {"crowd-0": 5}, {"demo": 3})),
+        crowds=draw_crowds(rng, providers),
     )
 
 
@@ -212,6 +246,10 @@ def _limit(rng: Random, provider: str) -> Limit:
 def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
+    if isinstance(value, tuple) and value and isinstance(value[0], Crowd):
+        return ",".join(f"{one.tenant}:{one.behaviour}:{one.jobs}" for one in value)
+    if isinstance(value, dict) and not all(isinstance(one, Limit) for one in value.values()):
+        return ",".join(f"{name}:{weight}" for name, weight in value.items())
     if isinstance(value, dict):
         return ",".join(f"{one.calls}/{one.window_s:g}s" for one in value.values())
     return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from infra.simulator.history import Acknowledged, Call, Intruder, Result, Verdict
+from infra.simulator.crowds import Behaviour, behaviour_of
+from infra.simulator.history import Acknowledged, Call, Intruder, Result, Throttled, Verdict
 from infra.simulator.instances import Fate, Fates, Instance
 from infra.simulator.profile import Profile
 from infra.simulator.world import Crashed, World
@@ -106,6 +107,7 @@ class Server:
     def submit(self, job: Job) -> Accepted:
         """Count a submission and answer it."""
         world, profile, rng = self._world, self._profile, self._world.rng
+        self._misbehave(job)
         try:
             self._serve_account()
         except AccountRefused:
@@ -113,7 +115,7 @@ class Server:
             raise
         if world.strikes("busy", profile.busy):
             self._count(job, Verdict.BUSY)
-            raise NotAccepted("HTTP 429", self._retry_after_s())
+            raise NotAccepted("HTTP 429", self._retry_after_s(), is_throttled=True)
         if world.strikes("refused", profile.refused):
             self._count(job, Verdict.REFUSED)
             raise JobRefused(422, "no such room")
@@ -131,10 +133,12 @@ class Server:
         world, profile, rng = self._world, self._profile, self._world.rng
         self._count(job, None)
         self._serve_account()
+        if behaviour_of(job) is Behaviour.FORBIDDEN:
+            raise AccountRefused(403)
         if world.strikes("broken", profile.broken):
             raise NoAnswer(rng.choice(("HTTP 500", "HTTP 200 without JSON")))
         if world.strikes("busy", profile.busy):
-            raise NoAnswer("HTTP 429", self._retry_after_s())
+            raise NoAnswer("HTTP 429", self._retry_after_s(), is_throttled=True)
         render = self._renders.get(job.provider_job_id or "")
         if render is None or world.now_s < render.known_s:
             return UnknownJob()
@@ -147,6 +151,22 @@ class Server:
         if render.ends == "empty":
             return WithoutOutput(provider_status="success")
         return self._open()
+
+    def _misbehave(self, job: Job) -> None:
+        """Answer a submission of a crowd that is never served, as it always is answered."""
+        match behaviour_of(job):
+            case Behaviour.FORBIDDEN:
+                self._count(job, Verdict.ACCOUNT_REFUSED)
+                raise AccountRefused(403)
+            case Behaviour.THROTTLED:
+                self._count(job, Verdict.BUSY)
+                raise NotAccepted("HTTP 429", self._retry_after_s(), is_throttled=True)
+            case Behaviour.BROKEN | Behaviour.HANGING:
+                self._count(job, Verdict.UNCLEAR)
+                raise PerhapsAccepted("HTTP 500")
+            case Behaviour.REFUSED:
+                self._count(job, Verdict.REFUSED)
+                raise JobRefused(422, "no such room")
 
     def _open(self) -> StillOpen:
         if self._world.strikes("odd_words", self._profile.odd_words):
@@ -263,6 +283,7 @@ class SimulatedProvider:
         """See `Provider`."""
         self._check_lease(job)
         accepted = self._call(
+            job,
             f"submit {job.id}",
             lambda: self._server.submit(job),
             not_sent=lambda: NotAccepted("the request could not be sent"),
@@ -279,6 +300,7 @@ class SimulatedProvider:
         """See `Provider`."""
         self._check_lease(job)
         reading = self._call(
+            job,
             f"poll {job.id}",
             lambda: self._server.poll(job),
             not_sent=lambda: NoAnswer("the request could not be sent"),
@@ -309,6 +331,7 @@ class SimulatedProvider:
 
     def _call(
         self,
+        job: Job,
         label: str,
         effect: Callable[[], Accepted | Reading],
         *,
@@ -338,7 +361,8 @@ class SimulatedProvider:
         out_s, back_s = 0.01 + 0.1 * rng.random(), 0.01 + 0.3 * rng.random()
         if world.strikes("counted_late", profile.counted_late):
             out_s = rng.uniform(0.0, LONGEST_WAY_S)
-        if world.strikes("taken_unanswered", profile.taken_unanswered):
+        hangs = behaviour_of(job) is Behaviour.HANGING
+        if hangs or world.strikes("taken_unanswered", profile.taken_unanswered):
             back_s = CALL_S
         turns = flow.turns
         world.note(name, label)
@@ -365,6 +389,15 @@ class SimulatedProvider:
             world.note(name, f"{label}: no answer")
             raise unanswered()
         world.note(name, f"{label}: {_said(reply)}")
+        if isinstance(reply, NotAccepted | NoAnswer) and reply.is_throttled:
+            world.history.throttled.append(
+                Throttled(
+                    at_s=world.now_s,
+                    provider=self.name,
+                    job_id=job.id,
+                    retry_after_s=reply.retry_after_s,
+                )
+            )
         if isinstance(reply, RelayError):
             raise reply
         return reply  # type: ignore[no-any-return]

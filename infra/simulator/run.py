@@ -7,6 +7,7 @@ from random import Random
 
 from infra.simulator.callers import start_callers
 from infra.simulator.checker import Violation, violations
+from infra.simulator.crowds import start_crowds
 from infra.simulator.deployment import Deployment
 from infra.simulator.history import History
 from infra.simulator.profile import Profile, draw_profile
@@ -57,8 +58,12 @@ def _run_quietly(seed: int, switches: Switches) -> Outcome:
     world = World(rng, switches)
     history = world.history
     history.limits = dict(profile.limits)
+    history.weights = dict(profile.weights)
+    history.at_once = profile.workers
+    history.is_steady = profile.is_steady
     deployment = Deployment(world, profile)
     last_s = start_callers(deployment, most=switches.most_jobs)
+    last_s = max(last_s, start_crowds(deployment, most=switches.most_jobs))
     faults_until_s = last_s + FAULTS_AFTER_S
     _plan_outages(deployment, until_s=faults_until_s)
     for name in profile.providers:

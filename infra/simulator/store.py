@@ -252,7 +252,17 @@ class _Client:
 
 
 class SimulatedJobs(_Client):
-    """The `JobDocuments` of one instance."""
+    """The `JobDocuments` of one instance.
+
+    Args:
+        slow_pages: Chance that a page of a query takes seconds.
+    """
+
+    def __init__(
+        self, database: Database, instance: Instance, fates: Fates, *, slow_pages: float
+    ) -> None:
+        super().__init__(database, instance, fates)
+        self._slow_pages = slow_pages
 
     def create(self, job: Job) -> object:
         """See `JobDocuments`."""
@@ -269,12 +279,14 @@ class SimulatedJobs(_Client):
 
     def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
         """See `JobDocuments`."""
+        self._wait_for_page()
         return self._call(
             f"due {account}", lambda: self._database.due(account, after, until, limit)
         )
 
     def queued(self, account: str, *, spans: Sequence[Span], limit: int) -> Sequence[Queued]:
         """See `JobDocuments`."""
+        self._wait_for_page()
         return self._call(f"queue {account}", lambda: self._database.queued(account, spans, limit))
 
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
@@ -284,6 +296,11 @@ class SimulatedJobs(_Client):
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         """See `JobDocuments`."""
         self._call(f"set aside {job_id}", lambda: self._database.set_aside(job_id, until))
+
+    def _wait_for_page(self) -> None:
+        world = self._instance.world
+        if world.strikes("slow_pages", self._slow_pages):
+            self._instance.sleep(world.rng.uniform(1.0, 3.5))
 
     def is_anothers(self, job: Job) -> bool:
         """See `RenderOwners`: there is one tenant, and nobody follows."""

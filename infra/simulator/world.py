@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 # A history that takes more has begun to turn in circles.
-MOST_STEPS = 150_000
+MOST_STEPS = 600_000
 
 
 class Crashed(BaseException):

@@ -17,6 +17,7 @@ from relay.application.store import JobStore
 from relay.domain.account import Account
 from relay.domain.events import published
 from relay.domain.job import Status
+from relay.edges.api import MAX_PAGE_BYTES
 from relay.errors import JobNotFound, LostRace, StoreUnavailable
 from tests.factories import JOB_ID, NOON, a_job, finished_job, processing_job
 from tests.fakes import TIME_TO_LIVE
@@ -141,7 +142,7 @@ def silent_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[firestore.Client]
         lambda jobs: jobs.due("gepetto", after=None, until=NOON, limit=1),
         lambda jobs: jobs.next_wake("gepetto", after=NOON),
         lambda jobs: jobs.count("demo", "gepetto", [Status.QUEUED]),
-        lambda jobs: jobs.page("demo", JobFilter(), after=None, size=1),
+        lambda jobs: jobs.page("demo", JobFilter(), after=None, size=1, max_bytes=MAX_PAGE_BYTES),
         lambda jobs: jobs.find("demo", "gepetto", "6512f0aa"),
         lambda jobs: jobs.is_anothers(processing_job()),
     ],

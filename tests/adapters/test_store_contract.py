@@ -24,6 +24,7 @@ from relay.domain.account import Account, Hold, given_back
 from relay.domain.events import published
 from relay.domain.job import UNREAD, ErrorCode, Status
 from relay.domain.steps import cancelled
+from relay.edges.api import MAX_PAGE_BYTES
 from relay.errors import JobExists, JobNotFound, LostRace, UnreadableJob
 from tests.factories import (
     JOB_ID,
@@ -336,6 +337,14 @@ def test_a_count_is_of_one_tenant_one_account_and_some_statuses(jobs):
     assert jobs.count("nobody", "gepetto", tuple(Status)) == 0
 
 
+@pytest.mark.parametrize(("most", "counted"), [(1, 1), (2, 2), (9, 3), (None, 3)])
+def test_a_count_goes_no_further_than_it_is_told(jobs, most, counted):
+    for number in range(3):
+        jobs.create(a_job(id=job_id(number)))
+
+    assert jobs.count("demo", "gepetto", (Status.QUEUED,), most=most) == counted
+
+
 def put_one_of_each(jobs):
     """Have a job of every kind in the store, two of each moment, and return them all."""
     kinds = product(
@@ -361,11 +370,11 @@ def put_one_of_each(jobs):
     return made
 
 
-def walk(jobs, tenant, wanted, size):
+def walk(jobs, tenant, wanted, size, *, max_bytes=MAX_PAGE_BYTES):
     """Return the ids of all pages, page by page."""
     pages, after = [], None
     while True:
-        page = jobs.page(tenant, wanted, after=after, size=size)
+        page = jobs.page(tenant, wanted, after=after, size=size, max_bytes=max_bytes)
         pages.append([job.id for job in page.jobs])
         after = page.end
         if after is None:
@@ -381,7 +390,7 @@ def test_a_page_has_the_tenants_jobs_that_every_filter_takes_newest_first(jobs):
     ):
         wanted = JobFilter(provider=provider, operation=operation, status=status, metadata=metadata)
 
-        page = jobs.page("demo", wanted, after=None, size=100)
+        page = jobs.page("demo", wanted, after=None, size=100, max_bytes=MAX_PAGE_BYTES)
 
         expected = [
             job
@@ -407,8 +416,12 @@ def test_a_page_for_a_filter_that_takes_nothing_is_empty(jobs):
         JobFilter(metadata=("floor", LONG)),
         JobFilter(metadata=(LONG, "room")),
     ):
-        assert jobs.page("demo", wanted, after=None, size=9) == JobPage(jobs=[], end=None)
-    assert jobs.page("nobody", JobFilter(), after=None, size=9) == JobPage(jobs=[], end=None)
+        assert jobs.page("demo", wanted, after=None, size=9, max_bytes=MAX_PAGE_BYTES) == JobPage(
+            jobs=[], end=None
+        )
+    assert jobs.page(
+        "nobody", JobFilter(), after=None, size=9, max_bytes=MAX_PAGE_BYTES
+    ) == JobPage(jobs=[], end=None)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 12])
@@ -432,12 +445,27 @@ def test_pages_of_a_filter_go_through_what_it_takes(jobs):
     assert pages == [[job_id(10)], [job_id(6)], [job_id(2)]]
 
 
+def test_a_page_ends_early_where_its_jobs_are_large_and_the_next_goes_on(jobs):
+    for number in range(7):
+        jobs.create(a_job(id=job_id(number), created_at=later(number), input={"a": "x" * 30_000}))
+
+    pages = walk(jobs, "demo", JobFilter(), 5, max_bytes=100_000)
+    one_by_one = walk(jobs, "demo", JobFilter(), 5, max_bytes=1)
+
+    assert pages == [
+        [job_id(6), job_id(5), job_id(4)],
+        [job_id(3), job_id(2), job_id(1)],
+        [job_id(0)],
+    ]
+    assert one_by_one == [[job_id(number)] for number in reversed(range(7))]
+
+
 def test_a_page_goes_on_after_a_place_where_there_is_no_job(jobs):
     for number in range(4):
         jobs.create(a_job(id=job_id(number), created_at=later(number)))
     gone = Cursor(later(2) + timedelta(microseconds=1), job_id(99))
 
-    page = jobs.page("demo", JobFilter(), after=gone, size=2)
+    page = jobs.page("demo", JobFilter(), after=gone, size=2, max_bytes=MAX_PAGE_BYTES)
 
     assert [job.id for job in page.jobs] == [job_id(2), job_id(1)]
     assert page.end == Cursor(later(1), job_id(1))
@@ -446,11 +474,11 @@ def test_a_page_goes_on_after_a_place_where_there_is_no_job(jobs):
 def test_a_job_that_is_created_meanwhile_is_not_on_a_later_page(jobs):
     for number in range(3):
         jobs.create(a_job(id=job_id(number), created_at=later(number)))
-    first = jobs.page("demo", JobFilter(), after=None, size=1)
+    first = jobs.page("demo", JobFilter(), after=None, size=1, max_bytes=MAX_PAGE_BYTES)
 
     jobs.create(a_job(id=job_id(9), created_at=later(9)))
 
-    second = jobs.page("demo", JobFilter(), after=first.end, size=9)
+    second = jobs.page("demo", JobFilter(), after=first.end, size=9, max_bytes=MAX_PAGE_BYTES)
     assert [job.id for job in second.jobs] == [job_id(1), job_id(0)]
 
 
@@ -471,7 +499,9 @@ def test_metadata_of_any_kind_are_found_by_their_pair(jobs):
     jobs.create(a_job(metadata=pairs))
 
     for pair in pairs.items():
-        page = jobs.page("demo", JobFilter(metadata=pair), after=None, size=9)
+        page = jobs.page(
+            "demo", JobFilter(metadata=pair), after=None, size=9, max_bytes=MAX_PAGE_BYTES
+        )
         assert [job.id for job in page.jobs] == [JOB_ID]
 
 
@@ -480,7 +510,9 @@ def test_metadata_are_found_after_the_job_was_written_over(jobs):
 
     jobs.replace(processing_job(metadata={"room": LONG}), version=version)
 
-    page = jobs.page("demo", JobFilter(metadata=("room", LONG)), after=None, size=9)
+    page = jobs.page(
+        "demo", JobFilter(metadata=("room", LONG)), after=None, size=9, max_bytes=MAX_PAGE_BYTES
+    )
     assert [job.status for job in page.jobs] == [Status.PROCESSING]
 
 
@@ -572,6 +604,27 @@ def test_a_render_of_ones_own_is_nobody_elses_however_often_it_is_followed(jobs)
     jobs.create(followed_job(id=job_id(4), tenant="other", created_at=later(1)))
 
     assert jobs.is_anothers(mine) is False
+
+
+@pytest.mark.parametrize("followers", [19, 20, 21, 45])
+def test_however_many_early_followers_do_not_hide_who_submitted_a_render(jobs, followers):
+    for number in range(10, 10 + followers):
+        jobs.create(followed_job(id=job_id(number), created_at=later(number - 100)))
+    mine = followed_job(id=job_id(90), created_at=later(9))
+    jobs.create(mine)
+    assert jobs.is_anothers(mine) is False
+
+    jobs.create(processing_job(id=job_id(1), tenant="other", created_at=later(1)))
+
+    assert jobs.is_anothers(mine) is True
+
+
+def test_a_render_of_ones_own_is_ones_own_after_however_many_followers(jobs):
+    for number in range(10, 35):
+        jobs.create(followed_job(id=job_id(number), created_at=later(number - 100)))
+    jobs.create(processing_job(id=job_id(1), created_at=later(1)))
+
+    assert jobs.is_anothers(followed_job(id=job_id(90), created_at=later(9))) is False
 
 
 def test_later_followers_do_not_hide_who_submitted_a_render(jobs):

@@ -17,6 +17,9 @@ from relay.application.cancelling import Cancelling
 from relay.application.creating import Creating
 from relay.application.listing import Listing
 from relay.application.overview import Overview
+from relay.application.places import large_page_places, wait_places
+from relay.application.progress import ProgressReader
+from relay.application.quota import OpenJobsQuota
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
 from relay.domain.catalogue import CATALOGUE
@@ -29,6 +32,7 @@ SOURCE = Path(__file__).parents[2] / "functions" / "main.py"
 WEBHOOK_KEYS = ("0123456789abcdef0123456789abcdef", "an older key that is still accepted")
 
 Serve = Callable[[str, str], FlaskClient]
+MakeApi = Callable[..., FlaskClient]
 
 
 @pytest.fixture
@@ -44,7 +48,25 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
 
 
 @pytest.fixture
-def api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+def api(make_api: MakeApi) -> FlaskClient:
+    return make_api()
+
+
+@pytest.fixture
+def make_api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> MakeApi:
+    """Serve the API, with settings of a test's own."""
+
+    def make(
+        *, allow_raw: bool = True, max_open_jobs: int = 5000, threads: int = 80
+    ) -> FlaskClient:
+        built = built_api(world, allow_raw=allow_raw, max_open_jobs=max_open_jobs, threads=threads)
+        monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)
+        return serve("jobs_api", "http")
+
+    return make
+
+
+def built_api(world: World, *, allow_raw: bool, max_open_jobs: int, threads: int) -> Api:
     random_bytes = iter(bytes([number]) * 20 for number in range(256))
     creating = Creating(
         store=world.store,
@@ -53,6 +75,8 @@ def api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskCli
         accounts=frozenset({"gepetto"}),
         allow_local_urls=False,
         random_bytes=lambda _: next(random_bytes),
+        allow_raw=allow_raw,
+        quota=OpenJobsQuota(world.jobs, clock=world.clock, most=max_open_jobs),
     )
     ports = ApiPorts(
         creating=creating,
@@ -67,13 +91,16 @@ def api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskCli
             counts=world.jobs,
             limits={"gepetto": CATALOGUE["gepetto"].limit},
         ),
+        progress=ProgressReader(
+            accounts=world.accounts, durations=world.durations, clock=world.clock
+        ),
+        waits=wait_places(threads=threads),
+        large_pages=large_page_places(),
     )
-    built = Api(
+    return Api(
         ports,
         tenants={_digest("key-of-demo"): "demo", _digest("key-of-other"): "other"},
     )
-    monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)
-    return serve("jobs_api", "http")
 
 
 @pytest.fixture

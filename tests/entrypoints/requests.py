@@ -1,6 +1,7 @@
 """The requests that the tests of the API send."""
 
 import json
+from io import BytesIO
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -17,6 +18,21 @@ BODY: dict[str, Any] = {
     "input": INPUT,
     "metadata": {"listing": "42"},
 }
+
+
+class EndlessBody(BytesIO):
+    """A request's body that never ends, and counts how much of it was read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.environ: dict[str, Any] = {"wsgi.input_terminated": True}
+        self.bytes_read = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        assert size is not None, "all of it was asked for"
+        assert 0 <= size < 2**20, "all of it was asked for"
+        self.bytes_read += size
+        return b" " * size
 
 
 def create(

@@ -1,12 +1,14 @@
 """Bodies of `POST /v1/jobs` that are wrong, each in one way."""
 
 import json
+import time
+import tracemalloc
 from http import HTTPStatus
 from io import BytesIO
 
 import pytest
 
-from tests.entrypoints.requests import BEARER, BODY, create
+from tests.entrypoints.requests import BEARER, BODY, EndlessBody, create
 from tests.factories import INPUT
 
 TEXT = json.dumps(BODY)
@@ -96,6 +98,8 @@ WRONG = {
     "a deadline that is true": (BODY | {"deadlineSeconds": True}, "/deadlineSeconds"),
     "a deadline beyond all": (BODY | {"deadlineSeconds": 10**30}, "/deadlineSeconds"),
     "a wish that nobody knows": (BODY | {"onUnconfirmed": "pray"}, "/onUnconfirmed"),
+    "a priority that nobody knows": (BODY | {"priority": "high"}, "/priority"),
+    "a priority that is null": (BODY | {"priority": None}, "/priority"),
 }
 
 DEEP = [32, 100, 500, 900, 950, 980, 990, 1000, 1010, 5000]
@@ -124,13 +128,88 @@ def test_what_is_wrong_is_422_names_the_field_and_writes_nothing(api, world, bod
     assert world.jobs.calls == []
 
 
-def test_an_input_that_is_too_long_once_it_is_stored_is_422(api, world):
-    body = json.dumps(raw("/upscale", a="12")).replace('"12"', "[" + "1e15," * 40_000 + "0]")
+def raw_of(text):
+    """Return the body of a raw job with this JSON in its input."""
+    return json.dumps(raw("/upscale", a="?")).replace('"?"', text).encode()
 
-    answer = create(api, body.encode())
 
-    assert (answer.status_code, answer.json["pointer"]) == (422, "/input")
+TOO_MANY = {
+    "objects": raw_of("[" + "{}," * 80_000 + "{}]"),
+    "arrays": raw_of("[" + "[]," * 80_000 + "[]]"),
+    "numbers": raw_of("[" + "1," * 120_000 + "1]"),
+    "texts": raw_of("[" + '"",' * 80_000 + '""]'),
+    "members": raw_of("{" + ",".join(f'"{n:x}":0' for n in range(24_000)) + "}"),
+    "one too many": raw_of("[" + "1," * 9_998 + "1]"),
+    "with spaces": raw_of("[ " + "{ } ,\n" * 30_000 + "{}]"),
+    "in a body that is wrong beside it": raw_of("[" + "{}," * 80_000 + "{}]").replace(
+        b"raw", b"no"
+    ),
+}
+
+
+@pytest.mark.parametrize("body", TOO_MANY.values(), ids=TOO_MANY.keys())
+def test_an_input_of_more_than_10_000_values_is_422_and_writes_nothing(api, world, body):
+    answer = create(api, body)
+
+    assert (answer.status_code, answer.json["code"]) == (422, "invalid_request")
+    assert answer.json["pointer"] == "/input"
+    assert "10,000 JSON values" in answer.json["detail"]
     assert world.jobs.calls == []
+
+
+def test_too_many_values_beside_an_input_are_422_too(api, world):
+    answer = create(api, BODY | {"metadata": [0] * 20_000})
+
+    assert (answer.status_code, answer.json["pointer"]) == (422, "")
+    assert world.jobs.calls == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + "1," * 9_997 + "1]",
+        json.dumps("{},[]:" * 20_000),
+        json.dumps('\\"[,' * 20_000),
+        json.dumps({"a,b:[": "c\\,:"}),
+    ],
+    ids=["10,000 values", "marks in a text", "escapes in a text", "marks in a name"],
+)
+def test_an_input_within_its_limits_is_taken_and_comes_back(api, text):
+    answer = create(api, raw_of(text))
+
+    assert (answer.status_code, answer.json["input"]) == (201, {"a": json.loads(text)})
+    job = api.get(answer.headers["Location"], headers=BEARER).json
+    assert job["input"] == {"a": json.loads(text)}
+
+
+HOSTILE = {
+    **TOO_MANY,
+    "brackets": b"[" * 256 * 1024,
+    "brackets in the input": raw_of("[" * 250_000),
+    "arrays in arrays": raw_of("[" * 120_000 + "]" * 120_000),
+    "objects in objects": raw_of('{"":' * 50_000 + "0" + "}" * 50_000),
+    "quotes": b'"' * 256 * 1024,
+    "an endless text of escapes": b'"' + b'\\"' * 120_000,
+    "commas": b"[" + b"," * 250_000,
+    "the most that is taken": raw_of("[" + "{}," * 9_997 + "{}]"),
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_body_takes_much_memory_or_time(api, body):
+    create(api, BODY)
+    tracemalloc.start()
+    try:
+        began_s = time.process_time()
+        answer = create(api, body)
+        took_s = time.process_time() - began_s
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert answer.status_code in (201, 400, 422)
+    assert peak_bytes < 8 * 1024 * 1024
+    assert took_s < 2
 
 
 @pytest.mark.parametrize("depth", DEEP)
@@ -178,6 +257,27 @@ def test_a_long_body_that_does_not_say_how_long_it_is_is_413_too(api, world):
 
     assert answer.status_code == 413
     assert world.jobs.calls == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "bytes_read"),
+    [
+        ("POST", "/v1/jobs", BEARER, 256 * 1024 + 1),
+        ("GET", "/v1/jobs", BEARER, 0),
+        ("GET", "/v1/jobs", {}, 0),
+        ("POST", "/nowhere", {}, 0),
+    ],
+    ids=["a create", "a list", "a stranger", "a path of nobody"],
+)
+def test_of_an_endless_body_no_more_is_read_than_is_needed(api, method, path, headers, bytes_read):
+    body = EndlessBody()
+
+    answer = api.open(
+        path, method=method, headers=headers, input_stream=body, environ_overrides=body.environ
+    )
+
+    assert answer.status_code in (200, 401, 404, 413)
+    assert body.bytes_read == bytes_read
 
 
 @pytest.mark.parametrize("length", ["abc", "-1", "1e3"])

@@ -25,10 +25,13 @@ def test_a_new_job_is_201_with_the_job_and_where_it_is(api, world):
         "error": None,
         "metadata": {"listing": "42"},
         "onUnconfirmed": "wait",
+        "priority": "normal",
         "providerJobId": None,
         "providerStatus": None,
         "finishedBy": None,
         "credits": None,
+        "expectedAt": None,
+        "waitingFor": "turn",
         "createdAt": "2026-01-02T12:00:00Z",
         "submittedAt": None,
         "finishedAt": None,
@@ -43,11 +46,12 @@ def test_a_new_job_is_201_with_the_job_and_where_it_is(api, world):
 
 
 def test_what_the_caller_wishes_is_kept(api, world):
-    body = BODY | {"deadlineSeconds": 60, "onUnconfirmed": "resubmit"}
+    body = BODY | {"deadlineSeconds": 60, "onUnconfirmed": "resubmit", "priority": "low"}
 
     job = create(api, body).json
 
     assert job["deadlineAt"] == "2026-01-02T12:01:00Z"
+    assert (job["priority"], world.jobs.job(job["id"]).priority) == ("low", "low")
     assert world.jobs.job(job["id"]).on_unconfirmed == "resubmit"
 
 
@@ -65,6 +69,33 @@ def test_every_operation_of_the_catalogue_can_be_asked_for(api, sample):
         sample.credits,
         sample.path,
     )
+
+
+RAW = {"provider": "gepetto", "operation": "raw", "path": "/new-thing", "input": {"a": 1}}
+
+
+def test_where_raw_jobs_are_not_taken_they_are_422_for_everybody(make_api, world):
+    api = make_api(allow_raw=False)
+
+    for headers in (BEARER, OTHER):
+        for body in (RAW, {"provider": "gepetto", "operation": "raw", "providerJobId": "x"}):
+            answer = create(api, body, headers)
+
+            assert (answer.status_code, answer.json["pointer"]) == (422, "/operation")
+            assert "raw" not in answer.json["detail"]
+    assert world.jobs.ids == []
+    assert create(api, BODY).status_code == 201
+
+
+def test_where_raw_jobs_are_not_taken_an_older_one_is_not_retried(make_api, world):
+    old = create(make_api(), RAW).json["id"]
+    api = make_api(allow_raw=False)
+    api.post(f"/v1/jobs/{old}/cancel", headers=BEARER)
+
+    answer = api.post(f"/v1/jobs/{old}/retry", headers=BEARER)
+
+    assert (answer.status_code, answer.json["pointer"]) == (422, "/operation")
+    assert world.jobs.ids == [old]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from relay.domain.job import Status
-from relay.edges.page_view import MAX_PAGE_BYTES
+from relay.edges.api import MAX_PAGE_BYTES
 from tests.entrypoints.requests import BEARER, BODY, OTHER, create, listed
 from tests.factories import JOB_ID, a_job, finished_job, job_id, job_in, later, processing_job
 
@@ -361,11 +361,40 @@ def test_jobs_too_large_for_one_page_go_on_on_the_next(api, world):
     assert len(first.data) < MAX_PAGE_BYTES + 1000
     assert len(json.dumps(huge)) + len(first.data) > MAX_PAGE_BYTES
     assert flat(pages) == [job_id(number) for number in reversed(range(26))]
-    assert [len(page) for page in pages] == [11, 11, 4]
+    assert [len(page) for page in pages] == [5, 5, 5, 5, 5, 1]
+
+
+def test_pages_that_are_still_being_sent_make_those_of_their_tenant_shorter(api, world):
+    put_jobs(world, 8, operation="raw", path="/upscale", input={"a": "x" * 100_000})
+
+    def ask():
+        return api.get("/v1/jobs", headers=BEARER)
+
+    on_the_way = [ask() for _ in range(4)]
+    short = ask()
+    jobs_of_other = api.get("/v1/jobs", headers=OTHER)
+    for answer in on_the_way:
+        answer.close()
+    long_again = ask()
+
+    shown = [len(answer.json["jobs"]) for answer in (*on_the_way, short, long_again)]
+    assert shown == [8, 8, 8, 8, 2, 8]
+    assert short.json["nextPageToken"]
+    assert jobs_of_other.json == {"jobs": [], "nextPageToken": None}
+
+
+def test_a_list_that_fails_gives_its_place_back(api, world):
+    put_jobs(world, 8, operation="raw", path="/upscale", input={"a": "x" * 100_000})
+    world.jobs.is_down = True
+    for _ in range(9):
+        assert api.get("/v1/jobs", headers=BEARER).status_code == 503
+    world.jobs.is_down = False
+
+    assert len(listed(api)["jobs"]) == 8
 
 
 def test_a_job_larger_than_a_page_is_a_page(api, world, monkeypatch):
-    monkeypatch.setattr("relay.edges.page_view.MAX_PAGE_BYTES", 10)
+    monkeypatch.setattr("relay.edges.api.MAX_PAGE_BYTES", 10)
     put_jobs(world, 3)
 
     assert [len(page) for page in walk(api, "")] == [1, 1, 1]
@@ -381,6 +410,26 @@ def test_a_document_that_does_not_parse_does_not_break_a_list(api, world, size):
     pages = walk(api, f"pageSize={size}")
 
     assert flat(pages) == [job_id(3), job_id(0)]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "1", '"{}"', "", "{} {}", "[" * 100_000])
+def test_an_input_that_is_no_json_object_does_not_break_a_list(api, world, text):
+    put_jobs(world, 2)
+    document = world.jobs.document(job_id(1))
+    world.jobs.put_document(job_id(1), document | {"input": text})
+
+    assert [job["id"] for job in listed(api)["jobs"]] == [job_id(0)]
+    assert api.get(f"/v1/jobs/{job_id(1)}", headers=BEARER).status_code == 503
+
+
+def test_an_input_from_an_older_version_is_shown_as_it_was_given(api, world):
+    given = {"ü": [1, {"a": None}], "url": "https://example.com/\u00fc.jpg", "n": 10**30}
+    put_jobs(world, 1, input=given)
+    document = world.jobs.document(job_id(0))
+    world.jobs.put_document(job_id(0), document | {"input": json.dumps(given)})
+
+    assert listed(api)["jobs"][0]["input"] == given
+    assert api.get(f"/v1/jobs/{job_id(0)}", headers=BEARER).json["input"] == given
 
 
 def test_what_a_list_shows_is_as_it_is_now(api, world):

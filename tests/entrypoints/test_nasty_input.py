@@ -180,7 +180,7 @@ def test_an_input_that_is_nested_one_too_deeply_is_refused(api, world, depth, le
 
 @pytest.mark.parametrize("path", POSTS)
 def test_a_body_with_a_name_twice_among_many_costs_no_more_than_any_other(api, path):
-    names = ",".join(f'"{number:x}":0' for number in range(24_000))
+    names = ",".join(f'"{number:x}":0' for number in range(9_900))
     body = f'{{{names},"last":0,"last":0}}'
 
     began_s = process_time()
@@ -412,7 +412,7 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
-KNOWN = (*BODY, "path", "providerJobId", "deadlineSeconds", "onUnconfirmed")
+KNOWN = (*BODY, "path", "providerJobId", "deadlineSeconds", "onUnconfirmed", "priority")
 FIELDS = dict.fromkeys((*KNOWN, "tenant", "id"), JSON)
 
 

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from relay.domain.account import held
 from relay.domain.catalogue import CATALOGUE
-from relay.domain.job import ErrorCode, Status
-from tests.factories import NOON, a_job, job_id, job_in
+from relay.domain.job import Status
+from tests.factories import a_hold, a_job, busy_account, job_id, job_in
 
 DEMO = {"X-API-KEY": "key-of-demo"}
 OTHER = {"Authorization": "Bearer key-of-other"}
@@ -39,7 +38,6 @@ def test_an_account_that_is_not_switched_on_is_null(api):
     assert accounts["spacely"] is None
     assert accounts["gepetto"] == {
         "limit": {"calls": 120, "windowSeconds": 60.0},
-        "recentCalls": 0,
         "hold": None,
         "queuedJobs": 0,
         "openJobs": 0,
@@ -61,9 +59,8 @@ def test_a_tenant_sees_its_own_jobs_counted_and_nobody_elses(api, world):
 
 def test_a_hold_is_shown_with_its_reason_and_the_next_probe(api, world):
     account = world.accounts.account()
-    hold = held(None, code=ErrorCode.PROVIDER_AUTH, status=401, retry_after_s=None, at=NOON)
-    world.accounts.put(replace(account, hold=hold, calls_ago_s=(60.0, 58.0, 0.0)))
-    world.clock.advance(1)
+    hold = a_hold()
+    world.accounts.put(replace(account, hold=hold))
 
     shown = gepetto(api.get("/v1/providers", headers=DEMO))["account"]
 
@@ -73,7 +70,17 @@ def test_a_hold_is_shown_with_its_reason_and_the_next_probe(api, world):
         "since": "2026-01-02T12:00:00Z",
         "nextProbeAt": "2026-01-02T12:00:30Z",
     }
-    assert shown["recentCalls"] == 2
+
+
+def test_nothing_that_is_shown_moves_with_the_traffic_of_other_tenants(api, world):
+    before = api.get("/v1/providers", headers=DEMO).json
+
+    world.jobs.put(
+        *[job_in(status, id=job_id(n), tenant="other") for n, status in enumerate(Status)]
+    )
+    world.accounts.put(busy_account(calls_ago_s=(5.0, 1.0, 0.5)))
+
+    assert api.get("/v1/providers", headers=DEMO).json == before
 
 
 def test_a_store_that_is_away_is_503(api, world):

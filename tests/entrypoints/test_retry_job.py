@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from relay.domain.job import Actor, OnUnconfirmed, Status
+from relay.domain.job import Actor, OnUnconfirmed, Priority, Status
 from relay.domain.steps import cancelled, nudged, succeeded
 from tests.entrypoints.requests import BEARER, BODY, KEY, OTHER, create
 from tests.factories import (
@@ -37,7 +37,14 @@ def event_ids(world):
 
 @pytest.mark.parametrize("status", RETRYABLE)
 def test_a_job_that_came_to_nothing_is_201_as_a_new_one(api, world, status):
-    world.jobs.put(job_in(status, on_unconfirmed=OnUnconfirmed.RESUBMIT, deadline_at=later(3600)))
+    world.jobs.put(
+        job_in(
+            status,
+            on_unconfirmed=OnUnconfirmed.RESUBMIT,
+            priority=Priority.LOW,
+            deadline_at=later(3600),
+        )
+    )
     world.clock.advance(10)
 
     answer = retry(api)
@@ -49,6 +56,7 @@ def test_a_job_that_came_to_nothing_is_201_as_a_new_one(api, world, status):
     assert (job["retryOf"], job["status"], job["input"]) == (JOB_ID, "queued", INPUT)
     assert (job["provider"], job["operation"]) == ("gepetto", "redesign")
     assert (job["metadata"], job["onUnconfirmed"]) == ({"listing": "42"}, "resubmit")
+    assert job["priority"] == "low"
     assert (job["createdAt"], job["deadlineAt"]) == (
         "2026-01-02T12:00:10Z",
         "2026-01-02T13:00:10Z",
@@ -88,7 +96,7 @@ def test_an_unconfirmed_job_is_cancelled_and_announced_before_the_new_one_is_the
 
     assert world.jobs.job().status is Status.CANCELLED
     assert event_ids(world) == [f"{JOB_ID}.cancelled"]
-    writes = [name for name in world.jobs.calls if name != "read"]
+    writes = [name for name in world.jobs.calls if name not in ("read", "count")]
     assert writes == ["replace", "replace", "create"]
 
 

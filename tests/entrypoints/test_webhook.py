@@ -6,6 +6,7 @@ from io import BytesIO
 import pytest
 
 from relay.domain.job import EventType, Status
+from tests.entrypoints.requests import EndlessBody
 from tests.factories import (
     JOB_ID,
     LATE_OUTPUT,
@@ -68,6 +69,13 @@ def test_an_event_that_is_not_out_is_left_to_the_pump_and_the_answer_is_200(webh
         {"id": PROVIDER_JOB_ID, "status": "failed", "output": None},
         {"id": PROVIDER_JOB_ID, "output": ["ftp://a.b/c.png", 7, ""]},
         {"id": "another", "status": "success", "output": OUTPUT},
+        {"id": {"a": 1}, "output": OUTPUT},
+        {"id": [PROVIDER_JOB_ID], "output": OUTPUT},
+        {"id": " ", "output": OUTPUT},
+        {"id": "", "output": OUTPUT},
+        {"id": True, "output": OUTPUT},
+        {"id": 1.5, "output": OUTPUT},
+        {"id": "x" * 501, "output": OUTPUT},
         {},
         [],
         None,
@@ -179,17 +187,35 @@ def test_what_is_not_json_is_400(webhook, world, body):
     assert world.jobs.job() == processing_job()
 
 
-@pytest.mark.parametrize("path", [PATH, WRONG_TOKEN, "/"], ids=["good", "wrong token", "nowhere"])
+@pytest.mark.parametrize("path", [WRONG_TOKEN, "/"], ids=["wrong token", "nowhere"])
+def test_a_stranger_is_answered_before_a_body_is_read(webhook, world, path):
+    world.jobs.put(processing_job())
+
+    body = EndlessBody()
+    answer = webhook.post(path, input_stream=body, environ_overrides=body.environ)
+
+    assert (answer.status_code, body.bytes_read) == (404, 0)
+
+
+def test_of_a_body_over_64_kib_the_rest_is_not_read(webhook, world):
+    world.jobs.put(processing_job())
+
+    body = EndlessBody()
+    answer = webhook.post(PATH, input_stream=body, environ_overrides=body.environ)
+
+    assert (answer.status_code, body.bytes_read) == (413, 64 * 1024 + 1)
+
+
 @pytest.mark.parametrize("says_its_length", [True, False])
-def test_a_body_over_64_kib_is_413(webhook, world, path, says_its_length):
+def test_a_body_over_64_kib_is_413(webhook, world, says_its_length):
     world.jobs.put(processing_job())
     body = json.dumps(DONE).encode() + b" " * 64 * 1024
 
     if says_its_length:
-        answer = post(webhook, body, path)
+        answer = post(webhook, body)
     else:
         environ = {"wsgi.input_terminated": True}
-        answer = webhook.post(path, input_stream=BytesIO(body), environ_overrides=environ)
+        answer = webhook.post(PATH, input_stream=BytesIO(body), environ_overrides=environ)
 
     assert answer.status_code == 413
 

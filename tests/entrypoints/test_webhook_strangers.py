@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.entrypoints.requests import EndlessBody
 from tests.factories import JOB_ID, processing_job
 
 TOKEN_SHAPED = "A" * 32
@@ -42,6 +43,15 @@ def test_a_stranger_learns_that_there_is_nothing_here(webhook, world, path, body
 
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")
     assert world.jobs.calls == []
+
+
+def test_what_a_stranger_sends_is_not_read_on_a_path_of_the_frameworks_either(webhook):
+    body = EndlessBody()
+    environ = {**body.environ, "PATH_INFO": "/a\nb"}
+
+    answer = webhook.post("/", input_stream=body, environ_overrides=environ)
+
+    assert (answer.status_code, body.bytes_read) == (404, 0)
 
 
 @pytest.mark.parametrize("path", ["//", f"/gepetto/{JOB_ID}/{TOKEN_SHAPED}%0a"])

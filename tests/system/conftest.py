@@ -16,6 +16,7 @@ from infra.local.stack import Stack, running_stack
 from tests.event_schemas import complaints
 
 SUBSCRIPTION = "system-tests"
+ONLY_IN_ANSWERS = {"expectedAt", "waitingFor"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,11 @@ class Consumer:
     def check_all(self) -> None:
         """Fail if an event was invalid, also one that no test has looked at."""
         check(self._inbox.deliveries)
+
+
+def as_announced(job: dict[str, Any]) -> dict[str, Any]:
+    """Return a job that the API has shown as an event shows it."""
+    return {name: value for name, value in job.items() if name not in ONLY_IN_ANSWERS}
 
 
 class Relay:

@@ -7,7 +7,7 @@ import requests
 
 from relay.domain.catalogue import CATALOGUE
 from tests.payloads.inputs import IMAGE, PRODUCT, SAMPLES, Sample
-from tests.system.conftest import Relay
+from tests.system.conftest import Relay, as_announced
 
 RENDER = "render-s=1"
 PICTURES = {"gepetto": 1, "spacely": 4}
@@ -59,7 +59,7 @@ def test_an_operation_of_the_catalogue_ends_with_pictures(
     assert (job["status"], job["error"]) == ("succeeded", None)
     assert len(job["outputs"]) == PICTURES[sample.provider]
     assert (job["credits"], job.get("path")) == (sample.credits, sample.path)
-    assert event.job == job
+    assert event.job == as_announced(job)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=str)

@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from tests.system.conftest import Relay, until
+from tests.system.conftest import Relay, as_announced, until
 
 
 @pytest.mark.parametrize("function", ["jobs_api", "provider_webhook", "poll_tick"])
@@ -22,7 +22,7 @@ def test_a_killed_function_loses_no_job(relay: Relay, function: str) -> None:
         assert job["status"] == "succeeded"
         assert len(relay.provider_jobs(job_id)) == 1
         (event,) = relay.events(job_id, count=1, within_s=60)
-        assert event.job == job
+        assert event.job == as_announced(job)
 
 
 def test_a_create_whose_answer_was_lost_is_repeated_without_a_second_job(relay: Relay) -> None:

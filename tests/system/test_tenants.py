@@ -51,7 +51,7 @@ NO_IDS = {
     Place("header", "Prefer"),
     *(Place("query", name) for name in ("provider", "operation", "status", "metadata", "pageSize")),
     *(Place("body", name) for name in ("provider", "operation", "input", "path", "metadata")),
-    *(Place("body", name) for name in ("deadlineSeconds", "onUnconfirmed")),
+    *(Place("body", name) for name in ("deadlineSeconds", "onUnconfirmed", "priority")),
 }
 
 

@@ -6,12 +6,14 @@ do several that are merged, each with some of them. See Firestore, Index types >
 of index merging, and Index definition: `__name__` stands at the end of every index and every
 sort order, in the direction of what stands before it. No index is read backwards.
 
+A query with an OR is answered as one query for each alternative, so each of them needs an index
+(Queries > OR queries). Here the alternatives are ranges of one field, which one index serves.
+
 Where the documentation leaves a doubt, a query counts as not served.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 ASCENDING = "ASCENDING"
@@ -21,6 +23,9 @@ NAME = "__name__"
 ANY_FIELD = "*"
 BY_ITSELF = frozenset({ASCENDING, DESCENDING, CONTAINS})
 """How Firestore indexes every field that nothing is said of."""
+
+MOST_ALTERNATIVES = 30
+"""How many a query may have once its ORs are written out. See Queries > Query limitations."""
 
 _EQUAL = {"EQUAL", "IN", "IS_NULL", "IS_NAN"}
 _CONTAINS = {"ARRAY_CONTAINS", "ARRAY_CONTAINS_ANY"}
@@ -206,13 +211,22 @@ def _filters(where: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
     if where is None:
         return
     if "compositeFilter" in where:
-        parts = [list(_filters(one)) for one in where["compositeFilter"]["filters"]]
+        filters = where["compositeFilter"]["filters"]
         if where["compositeFilter"]["op"] != "AND":
-            # It is answered as one query for each part; parts that are alike need one index.
-            if not parts or any(part != parts[0] for part in parts):
-                raise NotUnderstood("OR of filters that are not alike")
-            parts = parts[:1]
-        yield from chain.from_iterable(parts)
+            yield from _ranges_of_one_field(filters)
+            return
+        for one in filters:
+            yield from _filters(one)
     else:
         (one,) = where.values()
         yield one["field"]["fieldPath"], one["op"]
+
+
+def _ranges_of_one_field(alternatives: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return the ranges that stand in an OR; they all need the same index."""
+    ranges = [one for alternative in alternatives for one in _filters(alternative)]
+    if len(alternatives) > MOST_ALTERNATIVES:
+        raise NotUnderstood(f"an OR of {len(alternatives)}")
+    if len({path for path, _ in ranges}) != 1 or {operator for _, operator in ranges} - _RANGE:
+        raise NotUnderstood("an OR of more than ranges of one field")
+    return ranges

@@ -39,7 +39,7 @@ def misread(env: Mapping[str, str], function: str) -> set[str]:
     """Return the variables that are set and not read, or read and not set."""
     recording = Recording(env)
     READERS[function](recording)
-    return recording.asked ^ (set(env) - _FRAMEWORK_VARIABLES)
+    return (recording.asked ^ set(env)) - _FRAMEWORK_VARIABLES
 
 
 def of_type(resources: Resources, type_name: str) -> dict[str, Mapping[str, Any]]:

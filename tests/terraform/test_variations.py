@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from relay import config
 from relay.domain.catalogue import CATALOGUE
 from tests.terraform.hcl_files import labelled, read_folder
 from tests.terraform.running import SOURCE, VARIABLES
@@ -31,6 +32,19 @@ def test_a_quota_can_be_changed(fresh):
 
     for function in ("jobs_api", "poll_tick"):
         assert environment(fresh.resources(), function)["GEPETTO_CALLS_PER_MINUTE"] == "60"
+
+
+def test_admission_can_be_changed(fresh):
+    shop = next(iter(VARIABLES["api_keys"]))
+    fresh.set(
+        {**VARIABLES, "max_open_jobs": 70, "tenant_weights": {shop: 3}, "raw_operations": False}
+    )
+    fresh.apply()
+    resources = fresh.resources()
+
+    api = config.api_settings(environment(resources, "jobs_api"))
+    assert (api.max_open_jobs, api.raw_operations) == (70, False)
+    assert config.pump_settings(environment(resources, "poll_tick")).tenant_weights == {shop: 3}
 
 
 def test_the_api_is_public_if_it_is_said(fresh):
@@ -142,6 +156,9 @@ REFUSED = {
     "The completions_topic must be": {"completions_topic": "google-completions"},
     "The ticks_topic must be": {"ticks_topic": "x"},
     "The tick_window_s must be": {"tick_window_s": 501},
+    "The max_open_jobs must be": {"max_open_jobs": 0},
+    "The tenant_weights must be": {"tenant_weights": {"nobody": 2}},
+    "Each of the tenant_weights": {"tenant_weights": {"shop": 101}},
     "The job_ttl_days must be": {"job_ttl_days": 0},
     "The completions_retention_days must be": {"completions_retention_days": 32},
     "The log_level must be": {"log_level": "WARNING"},

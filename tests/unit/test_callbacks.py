@@ -20,6 +20,7 @@ from tests.factories import (
 
 OUTPUTS = Callback(provider_job_id=PROVIDER_JOB_ID, outputs=(OUTPUT,))
 OTHER_ID = Callback(provider_job_id="another", outputs=(OUTPUT,))
+NO_USABLE_ID = Callback(provider_job_id=None, outputs=(OUTPUT,), has_unusable_id=True)
 NO_ID = Callback(provider_job_id=None, outputs=(OUTPUT,))
 ID_ONLY = Callback(provider_job_id=PROVIDER_JOB_ID, outputs=())
 NONSENSE = Callback(provider_job_id=None, outputs=())
@@ -53,6 +54,8 @@ def callbacks(world):
         (Status.PROCESSING, OUTPUTS, Status.SUCCEEDED),
         (Status.PROCESSING, NO_ID, Status.SUCCEEDED),
         (Status.PROCESSING, OTHER_ID, Status.PROCESSING),
+        (Status.PROCESSING, NO_USABLE_ID, Status.PROCESSING),
+        (Status.UNCONFIRMED, NO_USABLE_ID, Status.SUCCEEDED),
         (Status.PROCESSING, ID_ONLY, Status.PROCESSING),
         (Status.PROCESSING, NONSENSE, Status.PROCESSING),
         (Status.SUCCEEDED, OTHER_ID, Status.SUCCEEDED),
@@ -64,24 +67,27 @@ def test_a_callback_moves_a_job_only_with_what_it_proves(status, callback, after
     assert received(job_in(status), callback=callback, at=NOON).status is after
 
 
-def test_an_id_that_only_a_callback_brought_does_not_rule_out_another():
+@pytest.mark.parametrize("callback", [OTHER_ID, NO_USABLE_ID], ids=["another", "unusable"])
+def test_an_id_that_only_a_callback_brought_does_not_rule_out_another(callback):
     job = processing_job(is_acknowledged=False)
 
-    assert received(job, callback=OTHER_ID, at=NOON).status is Status.SUCCEEDED
+    assert received(job, callback=callback, at=NOON).status is Status.SUCCEEDED
 
 
-def test_an_id_other_than_the_acknowledged_one_has_the_job_polled_at_once():
+@pytest.mark.parametrize("callback", [OTHER_ID, NO_USABLE_ID], ids=["another", "unusable"])
+def test_an_id_other_than_the_acknowledged_one_has_the_job_polled_at_once(callback):
     job = processing_job(call_at=later(60))
 
-    after = received(job, callback=OTHER_ID, at=later(3))
+    after = received(job, callback=callback, at=later(3))
 
     assert (after.provider_job_id, after.call_at) == (PROVIDER_JOB_ID, later(3))
 
 
-def test_after_a_resubmission_every_id_counts():
+@pytest.mark.parametrize("callback", [OTHER_ID, NO_USABLE_ID], ids=["another", "unusable"])
+def test_after_a_resubmission_every_id_counts(callback):
     job = processing_job(resubmissions=1)
 
-    assert received(job, callback=OTHER_ID, at=NOON).status is Status.SUCCEEDED
+    assert received(job, callback=callback, at=NOON).status is Status.SUCCEEDED
 
 
 def test_a_result_is_announced_and_wakes_nobody(callbacks, world):

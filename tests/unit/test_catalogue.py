@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.catalogue import CATALOGUE, find_operation
+from relay.domain.catalogue.operation import MAX_INPUT_BYTES
 from relay.errors import InvalidRequest
 from tests.payloads.inputs import BY_OPERATION, IMAGE, SAMPLES, sample_input
 
@@ -310,13 +311,39 @@ def test_an_input_may_be_32_levels_deep_and_no_deeper(operation):
         )
 
 
-def test_an_input_that_grows_beyond_a_document_when_it_is_stored_is_refused():
-    numbers = [1e15] * 40_000
+@pytest.mark.parametrize(
+    "just_fits",
+    [
+        {"a": "x" * (MAX_INPUT_BYTES - len('{"a":""}'))},
+        {"a": "ü" * ((MAX_INPUT_BYTES - len('{"a":""}')) // 2)},
+    ],
+    ids=["ASCII", "umlauts"],
+)
+def test_an_input_has_at_most_256_kib_as_json(just_fits):
+    check("gepetto", "raw", just_fits)
 
-    error = refusal("gepetto", "raw", {"numbers": numbers})
+    error = refusal("gepetto", "raw", {"a": just_fits["a"] + "x"})
 
     assert error.pointer == "/input"
-    check("gepetto", "raw", {"numbers": numbers[:30_000]})
+    assert "262144 bytes" in error.expected
+
+
+# The input and the list in it are values, too.
+@pytest.mark.parametrize("value", [0, "a", None, {}, [], True], ids=repr)
+def test_an_input_has_at_most_10_000_values(value):
+    check("gepetto", "raw", {"a": [value] * 9_998})
+
+    error = refusal("gepetto", "raw", {"a": [value] * 9_999})
+
+    assert error.pointer == "/input"
+    assert "10,000 JSON values" in error.expected
+
+
+def test_values_count_wherever_they_are():
+    nested = {str(n): {"a": [n, {"b": n}]} for n in range(2_000)}
+
+    assert refusal("gepetto", "raw", nested).pointer == "/input"
+    check("gepetto", "raw", dict(list(nested.items())[:1_999]))
 
 
 PATHS = ["/upscale", "/a", "/0", "/generate/one-point-perspective", "/v2//x/", "/" + "a" * 81]

@@ -74,6 +74,10 @@ def test_each_missing_variable_is_named(read, name, value):
         (api_settings, "API_KEYS", '{"demo": [1]}'),
         (api_settings, "API_KEYS", f'{{"a": ["{DIGEST}"], "b": ["{DIGEST.upper()}"]}}'),
         (api_settings, "ALLOW_LOCAL_URLS", "yes"),
+        (api_settings, "RAW_OPERATIONS", "no"),
+        (api_settings, "MAX_OPEN_JOBS", "0"),
+        (api_settings, "MAX_OPEN_JOBS", "many"),
+        (api_settings, "THREADS", "0"),
         (api_settings, "JOB_TTL_DAYS", "0"),
         (api_settings, "JOB_TTL_DAYS", "a month"),
         (api_settings, "JOB_TTL_DAYS", "٣"),
@@ -87,6 +91,16 @@ def test_each_missing_variable_is_named(read, name, value):
         (pump_settings, "SPACELY_BASE_URL", "https://"),
         (pump_settings, "GEPETTO_CALLS_PER_MINUTE", "0"),
         (pump_settings, "SPACELY_CALLS_PER_SECOND", "-1"),
+        (pump_settings, "GEPETTO_API_KEY", "a key"),
+        (pump_settings, "GEPETTO_API_KEY", "a\r\nX-Evil: 1"),
+        (pump_settings, "SPACELY_API_KEY", "clé-secrète"),
+        (pump_settings, "TENANT_WEIGHTS", "2"),
+        (pump_settings, "TENANT_WEIGHTS", "shop=2"),
+        (pump_settings, "TENANT_WEIGHTS", '{"shop": 0}'),
+        (pump_settings, "TENANT_WEIGHTS", '{"shop": 101}'),
+        (pump_settings, "TENANT_WEIGHTS", '{"shop": 1.5}'),
+        (pump_settings, "TENANT_WEIGHTS", '{"shop": true}'),
+        (pump_settings, "TENANT_WEIGHTS", '{"": 2}'),
         (pump_settings, "TICK_WINDOW_S", "-1"),
         (pump_settings, "TICK_WINDOW_S", "501"),
         (pump_settings, "TICK_WINDOW_S", "nan"),
@@ -135,14 +149,20 @@ def test_each_function_asks_only_for_what_it_uses():
         "WEBHOOK_BASE_URL": "rubbish",
         "TICK_WINDOW_S": "rubbish",
         "ALLOW_LOCAL_URLS": "rubbish",
+        "RAW_OPERATIONS": "rubbish",
+        "MAX_OPEN_JOBS": "rubbish",
+        "THREADS": "rubbish",
+        "TENANT_WEIGHTS": "rubbish",
     }
+    of_api = {"ALLOW_LOCAL_URLS", "RAW_OPERATIONS", "MAX_OPEN_JOBS", "THREADS"}
 
     for read, needed in NEEDED.items():
         if read is not pump_settings:
-            spared = {"ALLOW_LOCAL_URLS"} if read is api_settings else set()
+            spared = of_api if read is api_settings else set()
             others = {name: value for name, value in rubbish.items() if name not in spared}
             read(others | needed)
-    pump_settings({"API_KEYS": "rubbish", "ALLOW_LOCAL_URLS": "rubbish"} | NEEDED[pump_settings])
+    others = {name: value for name, value in rubbish.items() if name in of_api | {"API_KEYS"}}
+    pump_settings(others | NEEDED[pump_settings])
 
 
 def test_only_the_keys_of_accounts_that_are_on_are_asked_for():
@@ -174,6 +194,22 @@ def test_what_is_set_is_taken():
     assert settings.webhook_base_url == "https://hooks.example.com"
     assert settings.accounts["gepetto"].base_url == "http://127.0.0.1:8080/v1"
     assert (settings.window_s, settings.common.log_level) == (0.0, "DEBUG")
+
+
+def test_admission_is_as_designed_unless_it_is_set(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    api, pump = api_settings(NEEDED[api_settings]), pump_settings(NEEDED[pump_settings])
+
+    assert (api.max_open_jobs, api.raw_operations, api.threads) == (5000, True, 8)
+    assert pump.tenant_weights == {}
+
+    api = api_settings(
+        NEEDED[api_settings] | {"MAX_OPEN_JOBS": "7", "RAW_OPERATIONS": "0", "THREADS": "80"}
+    )
+    pump = pump_settings(NEEDED[pump_settings] | {"TENANT_WEIGHTS": '{"shop": 100, "b": 1}'})
+
+    assert (api.max_open_jobs, api.raw_operations, api.threads) == (7, False, 80)
+    assert pump.tenant_weights == {"shop": 100, "b": 1}
 
 
 def test_a_tenant_may_have_several_keys():

@@ -146,7 +146,7 @@ def gepetto(transport):
     return Gepetto(
         transport=transport,
         base_url="https://g.example/v1",
-        read_key=lambda: "k",
+        api_key="k",
         limit=GEPETTO.limit,
         webhook_url=lambda _: WEBHOOK,
     )
@@ -156,7 +156,7 @@ def spacely(transport):
     return Spacely(
         transport=transport,
         base_url="https://s.example/api/v1",
-        read_key=lambda: "k",
+        api_key="k",
         limit=SPACELY.limit,
     )
 

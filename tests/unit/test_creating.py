@@ -5,7 +5,7 @@ import re
 import pytest
 
 from relay.application.creating import Creating, NewJob, body_digest, job_id
-from relay.domain.job import OnUnconfirmed, Status
+from relay.domain.job import OnUnconfirmed, Priority, Status
 from relay.errors import InvalidRequest, KeyReused, StoreUnavailable
 from tests.factories import INPUT, NOON, later
 
@@ -71,6 +71,7 @@ def test_the_same_key_and_body_meet_the_first_job(creating, world):
         {"metadata": {}},
         {"deadline_s": 901},
         {"on_unconfirmed": OnUnconfirmed.RESUBMIT},
+        {"priority": Priority.LOW},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -80,6 +81,13 @@ def test_the_same_key_with_another_body_is_refused(creating, world, changes):
 
     with pytest.raises(KeyReused):
         creating.create("demo", a_new_job(**changes), idempotency_key="k")
+
+
+def test_a_digest_from_before_there_were_priorities_still_says_the_same():
+    before = "149a924e8dc9fe2f62b1ec6fcb20a883b08b8d839c85ee9466708718094288ea"
+
+    assert body_digest(a_new_job()) == before
+    assert body_digest(a_new_job(priority=Priority.NORMAL)) == before
 
 
 def test_a_raw_job_keeps_its_path(creating, world):

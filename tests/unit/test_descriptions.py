@@ -14,11 +14,13 @@ from infra.describe.create_schemas import create_examples
 from infra.describe.files import DOCS, SCHEMAS, stale_files
 from infra.describe.parameters import PARAMETERS
 from relay.adapters.pubsub import JOB_SCHEMA
+from relay.application.progress import Progress, ProgressReader, WaitingFor
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Actor, ErrorCode, EventType, JobError, Status
 from relay.domain.steps import succeeded
 from relay.edges import api as api_module
 from relay.edges.api import Api
+from relay.edges.job_answer import answer_json
 from relay.job_view import to_json
 from tests.event_schemas import FORMATS, REGISTRY
 from tests.factories import LATE_OUTPUT, a_job, finished_job, job_in, later
@@ -200,7 +202,40 @@ def test_every_job_is_as_its_schema_says_field_by_field(job):
 
     assert complaints(shown, JOB) == []
     assert shown.keys() <= JOB["properties"].keys()
-    assert complaints_within(OPENAPI, shown, {"$ref": "#/components/schemas/Job"}) == []
+
+
+@pytest.mark.parametrize("job", JOBS.values(), ids=JOBS.keys())
+def test_every_job_is_answered_with_as_the_schema_of_answers_says(job, world):
+    progress = ProgressReader(
+        accounts=world.accounts, durations=world.durations, clock=world.clock
+    ).of(job)
+
+    answered = json.loads(answer_json(job, progress))
+
+    assert complaints_within(OPENAPI, answered, {"$ref": "#/components/schemas/Job"}) == []
+    described = OPENAPI["components"]["schemas"]["Job"]["properties"].keys()
+    assert answered.keys() - json.loads(to_json(job)).keys() == {"expectedAt", "waitingFor"}
+    assert described - JOB["properties"].keys() == {"expectedAt", "waitingFor"}
+
+
+@pytest.mark.parametrize(
+    ("status", "change"),
+    [
+        ("queued", {"waitingFor": None}),
+        ("queued", {"waitingFor": "godot"}),
+        ("queued", {"expectedAt": "2026-01-02T12:00:00Z"}),
+        ("processing", {"waitingFor": "turn"}),
+        ("succeeded", {"expectedAt": "2026-01-02T12:00:00Z"}),
+    ],
+)
+def test_an_answer_that_cannot_be_is_refused_by_the_schema(status, change):
+    job = job_in(Status(status))
+    known = Progress(waiting_for=WaitingFor.TURN) if status == "queued" else Progress()
+    answered = json.loads(answer_json(job, known))
+
+    schema = {"$ref": "#/components/schemas/Job"}
+    assert complaints_within(OPENAPI, answered, schema) == []
+    assert complaints_within(OPENAPI, answered | change, schema)
 
 
 WRONG_JOBS = {

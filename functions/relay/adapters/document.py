@@ -20,6 +20,7 @@ import msgspec
 from relay.adapters.fields import camel, from_fields, to_fields
 from relay.domain.due import wake_at
 from relay.domain.job import UNREAD, Job
+from relay.domain.json_text import JsonText, json_text
 from relay.domain.queue import queue_key
 from relay.errors import UnreadableJob
 
@@ -42,6 +43,7 @@ IMMUTABLE = frozenset(
         "metadata",
         METADATA_PAIRS,
         "onUnconfirmed",
+        "priority",
         "credits",
         "bodyDigest",
         "retryOf",
@@ -73,7 +75,7 @@ def to_document(job: Job, *, time_to_live: timedelta) -> dict[str, Any]:
     if job.input is UNREAD:
         del document[INPUT]
     else:
-        document[INPUT] = json.dumps(job.input)
+        document[INPUT] = json_text(job.known_input)
     document["metadata"] = json.dumps(job.metadata)
     document[METADATA_PAIRS] = [pair_digest(key, value) for key, value in job.metadata.items()]
     document[ACCOUNT] = job.account
@@ -95,17 +97,27 @@ def from_document(job_id: str, document: Mapping[str, Any]) -> Job:
         UnreadableJob: Says which field is wrong, never what stands in it.
     """
     try:
-        its_input = json.loads(document[INPUT]) if INPUT in document else UNREAD
+        given = _input(document[INPUT]) if INPUT in document else UNREAD
         metadata = msgspec.convert(json.loads(document["metadata"]), dict[str, str])
         if document.get("resubmitted") and "resubmissions" not in document:
             # Written by a version that only knew whether, not how often.
             document = {**document, "resubmissions": 1}
         job = from_fields(Job, {**document, "id": job_id, "input": None, "metadata": {}})
-        return replace(job, input=its_input, metadata=metadata)
+        return replace(job, input=given, metadata=metadata)
     except KeyError as error:
         raise UnreadableJob(f"{job_id}: no field {error}") from None
-    except (msgspec.ValidationError, ValueError, TypeError) as error:
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
         raise UnreadableJob(f"{job_id}: {type(error).__name__}") from error
+
+
+def _input(text: str) -> JsonText | None:
+    """Return the input unparsed; raise ValueError if it is neither a JSON object nor null."""
+    if text == "null":
+        return None
+    msgspec.json.decode(text, type=msgspec.Raw)
+    if not text.lstrip().startswith("{"):
+        raise ValueError("the input is no JSON object")
+    return JsonText(text)
 
 
 def pair_digest(key: str, value: str) -> str:

@@ -5,10 +5,10 @@ that it won itself. Whoever calls repeats, and recognises finished work.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.api_core import exceptions as google
@@ -59,8 +59,11 @@ DURATIONS = "durations"
 OPERATIONS = "operations"
 CREATED_AT = "createdAt"
 NAME = "__name__"
-# More jobs than this do not follow one render before it is submitted.
+SUBMITTED_AT = "submittedAt"
+# So many jobs of one render are looked at by age, and so many of those that were submitted.
 OWNERS_LIMIT = 20
+# Before every submission; a range of times leaves out the nulls of those that were not submitted.
+_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 # One call; longer than the store's own slow moments.
 CALL_TIMEOUT_S = 6.0
@@ -181,16 +184,28 @@ class FirestoreJobs:
             found = self._wire.run(query.order_by(WAKE_AT).limit(1).select((WAKE_AT,)))
         return found[0].fields[WAKE_AT] if found else None
 
-    def count(self, tenant: str, account: str, statuses: Sequence[Status]) -> int:
+    def count(
+        self, tenant: str, account: str, statuses: Sequence[Status], *, most: int | None = None
+    ) -> int:
         """See `JobCounts`; equality filters alone need no index of their own."""
         query = self._of(account).where(filter=FieldFilter("tenant", "==", tenant))
         query = query.where(filter=FieldFilter("status", "in", [one.value for one in statuses]))
+        if most is not None:
+            query = query.limit(most)
         with _query_errors_of_ours(f"count of {account}"):
             ((result,),) = query.count(alias="jobs").get(**_CALL)
         return int(result.value)
 
-    def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
-        """See `JobListings`."""
+    def page(
+        self,
+        tenant: str,
+        wanted: JobFilter,
+        *,
+        after: Cursor | None,
+        size: int,
+        max_bytes: int,
+    ) -> JobPage:
+        """See `JobListings`; stops reading where the page ends."""
         query = self._jobs.where(filter=FieldFilter("tenant", "==", tenant))
         for name, value in _equalities(wanted):
             query = query.where(filter=FieldFilter(name, "==", value))
@@ -203,13 +218,7 @@ class FirestoreJobs:
             reference = self._jobs.document(after.job_id)
             query = query.start_after({CREATED_AT: after.created_at, NAME: reference})
         with _query_errors_of_ours(f"jobs of {tenant}"):
-            found = self._wire.run(query.limit(size + 1))
-        items = [_stored_or_unreadable(one) for one in found[:size]]
-        last = found[size - 1] if len(found) > size else None
-        return JobPage(
-            jobs=[item.job for item in items if isinstance(item, Stored)],
-            end=Cursor(last.fields[CREATED_AT], last.name) if last is not None else None,
-        )
+            return _page(self._wire.stream(query.limit(size + 1)), size=size, max_bytes=max_bytes)
 
     def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
         """See `JobListings`; the latest of them, so that the lists' indexes serve."""
@@ -228,10 +237,14 @@ class FirestoreJobs:
         with _query_errors_of_ours(job.id):
             # By age: later ones of the same tenant do not hide the first.
             found = self._wire.run(query.order_by(CREATED_AT).limit(OWNERS_LIMIT))
+            if len(found) == OWNERS_LIMIT:
+                # Nor do many early followers hide who submitted it after them.
+                submitted = query.where(filter=FieldFilter(SUBMITTED_AT, ">", _BEFORE_ALL))
+                found += self._wire.run(submitted.order_by(SUBMITTED_AT).limit(OWNERS_LIMIT))
         return any(
             one.fields.get("tenant") != job.tenant
             and (
-                one.fields.get("submittedAt") is not None or one.fields[CREATED_AT] < job.created_at
+                one.fields.get(SUBMITTED_AT) is not None or one.fields[CREATED_AT] < job.created_at
             )
             for one in found
         )
@@ -312,6 +325,24 @@ def _write_over(
             return reference.update(fields, option=option, **_SHORT_CALL).update_time
     except (JobExists, JobNotFound) as error:
         raise LostRace(reference.id) from error
+
+
+def _page(
+    stream: Generator[tuple[Found, int], None, None], *, size: int, max_bytes: int
+) -> JobPage:
+    """Take what fits into a page off the stream, at least one document."""
+    jobs: list[Job] = []
+    end, bytes_read = None, 0
+    with closing(stream) as documents:
+        for count, (found, document_bytes) in enumerate(documents):
+            bytes_read += document_bytes
+            if count == size or (count and bytes_read > max_bytes):
+                return JobPage(jobs, end=end)
+            item = _stored_or_unreadable(found)
+            if isinstance(item, Stored):
+                jobs.append(item.job)
+            end = Cursor(found.fields[CREATED_AT], found.name)
+    return JobPage(jobs, end=None)
 
 
 def _equalities(wanted: JobFilter) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,8 @@ most of what a callback costs, and of a pump's look. Here are the same calls wit
 the same connection.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -59,12 +60,29 @@ class Wire:
 
     def run(self, query: Any) -> list[Found]:
         """Return what a query of the client's finds in the collection."""
+        return [_found(document) for document in self._documents(query)]
+
+    def stream(self, query: Any) -> Generator[tuple[Found, int], None, None]:
+        """Give what a query finds one by one, each with its size in bytes.
+
+        Whoever has enough closes the iterator: what the store has not sent by then is not sent.
+        """
+        with closing(self._documents(query)) as documents:
+            for document in documents:
+                yield _found(document), document.ByteSize()
+
+    def _documents(self, query: Any) -> Generator[Any, None, None]:
         structured = query._to_protobuf()  # noqa: SLF001
         request = RunQueryRequest(parent=self._root, structured_query=structured)
         answers = self._api.run_query(request=request, metadata=self._metadata, **self._call)
-        messages = (RunQueryResponse.pb(answer) for answer in answers)
-        # One without a document only says how far the query has got.
-        return [_found(one.document) for one in messages if one.HasField("document")]
+        try:
+            for answer in answers:
+                message = RunQueryResponse.pb(answer)
+                # One without a document only says how far the query has got.
+                if message.HasField("document"):
+                    yield message.document
+        finally:
+            answers.cancel()
 
     def create(self, name: str, fields: Mapping[str, Any]) -> datetime:
         """Write a new document and return its update time; raise `AlreadyExists`."""

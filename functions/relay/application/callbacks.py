@@ -90,6 +90,8 @@ def received(job: Job, *, callback: Callback, at: datetime) -> Job:
 
 
 def _is_about(job: Job, callback: Callback) -> bool:
-    if not job.is_acknowledged or callback.provider_job_id is None or job.is_resubmitted:
+    if not job.is_acknowledged or job.is_resubmitted:
         return True
+    if callback.provider_job_id is None:
+        return not callback.has_unusable_id
     return callback.provider_job_id == job.provider_job_id

@@ -5,15 +5,17 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
 from relay.application.ports import Clock, Stored
+from relay.application.quota import OpenJobsQuota, Place
 from relay.application.store import JobStore
 from relay.application.waking import Waker
-from relay.domain.catalogue import CATALOGUE
-from relay.domain.job import Actor, Entry, Job, Json, OnUnconfirmed, Status
-from relay.errors import InvalidRequest, JobNotFound, KeyReused
+from relay.domain.catalogue import CATALOGUE, RAW
+from relay.domain.job import Actor, Entry, Job, Json, OnUnconfirmed, Priority, Status
+from relay.errors import InvalidRequest, JobNotFound, KeyReused, TooManyOpenJobs
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,10 @@ _STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _CROCKFORD = b"0123456789abcdefghjkmnpqrstvwxyz"
 
 DEFAULT_DEADLINE_S = 900
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,7 @@ class NewJob:
     metadata: Mapping[str, str]
     deadline_s: int
     on_unconfirmed: OnUnconfirmed
+    priority: Priority = Priority.NORMAL
     path: str | None = None
     provider_job_id: str | None = None
     retry_of: str | None = None
@@ -61,7 +68,9 @@ class Creating:
     Args:
         accounts: The accounts that are switched on.
         allow_local_urls: Let image URLs be ``http`` and private.
+        allow_raw: Take `raw` jobs, whose input and path nobody checks.
         random_bytes: Returns so many unguessable bytes.
+        quota: How many open jobs a tenant may have; None takes any number.
     """
 
     def __init__(
@@ -73,6 +82,8 @@ class Creating:
         accounts: frozenset[str],
         allow_local_urls: bool,
         random_bytes: Callable[[int], bytes],
+        allow_raw: bool = True,
+        quota: OpenJobsQuota | None = None,
     ) -> None:
         self._store = store
         self._waker = waker
@@ -80,13 +91,28 @@ class Creating:
         self._accounts = accounts
         self._allow_local_urls = allow_local_urls
         self._random_bytes = random_bytes
+        self._allow_raw = allow_raw
+        self._quota = quota
 
-    def create(self, tenant: str, new: NewJob, *, idempotency_key: str | None) -> Created:
+    def create(
+        self,
+        tenant: str,
+        new: NewJob,
+        *,
+        idempotency_key: str | None,
+        first: Callable[[], None] = _nothing,
+    ) -> Created:
         """Write the job, queued or as one to follow, and wake its account's pump.
+
+        A repeated create is answered with the first job also when the tenant may have no more.
+
+        Args:
+            first: What is to be done before the job is written, if it is to be.
 
         Raises:
             InvalidRequest: Names the field that is wrong.
             KeyReused: The idempotency key came with another body before.
+            TooManyOpenJobs: The tenant may have no more of them in this account.
             StoreUnavailable: Nothing is known to be written; the same call may be repeated
                 if it has an idempotency key.
         """
@@ -103,6 +129,7 @@ class Creating:
             path=new.path,
             metadata=new.metadata,
             on_unconfirmed=new.on_unconfirmed,
+            priority=new.priority,
             credits=price,
             body_digest=body_digest(new),
             retry_of=new.retry_of,
@@ -114,8 +141,18 @@ class Creating:
             provider_job_id=new.provider_job_id,
             is_acknowledged=new.provider_job_id is not None,
         )
-        stored = self._store.create(job)
-        return self._answer(job, stored)
+        try:
+            with self._place(job) as place:
+                first()
+                created = self._answer(job, self._store.create(job))
+                if created.is_new:
+                    place.take()
+                return created
+        except TooManyOpenJobs:
+            first_of_key = self._known(job.id) if idempotency_key is not None else None
+            if first_of_key is None:
+                raise
+            return self._answer(job, first_of_key)
 
     def check(self, new: NewJob) -> float | None:
         """Return what the job costs, None where that is not known.
@@ -128,9 +165,10 @@ class Creating:
         if new.provider not in self._accounts:
             raise InvalidRequest("/provider", f"provider {new.provider} is not switched on here")
         operations = CATALOGUE[new.provider].operations
-        if new.operation not in operations:
+        offered = [name for name in operations if self._allow_raw or name != RAW]
+        if new.operation not in offered:
             raise InvalidRequest(
-                "/operation", f"operation of {new.provider} must be one of {', '.join(operations)}"
+                "/operation", f"operation of {new.provider} must be one of {', '.join(offered)}"
             )
         operation = operations[new.operation]
         if new.input is None:
@@ -150,12 +188,20 @@ class Creating:
         """
         if idempotency_key is None:
             return
-        try:
-            known = self._store.read(self._job_id(tenant, idempotency_key)).job
-        except JobNotFound:
-            return
-        if known.body_digest != body_digest(new):
+        known = self._known(self._job_id(tenant, idempotency_key))
+        if known is not None and known.job.body_digest != body_digest(new):
             raise KeyReused
+
+    def _place(self, job: Job) -> AbstractContextManager[Place]:
+        if self._quota is None:
+            return nullcontext(Place())
+        return self._quota.place(job.tenant, job.account)
+
+    def _known(self, job_id: str) -> Stored | None:
+        try:
+            return self._store.read(job_id)
+        except JobNotFound:
+            return None
 
     def _answer(self, job: Job, stored: Stored) -> Created:
         if stored.job.body_digest != job.body_digest:
@@ -208,5 +254,7 @@ def body_digest(new: NewJob) -> str:
         body.append({"providerJobId": new.provider_job_id})
     if new.retry_of is not None:
         body.append({"retryOf": new.retry_of})
+    if new.priority is not Priority.NORMAL:
+        body.append({"priority": new.priority.value})
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

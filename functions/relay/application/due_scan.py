@@ -43,6 +43,7 @@ class DueRead:
     after: datetime | None
     until: datetime
     left: tuple[Lane, str] | None
+    began_at: datetime
 
 
 class DueScan:
@@ -54,6 +55,7 @@ class DueScan:
     Attributes:
         work: The jobs in hand.
         suspects: Jobs to be tried once more, until somebody takes them.
+        misplaced: Jobs whose documents say that they are due, and are not: they were set aside.
         has_looked: Whether everything that was due at the beginning was seen.
         stay_until: Until then the pump must be there to look again.
         oldest_due_s: For how long the oldest job was due when it was first seen.
@@ -71,6 +73,7 @@ class DueScan:
         self._retries: list[tuple[datetime, Held]] = []
         self.work = DueWork()
         self.suspects: list[Stored] = []
+        self.misplaced: list[Stored] = []
         self.has_looked = False
         self.stay_until = now
         self.oldest_due_s = 0.0
@@ -81,11 +84,13 @@ class DueScan:
         if self._reading is not None:
             return None
         if now >= self._next_scan and not (self._is_one_pass and self.has_looked):
-            self._reading = DueRead(self._cursor, now, None)
+            # What comes due until the next scan is found before, so it is served on time.
+            ahead = timedelta(0) if self._is_one_pass else SCAN_EVERY
+            self._reading = DueRead(self._cursor, now + ahead, None, now)
             return self._reading
         low = next((one for one in self._left if self._has_room(one, share=0.5)), None)
         if low is not None and now >= self._read_on_at:
-            self._reading = DueRead(self._left.pop(low), now, low)
+            self._reading = DueRead(self._left.pop(low), now, low, now)
         return self._reading
 
     def take(self, read: DueRead, page: DuePage, *, now: datetime) -> Sequence[Unreadable]:
@@ -98,6 +103,9 @@ class DueScan:
         for item in page.items:
             if isinstance(item, Unreadable):
                 unreadable.append(item)
+            elif _is_misplaced(item, read):
+                self._seen[item.job.id] = item.version
+                self.misplaced.append(item)
             else:
                 self.consider(item, now=now)
         if read.left is not None:
@@ -107,8 +115,8 @@ class DueScan:
             self._cursor = page.more_after
         else:
             self.has_looked = True
-            self._cursor = read.until - LOOK_BACK
-            self._next_scan = read.until + SCAN_EVERY
+            self._cursor = read.began_at - LOOK_BACK
+            self._next_scan = read.began_at + SCAN_EVERY
             if now < self.stay_until < self._next_scan:
                 self._next_scan = self.stay_until
         return unreadable
@@ -209,7 +217,8 @@ class DueScan:
         wakes = [held.wakes_at for held in self.work]
         wakes += [held.wakes_at for held, _ in self._lent.values()]
         wakes += [held.wakes_at for _, held in self._retries]
-        floor = min([(self._cursor or now) - WRITTEN_WITHIN, *self._left.values(), *also])
+        wakes += also
+        floor = min([(self._cursor or now) - WRITTEN_WITHIN, *self._left.values()])
         earliest = min((one for one in wakes if one is not None), default=floor)
         return min(floor, earliest - timedelta(microseconds=1))
 
@@ -234,3 +243,8 @@ class DueScan:
         dues = [wake_at(item.job) for item in items if isinstance(item, Stored)]
         late_s = [(now - due).total_seconds() for due in dues if due is not None]
         self.oldest_due_s = max([self.oldest_due_s, *late_s])
+
+
+def _is_misplaced(found: Stored, read: DueRead) -> bool:
+    due = wake_at(found.job)
+    return due is None or due > read.until

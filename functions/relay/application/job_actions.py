@@ -84,7 +84,7 @@ class Outcome:
     """What came of one action.
 
     Attributes:
-        stored: The job as its document has it now; None if it was not written.
+        stored: The job as its document has it now, its events not out; None if it was not written.
         held: The job, if it is to stay in the pump's hands as it is.
         call: What the call brought; None if the provider was not called.
     """
@@ -159,8 +159,23 @@ class JobActions:
         """
         return self._take(stored, partial(steps.not_sent_in_time, at=self._clock.now()))
 
+    def put_back_in_place(self, stored: Stored) -> Outcome:
+        """Write when a job is really due, and its place in the queue, after it was set aside.
+
+        Raises:
+            JobNotFound: The document has gone.
+            StoreUnavailable: It may not be written.
+        """
+        self._store.keep(stored)
+        return Outcome(stored=self._store.read(stored.job.id))
+
+    def announce(self, stored: Stored) -> Outcome:
+        """Publish the events of a job that has just ended, or leave them to a later pump."""
+        self._announcer.announce_or_leave(stored)
+        return Outcome()
+
     def publish(self, stored: Stored) -> Outcome:
-        """Publish the events of a job that are not out.
+        """Publish the events of a job that are still not out.
 
         Raises:
             StoreUnavailable: What was done could not be written; ``wakeAt`` stands.
@@ -203,7 +218,7 @@ class JobActions:
         claim = Claim(token=self._new_token(), expires_at=now + timedelta(seconds=CLAIM_S))
         stored = self._store.change(stored, partial(steps.claimed, claim=claim, at=now))
         if stored.job.claim != claim:
-            return self._settled(stored)
+            return Outcome(stored=stored)
         if not self._may_call():
             put_back = partial(
                 steps.put_back, claim=claim, call_at=None, note="the pump lost its lease", at=now
@@ -326,8 +341,8 @@ class JobActions:
             return self._take(held.stored, asked, report)
         held = Held(job=ahead, version=held.version, is_ahead=True, wakes_at=held.wakes_at)
         due = wake_at(ahead)
-        if due is None or due > self._until:
-            self._store.keep(held.stored)
+        is_let_go = due is None or due > self._until
+        if is_let_go and self._store.keep(held.stored):
             return Outcome(call=report)
         return Outcome(held=held, call=report)
 
@@ -335,11 +350,7 @@ class JobActions:
         changed = self._store.change(stored, step)
         if changed.job.finished_by is Actor.POLL and not stored.job.is_final:
             self._learning.observe(changed.job)
-        return self._settled(changed, report)
-
-    def _settled(self, stored: Stored, report: CallReport | None = None) -> Outcome:
-        """Announce what is to be announced."""
-        return Outcome(stored=self._announcer.announce_or_leave(stored), call=report)
+        return Outcome(stored=changed, call=report)
 
     def _is_time_left(self, job: Job, now: datetime) -> bool:
         least_s, _ = self._learning.spans_s(job.operation)

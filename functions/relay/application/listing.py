@@ -14,13 +14,18 @@ class Listing:
         self._listings = listings
         self._store = store
 
-    def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
-        """Return at most *size* of the tenant's jobs, newest first.
+    def page(
+        self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int, max_bytes: int
+    ) -> JobPage:
+        """Return at most *size* of the tenant's jobs, newest first; fewer if they are large.
+
+        Args:
+            max_bytes: Of all of them, unless there is only one.
 
         Raises:
             StoreUnavailable: The store did not answer.
         """
-        return self._listings.page(tenant, wanted, after=after, size=size)
+        return self._listings.page(tenant, wanted, after=after, size=size, max_bytes=max_bytes)
 
     def of_provider(self, tenant: str, provider: str, job_id: str) -> Job:
         """Return the tenant's job with this provider, by our id or by the provider's.

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from relay.application.ports import Accounts, JobCounts
 from relay.domain.admission import Hold
-from relay.domain.job import MOVES, Status
+from relay.domain.job import OPEN, Status
 from relay.domain.limits import Limit
-
-OPEN = tuple(status for status, moves in MOVES.items() if moves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +14,6 @@ class AccountState:
     """How one account stands.
 
     Attributes:
-        recent_calls: Calls of the current window, as its pump last wrote them down: while a
-            pump works that is at most some seconds ago.
         hold: Why the provider is not called, None if it is.
         queued_jobs: The tenant's own jobs that wait to be sent.
         open_jobs: The tenant's own jobs that have not ended, the queued ones among them.
@@ -25,14 +21,16 @@ class AccountState:
 
     name: str
     limit: Limit
-    recent_calls: int
     hold: Hold | None
     queued_jobs: int
     open_jobs: int
 
 
 class Overview:
-    """Reads accounts for tenants, who see their own jobs counted and nobody else's.
+    """Reads accounts for tenants.
+
+    A tenant sees the limit, a hold's reason and its own jobs, and nothing that moves with the
+    traffic of others, such as the calls that were made.
 
     Args:
         limits: The limit of each account that is switched on.
@@ -58,13 +56,10 @@ class Overview:
         return [self._state(tenant, name, limit) for name, limit in self._limits.items()]
 
     def _state(self, tenant: str, name: str, limit: Limit) -> AccountState:
-        stored = self._accounts.read(name)
-        calls_ago_s = [ago_s + stored.age_s for ago_s in stored.account.calls_ago_s]
         return AccountState(
             name=name,
             limit=limit,
-            recent_calls=sum(1 for ago_s in calls_ago_s if ago_s < limit.window_s),
-            hold=stored.account.hold,
+            hold=self._accounts.read(name).account.hold,
             queued_jobs=self._counts.count(tenant, name, (Status.QUEUED,)),
             open_jobs=self._counts.count(tenant, name, OPEN),
         )

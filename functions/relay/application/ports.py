@@ -140,8 +140,20 @@ class JobPage:
 class JobListings(Protocol):
     """Finds job documents for their tenants; raises `StoreUnavailable`."""
 
-    def page(self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int) -> JobPage:
-        """Return the tenant's jobs after this place; documents that do not parse are left out."""
+    def page(
+        self,
+        tenant: str,
+        wanted: JobFilter,
+        *,
+        after: Cursor | None,
+        size: int,
+        max_bytes: int,
+    ) -> JobPage:
+        """Return the tenant's jobs after this place; documents that do not parse are left out.
+
+        Args:
+            max_bytes: Of documents that are read for one page, unless there is only one.
+        """
 
     def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
         """Return the tenant's latest job with the provider's id; raise `JobNotFound`."""
@@ -163,8 +175,14 @@ class RenderOwners(Protocol):
 class JobCounts(Protocol):
     """Counts job documents."""
 
-    def count(self, tenant: str, account: str, statuses: Sequence[Status]) -> int:
-        """Return how many jobs of the tenant are in one of these; raise `StoreUnavailable`."""
+    def count(
+        self, tenant: str, account: str, statuses: Sequence[Status], *, most: int | None = None
+    ) -> int:
+        """Return how many jobs of the tenant are in one of these, counting no further than *most*.
+
+        Raises:
+            StoreUnavailable: The store did not answer.
+        """
 
 
 @dataclass(frozen=True, slots=True)

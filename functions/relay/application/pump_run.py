@@ -1,12 +1,13 @@
 """One run of a pump: all that comes due for an account under one lease.
 
-Read `PumpRun.work` first. The run's own thread only decides: which query to make, which job gets the
-next worker and the next place for a call, whether the lease is to be renewed, and when it is over.
+Read `PumpRun.work` first. The run's own thread only decides: which query to make, which job gets
+the next worker and the next place for a call, when to renew the lease, and when the run is over.
 Everything that waits for somebody else is a task of a worker: queries, changes of jobs, events and
 calls to the provider. A task returns what came of it; only the run's thread takes that in.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ from relay.domain.account import LOOK_ALL_THE_WAY_EVERY, Account
 from relay.domain.admission import (
     Admission,
     Flight,
+    Hold,
     Kind,
     Result,
     Stop,
@@ -183,6 +185,8 @@ class PumpRun:
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
         self._poll_turns = Turns(ports.weights, {})
         self._last_kind = Kind.POLL
+        self._waits_for_place = False
+        self._ended: deque[Stored] = deque()
         self._tasks: dict[Future[Any], Callable[[Future[Any]], None]] = {}
         self._running = {"calls": 0, "changes": 0, "events": 0, "reads": 0}
         self._asks_for_next = False
@@ -246,7 +250,7 @@ class PumpRun:
             return True
         if self._choose(now) is None:
             return self._queue.is_reading and not self._is_one_pass
-        return not self._is_one_pass or self._is_place_free()
+        return not self._is_one_pass or self._place_in_s() <= 0.0
 
     def is_something_new_due(self) -> bool:
         """Look once more, from the floors; True if a job is due that this run did not see so.
@@ -288,7 +292,23 @@ class PumpRun:
             return
         for unreadable in self._scan.take(read, future.result(), now=now):
             self._set_aside(unreadable.job_id, why=unreadable.why)
+        self._put_back_in_place()
         self._take_suspects()
+
+    def _put_back_in_place(self) -> None:
+        for stored in self._scan.misplaced:
+            task = partial(self._actions.put_back_in_place, stored)
+            self._start("changes", task, partial(self._take_put_back, stored))
+        self._scan.misplaced.clear()
+
+    def _take_put_back(self, stored: Stored, future: Future[Outcome]) -> None:
+        error = future.exception()
+        if error is None:
+            self._keep_if_due(future.result().stored, self._clock.now())
+        elif isinstance(error, StoreUnavailable):
+            self._log_error(future)
+        else:
+            self._take_error(stored.job, error)
 
     def _take_queued(self, read: QueueRead, future: Future[Sequence[Queued]]) -> None:
         now = self._clock.now()
@@ -349,7 +369,11 @@ class PumpRun:
             self._lend(held, "changes", partial(self._actions.change, action, held.stored))
 
     def _start_events(self) -> None:
+        """Have events published: of what has just ended, then of what is still not out."""
         now = self._clock.now()
+        while self._ended and now < self._begin_until + END_LONGER and self._is_free("events"):
+            task = partial(self._actions.announce, self._ended.popleft())
+            self._start("events", task, self._log_error)
         while now < self._begin_until and self._is_free("events"):
             held = self._scan.work.first(Lane.PUBLISH, at=now)
             if held is None:
@@ -357,14 +381,14 @@ class PumpRun:
             self._lend(held, "events", partial(self._actions.publish, held.stored))
 
     def _start_calls(self) -> None:
+        self._waits_for_place = False
         while self._is_free("calls"):
             now = self._clock.now()
-            if now >= self._begin_until or self._pacer.free_at(self._clock.monotonic()) > (
-                self._clock.monotonic()
-            ):
+            candidate = self._choose(now) if now < self._begin_until else None
+            if candidate is None:
                 return
-            candidate = self._choose(now)
-            if candidate is None or not self._lease.start_call():
+            if self._place_in_s() > 0.0 or not self._lease.start_call():
+                self._waits_for_place = True
                 return
             self._pacer.start(self._clock.monotonic())
             self._call(candidate)
@@ -395,6 +419,8 @@ class PumpRun:
         kinds = [Kind.SUBMIT, Kind.POLL]
         if self._last_kind is Kind.SUBMIT:
             kinds.reverse()
+        if not self._admission.is_anything_stopped:
+            return self._next(kinds[0], now) or self._next(kinds[1], now)
         kinds = [kind for kind in kinds if self._admission.may_call(kind, at=now)]
         stops = [stop for kind in kinds if (stop := self._admission.stop_of(kind)) is not None]
         if not stops:
@@ -509,9 +535,13 @@ class PumpRun:
 
     def _take_queue_job(self, stored: Stored, future: Future[Outcome]) -> None:
         error = future.exception()
+        after = None if error is not None else future.result().stored
+        if after is not None and after.version == stored.version:
+            # Nothing can be done for it before its deadline.
+            return
         self._queue.drop(stored.job)
         if error is None:
-            self._keep_if_due(future.result().stored, self._clock.now())
+            self._keep_if_due(after, self._clock.now())
         elif not isinstance(error, StoreUnavailable):
             self._take_error(stored.job, error)
         elif stored.job.is_ready:
@@ -521,6 +551,9 @@ class PumpRun:
 
     def _keep_if_due(self, stored: Stored | None, now: datetime) -> None:
         if stored is None:
+            return
+        if stored.job.unpublished:
+            self._ended.append(stored)
             return
         if stored.job.is_ready:
             self._queue.put(stored)
@@ -570,7 +603,9 @@ class PumpRun:
             if new is None:
                 log.error(ends, extra=self._fields())
             elif old is None or new is self._admission.pause:
-                log.error(begins, extra=self._fields(job_id=flight.job_id, tenant=flight.tenant))
+                code = {"code": new.code.value} if isinstance(new, Hold) else {}
+                fields = self._fields(job_id=flight.job_id, tenant=flight.tenant, **code)
+                log.error(begins, extra=fields)
         stop = self._admission.of(flight.tenant).stop
         if stop is not tenant_stop:
             self._lease.write_soon()
@@ -638,10 +673,14 @@ class PumpRun:
         due = self._scan.work.next_due(lane)
         return due is not None and due <= now
 
-    def _is_place_free(self) -> bool:
+    def _place_in_s(self) -> float:
+        """Return after how many seconds there is a place for a call."""
         now_s = self._clock.monotonic()
         free_at_s = self._lease.free_at()
-        return free_at_s is not None and max(free_at_s, self._pacer.free_at(now_s)) <= now_s
+        if free_at_s is None:
+            # A call in flight has to end first.
+            return LONGEST_PAUSE_S
+        return max(free_at_s, self._pacer.free_at(now_s)) - now_s
 
     def _is_over(self) -> bool:
         if self._tasks:
@@ -649,7 +688,9 @@ class PumpRun:
         now = self._clock.now()
         if self._is_one_pass:
             looked = self._scan.has_looked and self._queue.has_looked
-            reads_on = self._scan.is_behind or (self._queue.is_reading and self._is_place_free())
+            reads_on = self._scan.is_behind or (
+                self._queue.is_reading and self._place_in_s() <= 0.0
+            )
             return (looked and not reads_on) or now >= self._begin_until
         if now >= self._until:
             return True
@@ -711,21 +752,16 @@ class PumpRun:
 
     def _pause_s(self) -> float:
         """Return how long nothing can happen but a task coming back, in seconds."""
-        now, now_s = self._clock.now(), self._clock.monotonic()
+        now = self._clock.now()
         moments = [self._until, self._scan.next_at(), self._scan.stay_until]
         moments += [due for lane in Lane if (due := self._scan.work.next_due(lane)) is not None]
         if not self._is_one_pass:
             moments.append(self._queue.next_look_at())
-        for kind in Kind:
-            opens_at = self._admission.opens_at(kind, self._queue.tenants(), at=now)
-            if opens_at is not None:
-                moments.append(opens_at)
+        moments += self._admission.openings()
         pauses_s = [(at - now).total_seconds() for at in moments if at > now]
         pauses_s += [self._lease.renewal_in_s(), LONGEST_PAUSE_S]
-        if self._is_free("calls") and self._choose(now) is not None:
-            free_at_s = self._lease.free_at()
-            if free_at_s is not None:
-                pauses_s.append(max(free_at_s, self._pacer.free_at(now_s)) - now_s)
+        if self._waits_for_place:
+            pauses_s.append(self._place_in_s())
         return max(min(pauses_s), SHORTEST_PAUSE_S)
 
     def _write_ahead(self) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 
 from relay.application.announcer import Announcer
 from relay.application.creating import Created, Creating, NewJob
-from relay.application.ports import Clock
+from relay.application.ports import Clock, Stored
 from relay.application.store import JobStore
 from relay.domain.job import Job, Status
 from relay.domain.steps import cancelled
@@ -35,6 +35,7 @@ class Retrying:
             NotRetryable: Says why.
             InvalidRequest: The input is not taken any more; the old job stays as it is.
             KeyReused: The idempotency key came with another request before; likewise.
+            TooManyOpenJobs: The tenant may have no more of them in this account; likewise.
             StoreUnavailable: The same call may be repeated if it has an idempotency key.
         """
         stored = self._store.read_own(tenant, job_id)
@@ -43,20 +44,26 @@ class Retrying:
         new = NewJob(
             provider=old.provider,
             operation=old.operation,
-            input=old.known_input,
+            input=dict(old.known_input or {}),
             path=old.path,
             metadata=old.metadata,
             deadline_s=round((old.deadline_at - old.created_at).total_seconds()),
             on_unconfirmed=old.on_unconfirmed,
+            priority=old.priority,
             retry_of=old.id,
         )
         self._creating.check(new)
-        if old.status is Status.UNCONFIRMED:
-            self._creating.check_key(tenant, new, idempotency_key=idempotency_key)
-            after = self._store.change(stored, partial(dropped, at=self._clock.now()))
-            _require_retryable(after.job)
-            self._announcer.announce_or_leave(after)
-        return self._creating.create(tenant, new, idempotency_key=idempotency_key)
+        if old.status is not Status.UNCONFIRMED:
+            return self._creating.create(tenant, new, idempotency_key=idempotency_key)
+        self._creating.check_key(tenant, new, idempotency_key=idempotency_key)
+        return self._creating.create(
+            tenant, new, idempotency_key=idempotency_key, first=partial(self._drop, stored)
+        )
+
+    def _drop(self, stored: Stored) -> None:
+        after = self._store.change(stored, partial(dropped, at=self._clock.now()))
+        _require_retryable(after.job)
+        self._announcer.announce_or_leave(after)
 
 
 def dropped(job: Job, *, at: datetime) -> Job:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from relay.application.ports import Clock, JobDocuments, Stored
 from relay.domain.job import Job
-from relay.errors import JobExists, JobNotFound, LostRace, StoreUnavailable
+from relay.errors import JobExists, JobNotFound, LostRace, RelayError, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -111,18 +111,20 @@ class JobStore:
                 stored = None
         raise StoreUnavailable(known.job.id)
 
-    def keep(self, stored: Stored) -> None:
+    def keep(self, stored: Stored) -> bool:
         """Write a job's bookkeeping, unless somebody else has written the job meanwhile.
 
-        Nothing is lost if it fails: the document keeps a ``wakeAt`` that is due.
+        Returns:
+            Whether the document is up to date; if not, its ``wakeAt`` is still the old one.
         """
         try:
             self._documents.replace(stored.job, version=stored.version)
-        except (LostRace, StoreUnavailable) as error:
-            log.info(
-                "bookkeeping not written",
-                extra={"fields": {"job_id": stored.job.id, "why": type(error).__name__}},
-            )
+        except (LostRace, JobNotFound) as error:
+            _log_not_kept(stored, error)
+        except StoreUnavailable as error:
+            _log_not_kept(stored, error)
+            return False
+        return True
 
     def _tries(self) -> Iterator[int]:
         spent_s, before_s = 0.0, self._clock.monotonic()
@@ -135,6 +137,13 @@ class JobStore:
                 return
             pause_s = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
             self._clock.sleep(pause_s * (0.5 + self._draw()))
+
+
+def _log_not_kept(stored: Stored, error: RelayError) -> None:
+    log.info(
+        "bookkeeping not written",
+        extra={"fields": {"job_id": stored.job.id, "why": type(error).__name__}},
+    )
 
 
 def _log_move(before: Job, after: Job) -> None:
@@ -151,6 +160,7 @@ def _log_move(before: Job, after: Job) -> None:
                 "status": after.status.value,
                 "by": after.history[-1].by.value,
                 **_seconds(after),
+                **_code(after),
             }
         },
     )
@@ -160,3 +170,7 @@ def _seconds(job: Job) -> dict[str, float]:
     if job.finished_at is None:
         return {}
     return {"seconds": (job.finished_at - job.created_at).total_seconds()}
+
+
+def _code(job: Job) -> dict[str, str]:
+    return {} if job.error is None else {"code": job.error.code.value}

@@ -352,7 +352,9 @@ class SubmissionQueue:
 
     def _give_up(self, line: _Line, entry: tuple[str, Stored]) -> None:
         line.lent[entry[1].job.id] = entry[0]
-        self.infeasible.append(entry[1])
+        if not entry[1].job.is_resubmitted:
+            # The first render of the others may still come, so they wait for their deadline.
+            self.infeasible.append(entry[1])
 
     def _seconds_of(self, job: Job) -> tuple[float, float]:
         if job.operation not in self._spans_of:

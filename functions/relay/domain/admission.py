@@ -95,6 +95,7 @@ class TenantRecord:
         opened_at: When it was opened last.
         refused_at, throttled_at: When a call was answered so last.
         answered_at: When a call was answered normally last.
+        accepted_at: When a submission was accepted last.
         turn: How far ahead of the others' its next turn starts; see `Turns`.
         normal_floor, low_floor: No fresh job of the priority that waits was created before.
     """
@@ -106,6 +107,7 @@ class TenantRecord:
     refused_at: datetime | None = None
     throttled_at: datetime | None = None
     answered_at: datetime | None = None
+    accepted_at: datetime | None = None
     turn: float = 0.0
     normal_floor: datetime | None = None
     low_floor: datetime | None = None
@@ -166,8 +168,15 @@ class Admission:
         """Return the tenant's record."""
         return self.tenants.setdefault(tenant, TenantRecord(tenant=tenant))
 
+    @property
+    def is_anything_stopped(self) -> bool:
+        """Whether there is a hold, a pause or an outage."""
+        return not (self.hold is None and self.pause is None and self.outage is None)
+
     def stop_of(self, kind: Kind) -> Stop | None:
         """Return what stops all calls of a kind but probes, None if nothing does."""
+        if not self.is_anything_stopped:
+            return None
         stops = [self.hold, self.pause, self.outage if kind is Kind.SUBMIT else None]
         return max((one for one in stops if one), key=lambda one: one.probe_at, default=None)
 
@@ -200,6 +209,11 @@ class Admission:
             for one in self.flights.values()
         )
 
+    def openings(self) -> list[datetime]:
+        """Return the moments from which on calls may be made that may not be made before."""
+        stops = [self.hold, self.pause, self.outage, *(one.stop for one in self.tenants.values())]
+        return [stop.probe_at for stop in stops if stop is not None]
+
     def opens_at(self, kind: Kind, tenants: Iterable[str], *, at: datetime) -> datetime | None:
         """Return the next moment after now at which one more call may begin, None if unknown."""
         moments = []
@@ -215,11 +229,7 @@ class Admission:
         return min((moment for moment in moments if moment > at), default=None)
 
     def evidence(self, kind: Kind, job: Job) -> Evidence:
-        """Return what speaks for a job's trouble being its own, before it is called for.
-
-        That polls are answered proves nothing of submissions: an account without credits may
-        still ask.
-        """
+        """Return what speaks for a job's trouble being its own, before it is called for."""
         answered = [one.answered_at for one in self.tenants.values() if one.answered_at]
         answered_at = max(answered, default=None)
         passed_at = self.accepted_at if kind is Kind.SUBMIT else answered_at
@@ -277,7 +287,7 @@ class Admission:
         if result.is_normal:
             record.answered_at = at
         if result is Result.ACCEPTED:
-            self.accepted_at = at
+            self.accepted_at = record.accepted_at = at
         if result is Result.REFUSED:
             record.refused_at = at
         if result is Result.THROTTLED:
@@ -333,7 +343,7 @@ class Admission:
     ) -> None:
         if self.hold is not None or flight.evidence.refusal_is_own:
             return
-        if self._others_passed_since(record.refused_at, flight.tenant, at=at):
+        if self._others_passed_since(record.refused_at, flight, at=at):
             record.stop = _prolonged(record.stop, flight, at=at)
             record.failures = max(record.failures, 1)
             record.opened_at = at
@@ -345,7 +355,7 @@ class Admission:
     ) -> None:
         if self.pause is not None or flight.evidence.throttle_is_own:
             return
-        if not self._others_passed_since(record.throttled_at, flight.tenant, at=at):
+        if not self._others_passed_since(record.throttled_at, flight, at=at):
             self.pause = self._paused(flight, at=at, retry_after_s=retry_after_s)
 
     def _judge_submission(
@@ -376,7 +386,7 @@ class Admission:
             for one in self.tenants.values()
             if one.tenant != flight.tenant and one.stop is not None and one.opened_at is not None
         ]
-        is_alone = not others or self._others_passed_since(max(others), flight.tenant, at=at)
+        is_alone = not others or self._others_passed_since(max(others), flight, at=at)
         if not is_alone and self.outage is None:
             self.outage = _prolonged(None, flight, at=at)
 
@@ -395,12 +405,21 @@ class Admission:
             tenant=flight.tenant,
         )
 
-    def _others_passed_since(self, moment: datetime | None, tenant: str, *, at: datetime) -> bool:
-        """Return whether calls for other tenants were answered since this one's trouble."""
+    def _others_passed_since(
+        self, moment: datetime | None, flight: Flight, *, at: datetime
+    ) -> bool:
+        """Return whether such calls for other tenants passed since this one's trouble.
+
+        That polls are answered proves nothing of submissions: an account without credits may
+        still ask.
+        """
         if moment is None or at - moment > REMEMBERED:
             return False
         return any(
-            one.tenant != tenant and _is_after(one.answered_at, moment)
+            one.tenant != flight.tenant
+            and _is_after(
+                one.accepted_at if flight.kind is Kind.SUBMIT else one.answered_at, moment
+            )
             for one in self.tenants.values()
         )
 

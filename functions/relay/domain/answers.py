@@ -63,10 +63,16 @@ class UnknownJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """What a provider's webhook says; either part may be missing."""
+    """What a provider's webhook says; either part may be missing.
+
+    Attributes:
+        has_unusable_id: Whether it names a job by something that is no id: that is another id
+            than any that was acknowledged.
+    """
 
     provider_job_id: str | None
     outputs: tuple[str, ...]
+    has_unusable_id: bool = False
 
 
 Reading: TypeAlias = StillOpen | Rendered | WithoutOutput | RenderFailed | UnknownJob

@@ -39,6 +39,9 @@ MOVES: Mapping[Status, frozenset[Status]] = {
 }
 
 
+OPEN = tuple(status for status, moves in MOVES.items() if moves)
+
+
 class Actor(StrEnum):
     """Who moved a job."""
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -13,12 +14,15 @@ from relay.application.cancelling import Cancelling
 from relay.application.creating import Created, Creating
 from relay.application.listing import Listing
 from relay.application.overview import Overview
+from relay.application.places import Places
+from relay.application.progress import ProgressReader
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
 from relay.domain.job import Job
 from relay.edges.auth import tenant_of
 from relay.edges.body import read_body
 from relay.edges.create_body import read_create_body, read_no_body
+from relay.edges.job_answer import answer_json
 from relay.edges.list_query import read_list_query
 from relay.edges.page_tokens import PageTokens
 from relay.edges.page_view import page_json
@@ -32,9 +36,11 @@ from relay.edges.problems import (
 from relay.edges.provider_reads import gepetto_json, spacely_json
 from relay.edges.providers_view import to_json as providers_json
 from relay.errors import JobNotFound, RelayError
-from relay.job_view import to_json
 
 MAX_BODY_BYTES = 256 * 1024
+# A job can be half a MiB, and 80 pages may be made at a time: all but a few have the smaller size.
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+SMALL_PAGE_BYTES = 256 * 1024
 LONGEST_WAIT_S = 60
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -44,7 +50,12 @@ Endpoint = Callable[..., Response]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiPorts:
-    """What the API asks of the application."""
+    """What the API asks of the application.
+
+    Attributes:
+        waits: The places of requests that wait for a job.
+        large_pages: The places of pages that may have their full size.
+    """
 
     creating: Creating
     reading: Reading
@@ -52,6 +63,9 @@ class ApiPorts:
     cancelling: Cancelling
     retrying: Retrying
     overview: Overview
+    progress: ProgressReader
+    waits: Places
+    large_pages: Places
 
 
 class Api:
@@ -110,7 +124,7 @@ class Api:
         key = _idempotency_key(request)
         _require_json(request)
         new = read_create_body(body)
-        return _created(self._ports.creating.create(tenant, new, idempotency_key=key))
+        return self._created(self._ports.creating.create(tenant, new, idempotency_key=key))
 
     def _list(self, request: Request) -> Response:
         tenant = self._tenant(request)
@@ -118,27 +132,46 @@ class Api:
         after = None
         if query.page_token is not None:
             after = self._page_tokens.read(tenant, query.wanted, query.page_token)
-        page = self._ports.listing.page(tenant, query.wanted, after=after, size=query.page_size)
-        return _json(
-            page_json(page, token=lambda end: self._page_tokens.write(tenant, query.wanted, end))
-        )
+        with ExitStack() as undo:
+            may_be_large = undo.enter_context(self._ports.large_pages.place(tenant))
+            max_bytes = MAX_PAGE_BYTES if may_be_large else SMALL_PAGE_BYTES
+            page = self._ports.listing.page(
+                tenant, query.wanted, after=after, size=query.page_size, max_bytes=max_bytes
+            )
+            answer = _json(
+                page_json(
+                    page,
+                    shown=self._shown,
+                    max_bytes=max_bytes,
+                    token=lambda end: self._page_tokens.write(tenant, query.wanted, end),
+                )
+            )
+            # Until it is sent: the page is in memory as long as that.
+            answer.call_on_close(undo.pop_all().close)
+            return answer
 
     def _get(self, request: Request, job_id: str) -> Response:
         tenant = self._tenant(request)
         wait_s = _wait_s(request)
-        answer = _json(to_json(self._ports.reading.get(tenant, job_id, wait_s=wait_s)))
+        if not wait_s:
+            return self._read(tenant, job_id, wait_s=0)
+        with self._ports.waits.place(tenant) as may_wait:
+            return self._read(tenant, job_id, wait_s=wait_s if may_wait else 0)
+
+    def _read(self, tenant: str, job_id: str, *, wait_s: int) -> Response:
+        answer = _json(self._shown(self._ports.reading.get(tenant, job_id, wait_s=wait_s)))
         if wait_s:
             answer.headers["Preference-Applied"] = f"wait={wait_s}"
         return answer
 
     def _cancel(self, request: Request, job_id: str) -> Response:
         tenant = self._tenant_without_body(request)
-        return _json(to_json(self._ports.cancelling.cancel(tenant, job_id)))
+        return _json(self._shown(self._ports.cancelling.cancel(tenant, job_id)))
 
     def _retry(self, request: Request, job_id: str) -> Response:
         tenant = self._tenant_without_body(request)
         key = _idempotency_key(request)
-        return _created(self._ports.retrying.retry(tenant, job_id, idempotency_key=key))
+        return self._created(self._ports.retrying.retry(tenant, job_id, idempotency_key=key))
 
     def _providers(self, request: Request) -> Response:
         return _json(providers_json(self._ports.overview.of(self._tenant(request))))
@@ -157,6 +190,15 @@ class Api:
         except JobNotFound:
             raise no_such_job() from None
 
+    def _created(self, created: Created) -> Response:
+        status = HTTPStatus.CREATED if created.is_new else HTTPStatus.OK
+        answer = _json(self._shown(created.job), status)
+        answer.headers["Location"] = f"/v1/jobs/{created.job.id}"
+        return answer
+
+    def _shown(self, job: Job) -> bytes:
+        return answer_json(job, self._ports.progress.of(job))
+
     def _tenant(self, request: Request) -> str:
         return tenant_of(request.headers, self._tenants)
 
@@ -173,13 +215,6 @@ def _json(body: bytes, status: HTTPStatus = HTTPStatus.OK) -> Response:
     answer = Response(body, status.value, mimetype="application/json")
     # A Location that is a path stays one: behind a proxy we do not know our own host.
     answer.autocorrect_location_header = False
-    return answer
-
-
-def _created(created: Created) -> Response:
-    status = HTTPStatus.CREATED if created.is_new else HTTPStatus.OK
-    answer = _json(to_json(created.job), status)
-    answer.headers["Location"] = f"/v1/jobs/{created.job.id}"
     return answer
 
 

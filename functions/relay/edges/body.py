@@ -1,14 +1,28 @@
 """Reads the bodies of requests, within limits."""
 
 import json
+import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
+from relay.domain.catalogue.operation import MAX_INPUT_VALUES, too_many_values
 from relay.edges.problems import body_too_large, duplicate_name, malformed_json
 from relay.errors import InvalidRequest
+
+# What stands beside an input: some fields, and metadata.
+MAX_BODY_VALUES = MAX_INPUT_VALUES + 100
+# A value, up to where it begins to have others in it; a text before a colon is a name.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"(?P<colon>\s*:)?|[\[{]|[^\s",:\[\]{}]+')
+
+
+class _Input(msgspec.Struct):
+    """What counts most in a body, unread."""
+
+    input: msgspec.Raw = msgspec.Raw(b"null")
 
 
 def read_body(request: Request, *, max_bytes: int) -> bytes:
@@ -20,6 +34,18 @@ def read_body(request: Request, *, max_bytes: int) -> bytes:
     if len(body) > max_bytes:
         raise body_too_large(max_bytes)
     return bytes(body)
+
+
+def leaving_the_rest_unread(answer: Response) -> Response:
+    """Have the answer sent without what is left of the request being read first.
+
+    The framework would read it into memory however long it is, unless the answer streams
+    (functions-framework, `read_request`). The server drops it piece by piece.
+    """
+    body = answer.get_data()
+    answer.response = iter([body])
+    answer.content_length = len(body)
+    return answer
 
 
 def parse_json(body: bytes) -> Any:
@@ -35,8 +61,10 @@ def parse_strict_json(body: bytes) -> Any:
 
     Raises:
         HttpProblem: 400, it is no JSON, or an object has two members of one name.
-        InvalidRequest: A text has a NUL, which stores and providers cut texts at.
+        InvalidRequest: There are too many values in it, or a text has a NUL, which stores and
+            providers cut texts at.
     """
+    _require_bounded(body)
     value = parse_json(body)
     try:
         json.loads(body, object_pairs_hook=_without_twins)
@@ -47,6 +75,37 @@ def parse_strict_json(body: bytes) -> Any:
         name = pointer.strip("/").replace("/", ".") or "the body"
         raise InvalidRequest(pointer, f"{name} has the character U+0000, which no text may have")
     return value
+
+
+def _require_bounded(body: bytes) -> None:
+    """Refuse a body that would take much memory once it is parsed.
+
+    Raises:
+        HttpProblem: 400, it is no JSON.
+        InvalidRequest: It has too many values.
+    """
+    try:
+        # Checks the whole of it and makes nothing of it.
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise malformed_json() from None
+    if not _has_more_values(body, than=MAX_BODY_VALUES):
+        return
+    try:
+        given = bytes(msgspec.json.decode(body, type=_Input).input)
+    except msgspec.ValidationError:
+        given = b""
+    if _has_more_values(given, than=MAX_INPUT_VALUES):
+        raise too_many_values()
+    raise InvalidRequest("", f"the body may have at most {MAX_BODY_VALUES:,} JSON values")
+
+
+def _has_more_values(body: bytes, *, than: int) -> bool:
+    # What every value but the first follows; texts may have some, too.
+    if 1 + sum(body.count(mark) for mark in (b"[", b",", b":")) <= than:
+        return False
+    values = (1 for token in _TOKEN.finditer(body) if token["colon"] is None)
+    return next(islice(values, than, None), None) is not None
 
 
 def pointer_token(name: str) -> str:

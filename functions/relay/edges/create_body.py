@@ -6,8 +6,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from relay.application.creating import DEFAULT_DEADLINE_S, NewJob
-from relay.domain.answers import MAX_ID_LENGTH
-from relay.domain.job import OnUnconfirmed
+from relay.domain.job import OnUnconfirmed, Priority
 from relay.edges.body import parse_strict_json, pointer_token
 from relay.errors import InvalidRequest
 
@@ -18,8 +17,12 @@ LONGEST_METADATA_VALUE = 500
 
 MetadataKey = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_METADATA_KEY)]
 MetadataValue = Annotated[str, msgspec.Meta(max_length=LONGEST_METADATA_VALUE)]
-ProviderJobId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
+# It ends up in the path and the query of a poll: nothing in it may mean another address.
+FOLLOWED_ID_PATTERN = r"^[A-Za-z0-9._~-]{1,200}$"
+PATHS_OF_THEIR_OWN = (".", "..")
+ProviderJobId = Annotated[str, msgspec.Meta(pattern=FOLLOWED_ID_PATTERN)]
 _FIELD = re.compile(r"Object (?:contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
+_FOLLOWED_ID = re.compile(FOLLOWED_ID_PATTERN)
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `(?:key` in `)?\$(?P<path>[\w.\[\]]*)`)?", re.DOTALL)
 
 
@@ -34,6 +37,7 @@ class CreateBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     metadata: Annotated[dict[MetadataKey, MetadataValue], msgspec.Meta(max_length=20)] = {}
     deadline_seconds: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = DEFAULT_DEADLINE_S
     on_unconfirmed: OnUnconfirmed = OnUnconfirmed.WAIT
+    priority: Priority = Priority.NORMAL
 
 
 def read_create_body(body: bytes) -> NewJob:
@@ -53,14 +57,18 @@ def read_create_body(body: bytes) -> NewJob:
         )
     if given.input is not msgspec.UNSET and given.provider_job_id is not msgspec.UNSET:
         raise InvalidRequest("/providerJobId", "providerJobId and input exclude each other")
+    provider_job_id = _or_none(given.provider_job_id)
+    if provider_job_id is not None:
+        _require_followable(provider_job_id)
     return NewJob(
         provider=given.provider,
         operation=given.operation,
         input=_or_none(given.input),
-        provider_job_id=_or_none(given.provider_job_id),
+        provider_job_id=provider_job_id,
         metadata=given.metadata,
         deadline_s=given.deadline_seconds,
         on_unconfirmed=given.on_unconfirmed,
+        priority=given.priority,
         path=_or_none(given.path),
     )
 
@@ -88,6 +96,15 @@ def _with_whole_numbers(body: Any) -> Any:
         if isinstance(seconds, float) and seconds.is_integer():
             return {**body, "deadlineSeconds": int(seconds)}
     return body
+
+
+def _require_followable(provider_job_id: str) -> None:
+    # In full: a dollar sign also matches before a line break at the end.
+    if not _FOLLOWED_ID.fullmatch(provider_job_id) or provider_job_id in PATHS_OF_THEIR_OWN:
+        raise InvalidRequest(
+            "/providerJobId",
+            f"providerJobId must match {FOLLOWED_ID_PATTERN}, and be neither `.` nor `..`",
+        )
 
 
 def _or_none(value: T | msgspec.UnsetType) -> T | None:

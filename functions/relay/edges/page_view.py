@@ -5,10 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from relay.application.ports import Cursor, JobPage
-from relay.job_view import to_json
-
-# The platform answers with 32 MiB at most, and a job can be half a MiB.
-MAX_PAGE_BYTES = 8 * 1024 * 1024
+from relay.domain.job import Job
 
 
 class PageView(msgspec.Struct, rename="camel"):
@@ -18,16 +15,26 @@ class PageView(msgspec.Struct, rename="camel"):
     next_page_token: str | None
 
 
-def page_json(page: JobPage, *, token: Callable[[Cursor], str]) -> bytes:
-    """Return the page, shorter than was asked for if its jobs are very large."""
-    shown: list[msgspec.Raw] = []
+def page_json(
+    page: JobPage,
+    *,
+    shown: Callable[[Job], bytes],
+    max_bytes: int,
+    token: Callable[[Cursor], str],
+) -> bytes:
+    """Return the page, shorter than was asked for if its jobs are very large.
+
+    Args:
+        shown: Makes JSON of a job.
+    """
+    jobs: list[msgspec.Raw] = []
     bytes_shown, end = 0, page.end
     for count, job in enumerate(page.jobs):
-        one = to_json(job)
+        one = shown(job)
         bytes_shown += len(one)
-        if shown and bytes_shown > MAX_PAGE_BYTES:
+        if jobs and bytes_shown > max_bytes:
             last = page.jobs[count - 1]
             end = Cursor(last.created_at, last.id)
             break
-        shown.append(msgspec.Raw(one))
-    return msgspec.json.encode(PageView(shown, token(end) if end is not None else None))
+        jobs.append(msgspec.Raw(one))
+    return msgspec.json.encode(PageView(jobs, token(end) if end is not None else None))

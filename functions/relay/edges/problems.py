@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details, each with a stable ``code``."""
 
+import math
 from http import HTTPStatus
 
 import msgspec
@@ -14,6 +15,7 @@ from relay.errors import (
     NotRetryable,
     RelayError,
     StoreUnavailable,
+    TooManyOpenJobs,
     Unauthenticated,
     UnreadableJob,
 )
@@ -113,6 +115,8 @@ def problem_answer(error: RelayError) -> Response:
         answer.headers["WWW-Authenticate"] = "Bearer"
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         answer.headers["Retry-After"] = "2"
+    if isinstance(error, TooManyOpenJobs):
+        answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return answer
 
 
@@ -141,6 +145,12 @@ def _described(error: RelayError) -> tuple[HTTPStatus, str, str]:
                 HTTPStatus.CONFLICT,
                 "idempotency_key_reused",
                 "this Idempotency-Key was used before, with another body",
+            )
+        case TooManyOpenJobs():
+            return (
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too_many_open_jobs",
+                f"{error.account} may have {error.most} open jobs of yours: wait for some to end",
             )
         case StoreUnavailable() | UnreadableJob():
             return (

@@ -30,7 +30,6 @@ class AccountView(msgspec.Struct, rename="camel"):
     """How the account with a provider stands; jobs are the caller's own."""
 
     limit: LimitView
-    recent_calls: int
     hold: HoldView | None
     queued_jobs: int
     open_jobs: int
@@ -67,7 +66,6 @@ def _account(state: AccountState) -> AccountView:
     hold = state.hold
     return AccountView(
         limit=LimitView(state.limit.calls, state.limit.window_s),
-        recent_calls=state.recent_calls,
         hold=HoldView(hold.code, hold.status, hold.since, hold.probe_at) if hold else None,
         queued_jobs=state.queued_jobs,
         open_jobs=state.open_jobs,

@@ -44,11 +44,12 @@ class Webhook:
     def _take(self, request: Request) -> None:
         if request.method != "POST":
             raise method_not_allowed(["POST"])
-        body = read_body(request, max_bytes=MAX_BODY_BYTES)
         path = _PATH.fullmatch(request.path)
         if path is None or path["provider"] not in self._providers:
             raise not_found()
         provider, job_id = path["provider"], path["job_id"]
         if not is_good_token(self._keys, path["token"], provider=provider, job_id=job_id):
             raise not_found()
+        # Only now: a stranger has us read nothing.
+        body = read_body(request, max_bytes=MAX_BODY_BYTES)
         self._callbacks.receive(provider, job_id, parse_json(body))

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from functools import partial
 from urllib.parse import quote
 
-from relay.adapters.providers.key import AccountKey
 from relay.adapters.providers.sorting import (
     acknowledgement,
     poll_answer,
@@ -37,12 +36,9 @@ class Gepetto:
     """One Gepetto account.
 
     Args:
-        read_key: Returns the account's key; asked again when it is refused.
+        api_key: The account's key, fit to stand in a header.
         limit: The documented call limit of the account.
         webhook_url: Makes the URL that Gepetto calls when the job is done.
-
-    Raises:
-        ValueError: The key cannot stand in a header.
     """
 
     def __init__(
@@ -50,7 +46,7 @@ class Gepetto:
         *,
         transport: Transport,
         base_url: str,
-        read_key: Callable[[], str],
+        api_key: str,
         limit: Limit,
         webhook_url: Callable[[Job], str],
     ) -> None:
@@ -59,7 +55,7 @@ class Gepetto:
         self.rhythm: Rhythm = GEPETTO.rhythm
         self._transport = transport
         self._base_url = base_url.rstrip("/")
-        self._key = AccountKey(read_key, provider=self.name)
+        self._api_key = api_key
         self._webhook_url = webhook_url
 
     def submit(self, job: Job) -> Accepted:
@@ -76,8 +72,7 @@ class Gepetto:
                 headers=self._headers(),
                 body=json.dumps({**(job.known_input or {}), "webhook": webhook_url}).encode(),
             ),
-            key=self._key,
-            secrets=(webhook_url, webhook_url.rpartition("/")[2]),
+            secrets=(self._api_key, webhook_url, webhook_url.rpartition("/")[2]),
         )
         provider_job_id = usable_id(body.get("id"))
         if provider_job_id is None:
@@ -99,9 +94,7 @@ class Gepetto:
             # Such a segment cannot be quoted: URLs with it mean another path.
             return UnknownJob()
         url = f"{self._base_url}/job/{quote(provider_job_id, safe='')}"
-        body = poll_answer(
-            partial(self._transport.get, url, headers=self._headers()), key=self._key
-        )
+        body = poll_answer(partial(self._transport.get, url, headers=self._headers()))
         if isinstance(body, UnknownJob):
             return body
         return read_status(
@@ -111,13 +104,17 @@ class Gepetto:
         )
 
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._key.value}"}
+        return {"Authorization": f"Bearer {self._api_key}"}
 
 
 def read_callback(body: object) -> Callback:
     """Read what Gepetto posts to our webhook: ``{"id", "output"}``, and no status."""
     if not isinstance(body, dict):
         return Callback(provider_job_id=None, outputs=())
+    given = body.get("id")
+    provider_job_id = usable_id(given)
     return Callback(
-        provider_job_id=usable_id(body.get("id")), outputs=usable_outputs(body.get("output"))
+        provider_job_id=provider_job_id,
+        outputs=usable_outputs(body.get("output")),
+        has_unusable_id=given is not None and provider_job_id is None,
     )

@@ -9,16 +9,13 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, cast
 
-from relay.adapters.providers.key import AccountKey
 from relay.adapters.transport import Answer, NotSent, PerhapsSent
 from relay.domain.answers import UnknownJob, status_word
 from relay.domain.catalogue import RAW, find_operation
 from relay.domain.job import Job, Json
 from relay.errors import AccountRefused, JobRefused, NoAnswer, NotAccepted, PerhapsAccepted
 
-BAD_KEY = 401
-READ_AGAIN = "the key was refused, and is another one now"
-ACCOUNT_REFUSALS = frozenset({BAD_KEY, 402, 403})
+ACCOUNT_REFUSALS = frozenset({401, 402, 403})
 TOO_MANY_CALLS = 429
 COME_AGAIN = frozenset({408, 425, TOO_MANY_CALLS, 503})
 NO_SUCH_JOB = frozenset({400, 404})
@@ -75,14 +72,11 @@ def polled_id(job: Job) -> str:
     return job.provider_job_id
 
 
-def acknowledgement(
-    call: Callable[[], Answer], *, key: AccountKey, secrets: Sequence[str] = ()
-) -> dict[str, Json]:
+def acknowledgement(call: Callable[[], Answer], *, secrets: Sequence[str]) -> dict[str, Json]:
     """Submit with *call* and return the JSON object of an answer that says yes.
 
     Args:
-        secrets: What the job's owner must not see of the provider's reason for a refusal,
-            beside the key.
+        secrets: What the job's owner must not see of the provider's reason for a refusal.
 
     Raises:
         NotAccepted, PerhapsAccepted, JobRefused, AccountRefused: See `relay.errors`.
@@ -99,19 +93,17 @@ def acknowledgement(
         if isinstance(body, dict):
             return body
         raise PerhapsAccepted(f"HTTP {status} without a JSON object")
-    if status == BAD_KEY and key.is_new_when_read_again():
-        raise NotAccepted(READ_AGAIN)
     if status in ACCOUNT_REFUSALS:
         raise AccountRefused(status, answer.retry_after_s)
     if status in COME_AGAIN:
         is_throttled = status == TOO_MANY_CALLS
         raise NotAccepted(f"HTTP {status}", answer.retry_after_s, is_throttled=is_throttled)
     if 400 <= status < 500:
-        raise JobRefused(status, readable_reason(answer.body, secrets=(key.value, *secrets)))
+        raise JobRefused(status, readable_reason(answer.body, secrets=secrets))
     raise PerhapsAccepted(f"HTTP {status}")
 
 
-def poll_answer(call: Callable[[], Answer], *, key: AccountKey) -> dict[str, Json] | UnknownJob:
+def poll_answer(call: Callable[[], Answer]) -> dict[str, Json] | UnknownJob:
     """Ask with *call* and return the JSON object that says how the job stands.
 
     Raises:
@@ -121,8 +113,6 @@ def poll_answer(call: Callable[[], Answer], *, key: AccountKey) -> dict[str, Jso
         answer = call()
     except (NotSent, PerhapsSent) as error:
         raise NoAnswer(str(error)) from None
-    if answer.status == BAD_KEY and key.is_new_when_read_again():
-        raise NoAnswer(READ_AGAIN)
     if answer.status in ACCOUNT_REFUSALS:
         raise AccountRefused(answer.status, answer.retry_after_s)
     if answer.status in NO_SUCH_JOB:

@@ -1,11 +1,9 @@
 """The Spacely AI Enterprise API: how a job is sent and how it is asked about."""
 
 import json
-from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlencode
 
-from relay.adapters.providers.key import AccountKey
 from relay.adapters.providers.sorting import (
     acknowledgement,
     poll_answer,
@@ -28,22 +26,17 @@ class Spacely:
     """One Spacely account.
 
     Args:
-        read_key: Returns the account's key; asked again when it is refused.
+        api_key: The account's key, fit to stand in a header.
         limit: The documented call limit of the account.
-
-    Raises:
-        ValueError: The key cannot stand in a header.
     """
 
-    def __init__(
-        self, *, transport: Transport, base_url: str, read_key: Callable[[], str], limit: Limit
-    ) -> None:
+    def __init__(self, *, transport: Transport, base_url: str, api_key: str, limit: Limit) -> None:
         self.name: str = SPACELY.name
         self.limit: Limit = limit
         self.rhythm: Rhythm = SPACELY.rhythm
         self._transport = transport
         self._base_url = base_url.rstrip("/")
-        self._key = AccountKey(read_key, provider=self.name)
+        self._api_key = api_key
 
     def submit(self, job: Job) -> Accepted:
         """Send the job.
@@ -58,7 +51,7 @@ class Spacely:
                 headers=self._headers(),
                 body=json.dumps({**(job.known_input or {})}).encode(),
             ),
-            key=self._key,
+            secrets=(self._api_key,),
         )
         reference = body.get("data")
         provider_job_id = usable_id(reference) if isinstance(reference, str) else None
@@ -74,9 +67,7 @@ class Spacely:
         """
         query = urlencode({"refId": polled_id(job)})
         url = f"{self._base_url}/generate/poll-result?{query}"
-        body = poll_answer(
-            partial(self._transport.get, url, headers=self._headers()), key=self._key
-        )
+        body = poll_answer(partial(self._transport.get, url, headers=self._headers()))
         if isinstance(body, UnknownJob):
             return body
         progress = body.get("data")
@@ -89,7 +80,7 @@ class Spacely:
         )
 
     def _headers(self) -> dict[str, str]:
-        return {"X-API-KEY": self._key.value}
+        return {"X-API-KEY": self._api_key}
 
 
 def read_callback(body: object) -> Callback:

@@ -59,6 +59,20 @@ def depth_of(value: Json, *, most: int) -> int:
     return depth
 
 
+def count_values(value: object, *, most: int) -> int:
+    """Return how many objects, arrays and scalars there are, as soon as it is above *most*."""
+    counted, level = 0, [value]
+    while level and counted <= most:
+        counted += len(level)
+        level = [
+            inner
+            for one in level
+            if isinstance(one, list | Mapping)
+            for inner in (one.values() if isinstance(one, Mapping) else one)
+        ]
+    return counted
+
+
 def _text(shape: Text, value: Json) -> str | None:
     if not isinstance(value, str):
         return "must be a string"

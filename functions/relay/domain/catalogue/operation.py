@@ -1,22 +1,24 @@
 """How the catalogue describes a provider and its operations, and the check of an input."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from relay.domain.catalogue.checks import complaint, depth_of
+from relay.domain.catalogue.checks import complaint, count_values, depth_of
 from relay.domain.catalogue.path import is_path
 from relay.domain.catalogue.shapes import Shape
 from relay.domain.job import Json
+from relay.domain.json_text import json_text
 from relay.domain.limits import Limit
 from relay.domain.rhythm import Rhythm
 from relay.errors import InvalidRequest
 
 # Far below the interpreter's recursion limit, far above any documented input.
 MAX_DEPTH = 32
-# As stored, in ASCII: Firestore takes documents of 1 MiB, and outputs and metadata need room.
-MAX_STORED_LENGTH = 700_000
+# See design 1a, Bytes: Firestore takes documents of 1 MiB, and outputs and metadata need room.
+MAX_INPUT_BYTES = 256 * 1024
+# Objects, arrays and scalars: parsed, each takes some 60 bytes however short it is as text.
+MAX_INPUT_VALUES = 10_000
 # The relay hands over its own to Gepetto; for Spacely none may be sent (spacely.md 5).
 CALLBACK_FIELDS: Final = ("webhook", "webhookUrl")
 
@@ -110,6 +112,8 @@ class Operation:
         Raises:
             InvalidRequest: Names the field, and what was expected.
         """
+        if count_values(given, most=MAX_INPUT_VALUES) > MAX_INPUT_VALUES:
+            raise too_many_values()
         shapes = {one.name: one.shape for one in self.fields}
         for name, value in given.items():
             wrong = _unfit(name, value)
@@ -128,9 +132,9 @@ class Operation:
             if one.required and one.name not in given:
                 raise _wrong(one.name, "is required")
         self._check_together(given)
-        if len(json.dumps(given)) > MAX_STORED_LENGTH:
+        if len(json_text(given).encode()) > MAX_INPUT_BYTES:
             raise InvalidRequest(
-                "/input", f"input must be shorter: {MAX_STORED_LENGTH} characters of ASCII at most"
+                "/input", f"input may have at most {MAX_INPUT_BYTES} bytes as JSON"
             )
 
     def check_path(self, path: str | None) -> None:
@@ -174,6 +178,14 @@ class ProviderFacts:
     rhythm: Rhythm
     calls_back: bool
     operations: Mapping[str, Operation]
+
+
+def too_many_values() -> InvalidRequest:
+    """Return the refusal of an input with more values than any operation takes."""
+    return InvalidRequest(
+        "/input",
+        f"input may have at most {MAX_INPUT_VALUES:,} JSON values: objects, arrays and scalars",
+    )
 
 
 def _unfit(name: str, value: Json) -> str | None:

@@ -1,0 +1,49 @@
+"""Shares out what an instance has only a little of among tenants."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Places:
+    """Lets so many requests do something at a time, and so many of one tenant.
+
+    Args:
+        total: How many may at a time.
+        of_one_tenant: How many of them for the same tenant.
+    """
+
+    def __init__(self, *, total: int, of_one_tenant: int) -> None:
+        self._total = total
+        self._of_one_tenant = of_one_tenant
+        self._taken: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def place(self, tenant: str) -> Iterator[bool]:
+        """Take a place for the tenant as long as the context lasts; False if there is none."""
+        with self._lock:
+            is_free = (
+                self._taken.total() < self._total and self._taken[tenant] < self._of_one_tenant
+            )
+            self._taken[tenant] += is_free
+        try:
+            yield is_free
+        finally:
+            with self._lock:
+                self._taken[tenant] -= is_free
+
+
+def wait_places(*, threads: int) -> Places:
+    """Return the places of requests that wait: the others must find a thread.
+
+    Args:
+        threads: How many requests the instance answers at a time.
+    """
+    return Places(total=threads // 2, of_one_tenant=threads // 4)
+
+
+def large_page_places() -> Places:
+    """Return the places of pages of full size; each takes up to 10 MB until it is sent."""
+    return Places(total=8, of_one_tenant=4)

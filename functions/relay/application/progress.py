@@ -1,0 +1,145 @@
+"""Tells what an open job waits for, and when it will probably be done."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from relay.application.ports import Accounts, Clock, DurationsDocuments
+from relay.domain.account import Account
+from relay.domain.catalogue import find_operation
+from relay.domain.durations import Durations, belief, quantile_s
+from relay.domain.job import Job, Status
+from relay.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+ACCOUNT_EVERY_S = 1.0
+DURATIONS_EVERY_S = 60.0
+# First when half of such renders are done, and once that has passed, when nine of ten are.
+EXPECTED_SHARES = (0.5, 0.9)
+
+
+class WaitingFor(StrEnum):
+    """What a queued job waits for."""
+
+    TURN = "turn"
+    ACCOUNT_HOLD = "account_hold"
+    PROVIDER_PAUSE = "provider_pause"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What is known of a job beside its document.
+
+    Attributes:
+        expected_at: When it will probably be done; None unless its render is under way and not
+            later than nearly all such renders.
+        waiting_for: None unless it is queued.
+    """
+
+    expected_at: datetime | None = None
+    waiting_for: WaitingFor | None = None
+
+
+class ProgressReader:
+    """Knows how the accounts stand and how long renders take, from short memory."""
+
+    def __init__(self, *, accounts: Accounts, durations: DurationsDocuments, clock: Clock) -> None:
+        self._clock = clock
+        self._accounts = _Remembered(
+            lambda name: accounts.read(name).account,
+            unknown=lambda name: Account(name=name),
+            every_s=ACCOUNT_EVERY_S,
+            clock=clock,
+        )
+        self._durations: _Remembered[Mapping[str, Durations]] = _Remembered(
+            lambda name: durations.read(name)[0],
+            unknown=lambda _: {},
+            every_s=DURATIONS_EVERY_S,
+            clock=clock,
+        )
+
+    def of(self, job: Job) -> Progress:
+        """Return the job's progress; a store that does not answer makes it no error, but older."""
+        now = self._clock.now()
+        if job.status is Status.QUEUED:
+            return Progress(waiting_for=self._waiting_for(job, now))
+        if job.status is Status.PROCESSING and job.submitted_at is not None:
+            return Progress(expected_at=self._expected_at(job, job.submitted_at, now))
+        return Progress()
+
+    def _waiting_for(self, job: Job, now: datetime) -> WaitingFor:
+        if job.call_at is not None and job.call_at > now:
+            return WaitingFor.RETRY
+        account = self._accounts.of(job.account)
+        if account.hold is not None:
+            return WaitingFor.ACCOUNT_HOLD
+        return WaitingFor.PROVIDER_PAUSE if _is_paused(account, job.tenant) else WaitingFor.TURN
+
+    def _expected_at(self, job: Job, submitted_at: datetime, now: datetime) -> datetime | None:
+        try:
+            expected_s = find_operation(job.provider, job.operation).expected.seconds
+        except KeyError:
+            return None
+        known = self._durations.of(job.account).get(job.operation, Durations.unknown())
+        probabilities = belief(known, expected_s=expected_s)
+        moments = (
+            submitted_at + timedelta(seconds=quantile_s(probabilities, share))
+            for share in EXPECTED_SHARES
+        )
+        return next((moment for moment in moments if moment > now), None)
+
+
+def _is_paused(account: Account, tenant: str) -> bool:
+    """Return whether the provider said slow down, or is down, for this tenant at least."""
+    if account.pause is not None or account.outage is not None:
+        return True
+    return any(one.tenant == tenant and one.stop is not None for one in account.tenants)
+
+
+class _Remembered(Generic[T]):
+    """What was last read of each account, read again by the first who finds it too old.
+
+    Args:
+        unknown: What stands for an account until it was read.
+        every_s: How old it may be.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[str], T],
+        *,
+        unknown: Callable[[str], T],
+        every_s: float,
+        clock: Clock,
+    ) -> None:
+        self._read = read
+        self._unknown = unknown
+        self._every_s = every_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[str, T] = {}
+        self._read_again_at_s: dict[str, float] = {}
+
+    def of(self, account: str) -> T:
+        """Return it; others who ask while it is read get what was known before."""
+        now_s = self._clock.monotonic()
+        with self._lock:
+            is_fresh = now_s < self._read_again_at_s.get(account, now_s)
+            self._read_again_at_s[account] = (
+                self._read_again_at_s[account] if is_fresh else now_s + self._every_s
+            )
+            known = self._known.get(account, self._unknown(account))
+        if is_fresh:
+            return known
+        try:
+            known = self._read(account)
+        except StoreUnavailable:
+            return known
+        with self._lock:
+            self._known[account] = known
+        return known

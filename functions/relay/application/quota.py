@@ -1,0 +1,111 @@
+"""Bounds how many open jobs a tenant may have in an account."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from relay.application.ports import Clock, JobCounts
+from relay.domain.job import OPEN
+from relay.errors import StoreUnavailable, TooManyOpenJobs
+
+log = logging.getLogger(__name__)
+
+COUNT_EVERY_S = 5.0
+
+
+class OpenJobsQuota:
+    """Refuses creates of tenants that have too many open jobs.
+
+    Jobs are counted at most every 5 s for a tenant and account; what this instance creates in
+    between is added. So other instances' creates and jobs that end are seen up to 5 s late.
+
+    Args:
+        most: How many open jobs a tenant may have in one account.
+    """
+
+    def __init__(self, counts: JobCounts, *, clock: Clock, most: int) -> None:
+        self._counts = counts
+        self._clock = clock
+        self._most = most
+        self._tallies: dict[tuple[str, str], _Tally] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def place(self, tenant: str, account: str) -> Iterator["Place"]:
+        """Take a place for one more open job; it is free again unless the job was created.
+
+        Raises:
+            TooManyOpenJobs: The tenant has none left.
+        """
+        with self._lock:
+            tally = self._tallies.setdefault((tenant, account), _Tally())
+        with tally.lock:
+            if self._clock.monotonic() >= tally.count_at_s:
+                self._count(tally, tenant, account)
+            if tally.counted + tally.added >= self._most:
+                if not tally.is_refusal_logged:
+                    tally.is_refusal_logged = True
+                    log.warning(
+                        "quota reached", extra={"fields": {"tenant": tenant, "account": account}}
+                    )
+                raise TooManyOpenJobs(account, most=self._most, retry_after_s=COUNT_EVERY_S)
+            tally.added += 1
+            tally.under_way += 1
+        place = Place()
+        try:
+            yield place
+        finally:
+            with tally.lock:
+                tally.under_way -= 1
+                tally.added -= not place.is_taken
+
+    def _count(self, tally: "_Tally", tenant: str, account: str) -> None:
+        """Count anew; if the store cannot, go on from what is known.
+
+        The quota only keeps a tenant from filling the store: that creates would fail while
+        nothing but counting does not work would be worse than some jobs too many.
+        """
+        tally.count_at_s = self._clock.monotonic() + COUNT_EVERY_S
+        tally.is_refusal_logged = False
+        try:
+            counted = self._counts.count(tenant, account, OPEN, most=self._most)
+        except StoreUnavailable:
+            log.warning(
+                "open jobs not counted", extra={"fields": {"tenant": tenant, "account": account}}
+            )
+            return
+        tally.counted = counted
+        # They may be in that count or not.
+        tally.added = tally.under_way
+
+
+class Place:
+    """One tenant's place for one more open job."""
+
+    def __init__(self) -> None:
+        self.is_taken = False
+
+    def take(self) -> None:
+        """Note that the job was created."""
+        self.is_taken = True
+
+
+class _Tally:
+    """What is known of one tenant's open jobs in one account.
+
+    Attributes:
+        counted: As the store last counted them.
+        added: What this instance has created since, or is about to.
+        under_way: How many of these may not be written yet.
+        count_at_s: When to count again, on the monotonic clock.
+        is_refusal_logged: Whether a refusal was logged since the last count.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.counted = 0
+        self.added = 0
+        self.under_way = 0
+        self.count_at_s = float("-inf")
+        self.is_refusal_logged = False

@@ -1,0 +1,178 @@
+"""Tenants beside the callers: busy, careless and hostile ones, each with many jobs at once.
+
+What a provider does with a crowd's job is in the job's metadata, so that it goes with the job.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+from infra.simulator.history import EPOCH
+from infra.simulator.inputs import INPUTS
+from relay.application.creating import Creating, NewJob
+from relay.application.store import JobStore
+from relay.application.waking import Waker
+from relay.domain.job import Job, OnUnconfirmed, Priority
+from relay.errors import PublishFailed
+
+if TYPE_CHECKING:
+    from infra.simulator.deployment import Deployment
+    from infra.simulator.store import Database
+    from infra.simulator.world import World
+
+BEHAVES = "behaves"
+MOST_JOBS = 5_000
+
+
+class Behaviour(StrEnum):
+    """What becomes of every call for a job of this crowd."""
+
+    HONEST = "honest"
+    FORBIDDEN = "forbidden"
+    THROTTLED = "throttled"
+    BROKEN = "broken"
+    HANGING = "hanging"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crowd:
+    """Jobs that one tenant creates at one moment.
+
+    Attributes:
+        follows: The jobs were submitted elsewhere, so all of them are to be polled at once.
+        render_s: How long their renders take; None as the world has it.
+    """
+
+    tenant: str
+    provider: str
+    behaviour: Behaviour
+    jobs: int
+    at_s: float
+    deadline_s: int
+    resubmits: bool = False
+    priority: Priority = Priority.NORMAL
+    follows: bool = False
+
+
+def draw_crowds(rng: Random, providers: tuple[str, ...]) -> tuple[Crowd, ...]:
+    """Draw a world's crowds: none in most, each kind in some."""
+    if rng.random() < 0.6:
+        return ()
+    return tuple(_crowd(rng, number, providers) for number in range(rng.randint(1, 5)))
+
+
+def _crowd(rng: Random, number: int, providers: tuple[str, ...]) -> Crowd:
+    behaviour = rng.choice([Behaviour.HONEST, Behaviour.HONEST, Behaviour.HONEST, *Behaviour])
+    jobs = rng.choice((3, 10, 40, 40, 150))
+    deadline_s = rng.choice((60, 120, 600, 900))
+    follows = behaviour is Behaviour.HONEST and rng.random() < 0.2
+    if behaviour is not Behaviour.HONEST:
+        jobs = rng.choice((1, 3, 12, 40))
+        deadline_s = rng.choice((300, 900, 1800))
+    elif rng.random() < 0.004:
+        jobs, deadline_s, follows = MOST_JOBS, 60, False
+    return Crowd(
+        tenant=f"crowd-{number}",
+        provider=rng.choice(providers),
+        behaviour=behaviour,
+        jobs=jobs,
+        at_s=rng.choice((0.0, rng.uniform(0.0, 90.0))),
+        deadline_s=deadline_s,
+        resubmits=rng.random() < 0.5,
+        priority=Priority.LOW if rng.random() < 0.2 else Priority.NORMAL,
+        follows=follows,
+    )
+
+
+def start_crowds(deployment: "Deployment", *, most: int) -> float:
+    """Have the crowds come; return when the last of their deadlines passes, in true seconds."""
+    last_s = 0.0
+    world = deployment.world
+    for crowd in deployment.profile.crowds:
+        if most > 0 and world.may_fail("crowd"):
+            world.after(crowd.at_s, partial(_come, deployment, crowd))
+            last_s = max(last_s, crowd.at_s + crowd.deadline_s)
+    return last_s
+
+
+def behaviour_of(job: Job) -> Behaviour:
+    """Return what becomes of calls for a job."""
+    return Behaviour(job.metadata.get(BEHAVES, Behaviour.HONEST))
+
+
+def _come(deployment: "Deployment", crowd: Crowd) -> None:
+    world = deployment.world
+    creating = _creating(deployment, crowd)
+    operation, its_input = INPUTS[crowd.provider]
+    world.note(crowd.tenant, f"comes with {crowd.jobs} jobs: {crowd.behaviour}")
+    for number in range(crowd.jobs):
+        new = NewJob(
+            provider=crowd.provider,
+            operation=operation,
+            input=None if crowd.follows else its_input,
+            provider_job_id=f"elsewhere-{crowd.tenant}-{number}" if crowd.follows else None,
+            metadata={BEHAVES: crowd.behaviour.value},
+            deadline_s=crowd.deadline_s,
+            on_unconfirmed=OnUnconfirmed.RESUBMIT if crowd.resubmits else OnUnconfirmed.WAIT,
+            priority=crowd.priority,
+        )
+        job = creating.create(crowd.tenant, new, idempotency_key=None).job
+        world.history.accepted[job.id] = world.now_s
+
+
+def _creating(deployment: "Deployment", crowd: Crowd) -> Creating:
+    """Return what creates jobs at once, without the calls in which faults happen."""
+    world = deployment.world
+    clock = _Clock(world)
+    return Creating(
+        store=JobStore(
+            _AtOnce(deployment.database),  # type: ignore[arg-type]
+            clock=clock,
+            draw=lambda: 0.5,
+            patience_s=8.0,
+        ),
+        waker=Waker(topics=_Ticks(deployment), clock=clock),  # type: ignore[arg-type]
+        clock=clock,
+        accounts=frozenset({crowd.provider}),
+        allow_local_urls=False,
+        random_bytes=world.rng.randbytes,
+    )
+
+
+class _Clock:
+    """True time, a microsecond later at every look: jobs have an order."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._looks = 0
+
+    def now(self) -> datetime:
+        self._looks += 1
+        return EPOCH + timedelta(seconds=self._world.now_s, microseconds=self._looks)
+
+    def monotonic(self) -> float:
+        return self._world.now_s
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(f"nothing fails here, so nobody waits {seconds} s")
+
+
+class _AtOnce:
+    def __init__(self, database: "Database") -> None:
+        self.create: Callable[[Job], object] = database.create
+
+
+class _Ticks:
+    def __init__(self, deployment: "Deployment") -> None:
+        self._deployment = deployment
+
+    def publish_tick(self, account: str) -> None:
+        try:
+            self._deployment.broker.take_tick(account)
+        except PublishFailed:
+            return
