@@ -1,13 +1,16 @@
 """Everything outside the relay, in memory, with the behaviour that the relay relies on."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate, count
 from typing import Any
+
+from greenlet import getcurrent, greenlet
 
 from infra.bench.virtual import VirtualClock
 from relay.adapters.document import (
@@ -47,7 +50,7 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.durations import Durations
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job, Status
-from relay.domain.queue import Span
+from relay.domain.queue import LAST, Span, queue_key
 from relay.errors import (
     JobExists,
     JobNotFound,
@@ -82,7 +85,19 @@ class FixedClock(VirtualClock):
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
+        current = getcurrent()
+        if isinstance(current, _Task):
+            current.pause(self, max(seconds, 0.0))
+            return
         self.run_until(self.passed_s + max(seconds, 0.0))
+
+    def step(self, until_s: float) -> bool:
+        """Let the next thing happen that is planned until then; False if there is none."""
+        if self._plans and self._plans[0][0] <= until_s:
+            self.run_until(self._plans[0][0])
+            return True
+        self.passed_s = max(self.passed_s, until_s)
+        return False
 
     def set_back(self, seconds: float) -> None:
         """Have the time of day step back, as when a machine's clock is corrected."""
@@ -90,11 +105,18 @@ class FixedClock(VirtualClock):
 
 
 class Faulty:
-    """A service whose calls can be lost on the way there, or on the way back."""
+    """A service whose calls can be lost on the way there, or on the way back, or take long.
+
+    Attributes:
+        takes_s: How long calls take, by name.
+        pause: Has so many seconds pass.
+    """
 
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.is_down = False
+        self.takes_s: dict[str, float] = {}
+        self.pause: Callable[[float], object] = lambda _: None
         self._lost_requests = 0
         self._lost_replies = 0
         self._interruptions: list[Callable[[], object]] = []
@@ -114,6 +136,8 @@ class Faulty:
     @contextmanager
     def _call(self, name: str, *, is_write: bool = False) -> Iterator[None]:
         self.calls.append(name)
+        if is_write:
+            self.pause(self.takes_s.get(name, 0.0))
         if is_write and self._interruptions:
             self._interruptions.pop(0)()
         if self.is_down:
@@ -122,6 +146,9 @@ class Faulty:
             self._lost_requests -= 1
             raise StoreUnavailable(name)
         yield
+        if not is_write:
+            # What is read is as it stood when it was asked for.
+            self.pause(self.takes_s.get(name, 0.0))
         if is_write and self._lost_replies:
             self._lost_replies -= 1
             raise StoreUnavailable(name)
@@ -139,6 +166,8 @@ class MemoryJobs(Faulty):
     def __init__(self) -> None:
         super().__init__()
         self._documents: dict[str, _Document] = {}
+        self._queue_keys: dict[str, list[tuple[str, str]]] = {}
+        self._not_written: dict[str, Job] = {}
         self.looked_at = 0
 
     def create(self, job: Job) -> object:
@@ -185,16 +214,15 @@ class MemoryJobs(Faulty):
     def queued(self, account: str, *, spans: Sequence[Span], limit: int) -> Sequence[Queued]:
         with self._call("queued"):
             assert 0 < len(spans) <= MOST_SPANS
-            keys = sorted(
-                (one.fields[QUEUE_KEY], job_id)
-                for job_id, one in self._documents.items()
-                if one.fields.get(ACCOUNT) == account and QUEUE_KEY in one.fields
-            )
-            found = [
-                Queued(key, self._item(job_id, looked_at=True))
-                for key, job_id in keys
-                if any(span.after < key < span.before for span in spans)
-            ][:limit]
+            keys = self._queue_keys.get(account, [])
+            found: list[Queued] = []
+            for span in spans:
+                start = bisect_right(keys, (span.after, LAST))
+                end = min(bisect_left(keys, (span.before, "")), start + limit - len(found))
+                found += [
+                    Queued(key, self._item(job_id, looked_at=True))
+                    for key, job_id in keys[start:end]
+                ]
             self.looked_at += len(found)
             return found
 
@@ -277,12 +305,23 @@ class MemoryJobs(Faulty):
         for job in jobs:
             self._write(job.id, self._fields(job))
 
+    def put_queued(self, jobs: Iterable[Job]) -> None:
+        """Have thousands of queued jobs in the store, each written when it is first read."""
+        for job in jobs:
+            key = queue_key(job)
+            assert key is not None
+            self._not_written[job.id] = job
+            self._queue_keys.setdefault(job.account, []).append((key, job.id))
+        for keys in self._queue_keys.values():
+            keys.sort()
+
     def put_document(self, job_id: str, fields: Mapping[str, Any]) -> None:
         """Have a document in the store, whatever is in it."""
         self._write(job_id, dict(fields))
 
     def remove(self, job_id: str) -> None:
         """Have a document gone, as when its time to live has passed."""
+        self._leave_queue(job_id)
         del self._documents[job_id]
 
     def document(self, job_id: str) -> dict[str, Any]:
@@ -312,13 +351,22 @@ class MemoryJobs(Faulty):
     def _write(self, job_id: str, fields: dict[str, Any]) -> object:
         if sum(_stored_bytes(value) for value in fields.values()) > MAX_DOCUMENT_BYTES:
             raise ValueError("Firestore takes documents of at most 1 MiB")
+        self._leave_queue(job_id)
         self._documents[job_id] = _Document(copy.deepcopy(fields))
+        if QUEUE_KEY in fields:
+            insort(self._queue_keys.setdefault(fields[ACCOUNT], []), (fields[QUEUE_KEY], job_id))
         return self._documents[job_id].version
 
     def _fitting(self, ids: Sequence[str], *, max_bytes: int) -> int:
         """Return how many of these documents, at least one, have no more bytes than that."""
         sizes = (sum(map(_stored_bytes, self._documents[job_id].fields.values())) for job_id in ids)
         return max(1, sum(total <= max_bytes for total in accumulate(sizes)))
+
+    def _leave_queue(self, job_id: str) -> None:
+        before = self._documents.get(job_id)
+        if before is not None and QUEUE_KEY in before.fields:
+            keys = self._queue_keys[before.fields[ACCOUNT]]
+            del keys[bisect_left(keys, (before.fields[QUEUE_KEY], job_id))]
 
     def _rendered(
         self, provider: str, provider_job_id: str | None
@@ -329,6 +377,9 @@ class MemoryJobs(Faulty):
                 yield job_id, one
 
     def _find(self, job_id: str) -> _Document:
+        if job_id in self._not_written:
+            job = self._not_written.pop(job_id)
+            self._documents[job_id] = _Document(self._fields(job))
         if job_id not in self._documents:
             raise JobNotFound(job_id)
         return self._documents[job_id]
@@ -341,7 +392,7 @@ class MemoryJobs(Faulty):
         )
 
     def _item(self, job_id: str, *, looked_at: bool = False) -> Stored | Unreadable:
-        found = self._documents[job_id]
+        found = self._find(job_id)
         fields = found.fields
         if looked_at:
             fields = {name: value for name, value in fields.items() if name in LOOKED_AT}
@@ -555,12 +606,64 @@ class InlineWorkers:
         return done
 
 
+class ConcurrentWorkers:
+    """Does all tasks at the same time: while one lets time pass, the others and the run go on."""
+
+    def __init__(self, clock: FixedClock) -> None:
+        self._clock = clock
+        self._running = 0
+        self._done: list[Future[Any]] = []
+
+    def start(self, task: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._running += 1
+        _Task(lambda: self._do(task, future)).go_on()
+        return future
+
+    def wait(self, timeout_s: float) -> Sequence[Future[Any]]:
+        until_s = self._clock.passed_s + timeout_s
+        while not self._done and self._clock.step(until_s):
+            pass
+        return self._collect()
+
+    def close(self, *, timeout_s: float | None) -> Sequence[Future[Any]]:
+        until_s = self._clock.passed_s + (1e6 if timeout_s is None else timeout_s)
+        while self._running and self._clock.step(until_s):
+            pass
+        return self._collect()
+
+    def _do(self, task: Callable[[], Any], future: Future[Any]) -> None:
+        try:
+            future.set_result(task())
+        except Exception as error:  # noqa: BLE001 - a pool keeps whatever a task raises
+            future.set_exception(error)
+        self._running -= 1
+        self._done.append(future)
+
+    def _collect(self) -> Sequence[Future[Any]]:
+        done, self._done = self._done, []
+        return done
+
+
+class _Task(greenlet):  # type: ignore[misc]
+    """A task of `ConcurrentWorkers`."""
+
+    def go_on(self) -> None:
+        self.parent = getcurrent()
+        self.switch()
+
+    def pause(self, clock: FixedClock, seconds: float) -> None:
+        clock.after(seconds, self.go_on)
+        self.parent.switch()
+
+
 class World:
     """All of the fakes, and the parts of the relay that stand on them."""
 
     def __init__(self) -> None:
         self.clock = FixedClock()
         self.jobs = MemoryJobs()
+        self.jobs.pause = self.clock.advance
         self.accounts = MemoryAccounts(self.clock)
         self.topics = MemoryTopics()
         self.provider = ScriptedProvider(self.clock)

@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 from infra.simulator.history import History, Message, Result, Verdict, Version, seconds
+from infra.simulator.sharing import sharing
 from relay.domain.job import Announcement, EventType, Job, Status
 
 # Design 2, "States and moves", written down once more: the checker does not trust the code.
@@ -110,6 +111,7 @@ def violations(history: History) -> list[Violation]:
         Violation("P5", one.job_id, f"was called for at {one.at_s:.3f} by a pump without the lease")
         for one in history.intruders
     ]
+    found += [Violation(*broken) for broken in sharing(history)]
     found += [
         Violation("P3", job_id, "a caller was given its id, and there is no document")
         for job_id in history.accepted

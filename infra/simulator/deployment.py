@@ -1,6 +1,7 @@
 """One deployment of the relay in a simulated world: its instances, and what reaches them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import count
 
@@ -26,11 +27,12 @@ from relay.application.cancelling import Cancelling
 from relay.application.creating import Creating
 from relay.application.learning import Learning
 from relay.application.pump import Pump
-from relay.application.pump_run import Concurrency, PumpPorts
+from relay.application.pump_run import PumpPorts
 from relay.application.reading import Reading
 from relay.application.retrying import Retrying
 from relay.application.store import JobStore
 from relay.application.waking import Waker
+from relay.bootstrap import CONCURRENCY
 from relay.domain.catalogue import CATALOGUE
 from relay.errors import JobNotFound, RelayError, StoreUnavailable, UnreadableJob
 
@@ -153,9 +155,7 @@ class Deployment:
             clock=instance,
             draw=self.world.rng.random,
             new_token=lambda: f"t{next(self._tokens)}",
-            concurrency=Concurrency(
-                calls=profile.workers, changes=profile.workers, events=profile.workers
-            ),
+            concurrency=replace(CONCURRENCY, calls=profile.workers),
             open_workers=partial(SimulatedWorkers, instance),
             weights=profile.weights,
             is_stopping=lambda: False,

@@ -9,6 +9,8 @@ from enum import StrEnum
 from relay.domain.job import Job
 from relay.domain.limits import Limit
 
+# A hold or a pause lasts no longer after what caused it.
+LONGEST_STOP_S = 700.0
 EPOCH = datetime.fromisoformat("2026-01-02T12:00:00+00:00")
 
 
@@ -150,6 +152,7 @@ class History:
         set_aside: Ids of documents that the pump gave up, with the true time.
         weights: The tenants' weights; 1 for those that are not named.
         at_once: How many calls a pump makes at the same time at most.
+        longest_freeze_s: For how long an instance may stand still.
         is_steady: Whether nothing takes a pump away or makes its store slow.
         end_s: When the history was ended.
         is_at_rest: Whether nothing was under way any more by then, and nothing waited.
@@ -173,8 +176,40 @@ class History:
     weights: dict[str, int] = field(default_factory=dict)
     at_once: int = 1
     is_steady: bool = False
+    longest_freeze_s: float = 0.0
     end_s: float = 0.0
     is_at_rest: bool = False
+    _calls_by_job: dict[str, list[Call]] | None = None
+    _calls_counted: int = 0
+
+    @property
+    def first_success_s(self) -> float:
+        """When the first render was learnt to be done; infinite if none was."""
+        return min((one.at_s for one in self.results), default=float("inf"))
+
+    def calls_of(self, job_id: str) -> list[Call]:
+        """Return the calls for a job."""
+        return self._by_job().get(job_id, [])
+
+    def is_stopped(self, account: str, from_s: float, to_s: float) -> bool:
+        """Return whether the provider gave a reason to stop calls, so long before or in a span."""
+        reasons = (Verdict.ACCOUNT_REFUSED, Verdict.BUSY)
+        return any(
+            one.provider == account
+            and from_s - LONGEST_STOP_S <= one.at_s <= to_s
+            and one.verdict in reasons
+            for one in self.calls
+        ) or any(
+            one.provider == account and from_s - LONGEST_STOP_S <= one.at_s <= to_s
+            for one in self.throttled
+        )
+
+    def _by_job(self) -> dict[str, list[Call]]:
+        if self._calls_by_job is None or len(self.calls) != self._calls_counted:
+            self._calls_by_job, self._calls_counted = {}, len(self.calls)
+            for call in self.calls:
+                self._calls_by_job.setdefault(call.job_id, []).append(call)
+        return self._calls_by_job
 
     def timeline(self) -> Iterator[str]:
         """Return the history line by line."""

@@ -10,6 +10,7 @@ from infra.simulator.checker import Violation, violations
 from infra.simulator.crowds import start_crowds
 from infra.simulator.deployment import Deployment
 from infra.simulator.history import History
+from infra.simulator.instances import PAUSES_S
 from infra.simulator.profile import Profile, draw_profile
 from infra.simulator.switches import ALL_ON, Switches
 from infra.simulator.world import World
@@ -61,6 +62,7 @@ def _run_quietly(seed: int, switches: Switches) -> Outcome:
     history.weights = dict(profile.weights)
     history.at_once = profile.workers
     history.is_steady = profile.is_steady
+    history.longest_freeze_s = PAUSES_S[-1][1] if profile.freeze > 0.0 else 0.0
     deployment = Deployment(world, profile)
     last_s = start_callers(deployment, most=switches.most_jobs)
     last_s = max(last_s, start_crowds(deployment, most=switches.most_jobs))

@@ -1,4 +1,4 @@
-"""What the pumps of one account tell each other: the lease, the calls that count, the hold."""
+"""What the pumps of one account tell each other: the lease, the calls that count."""
 
 from dataclasses import replace
 
@@ -14,9 +14,9 @@ from relay.domain.account import (
     calls_to_grant,
     free_in,
     given_back,
-    held,
     is_renewal_overdue,
 )
+from relay.domain.admission import Hold, Stop, TenantRecord
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import ErrorCode
 from relay.domain.limits import Limit
@@ -120,38 +120,19 @@ def test_a_lease_that_was_given_back_has_no_holder_and_nothing_granted():
     assert account == Account(name="gepetto", calls_ago_s=(3.0,), written_at=NOON)
 
 
-def test_a_lease_that_was_given_back_keeps_the_hold():
-    hold = held(None, code=ErrorCode.PROVIDER_AUTH, status=401, retry_after_s=None, at=NOON)
+def test_a_lease_that_was_given_back_keeps_what_the_next_pump_must_know():
+    stop = {"since": NOON, "probe_at": later(30), "gap_s": 30.0}
+    hold = Hold(code=ErrorCode.PROVIDER_AUTH, status=401, **stop)
+    told = {
+        "hold": hold,
+        "pause": Stop(**stop),
+        "outage": Stop(**stop),
+        "accepted_at": NOON,
+        "tenants": (TenantRecord(tenant="demo", failures=3),),
+        "due_floor": NOON,
+        "looked_back_at": NOON,
+    }
 
-    account = given_back(replace(BUSY, hold=hold), calls_ago_s=(), at=NOON)
+    account = given_back(replace(BUSY, **told), calls_ago_s=(), at=NOON)
 
-    assert account.hold == hold
-
-
-def test_a_hold_begins_with_a_probe_after_half_a_minute_and_keeps_its_beginning():
-    first = held(None, code=ErrorCode.PROVIDER_AUTH, status=401, retry_after_s=None, at=NOON)
-    second = held(first, code=ErrorCode.PROVIDER_AUTH, status=403, retry_after_s=None, at=later(30))
-
-    assert (first.since, first.probe_at) == (NOON, later(30))
-    assert (second.since, second.probe_at, second.status) == (NOON, later(90), 403)
-
-
-def test_the_gaps_between_probes_double_up_to_ten_minutes():
-    hold, gaps_s = None, []
-
-    for _ in range(7):
-        hold = held(hold, code=ErrorCode.PROVIDER_AUTH, status=401, retry_after_s=None, at=NOON)
-        gaps_s.append((hold.probe_at - NOON).total_seconds())
-
-    assert gaps_s == [30, 60, 120, 240, 480, 600, 600]
-
-
-@pytest.mark.parametrize(
-    ("retry_after_s", "wait_s"), [(None, 30), (0, 30), (10, 30), (100, 100), (10_000, 600)]
-)
-def test_what_the_provider_asks_for_counts_where_it_is_longer(retry_after_s, wait_s):
-    code = ErrorCode.PROVIDER_OUT_OF_CREDITS
-
-    hold = held(None, code=code, status=402, retry_after_s=retry_after_s, at=NOON)
-
-    assert hold.probe_at == later(wait_s)
+    assert account == Account(name="gepetto", written_at=NOON, **told)

@@ -100,7 +100,7 @@ def test_what_is_passed_on_are_the_calls_that_ended_and_still_count():
     window.start()
 
     assert window.recent(1000.0) == [950.0]
-    assert window.in_the_air == 1
+    assert window.in_flight == 1
 
 
 def _first_moment_for_a_call(window: CallWindow, in_the_air: list[float], now: float) -> float:

@@ -7,7 +7,7 @@ import pytest
 from relay.application.creating import Creating, NewJob, body_digest, job_id
 from relay.domain.job import OnUnconfirmed, Priority, Status
 from relay.errors import InvalidRequest, KeyReused, StoreUnavailable
-from tests.factories import INPUT, NOON, later
+from tests.factories import INPUT, later
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_new_job_waits_to_be_submitted_and_its_pump_is_woken(creating, world):
     assert created.is_new
     assert created.job == world.jobs.job(created.job.id)
     assert (created.job.status, created.job.tenant) == (Status.QUEUED, "demo")
-    assert (created.job.call_at, created.job.deadline_at) == (NOON, later(900))
+    assert (created.job.is_ready, created.job.deadline_at) == (True, later(900))
     assert world.topics.ticks == ["gepetto"]
 
 

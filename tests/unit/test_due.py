@@ -4,7 +4,7 @@ import pytest
 
 from relay.domain.due import Action, next_action, wake_at
 from relay.domain.events import not_published, published
-from relay.domain.job import ENDS, OnUnconfirmed, Status
+from relay.domain.job import ENDS, ErrorCode, OnUnconfirmed, Status
 from relay.domain.steps import nudged
 from tests.factories import (
     CLAIM,
@@ -27,6 +27,7 @@ ENDED = sorted(ENDS)
     [
         (a_job(call_at=later(5)), later(5)),
         (a_job(call_at=later(5), deadline_at=later(3)), later(3)),
+        (a_job(), later(900)),
         (submitting_job(), CLAIM.expires_at),
         (submitting_job(deadline_at=later(3)), CLAIM.expires_at),
         (unconfirmed_job(), later(900)),
@@ -37,6 +38,7 @@ ENDED = sorted(ENDS)
     ids=[
         "queued: when it is to be sent",
         "queued: at its deadline",
+        "queued: ready, so only at its deadline",
         "submitting: when the claim expires",
         "submitting: also after its deadline",
         "unconfirmed: at its deadline",
@@ -71,7 +73,8 @@ def test_nothing_is_done_before_a_job_is_due(status):
 @pytest.mark.parametrize(
     ("job", "action"),
     [
-        (a_job(), Action.SUBMIT),
+        (a_job(call_at=later(5)), Action.QUEUE),
+        (a_job(call_at=later(5), refusal=ErrorCode.PROVIDER_AUTH), Action.SUBMIT),
         (submitting_job(), Action.EXPIRE_CLAIM),
         (unconfirmed_job(on_unconfirmed=RESUBMIT, call_at=NOON), Action.RESUBMIT),
         (processing_job(), Action.POLL),

@@ -15,6 +15,7 @@ from tests.factories import LATE_OUTPUT, NOON, OUTPUT, a_job
 CLAIMS = [Claim(token=f"claim-{n}", expires_at=NOON + timedelta(seconds=40)) for n in (1, 2)]
 THINGS = (
     *("claimed", "accepted", "put_back", "refused", "lost", "claim_expired", "resubmitted"),
+    *("queued", "not_sent_in_time", "not_resubmitted"),
     *("succeeded", "failed", "cancelled", "still_open", "unanswered", "struck", "given_up"),
     *("nudged", "published", "not_published"),
 )
@@ -39,9 +40,9 @@ def happen(job: Job, thing: str, claim: Claim, passed_s: float) -> Job:
         case "refused":
             return steps.refused(job, claim=claim, reason="no", at=at)
         case "lost":
-            return steps.lost(job, claim=claim, resubmit_at=soon, note="", at=at)
+            return steps.lost(job, claim=claim, note="", at=at)
         case "claim_expired":
-            return steps.claim_expired(job, resubmit_at=soon, at=at)
+            return steps.claim_expired(job, at=at)
         case "succeeded":
             output = LATE_OUTPUT if job.is_final else OUTPUT
             return steps.succeeded(job, outputs=[output], by=Actor.POLL, at=at)
@@ -60,6 +61,12 @@ def happen(job: Job, thing: str, claim: Claim, passed_s: float) -> Job:
             return _publishing(job, thing, at=at)
         case "resubmitted":
             return steps.resubmitted(job, at=at)
+        case "queued":
+            return steps.queued(job)
+        case "not_sent_in_time":
+            return steps.not_sent_in_time(job, at=at)
+        case "not_resubmitted":
+            return steps.not_resubmitted(job)
         case "cancelled":
             return steps.cancelled(job, at=at)
         case _:

@@ -5,7 +5,7 @@ import pytest
 from relay.domain.answers import Rendered
 from relay.domain.job import Status
 from relay.errors import AccountRefused, NotAccepted, PerhapsAccepted
-from tests.factories import OUTPUT, a_job, job_id, later, processing_job
+from tests.factories import NOON, OUTPUT, a_job, job_id, later, processing_job
 
 
 def lines(caplog, message):
@@ -28,13 +28,13 @@ def test_a_finished_job_says_how_long_it_took(world, caplog):
 
 def test_a_pump_says_what_it_has_called_and_how_late_it_was(world, caplog):
     caplog.set_level("INFO")
-    world.jobs.put(a_job(id=job_id(1)), a_job(id=job_id(2), call_at=later(10)))
+    world.jobs.put(a_job(id=job_id(1), call_at=NOON), a_job(id=job_id(2), call_at=later(10)))
     world.clock.advance(40)
 
     world.pump(window_s=0).run()
 
     (line,) = [one for one in caplog.records if one.message == "pump done"]
-    assert line.fields == {"account": "gepetto", "calls": 2, "queued": 0, "oldest_due_s": 30.0}
+    assert line.fields == {"account": "gepetto", "calls": 2, "queued": 0, "oldest_due_s": 40.0}
 
 
 def test_a_pump_says_how_many_jobs_had_to_wait_for_the_limit(world, caplog):

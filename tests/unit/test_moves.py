@@ -65,12 +65,12 @@ STEPS: dict[str, tuple[Step, Status, frozenset[Status]]] = {
         frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
     ),
     "lost": (
-        lambda job: steps.lost(job, claim=CLAIM, resubmit_at=AT, note="timeout", at=AT),
+        lambda job: steps.lost(job, claim=CLAIM, note="timeout", at=AT),
         Status.UNCONFIRMED,
         frozenset({Status.SUBMITTING}),
     ),
     "claim_expired": (
-        lambda job: steps.claim_expired(job, resubmit_at=AT, at=CLAIM.expires_at),
+        lambda job: steps.claim_expired(job, at=CLAIM.expires_at),
         Status.UNCONFIRMED,
         frozenset({Status.SUBMITTING}),
     ),
@@ -86,6 +86,11 @@ STEPS: dict[str, tuple[Step, Status, frozenset[Status]]] = {
     ),
     "failed": (fail, Status.FAILED, OPEN),
     "cancelled": (lambda job: steps.cancelled(job, at=AT), Status.CANCELLED, OPEN),
+    "not_sent_in_time": (
+        lambda job: steps.not_sent_in_time(job, at=AT),
+        Status.FAILED,
+        frozenset({Status.QUEUED}),
+    ),
     "given_up": (
         lambda job: steps.given_up(job, at=job.deadline_at),
         Status.FAILED,

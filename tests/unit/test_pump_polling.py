@@ -1,13 +1,12 @@
 """Whole runs of the pump: asking about jobs that are under way, and their deadlines."""
 
-from concurrent.futures import Future
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 
 import pytest
 
-from relay.application.work import read
+from relay.application.job_actions import read
 from relay.domain.answers import Rendered, RenderFailed, StillOpen, UnknownJob, WithoutOutput
 from relay.domain.job import Actor, ErrorCode, Status
 from relay.domain.steps import cancelled, nudged
@@ -24,36 +23,9 @@ from tests.factories import (
     submitting_job,
     unconfirmed_job,
 )
-from tests.fakes import InlineWorkers
+from tests.fakes import ConcurrentWorkers
 
 DONE = Rendered(outputs=(OUTPUT,), provider_status="success")
-
-
-class SlowWorkers(InlineWorkers):
-    """Workers that come back only after some time, while the pump goes on."""
-
-    takes_s = 8.0
-
-    def __init__(self, clock, *, size):
-        super().__init__(clock, size=size)
-        self._under_way = []
-
-    def start(self, task):
-        future = Future()
-        self._under_way.append((self._clock.monotonic() + self.takes_s, task, future))
-        return future
-
-    def wait(self, timeout_s):
-        self._clock.advance(timeout_s)
-        now = self._clock.monotonic()
-        ended = [one for one in self._under_way if one[0] <= now]
-        self._under_way = [one for one in self._under_way if one[0] > now]
-        for _, task, future in ended:
-            future.set_result(task())
-        return [future for _, _, future in ended]
-
-    def close(self):
-        return self.wait(self.takes_s)
 
 
 def test_a_job_is_asked_about_more_rarely_the_older_it_gets(world):
@@ -211,7 +183,7 @@ def test_a_job_is_given_up_unasked_if_its_provider_cannot_be_asked_for_too_long(
 @pytest.mark.parametrize(
     ("job", "code"),
     [
-        (a_job(), ErrorCode.DEADLINE_EXCEEDED),
+        (a_job(), ErrorCode.NOT_SENT_IN_TIME),
         (a_job(refusal=ErrorCode.PROVIDER_AUTH), ErrorCode.PROVIDER_AUTH),
         (a_job(refusal=ErrorCode.PROVIDER_OUT_OF_CREDITS), ErrorCode.PROVIDER_OUT_OF_CREDITS),
         (unconfirmed_job(), ErrorCode.SUBMIT_UNCONFIRMED),
@@ -243,22 +215,24 @@ def test_a_deadline_within_the_window_is_kept_to_the_second(world):
 def test_a_nudge_that_comes_during_a_slow_poll_has_the_job_asked_again_at_once(world):
     world.jobs.put(processing_job())
     nudge = partial(nudged, provider_job_id=None, at=later(2))
+    world.provider.takes_s = 8.0
     world.clock.after(2, lambda: world.jobs.put(nudge(world.jobs.job())))
 
-    world.pump(open_workers=lambda size: SlowWorkers(world.clock, size=size)).run()
+    world.pump(open_workers=lambda _: ConcurrentWorkers(world.clock)).run()
 
     first, second = (call.at for call in world.provider.calls[:2])
-    assert second - first <= timedelta(seconds=SlowWorkers.takes_s + 1)
+    assert second - first <= timedelta(seconds=9)
 
 
 def test_what_must_end_while_the_last_call_is_in_the_air_is_ended_by_the_same_pump(world):
     """Its lease keeps every other pump away."""
+    world.provider.takes_s = 8.0
     world.jobs.put(
         processing_job(call_at=later(9)),
         a_job(id=job_id(2), call_at=later(100), deadline_at=later(12)),
     )
 
-    world.pump(window_s=10, open_workers=lambda size: SlowWorkers(world.clock, size=size)).run()
+    world.pump(window_s=10, open_workers=lambda _: ConcurrentWorkers(world.clock)).run()
 
     assert len(world.provider.calls) == 1
     assert world.jobs.job(job_id(2)).status is Status.FAILED

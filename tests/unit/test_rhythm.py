@@ -38,7 +38,7 @@ def test_a_provider_that_says_when_to_come_again_is_believed_within_reason(asked
     assert at == later(waited_s)
 
 
-ALONE = Rhythm(first_s=2.0, shortest_s=1.0, longest_s=60.0, resubmit_after_s=0.0)
+ALONE = Rhythm(first_s=2.0, shortest_s=1.0, longest_s=60.0)
 
 
 def seen(*ages_s: float) -> Durations:

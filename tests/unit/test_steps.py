@@ -125,13 +125,13 @@ def test_a_refused_job_fails_with_the_providers_reason(reason, message):
 
 @pytest.mark.parametrize(
     ("wish", "call_at"),
-    [(OnUnconfirmed.WAIT, None), (OnUnconfirmed.RESUBMIT, later(60))],
+    [(OnUnconfirmed.WAIT, None), (OnUnconfirmed.RESUBMIT, later(61))],
     ids=["wait", "resubmit"],
 )
 def test_a_lost_submission_is_planned_again_only_on_the_callers_word(wish, call_at):
     job = submitting_job(on_unconfirmed=wish)
 
-    after = steps.lost(job, claim=CLAIM, resubmit_at=later(60), note="timeout", at=later(1))
+    after = steps.lost(job, claim=CLAIM, note="timeout", at=later(1))
 
     assert after.call_at == call_at
 
@@ -139,7 +139,7 @@ def test_a_lost_submission_is_planned_again_only_on_the_callers_word(wish, call_
 def test_a_claim_does_not_expire_before_its_time():
     job = submitting_job()
 
-    assert steps.claim_expired(job, resubmit_at=NOON, at=later(39.999)) is job
+    assert steps.claim_expired(job, at=later(39.999)) is job
 
 
 def test_an_unconfirmed_job_is_not_submitted_again_unless_the_caller_said_so():
@@ -154,7 +154,8 @@ def test_a_resubmitted_job_remembers_that_two_renders_may_exist():
     after = steps.resubmitted(job, at=later(60))
 
     assert after.is_resubmitted
-    assert (after.claim, after.submitted_at, after.call_at) == (None, None, later(60))
+    assert (after.claim, after.submitted_at) == (None, None)
+    assert after.is_ready
 
 
 def test_a_success_keeps_the_outputs_and_ends_all_calls():
@@ -202,7 +203,8 @@ def test_a_second_result_does_not_touch_the_first():
 @pytest.mark.parametrize(
     ("job", "code"),
     [
-        (a_job(), ErrorCode.DEADLINE_EXCEEDED),
+        (a_job(), ErrorCode.NOT_SENT_IN_TIME),
+        (a_job(resubmissions=1), ErrorCode.SUBMIT_UNCONFIRMED),
         (a_job(refusal=ErrorCode.PROVIDER_AUTH), ErrorCode.PROVIDER_AUTH),
         (a_job(refusal=ErrorCode.PROVIDER_OUT_OF_CREDITS), ErrorCode.PROVIDER_OUT_OF_CREDITS),
         (submitting_job(), ErrorCode.DEADLINE_EXCEEDED),
@@ -228,7 +230,56 @@ def test_a_refusal_before_a_resubmission_does_not_explain_a_later_deadline():
     after = steps.given_up(steps.resubmitted(job, at=later(60)), at=job.deadline_at)
 
     assert after.error is not None
-    assert after.error.code is ErrorCode.DEADLINE_EXCEEDED
+    assert after.error.code is ErrorCode.SUBMIT_UNCONFIRMED
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.UNCONFIRMED, Status.PROCESSING])
+def test_a_job_past_its_deadline_on_a_held_account_fails_with_the_holds_code(status):
+    """Whether or not it was ever sent itself."""
+    hold = ErrorCode.PROVIDER_OUT_OF_CREDITS
+
+    after = steps.given_up(job_in(status), at=later(900), hold=hold)
+
+    assert after.error is not None
+    assert (after.error.code, after.error.message) == (hold, steps.REFUSAL_MESSAGES[hold])
+
+
+def test_a_job_is_sent_again_after_one_and_two_minutes_and_never_a_fourth_time():
+    job, gaps_s = a_job(on_unconfirmed=OnUnconfirmed.RESUBMIT), []
+    for number in range(3):
+        claim = Claim(token=f"claim-{number}", expires_at=later(40))
+        lost = steps.lost(
+            steps.claimed(job, claim=claim, at=NOON), claim=claim, note="timeout", at=later(1)
+        )
+        gaps_s.append(lost.call_at and (lost.call_at - later(1)).total_seconds())
+        job = steps.queued(steps.resubmitted(lost, at=later(200)))
+
+    assert gaps_s == [60, 120, None]
+    assert (job.status, job.tries, job.resubmissions) == (Status.UNCONFIRMED, 3, 2)
+
+
+def test_a_job_that_was_sent_before_is_not_ended_because_a_second_render_comes_too_late():
+    job = a_job(resubmissions=1)
+
+    assert steps.not_sent_in_time(job, at=NOON) is job
+
+
+def test_a_job_that_is_not_sent_again_waits_for_its_deadline():
+    job = unconfirmed_job(on_unconfirmed=OnUnconfirmed.RESUBMIT, call_at=later(60))
+
+    after = steps.not_resubmitted(job)
+
+    assert (after.status, after.call_at) == (Status.UNCONFIRMED, None)
+    assert steps.not_resubmitted(after) is after
+
+
+def test_a_job_that_waited_for_a_provider_takes_its_place_in_the_queue():
+    job = a_job(call_at=later(5))
+
+    after = steps.queued(job)
+
+    assert (job.is_ready, after.is_ready) == (False, True)
+    assert steps.queued(after) is after
 
 
 def test_no_job_is_given_up_before_its_deadline():

@@ -60,6 +60,8 @@ SHORTEST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.5
 # While the last calls are in flight nobody else can end what must end: about as long as a call.
 END_LONGER = timedelta(seconds=15)
+# So long a run looks for all tenants that wait before it sends the first job.
+LOOK_FIRST_FOR = timedelta(seconds=2)
 SET_ASIDE_FOR = timedelta(hours=6)
 # The platform kills an instance 10 s after it asked it to stop.
 STOPS_WITHIN_S = 8.0
@@ -183,8 +185,9 @@ class PumpRun:
         )
         ahead_s = min(AHEAD_S, limit.window_s * MOST_OF_WINDOW_AHEAD)
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
+        self._look_first_until = now + LOOK_FIRST_FOR
         self._poll_turns = Turns(ports.weights, {})
-        self._last_kind = Kind.POLL
+        self._last_kind = Kind.POLL if account.polled_last else Kind.SUBMIT
         self._waits_for_place = False
         self._ended: deque[Stored] = deque()
         self._tasks: dict[Future[Any], Callable[[Future[Any]], None]] = {}
@@ -470,6 +473,9 @@ class PumpRun:
         )
 
     def _next_submission(self, now: datetime, *, avoid: Stop | None) -> _Candidate | None:
+        if not self._queue.has_looked and now < self._look_first_until:
+            # Whoever is found first must not have the first places to itself.
+            return None
         suspects = self._admission.may_try_suspect()
         tenants = [
             one
@@ -798,6 +804,7 @@ class PumpRun:
             pause=admission.pause,
             outage=admission.outage,
             accepted_at=admission.accepted_at,
+            polled_last=self._last_kind is Kind.POLL,
             tenants=tuple(replace(record) for record in kept[:MOST_RECORDS]),
             due_floor=self._scan.floor(now=now, also=self._suspects_due()),
             looked_back_at=(

@@ -141,12 +141,16 @@ class SubmissionQueue:
             if not self._reached:
                 self._round_began = now
             self._reading.add(None)
-            yield QueueRead(self.unknown_spans(), self._heads_of(None), None, now)
+            wanted = self._heads_of(1, in_all=self._weight_of_all() + 1)
+            yield QueueRead(self.unknown_spans(), wanted, None, now)
+        in_all = self._weight_of_all()
         for tenant, line in self._lines.items():
             if len(self._reading) >= MOST_READS or now < self._read_on_at:
                 return
-            wanted = self._heads_of(tenant)
-            if line.has_more and tenant not in self._reading and len(line.heads) <= wanted / 2:
+            if not line.has_more or tenant in self._reading:
+                continue
+            wanted = self._heads_of(self._weights.get(tenant, 1), in_all=in_all)
+            if len(line.heads) <= wanted / 2:
                 self._reading.add(tenant)
                 span = Span(line.cursor, keys_of(tenant).before)
                 yield QueueRead([span], wanted, tenant, now)
@@ -361,11 +365,11 @@ class SubmissionQueue:
             self._spans_of[job.operation] = self._spans_s(job.operation)
         return self._spans_of[job.operation]
 
-    def _heads_of(self, tenant: str | None) -> int:
-        """Return how many of a tenant's jobs go out in about two seconds."""
-        waiting = [one for one, line in self._lines.items() if line.waits or one == tenant]
-        weight = 1 if tenant is None else self._weights.get(tenant, 1)
-        in_all = sum(self._weights.get(one, 1) for one in waiting) + (tenant is None)
+    def _weight_of_all(self) -> int:
+        return sum(self._weights.get(one, 1) for one, line in self._lines.items() if line.waits)
+
+    def _heads_of(self, weight: int, *, in_all: int) -> int:
+        """Return how many jobs of a tenant with this weight go out in about two seconds."""
         return max(2, math.ceil(self._want * weight / in_all))
 
     def unknown_spans(self) -> list[Span]:

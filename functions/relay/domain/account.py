@@ -38,6 +38,7 @@ class Account:
             alike: one that changes nothing is no write to Firestore, and the account would
             seem older than it is (its reference, ``WriteResult.updateTime``).
         hold, pause, outage, accepted_at, tenants: See `relay.domain.admission`.
+        polled_last: Whether the last call was a poll: the next one is a submission, if any waits.
         due_floor: Nothing is due that was to be woken before.
         looked_back_at: When a pump last looked all the way back, past all floors.
     """
@@ -54,6 +55,7 @@ class Account:
     outage: Stop | None = None
     accepted_at: datetime | None = None
     tenants: tuple[TenantRecord, ...] = ()
+    polled_last: bool = True
     due_floor: datetime | None = None
     looked_back_at: datetime | None = None
 

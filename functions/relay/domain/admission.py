@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import TypeVar
 
 from relay.domain.job import ErrorCode, Job
 
@@ -26,6 +27,9 @@ FAILURES_TO_OPEN = 5
 REMEMBERED = timedelta(minutes=10)
 # Records of tenants that have had no call for so long are dropped.
 RECORDED = timedelta(hours=1)
+
+
+S = TypeVar("S", bound="Stop")
 
 
 class Kind(Enum):
@@ -96,7 +100,7 @@ class TenantRecord:
         refused_at, throttled_at: When a call was answered so last.
         answered_at: When a call was answered normally last.
         accepted_at: When a submission was accepted last.
-        turn: How far ahead of the others' its next turn starts; see `Turns`.
+    turn: How far from the others' its next turn starts; see `Turns`.
         normal_floor, low_floor: No fresh job of the priority that waits was created before.
     """
 
@@ -133,7 +137,8 @@ class Flight:
 
     Attributes:
         number: Tells flights apart.
-        is_probe_of_account, is_probe_of_outage, is_probe_of_tenant: What its answer decides.
+        hold, pause: What it is a probe of; an answer says nothing of what began later.
+        is_probe_of_outage, is_probe_of_tenant: Likewise.
     """
 
     number: int
@@ -142,9 +147,15 @@ class Flight:
     job_id: str
     evidence: Evidence
     is_suspect: bool = False
-    is_probe_of_account: bool = False
+    hold: Hold | None = None
+    pause: Stop | None = None
     is_probe_of_outage: bool = False
     is_probe_of_tenant: bool = False
+
+    @property
+    def is_probe_of_account(self) -> bool:
+        """Whether its answer may end a hold or a pause."""
+        return self.hold is not None or self.pause is not None
 
 
 @dataclass(slots=True)
@@ -250,7 +261,8 @@ class Admission:
             job_id=job.id,
             evidence=self.evidence(kind, job),
             is_suspect=is_suspect,
-            is_probe_of_account=self.hold is not None or self.pause is not None,
+            hold=self.hold,
+            pause=self.pause,
             is_probe_of_outage=is_submission and self.outage is not None,
             is_probe_of_tenant=is_submission and record.stop is not None,
         )
@@ -316,21 +328,21 @@ class Admission:
         status: int,
         retry_after_s: float | None,
     ) -> None:
+        # What began after the probe did is not ended by it.
+        hold = None if self.hold is flight.hold else self.hold
+        pause = None if self.pause is flight.pause else self.pause
         if result is Result.REFUSED:
-            self.pause = None
+            self.pause = pause
             self.hold = _held(self.hold, flight, at=at, status=status, retry_after_s=retry_after_s)
         elif result is Result.THROTTLED:
             self.pause = self._paused(flight, at=at, retry_after_s=retry_after_s)
         elif result.is_normal:
-            self.hold = self.pause = None
+            self.hold, self.pause = hold, pause
         else:
             # It proved nothing: the same again, with another job.
-            self.pause = None
+            self.pause = pause
             if self.hold is not None:
-                probe_at = at + timedelta(seconds=self.hold.gap_s)
-                self.hold = replace(
-                    self.hold, probe_at=probe_at, job_id=flight.job_id, tenant=flight.tenant
-                )
+                self.hold = _repeated(self.hold, flight, at=at)
 
     def _refused(
         self,
@@ -373,9 +385,12 @@ class Admission:
                 record.opened_at = at
             elif record.failures >= FAILURES_TO_OPEN and record.stop is None:
                 self._open(flight, record, at=at)
-        elif flight.is_probe_of_tenant and record.stop is not None:
-            probe_at = at + timedelta(seconds=record.stop.gap_s)
-            record.stop = replace(record.stop, probe_at=probe_at, job_id=flight.job_id)
+        else:
+            # It proved nothing: the same again, with another job.
+            if flight.is_probe_of_outage and self.outage is not None:
+                self.outage = _repeated(self.outage, flight, at=at)
+            if flight.is_probe_of_tenant and record.stop is not None:
+                record.stop = _repeated(record.stop, flight, at=at)
 
     def _open(self, flight: Flight, record: TenantRecord, *, at: datetime) -> None:
         """Open the tenant's breaker, and the account's if another one is open for no reason."""
@@ -472,6 +487,16 @@ def _prolonged(stop: Stop | None, flight: Flight, *, at: datetime) -> Stop:
         since=at if stop is None else stop.since,
         probe_at=at + timedelta(seconds=gap_s),
         gap_s=gap_s,
+        job_id=flight.job_id,
+        tenant=flight.tenant,
+    )
+
+
+def _repeated(stop: S, flight: Flight, *, at: datetime) -> S:
+    """Have the next probe come after the same gap again."""
+    return replace(
+        stop,
+        probe_at=at + timedelta(seconds=stop.gap_s),
         job_id=flight.job_id,
         tenant=flight.tenant,
     )

@@ -174,7 +174,7 @@ def resubmitted(job: Job, *, at: datetime) -> Job:
         moved,
         claim=None,
         submitted_at=None,
-        call_at=at,
+        call_at=None,
         refusal=None,
         resubmissions=job.resubmissions + 1,
     )

@@ -18,11 +18,13 @@ class Turns:
     Args:
         weights: By tenant; 1 for those that are not named.
         starts: When the next turn of a tenant starts, as `starts` of another instance said.
+            Tenants that were behind there are so here when they first wait.
     """
 
     def __init__(self, weights: Mapping[str, int], starts: Mapping[str, float]) -> None:
         self._weights = weights
-        self._starts = dict(starts)
+        self._starts = {tenant: start for tenant, start in starts.items() if start > 0}
+        self._behind = {tenant: start for tenant, start in starts.items() if start < 0}
         self._now = 0.0
         self._waiting: set[str] = set()
 
@@ -32,7 +34,8 @@ class Turns:
             return None
         if self._waiting != waiting:
             for tenant in set(waiting) - self._waiting:
-                self._starts[tenant] = max(self._starts.get(tenant, self._now), self._now)
+                start = max(self._starts.get(tenant, self._now), self._now)
+                self._starts[tenant] = start + self._behind.pop(tenant, 0.0)
             self._waiting = set(waiting)
         self._now = max(self._now, min(self._starts[tenant] for tenant in waiting))
         started = (one for one in waiting if self._starts[one] <= self._now + ROUNDING)
@@ -49,11 +52,13 @@ class Turns:
         self._starts[tenant] -= 1 / self._weights.get(tenant, 1)
 
     def starts(self) -> dict[str, float]:
-        """Return how far ahead of now the next turns start, for those that have to wait."""
-        return {
+        """Return how far from now the next turns start: ahead, or behind for those that wait."""
+        behind = {} if self._waiting else self._behind
+        return behind | {
             tenant: start - self._now
             for tenant, start in self._starts.items()
             if start > self._now + ROUNDING
+            or (tenant in self._waiting and start < self._now - ROUNDING)
         }
 
     def _ends(self, tenant: str) -> float:

@@ -1,0 +1,540 @@
+"""Which calls an account admits: holds, pauses and breakers, by what calls bring."""
+
+from datetime import datetime
+
+import pytest
+
+from relay.adapters.fields import from_fields, to_fields
+from relay.domain.account import Account
+from relay.domain.admission import (
+    FAILURES_TO_OPEN,
+    RECORDED,
+    Admission,
+    Flight,
+    Kind,
+    Result,
+    starts_of,
+    tenants_by_name,
+)
+from relay.domain.job import ErrorCode, Job
+from tests.factories import NOON, a_job, job_id, later
+
+WINDOW_S = 60.0
+
+
+def an_admission() -> Admission:
+    return Admission(WINDOW_S)
+
+
+def job_of(tenant: str = "demo", number: int = 1, **changes) -> Job:
+    return a_job(tenant=tenant, id=job_id(number), **changes)
+
+
+def begin(
+    admission: Admission,
+    *,
+    kind: Kind = Kind.SUBMIT,
+    job: Job | None = None,
+    is_suspect: bool = False,
+) -> Flight:
+    return admission.begin(kind, job or job_of(), is_suspect=is_suspect)
+
+
+def call(
+    admission: Admission,
+    result: Result,
+    *,
+    at: datetime = NOON,
+    kind: Kind = Kind.SUBMIT,
+    job: Job | None = None,
+    status: int = 401,
+    retry_after_s: float | None = None,
+) -> None:
+    """Make one call, from its beginning to its end."""
+    flight = begin(admission, kind=kind, job=job)
+    admission.end(flight, result, at=at, status=status, retry_after_s=retry_after_s)
+
+
+def fail(admission: Admission, tenant: str, *, times: int = FAILURES_TO_OPEN, at=NOON) -> None:
+    for number in range(times):
+        call(admission, Result.UNKNOWN, job=job_of(tenant, number), at=at)
+
+
+def held(status: int = 401) -> Admission:
+    admission = an_admission()
+    call(admission, Result.REFUSED, status=status)
+    return admission
+
+
+def paused() -> Admission:
+    admission = an_admission()
+    call(admission, Result.THROTTLED)
+    return admission
+
+
+def broken(*tenants: str) -> Admission:
+    admission = an_admission()
+    for tenant in tenants:
+        fail(admission, tenant)
+    return admission
+
+
+# What each result of a call does to an account that nothing stops.
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("result", Result)
+def test_of_an_account_that_nothing_stops_only_a_refusal_and_a_429_stop_anything(kind, result):
+    admission = an_admission()
+
+    call(admission, result, kind=kind)
+
+    assert (admission.hold is not None) == (result is Result.REFUSED)
+    assert (admission.pause is not None) == (result is Result.THROTTLED)
+    assert admission.outage is None
+    assert admission.of("demo").stop is None
+    assert admission.of("demo").failures == (kind is Kind.SUBMIT and result is Result.UNKNOWN)
+    for other in Kind:
+        stops = result in (Result.REFUSED, Result.THROTTLED)
+        assert admission.may_call(other, at=NOON) != stops
+
+
+# Holds
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (401, ErrorCode.PROVIDER_AUTH),
+        (402, ErrorCode.PROVIDER_OUT_OF_CREDITS),
+        (403, ErrorCode.PROVIDER_AUTH),
+    ],
+)
+def test_a_refused_account_is_on_hold_for_half_a_minute(status, code):
+    hold = held(status).hold
+
+    assert hold is not None
+    assert (hold.code, hold.status, hold.since, hold.probe_at) == (code, status, NOON, later(30))
+
+
+def test_the_gaps_between_probes_of_a_hold_double_up_to_ten_minutes():
+    admission, at, gaps_s = held(), NOON, []
+    for _ in range(7):
+        hold = admission.hold
+        assert hold is not None
+        gaps_s.append((hold.probe_at - at).total_seconds())
+        at = hold.probe_at
+        call(admission, Result.REFUSED, at=at)
+
+    assert gaps_s == [30, 60, 120, 240, 480, 600, 600]
+    assert admission.hold is not None
+    assert admission.hold.since == NOON
+
+
+@pytest.mark.parametrize(
+    ("retry_after_s", "wait_s"), [(None, 30), (0, 30), (10, 30), (100, 100), (10_000, 600)]
+)
+def test_what_a_refusal_asks_for_counts_where_it_is_longer(retry_after_s, wait_s):
+    admission = an_admission()
+
+    call(admission, Result.REFUSED, retry_after_s=retry_after_s)
+
+    assert admission.hold is not None
+    assert admission.hold.probe_at == later(wait_s)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_an_account_on_hold_is_probed_by_one_call_at_a_time_of_whatever_kind(kind):
+    admission = held()
+
+    assert not admission.may_call(kind, at=later(29.999))
+    assert admission.may_call(kind, at=later(30))
+
+    flight = begin(admission, kind=Kind.POLL)
+
+    assert not any(admission.may_call(one, at=later(30)) for one in Kind)
+
+    admission.end(flight, Result.NOTHING, at=later(31))
+
+    assert not admission.may_call(kind, at=later(60.999))
+    assert admission.may_call(kind, at=later(61))
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("result", Result)
+def test_only_a_probe_that_is_answered_normally_ends_a_hold(kind, result):
+    admission = held()
+
+    call(admission, result, kind=kind, at=later(30), job=job_of("other", 2))
+
+    assert (admission.hold is None) == (result in (Result.ACCEPTED, Result.ANSWERED))
+    if admission.hold is not None and result is not Result.THROTTLED:
+        assert (admission.hold.job_id, admission.hold.tenant) == (job_id(2), "other")
+        assert admission.hold.gap_s == (60 if result is Result.REFUSED else 30)
+
+
+@pytest.mark.parametrize("result", Result)
+def test_a_call_that_was_in_flight_when_the_hold_began_says_nothing_about_it(result):
+    admission = an_admission()
+    stray = begin(admission, job=job_of("other", 2))
+    call(admission, Result.REFUSED)
+    before = admission.hold
+
+    admission.end(stray, result, at=later(1), status=402)
+
+    assert admission.hold == before
+
+
+# Pauses
+
+
+def test_a_429_without_a_wish_pauses_the_account_for_one_window_then_twice_as_long():
+    admission, at, gaps_s = paused(), NOON, []
+    for _ in range(5):
+        pause = admission.pause
+        assert pause is not None
+        gaps_s.append((pause.probe_at - at).total_seconds())
+        at = pause.probe_at
+        call(admission, Result.THROTTLED, at=at)
+
+    assert gaps_s == [60, 120, 240, 300, 300]
+
+
+@pytest.mark.parametrize(
+    ("retry_after_s", "wait_s"), [(0, 1), (0.2, 1), (7, 7), (600, 600), (10_000, 600)]
+)
+def test_a_429_is_believed_between_a_second_and_ten_minutes(retry_after_s, wait_s):
+    admission = an_admission()
+
+    call(admission, Result.THROTTLED, retry_after_s=retry_after_s)
+
+    assert admission.pause is not None
+    assert admission.pause.probe_at == later(wait_s)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_paused_account_makes_no_call_until_the_pause_is_over(kind):
+    admission = paused()
+
+    assert not admission.may_call(kind, at=later(59.999))
+    assert admission.may_call(kind, at=later(60))
+
+
+@pytest.mark.parametrize("result", Result)
+def test_after_a_pause_only_another_429_pauses_again(result):
+    admission = paused()
+
+    call(admission, result, at=later(60), job=job_of(number=2))
+
+    assert (admission.pause is not None) == (result is Result.THROTTLED)
+    assert (admission.hold is not None) == (result is Result.REFUSED)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_job_whose_429_comes_while_others_pass_is_delayed_alone(kind):
+    admission = an_admission()
+    call(admission, Result.ANSWERED, job=job_of("other"), kind=Kind.POLL, at=later(5))
+
+    call(admission, Result.THROTTLED, job=job_of(throttled_at=NOON), kind=kind, at=later(6))
+
+    assert admission.pause is None
+
+
+def test_a_job_whose_429s_come_while_nothing_passes_pauses_the_account():
+    admission = an_admission()
+    call(admission, Result.ANSWERED, job=job_of("other"), at=later(-5))
+
+    call(admission, Result.THROTTLED, job=job_of(throttled_at=NOON), at=later(6))
+
+    assert admission.pause is not None
+
+
+def test_a_tenant_whose_429s_come_while_others_pass_pauses_nobody_the_second_time():
+    admission = paused()
+    call(admission, Result.ACCEPTED, job=job_of("other"), at=later(60))
+
+    call(admission, Result.THROTTLED, job=job_of(number=7), at=later(61))
+
+    assert admission.pause is None
+
+
+# Breakers
+
+
+def test_a_breaker_opens_after_five_submissions_in_a_row_of_unknown_fate():
+    admission = an_admission()
+
+    fail(admission, "demo", times=4)
+    assert admission.of("demo").stop is None
+
+    fail(admission, "demo", times=1)
+    stop = admission.of("demo").stop
+    assert stop is not None
+    assert stop.probe_at == later(30)
+    assert not admission.may_submit_for("demo", at=later(29.999))
+    assert admission.may_submit_for("demo", at=later(30))
+    assert admission.may_submit_for("other", at=NOON)
+    assert admission.outage is None
+
+
+@pytest.mark.parametrize("result", [Result.ACCEPTED, Result.ANSWERED])
+def test_an_answer_in_between_begins_the_row_anew(result):
+    admission = an_admission()
+    fail(admission, "demo", times=4)
+
+    call(admission, result)
+    fail(admission, "demo", times=4)
+
+    assert admission.of("demo").stop is None
+
+
+def test_unanswered_polls_open_no_breaker():
+    admission = an_admission()
+
+    for _ in range(9):
+        call(admission, Result.UNKNOWN, kind=Kind.POLL)
+
+    assert admission.of("demo").failures == 0
+
+
+def test_no_more_than_five_submissions_are_unknown_even_with_calls_in_flight():
+    admission = an_admission()
+    flights = [begin(admission, job=job_of(number=number)) for number in range(3)]
+    admission.end(flights.pop(), Result.UNKNOWN, at=NOON)
+
+    while admission.may_submit_for("demo", at=NOON):
+        flights.append(begin(admission))
+
+    assert len(flights) == FAILURES_TO_OPEN - 1
+
+
+def test_an_open_breaker_lets_one_submission_through_at_a_time():
+    admission = broken("demo")
+
+    flight = begin(admission)
+
+    assert not admission.may_submit_for("demo", at=later(31))
+    admission.end(flight, Result.NOTHING, at=later(31))
+    assert not admission.may_submit_for("demo", at=later(60))
+    assert admission.may_submit_for("demo", at=later(61))
+
+
+def test_the_gaps_of_a_breaker_double_up_to_ten_minutes():
+    admission, at, gaps_s = broken("demo"), NOON, []
+    for _ in range(7):
+        stop = admission.of("demo").stop
+        assert stop is not None
+        gaps_s.append((stop.probe_at - at).total_seconds())
+        at = stop.probe_at
+        call(admission, Result.UNKNOWN, at=at)
+
+    assert gaps_s == [30, 60, 120, 240, 480, 600, 600]
+
+
+@pytest.mark.parametrize("result", Result)
+def test_an_acknowledgement_or_a_refusal_of_the_job_closes_a_breaker(result):
+    admission = broken("demo")
+
+    call(admission, result, at=later(30))
+
+    is_closed = result in (Result.ACCEPTED, Result.ANSWERED)
+    assert (admission.of("demo").stop is None) == is_closed
+    assert (admission.of("demo").failures == 0) == is_closed
+
+
+def test_polls_go_on_while_submissions_are_stopped():
+    admission = broken("demo", "other")
+
+    assert admission.outage is not None
+    assert admission.may_call(Kind.POLL, at=NOON)
+    assert not admission.may_call(Kind.SUBMIT, at=later(29))
+
+    call(admission, Result.ANSWERED, kind=Kind.POLL, at=later(1))
+
+    assert admission.outage is not None
+
+
+def test_two_tenants_breakers_are_an_outage_with_one_submission_at_a_time():
+    admission = broken("demo", "other")
+
+    assert not admission.may_call(Kind.SUBMIT, at=later(29.999))
+    assert admission.may_call(Kind.SUBMIT, at=later(30))
+
+    begin(admission, job=job_of("third"))
+
+    assert not admission.may_call(Kind.SUBMIT, at=later(30))
+
+
+def test_two_tenants_breakers_are_no_outage_if_a_third_tenant_passed_meanwhile():
+    admission = broken("demo")
+    call(admission, Result.ACCEPTED, job=job_of("third"), at=later(1))
+
+    fail(admission, "other", at=later(2))
+
+    assert admission.outage is None
+    assert admission.may_submit_for("third", at=later(2))
+
+
+def test_a_third_tenant_that_passed_before_the_first_breaker_opened_does_not_count():
+    admission = an_admission()
+    call(admission, Result.ACCEPTED, job=job_of("third"), at=later(-1))
+
+    fail(admission, "demo", at=NOON)
+    fail(admission, "other", at=later(2))
+
+    assert admission.outage is not None
+
+
+@pytest.mark.parametrize("result", Result)
+def test_an_outage_ends_with_the_first_submission_that_is_answered(result):
+    admission = broken("demo", "other")
+
+    call(admission, result, job=job_of("third"), at=later(30))
+
+    if result in (Result.ACCEPTED, Result.ANSWERED):
+        assert admission.outage is None
+    else:
+        assert admission.outage is not None
+
+
+def test_the_gaps_of_an_outage_double_up_to_ten_minutes():
+    admission, at, gaps_s = broken("demo", "other"), NOON, []
+    for number in range(7):
+        assert admission.outage is not None
+        gaps_s.append((admission.outage.probe_at - at).total_seconds())
+        at = admission.outage.probe_at
+        call(admission, Result.UNKNOWN, at=at, job=job_of("third", number))
+
+    assert gaps_s == [30, 60, 120, 240, 480, 600, 600]
+
+
+def test_an_outage_probe_that_proves_nothing_is_followed_by_another_only_after_the_gap():
+    admission = broken("demo", "other")
+
+    call(admission, Result.NOTHING, job=job_of("third"), at=later(30))
+
+    assert not admission.may_call(Kind.SUBMIT, at=later(31))
+    assert admission.may_call(Kind.SUBMIT, at=later(60))
+
+
+# Whose refusal it is
+
+
+@pytest.mark.parametrize(
+    ("accepted_at", "is_own"), [(None, False), (later(-1), False), (NOON, False), (later(1), True)]
+)
+def test_a_refusal_is_the_jobs_own_if_another_was_accepted_since_its_last(accepted_at, is_own):
+    admission = an_admission()
+    if accepted_at is not None:
+        call(admission, Result.ACCEPTED, job=job_of("other"), at=accepted_at)
+
+    flight = begin(admission, job=job_of(refused_at=NOON), is_suspect=True)
+
+    assert flight.evidence.refusal_is_own is is_own
+
+
+def test_that_polls_are_answered_does_not_make_a_refused_submission_the_jobs_own():
+    admission = an_admission()
+    call(admission, Result.ANSWERED, kind=Kind.POLL, job=job_of("other"), at=later(5))
+
+    flight = begin(admission, job=job_of(refused_at=NOON), is_suspect=True)
+
+    assert not flight.evidence.refusal_is_own
+
+
+def test_a_refusal_that_is_the_jobs_own_holds_nobody():
+    admission = an_admission()
+    call(admission, Result.ACCEPTED, job=job_of("other"), at=later(1))
+
+    call(admission, Result.REFUSED, job=job_of(refused_at=NOON), at=later(2))
+
+    assert admission.hold is None
+    assert admission.of("demo").stop is None
+
+
+def test_a_tenant_that_is_refused_again_while_others_pass_stops_only_itself():
+    admission = held()
+    call(admission, Result.ACCEPTED, job=job_of("other"), at=later(30))
+
+    call(admission, Result.REFUSED, job=job_of(number=9), at=later(31))
+
+    assert admission.hold is None
+    assert not admission.may_submit_for("demo", at=later(60))
+    assert admission.may_submit_for("other", at=later(31))
+    assert admission.may_submit_for("demo", at=later(61))
+
+
+def test_jobs_that_were_refused_are_tried_again_one_at_a_time():
+    admission = an_admission()
+    assert admission.may_try_suspect()
+
+    flight = begin(admission, job=job_of(refused_at=NOON), is_suspect=True)
+    begin(admission, job=job_of("other"))
+
+    assert not admission.may_try_suspect()
+    admission.end(flight, Result.ACCEPTED, at=NOON)
+    assert admission.may_try_suspect()
+
+
+# What is passed on
+
+
+def test_what_is_stopped_survives_the_accounts_document():
+    admission = broken("demo", "a/b")
+    call(admission, Result.REFUSED, kind=Kind.POLL, status=402)
+    admission.pause = paused().pause
+    admission.accepted_at = later(-7)
+    admission.of("a/b").turn = -0.5
+    admission.of("a/b").normal_floor = later(-60)
+    account = Account(
+        name="gepetto",
+        hold=admission.hold,
+        pause=admission.pause,
+        outage=admission.outage,
+        accepted_at=admission.accepted_at,
+        tenants=tuple(admission.tenants.values()),
+    )
+
+    again = from_fields(Account, to_fields(account))
+
+    assert again == account
+    assert tenants_by_name(again.tenants) == admission.tenants
+    assert starts_of(tenants_by_name(again.tenants)) == {"a/b": -0.5}
+
+
+def test_a_pump_that_takes_over_knows_of_the_failures_before_it():
+    admission = an_admission()
+    fail(admission, "demo", times=3)
+
+    again = Admission(WINDOW_S, tenants=tenants_by_name(admission.tenants.values()))
+    fail(again, "demo", times=2)
+
+    assert again.of("demo").stop is not None
+    assert admission.of("demo").failures == 3
+
+
+def test_records_are_kept_for_an_hour_and_those_that_still_stop_something_for_longer():
+    admission = broken("stopped")
+    call(admission, Result.ACCEPTED, job=job_of("fine"))
+
+    def kept(at):
+        return {one.tenant for one in admission.worth_keeping(at=at)}
+
+    assert kept(NOON + RECORDED) == {"stopped", "fine"}
+    assert kept(NOON + RECORDED + RECORDED) == {"stopped"}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_next_moment_for_a_call_is_when_what_stops_it_ends(kind):
+    admission = held()
+
+    assert admission.opens_at(kind, [], at=NOON) == later(30)
+    assert admission.opens_at(kind, [], at=later(30)) is None
+
+
+def test_the_next_moment_for_a_submission_may_be_that_of_a_tenants_breaker():
+    admission = broken("demo")
+
+    assert admission.opens_at(Kind.SUBMIT, ["demo"], at=NOON) == later(30)
+    assert admission.opens_at(Kind.SUBMIT, ["other"], at=NOON) is None
+    assert admission.opens_at(Kind.POLL, ["demo"], at=NOON) is None
