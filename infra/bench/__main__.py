@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.bench import neighbours
+from infra.bench import memory, neighbours
 from infra.bench.chart import draw
 from infra.bench.figure import Figure
 from infra.bench.limits import Load
@@ -29,6 +29,8 @@ def main() -> int:
         return _limits(gepetto=arguments.gepetto, spacely=arguments.spacely)
     if arguments.benchmark == "neighbours":
         return _tell([neighbours.figure(neighbours.measure(say=_say_aside))])
+    if arguments.benchmark == "memory":
+        return _tell([memory.figure(memory.measure(say=_say_aside))])
     outcome = measure(jobs=arguments.jobs, seed=arguments.seed, say=_say_aside)
     print("\n".join(table(outcome)))
     docs: Path = arguments.docs
@@ -64,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     limits.add_argument("--gepetto", type=int, default=300, help="jobs (default: %(default)s)")
     limits.add_argument("--spacely", type=int, default=2000, help="jobs (default: %(default)s)")
     which.add_parser("neighbours", help="a tenant's jobs behind another's queue")
+    which.add_parser("memory", help="each function's, with the largest jobs there can be")
     return parser.parse_args()
 
 

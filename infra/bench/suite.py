@@ -15,6 +15,7 @@ from infra.bench import (
     cold_start,
     creates,
     growth,
+    memory,
     neighbours,
     operations,
     page,
@@ -107,6 +108,7 @@ def run(sizes: Sizes, *, docs: Path, say: Callable[[str], None]) -> list[Figure]
     pump = pumping.measure(idle=sizes.idle, busy=sizes.busy, queued=sizes.queued, say=tell)
     tell("pump")
     waited = neighbours.measure(queued=sizes.neighbours, say=tell)
+    peaks = memory.measure(say=tell)
     charts.draw_throughput(answered.duels, created, to=docs / charts.THROUGHPUT)
     charts.draw_cost(costs, to=docs / charts.COST)
     charts.draw_growth(ticked, pumped, to=docs / charts.GROWTH)
@@ -118,6 +120,7 @@ def run(sizes: Sizes, *, docs: Path, say: Callable[[str], None]) -> list[Figure]
         cold_start.figure(started),
         pumping.figure(pump),
         neighbours.figure(waited),
+        memory.figure(peaks),
     ]
     machine = Machine(
         cores=len(os.sched_getaffinity(0)),
