@@ -141,12 +141,19 @@ def draw_profile(rng: Random) -> Profile:
 
     window_s = rng.choice((55.0, 55.0, 55.0, 20.0, 0.0))
 
+    crowds = draw_crowds(rng, providers)
+    is_steady = bool(crowds) and rng.random() < 0.6
+    if is_steady:
+        window_s = rng.choice((55.0, 20.0))
+
     def group(chance: float) -> "_Chances":
         return _Chances(rng, mood if rng.random() < chance else 0.0)
 
-    crashes, store, topics = group(0.4), group(0.4), group(0.4)
-    ticks, network, service = group(0.3), group(0.5), group(0.5)
-    renders, callbacks, clocks = group(0.5), group(0.5), group(0.4)
+    # What tenants feel of each other can be told best where all else works.
+    harm = 0.0 if is_steady else 1.0
+    crashes, store, topics = group(0.4 * harm), group(0.4 * harm), group(0.4 * harm)
+    ticks, network, service = group(0.3 * harm), group(0.5), group(0.5)
+    renders, callbacks, clocks = group(0.5), group(0.5 * harm), group(0.4 * harm)
     return Profile(
         jobs=jobs,
         spread_s=rng.choice((0.0, 0.5, 20.0, 90.0)),
@@ -208,9 +215,9 @@ def draw_profile(rng: Random) -> Profile:
         callback_empty=callbacks(0.2),
         callback_other_id=callbacks(0.2),
         callback_into_outage=callbacks(0.4),
-        slow_pages=rng.choice((0.0, 0.0, 0.0, 0.3)),
+        slow_pages=rng.choice((0.0, 0.0, 0.0, 0.3)) * harm,
         weights=rng.choice(({}, {}, {"crowd-0": 5}, {"demo": 3})),
-        crowds=draw_crowds(rng, providers),
+        crowds=crowds,
     )
 
 

@@ -5,9 +5,9 @@ submissions "while a tenant had a job ready". A pump cannot know that at once: i
 once a second and reads about two seconds ahead, so a job counts as ready some seconds after it
 stands ready in the store, and until a minute before its deadline, when it may be too late to send
 it. A tenant whose own calls met trouble is stopped by rules of its own, so P8 is held against the
-others alone; and calls of one moment may reach the provider in any order, so each window may lack as many
-submissions more as can be on their way at once. What is said in seconds is held only against
-histories in which nothing takes a pump away or makes its store slow (`History.is_steady`).
+others alone; and calls of one moment may reach the provider in any order, so each window may lack
+as many submissions more as can be on their way at once. P8 is held only against histories in which
+nothing takes a pump away or makes its store slow (`History.is_steady`).
 """
 
 from bisect import bisect_left, bisect_right
@@ -56,15 +56,15 @@ def sharing(history: History) -> Iterator[tuple[str, str, str]]:
             if versions[0].job.account == account
         }
         sent = _submissions(history, account, jobs)
-        ready = _spans_by_tenant(jobs, _ready)
+        ready, queued = _spans_by_tenant(jobs, _ready), _spans_by_tenant(jobs, _queued)
         troubled = _troubled(history, jobs)
-        yield from _shares(history, sent, ready, troubled)
         if history.is_steady:
+            yield from _shares(history, sent, ready, queued, troubled)
             yield from _poll_shares(history, account, jobs, sent)
             yield from _overtaken(jobs, sent)
             yield from _left_alone(history, account, sent, ready, troubled)
             yield from _pauses(history, account, jobs)
-            yield from _probes(history, account, ready)
+            yield from _probes(jobs, ready)
 
 
 def _bought_in_time(history: History, job_id: str, versions: Sequence[Version]) -> Iterator[str]:
@@ -118,6 +118,14 @@ def _ready(versions: Sequence[Version]) -> Iterator[tuple[float, float]]:
     for version, end_s in zip(versions, ends, strict=True):
         if version.job.status is Status.QUEUED and version.job.call_at is None:
             yield version.at_s, min(end_s, latest_s)
+
+
+def _queued(versions: Sequence[Version]) -> Iterator[tuple[float, float]]:
+    """Return the spans in which a job may have been ready to be sent."""
+    ends = [*(one.at_s for one in versions[1:]), float("inf")]
+    for version, end_s in zip(versions, ends, strict=True):
+        if version.job.status in (Status.QUEUED, Status.SUBMITTING):
+            yield version.at_s, end_s
 
 
 def _first_poll_due(versions: Sequence[Version]) -> Iterator[tuple[float, float]]:
@@ -174,6 +182,7 @@ def _shares(
     history: History,
     sent: Sequence[_Sent],
     ready: Mapping[str, list[tuple[float, float]]],
+    queued: Mapping[str, list[tuple[float, float]]],
     troubled: set[str],
 ) -> Iterator[tuple[str, str, str]]:
     """Hold every window of submissions against every tenant that waited all the while."""
@@ -184,7 +193,7 @@ def _shares(
         for start_s, end_s in spans:
             first = bisect_left(times, start_s + KNOWN_WITHIN_S)
             window = sent[first : bisect_right(times, end_s)]
-            lacks = _most_lacking(history, tenant, window, ready, troubled)
+            lacks = _most_lacking(history, tenant, window, queued, troubled)
             if lacks > LESS + history.at_once:
                 yield (
                     "P8",
@@ -200,16 +209,19 @@ def _most_lacking(
     history: History,
     tenant: str,
     window: Sequence[_Sent],
-    ready: Mapping[str, list[tuple[float, float]]],
+    queued: Mapping[str, list[tuple[float, float]]],
     troubled: set[str],
 ) -> float:
-    """Return the most that a tenant fell behind its share in any run of submissions."""
+    """Return the most that a tenant fell behind its share in any run of submissions.
+
+    Whoever may have had a job ready counts among those that share.
+    """
     worst = lacks = 0.0
     weights = history.weights
     for one in window:
         waiting = sum(
             weights.get(other, 1)
-            for other, spans in ready.items()
+            for other, spans in queued.items()
             if other == tenant or other in troubled or _covers(spans, one.at_s)
         )
         gain = weights.get(tenant, 1) / waiting - (one.tenant == tenant)
@@ -344,27 +356,30 @@ def _pauses(
 
 
 def _probes(
-    history: History, account: str, ready: Mapping[str, list[tuple[float, float]]]
+    jobs: Mapping[str, Sequence[Version]], ready: Mapping[str, list[tuple[float, float]]]
 ) -> Iterator[tuple[str, str, str]]:
-    """Find holds that were probed by one and the same job though another tenant's was ready."""
-    calls = sorted(
-        (one for one in history.calls if one.provider == account), key=lambda one: one.at_s
+    """Find jobs that were refused and tried again next, though another tenant's was ready."""
+    claims = sorted(
+        (
+            (version.at_s, version.job)
+            for versions in jobs.values()
+            for version in versions
+            if version.job.status is Status.SUBMITTING
+        ),
+        key=lambda one: one[0],
     )
-    for before, after in pairwise(calls):
-        both = {before.verdict, after.verdict} == {Verdict.ACCOUNT_REFUSED}
-        if not both or before.job_id != after.job_id or after.at_s - before.at_s < UNDER_WAY_S:
+    for (before_s, before), (after_s, after) in pairwise(claims):
+        if before.id != after.id or after.refusal is None or after_s - before_s < UNDER_WAY_S:
             continue
-        tenant = history.versions[before.job_id][0].job.tenant
         for other, spans in ready.items():
-            if other != tenant and any(
-                start_s + KNOWN_WITHIN_S < before.at_s and after.at_s < end_s
-                for start_s, end_s in spans
+            if other != after.tenant and any(
+                start_s + KNOWN_WITHIN_S < before_s and after_s < end_s for start_s, end_s in spans
             ):
                 yield (
                     "P8",
-                    before.job_id,
+                    after.id,
                     (
-                        f"it was the probe at {before.at_s:.3f} and again at {after.at_s:.3f} "
+                        f"it was the probe at {before_s:.3f} and again at {after_s:.3f} "
                         f"while {other} had a job ready"
                     ),
                 )

@@ -132,6 +132,23 @@ class _Candidate:
     is_suspect: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Avoid:
+    """What a probe is not for, as long as there is something else."""
+
+    job_ids: frozenset[str]
+    tenants: frozenset[str]
+
+    @classmethod
+    def what(cls, *stops: Stop | None) -> "_Avoid":
+        """Avoid the jobs that were stopped last, and their tenants."""
+        there = [stop for stop in stops if stop is not None]
+        return cls(
+            frozenset(stop.job_id for stop in there if stop.job_id is not None),
+            frozenset(stop.tenant for stop in there if stop.tenant is not None),
+        )
+
+
 class PumpRun:
     """One pump's work under one lease.
 
@@ -435,27 +452,28 @@ class PumpRun:
                 candidate = self._next(free, now)
                 if candidate is not None:
                     return candidate
-        return self._probe([kind for kind in kinds if self._admission.stop_of(kind)], stops[0], now)
+        return self._probe([kind for kind in kinds if self._admission.stop_of(kind)], now)
 
-    def _probe(self, kinds: Sequence[Kind], stop: Stop, now: datetime) -> _Candidate | None:
+    def _probe(self, kinds: Sequence[Kind], now: datetime) -> _Candidate | None:
+        avoid = _Avoid.what(self._admission.hold, self._admission.pause, self._admission.outage)
         order = sorted(kinds, key=lambda kind: kind is Kind.SUBMIT)
-        candidates = [self._next(kind, now, avoid=stop) for kind in order]
+        candidates = [self._next(kind, now, avoid=avoid) for kind in order]
         return min(
             (one for one in candidates if one is not None),
             key=lambda one: (
-                one.stored.job.id == stop.job_id,
-                one.stored.job.tenant == stop.tenant,
+                one.stored.job.id in avoid.job_ids,
+                one.stored.job.tenant in avoid.tenants,
             ),
             default=None,
         )
 
-    def _next(self, kind: Kind, now: datetime, *, avoid: Stop | None = None) -> _Candidate | None:
+    def _next(self, kind: Kind, now: datetime, *, avoid: _Avoid | None = None) -> _Candidate | None:
         """Return the next job for a call of this kind, by the tenants' turns."""
         if kind is Kind.POLL:
             return self._next_poll(now, avoid=avoid)
         return self._next_submission(now, avoid=avoid)
 
-    def _next_poll(self, now: datetime, *, avoid: Stop | None) -> _Candidate | None:
+    def _next_poll(self, now: datetime, *, avoid: _Avoid | None) -> _Candidate | None:
         work = self._scan.work
         tenants = [one for one in work.tenants_to_poll(at=now) if self._has_share(one)]
         tenants = _others_first(tenants, avoid, lambda one: self._first_poll(one, now, avoid))
@@ -467,12 +485,12 @@ class PumpRun:
             return None
         return _Candidate(Kind.POLL, held.stored, held, is_suspect=False)
 
-    def _first_poll(self, tenant: str, now: datetime, avoid: Stop | None) -> Held | None:
+    def _first_poll(self, tenant: str, now: datetime, avoid: _Avoid | None) -> Held | None:
         return self._scan.work.first(
-            Lane.POLL, at=now, tenant=tenant, avoid=avoid.job_id if avoid else None
+            Lane.POLL, at=now, tenant=tenant, avoid=avoid.job_ids if avoid else ()
         )
 
-    def _next_submission(self, now: datetime, *, avoid: Stop | None) -> _Candidate | None:
+    def _next_submission(self, now: datetime, *, avoid: _Avoid | None) -> _Candidate | None:
         if not self._queue.has_looked and now < self._look_first_until:
             # Whoever is found first must not have the first places to itself.
             return None
@@ -495,12 +513,10 @@ class PumpRun:
         return _Candidate(Kind.SUBMIT, stored, None, is_suspect)
 
     def _first_submission(
-        self, tenant: str, now: datetime, suspects: bool, avoid: Stop | None
+        self, tenant: str, now: datetime, suspects: bool, avoid: _Avoid | None
     ) -> Stored | None:
-        stop = avoid or self._admission.of(tenant).stop
-        return self._queue.first(
-            tenant, now=now, suspects=suspects, avoid=stop.job_id if stop else None
-        )
+        avoid = avoid or _Avoid.what(self._admission.of(tenant).stop)
+        return self._queue.first(tenant, now=now, suspects=suspects, avoid=avoid.job_ids)
 
     def _has_share(self, tenant: str) -> bool:
         """Return whether one more of the calls in flight may be this tenant's."""
@@ -854,13 +870,15 @@ def _last_use(record: TenantRecord) -> datetime:
 
 
 def _others_first(
-    tenants: list[str], avoid: Stop | None, first: Callable[[str], Held | Stored | None]
+    tenants: list[str], avoid: _Avoid | None, first: Callable[[str], Held | Stored | None]
 ) -> list[str]:
     """Return the tenants that a probe may be for: others than the last, if there are any."""
     if avoid is None:
         return tenants
     with_other_jobs = [
-        one for one in tenants if (job := first(one)) is not None and job.job.id != avoid.job_id
+        one
+        for one in tenants
+        if (job := first(one)) is not None and job.job.id not in avoid.job_ids
     ]
-    others = [one for one in with_other_jobs if one != avoid.tenant]
+    others = [one for one in with_other_jobs if one not in avoid.tenants]
     return others or with_other_jobs or tenants

@@ -8,7 +8,7 @@ jobs read when its last ones are about to be sent: as many as go out in about tw
 
 import math
 from bisect import insort
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -264,12 +264,12 @@ class SubmissionQueue:
         ]
 
     def first(
-        self, tenant: str, *, now: datetime, suspects: bool, avoid: str | None = None
+        self, tenant: str, *, now: datetime, suspects: bool, avoid: Collection[str] = ()
     ) -> Stored | None:
         """Return the job that the tenant sends next, None if it has none to send now.
 
         Args:
-            avoid: The id of a job that is only returned if there is no other.
+            avoid: The ids of jobs that are only returned if there is no other.
         """
         line = self._lines[tenant]
         self._set_aside_what_comes_too_late(line, now)
@@ -279,7 +279,7 @@ class SubmissionQueue:
         else:
             candidates = [*candidates, *(one for _, one in line.unlikely)]
         return next(
-            (one for one in candidates if one.job.id != avoid),
+            (one for one in candidates if one.job.id not in avoid),
             candidates[0] if candidates else None,
         )
 
