@@ -697,11 +697,12 @@ class PumpRun:
 
     def _place_in_s(self) -> float:
         """Return after how many seconds there is a place for a call."""
-        now_s = self._clock.monotonic()
         free_at_s = self._lease.free_at()
         if free_at_s is None:
             # A call in flight has to end first.
             return LONGEST_PAUSE_S
+        # Read after the lease has read it: a place that was free then is free now.
+        now_s = self._clock.monotonic()
         return max(free_at_s, self._pacer.free_at(now_s)) - now_s
 
     def _is_over(self) -> bool:
