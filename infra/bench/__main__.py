@@ -1,11 +1,14 @@
-"""The command line: `all` is `make bench`; `polling` and `limits` measure single rules."""
+"""The command line: `all` is `make bench`; the others measure single rules."""
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from infra.bench import memory, neighbours
 from infra.bench.chart import draw
+from infra.bench.figure import Figure
 from infra.bench.limits import Load
 from infra.bench.limits import measure as fill_limits
 from infra.bench.page import lines
@@ -24,6 +27,10 @@ def main() -> int:
         return _all(docs=arguments.docs, is_quick=arguments.quick)
     if arguments.benchmark == "limits":
         return _limits(gepetto=arguments.gepetto, spacely=arguments.spacely)
+    if arguments.benchmark == "neighbours":
+        return _tell([neighbours.figure(neighbours.measure(say=_say_aside))])
+    if arguments.benchmark == "memory":
+        return _tell([memory.figure(memory.measure(say=_say_aside))])
     outcome = measure(jobs=arguments.jobs, seed=arguments.seed, say=_say_aside)
     print("\n".join(table(outcome)))
     docs: Path = arguments.docs
@@ -58,6 +65,8 @@ def _arguments() -> argparse.Namespace:
     limits = which.add_parser("limits", help="more jobs than fit, on the running stack")
     limits.add_argument("--gepetto", type=int, default=300, help="jobs (default: %(default)s)")
     limits.add_argument("--spacely", type=int, default=2000, help="jobs (default: %(default)s)")
+    which.add_parser("neighbours", help="a tenant's jobs behind another's queue")
+    which.add_parser("memory", help="each function's, with the largest jobs there can be")
     return parser.parse_args()
 
 
@@ -67,6 +76,10 @@ def _all(*, docs: Path, is_quick: bool) -> int:
     except LocalStackError as error:
         _say_aside(f"{type(error).__name__}: {error}")
         return 1
+    return _tell(figures)
+
+
+def _tell(figures: Sequence[Figure]) -> int:
     print("\n".join(lines(figures)))
     return 0 if all(check.holds for figure in figures for check in figure.checks) else 1
 

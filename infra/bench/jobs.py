@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 from google.cloud import firestore
 from google.cloud.firestore_v1.types import CommitRequest
 
-from relay.adapters.document import WAKE_AT, to_document
+from relay.adapters.document import QUEUE_KEY, WAKE_AT, to_document
 from relay.adapters.firestore import JOBS
 from relay.application.creating import job_id
 from relay.domain.job import Actor, Claim, Entry, Job, Json, OnUnconfirmed, Status
+from relay.domain.queue import queue_key
 
 T = TypeVar("T")
 
@@ -36,12 +37,17 @@ def new_job_id() -> str:
 
 
 def queued_job(
-    *, at: datetime, provider: str = "gepetto", operation: str = "redesign", given: Any = None
+    *,
+    at: datetime,
+    tenant: str = "bench",
+    provider: str = "gepetto",
+    operation: str = "redesign",
+    given: Any = None,
 ) -> Job:
     """Return a job that was created at this moment and waits to be submitted."""
     return Job(
         id=new_job_id(),
-        tenant="bench",
+        tenant=tenant,
         provider=provider,
         operation=operation,
         input=GEPETTO_INPUT if given is None else given,
@@ -55,7 +61,7 @@ def queued_job(
         deadline_at=at + timedelta(hours=12),
         status=Status.QUEUED,
         history=(Entry(at=at, status=Status.QUEUED, by=Actor.CALLER, note="created"),),
-        call_at=at,
+        call_at=None,
     )
 
 
@@ -94,10 +100,46 @@ def store(client: firestore.Client, jobs: Iterable[Job]) -> None:
 def store_copies(
     client: firestore.Client, job: Job, poll_ats: Iterable[datetime], *, collection: str = JOBS
 ) -> list[str]:
-    """Write copies of a job, one for each of these moments of the next poll; return their ids.
+    """Write copies of a job, one for each of these moments of the next poll; return their ids."""
 
-    Past the client's encoding, which takes a millisecond a document.
-    """
+    def set_fields(fields: Any, job_id: str, poll_at: datetime) -> None:
+        del job_id
+        for name in ("callAt", WAKE_AT):
+            fields[name].timestamp_value.FromDatetime(poll_at)
+
+    return _store_copies(client, job, poll_ats, set_fields, collection=collection)
+
+
+def store_queue(client: firestore.Client, job: Job, length: int) -> list[str]:
+    """Write so many copies of a queued job, each created a moment after the one before."""
+
+    def set_fields(fields: Any, job_id: str, created_at: datetime) -> None:
+        copy = replace(job, id=job_id, created_at=created_at)
+        fields["createdAt"].timestamp_value.FromDatetime(created_at)
+        fields[QUEUE_KEY].string_value = queue_key(copy)
+
+    created_ats = (job.created_at + timedelta(microseconds=number) for number in range(length))
+    return _store_copies(client, job, created_ats, set_fields, collection=JOBS)
+
+
+def delete(client: firestore.Client, job_ids: Iterable[str]) -> None:
+    """Delete these jobs' documents, some hundreds in one commit."""
+    for some in _in_batches(job_ids):
+        batch = client.batch()
+        for name in some:
+            batch.delete(client.collection(JOBS).document(name))
+        batch.commit()
+
+
+def _store_copies(
+    client: firestore.Client,
+    job: Job,
+    moments: Iterable[datetime],
+    set_fields: Callable[[Any, str, datetime], None],
+    *,
+    collection: str,
+) -> list[str]:
+    """Write copies of a job past the client's encoding, which takes a millisecond a document."""
     ids: list[str] = []
     api = client._firestore_api  # noqa: SLF001 - the public client encodes each document anew
     document = to_document(job, time_to_live=TIME_TO_LIVE)
@@ -106,15 +148,14 @@ def store_copies(
     template = type(batch._write_pbs[0]).pb(batch._write_pbs[0])  # noqa: SLF001
     folder = template.update.name.rpartition("/")[0]
     database = folder.partition("/documents/")[0]
-    for some in _in_batches(poll_ats):
+    for some in _in_batches(moments):
         request = CommitRequest.pb(CommitRequest(database=database))
-        for poll_at in some:
+        for moment in some:
             write = request.writes.add()
             write.CopyFrom(template)
             ids.append(new_job_id())
             write.update.name = f"{folder}/{ids[-1]}"
-            for name in ("callAt", WAKE_AT):
-                write.update.fields[name].timestamp_value.FromDatetime(poll_at)
+            set_fields(write.update.fields, ids[-1], moment)
         api.commit(request=request)
     return ids
 

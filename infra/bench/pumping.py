@@ -1,32 +1,24 @@
 """Figure 6: calls a second that one pump sustains, and how soon a new job is sent."""
 
-import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import requests
-
 from infra.bench.figure import Check, Figure, Table
 from infra.bench.jobs import queued_job, store
-from infra.bench.rig import firestore_client
+from infra.bench.relay import RunningRelay, job_body
 from infra.bench.spread import Spread
-from infra.local.pubsub import PubSubEmulator
-from infra.local.stack import Stack, running_stack
-from relay.adapters.firestore import FirestoreAccounts
+from infra.local.stack import running_stack
 
 LATENCY_S = 0.2
 TARGET_PER_S = 100
 TARGET_IDLE_S, TARGET_BUSY_S = 1.0, 1.5
 BUSY_PER_S = 10
 BUSY = "spacely"
-IDLE_WITHIN_S = 30.0
-SENT_WITHIN_S = 60.0
-LOOK_EVERY_S = 0.2
 # What the first and last moments of a run do not count for.
 RAMP_S = 1.0
 NEVER_READY = "render-s=3600"
@@ -57,68 +49,6 @@ class Pumped:
     calls: int
 
 
-class _Relay:
-    """The running stack, from outside."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.where = stack.description
-        self.firestore = firestore_client(
-            self.where.firestore_emulator_host, project=self.where.project
-        )
-        self._accounts = FirestoreAccounts(self.firestore)
-        self._http = requests.Session()
-        self._http.headers["X-API-KEY"] = self.where.api_key
-        self._created = 0
-
-    def wait_until_idle(self, account: str) -> None:
-        """Return once no pump has the account's lease."""
-        give_up_at = time.monotonic() + IDLE_WITHIN_S
-        while self._accounts.read(account).account.holder is not None:
-            if time.monotonic() > give_up_at:
-                raise TimeoutError(f"the pump of {account} works on")
-            time.sleep(LOOK_EVERY_S)
-
-    def create(self, account: str, *, wish: str = "") -> tuple[str, float]:
-        """Create a job; return its picture's URL, and when it was created."""
-        self._created += 1
-        picture = self.picture(f"created-{self._created}", wish)
-        answer = self._http.post(
-            f"{self.where.api_url}/v1/jobs", json=_body(account, picture), timeout=30
-        )
-        answer.raise_for_status()
-        created_at = datetime.fromisoformat(answer.json()["createdAt"])
-        return picture, created_at.timestamp()
-
-    def picture(self, name: str, wish: str) -> str:
-        """Return the URL of a picture of that name."""
-        return f"{self.where.sandbox_url}/rooms/living.jpg?n={name}&sandbox={wish}"
-
-    def calls(self) -> list[Mapping[str, object]]:
-        """Return what the providers were called for so far."""
-        answer = requests.get(f"{self.where.sandbox_url}/sandbox/calls", timeout=60)
-        return list(answer.json()["calls"])
-
-    def sent_at(self, pictures: Sequence[str]) -> Mapping[str, float]:
-        """Return when the providers got the jobs of these pictures; waits for all of them."""
-        give_up_at = time.monotonic() + SENT_WITHIN_S
-        while True:
-            sent = {
-                str(call["input"]): float(str(call["at"]))
-                for call in self.calls()
-                if call["kind"] == "submit"
-            }
-            if all(picture in sent for picture in pictures):
-                return sent
-            if time.monotonic() > give_up_at:
-                raise TimeoutError("jobs were not sent")
-            time.sleep(LOOK_EVERY_S)
-
-    def wake(self, account: str) -> None:
-        """Publish a tick."""
-        pubsub = PubSubEmulator(host=self.where.pubsub_emulator_host, project=self.where.project)
-        pubsub.publish(self.where.ticks_topics[account], json.dumps({"account": account}).encode())
-
-
 def measure(
     *, idle: int, busy: int, queued: int, say: Callable[[str], None] = lambda _: None
 ) -> Pumped:
@@ -132,7 +62,7 @@ def measure(
     with TemporaryDirectory() as directory:
         stack_file = Path(directory) / "stack.json"
         with running_stack(stack_file=stack_file, env={**os.environ, **ENV}) as stack:
-            relay = _Relay(stack)
+            relay = RunningRelay(stack)
             _warm_up(relay)
             idle_s = _idle(relay, idle)
             say(f"{len(idle_s)} jobs sent by idle pumps")
@@ -142,11 +72,11 @@ def measure(
     return Pumped(idle_s=idle_s, busy_s=busy_s, per_s=calls / over_s, calls=calls)
 
 
-def _warm_up(relay: _Relay) -> None:
+def _warm_up(relay: RunningRelay) -> None:
     relay.sent_at([relay.create(account)[0] for account in ("gepetto", "spacely")])
 
 
-def _idle(relay: _Relay, times: int) -> tuple[float, ...]:
+def _idle(relay: RunningRelay, times: int) -> tuple[float, ...]:
     created: dict[str, float] = {}
     for _ in range(times):
         for account in ("gepetto", "spacely"):
@@ -158,7 +88,7 @@ def _idle(relay: _Relay, times: int) -> tuple[float, ...]:
     return _waited(relay, created)
 
 
-def _busy(relay: _Relay, jobs: int) -> tuple[float, ...]:
+def _busy(relay: RunningRelay, jobs: int) -> tuple[float, ...]:
     created: dict[str, float] = {}
     # Its pump works from the first one on, and for as long as there is something to poll.
     relay.sent_at([relay.create(BUSY, wish=NEVER_READY)[0]])
@@ -170,12 +100,12 @@ def _busy(relay: _Relay, jobs: int) -> tuple[float, ...]:
     return _waited(relay, created)
 
 
-def _waited(relay: _Relay, created: Mapping[str, float]) -> tuple[float, ...]:
+def _waited(relay: RunningRelay, created: Mapping[str, float]) -> tuple[float, ...]:
     sent = relay.sent_at(list(created))
     return tuple(sent[picture] - at for picture, at in created.items())
 
 
-def _sustained(relay: _Relay, jobs: int) -> tuple[int, float]:
+def _sustained(relay: RunningRelay, jobs: int) -> tuple[int, float]:
     """Return how many calls the pump made while there were more to make, and in how long."""
     # A pump at work looks for what has come due since its last look.
     now = datetime.now(UTC)
@@ -185,7 +115,7 @@ def _sustained(relay: _Relay, jobs: int) -> tuple[int, float]:
         (
             queued_job(
                 at=now + timedelta(milliseconds=number), provider=BUSY, operation="advance",
-                given=_body(BUSY, picture)["input"],
+                given=job_body(BUSY, picture)["input"],
             )
             for number, picture in enumerate(pictures)
         ),
@@ -200,14 +130,6 @@ def _sustained(relay: _Relay, jobs: int) -> tuple[int, float]:
         for call in relay.calls()
     )
     return calls, last - first
-
-
-def _body(account: str, picture: str) -> dict[str, object]:
-    if account == "gepetto":
-        given = {"url": picture, "styleId": "modern", "roomId": "living_room", "creativity": 9}
-        return {"provider": account, "operation": "redesign", "input": given}
-    given = {"model": "spacely-v1", "imageUrl": picture, "renovateType": "residential"}
-    return {"provider": account, "operation": "advance", "input": given}
 
 
 def figure(pumped: Pumped) -> Figure:

@@ -15,6 +15,8 @@ from infra.bench import (
     cold_start,
     creates,
     growth,
+    memory,
+    neighbours,
     operations,
     page,
     pumping,
@@ -28,11 +30,12 @@ from infra.local.emulators import Kind, running_emulator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How much of everything; the defaults fit into five minutes on two cores.
+    """How much of everything; all of it takes some eight minutes on two cores.
 
     Attributes:
         webhooks: Callbacks of one round, by the number of senders.
         creates: The same for creates.
+        neighbours: Jobs that another tenant has queued.
     """
 
     rounds: int
@@ -45,6 +48,7 @@ class Sizes:
     idle: int
     busy: int
     queued: int
+    neighbours: tuple[int, ...]
 
 
 FULL = Sizes(
@@ -58,6 +62,7 @@ FULL = Sizes(
     idle=5,
     busy=80,
     queued=1200,
+    neighbours=neighbours.QUEUED,
 )
 QUICK = Sizes(
     rounds=2,
@@ -70,6 +75,7 @@ QUICK = Sizes(
     idle=1,
     busy=10,
     queued=300,
+    neighbours=(0, 1_000),
 )
 
 
@@ -101,6 +107,8 @@ def run(sizes: Sizes, *, docs: Path, say: Callable[[str], None]) -> list[Figure]
         tell("ticks")
     pump = pumping.measure(idle=sizes.idle, busy=sizes.busy, queued=sizes.queued, say=tell)
     tell("pump")
+    waited = neighbours.measure(queued=sizes.neighbours, say=tell)
+    peaks = memory.measure(say=tell)
     charts.draw_throughput(answered.duels, created, to=docs / charts.THROUGHPUT)
     charts.draw_cost(costs, to=docs / charts.COST)
     charts.draw_growth(ticked, pumped, to=docs / charts.GROWTH)
@@ -111,6 +119,8 @@ def run(sizes: Sizes, *, docs: Path, say: Callable[[str], None]) -> list[Figure]
         accounts.figure(ticked, pumped, chart=charts.GROWTH),
         cold_start.figure(started),
         pumping.figure(pump),
+        neighbours.figure(waited),
+        memory.figure(peaks),
     ]
     machine = Machine(
         cores=len(os.sched_getaffinity(0)),

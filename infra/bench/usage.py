@@ -14,6 +14,11 @@ def memory_mib(leader: int) -> float:
     return sum(_shared_out_mib(pid) for pid in _group(leader))
 
 
+def peak_mib(leader: int) -> float:
+    """Return the memory that they held at most, what they share counted twice."""
+    return sum(_peak_mib(pid) for pid in _group(leader))
+
+
 def _group(leader: int) -> list[int]:
     """Return the server's parent and its worker."""
     workers = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
@@ -24,6 +29,13 @@ def _shared_out_mib(pid: int) -> float:
     """Return a process's proportional set size: what is shared is shared out."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _peak_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
     return 0.0
 

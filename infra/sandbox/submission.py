@@ -18,7 +18,9 @@ from infra.sandbox.world import World
 
 KEPT_TRIES = 100_000
 RENDER_OVERRUN_S = 60.0
-REFUSED_WITH = (400, 429, 503, 500)
+TOO_MANY_CALLS = 429
+RETRY_AFTER_S = 2
+REFUSED_WITH = (400, 401, 402, 403, TOO_MANY_CALLS, 503, 500)
 
 
 @dataclass(slots=True)
@@ -57,7 +59,11 @@ class Submissions:
         html = plan.has("html-errors")
         for status in REFUSED_WITH:
             if plan.still(f"submit-{status}", tries):
-                return refusal(status, "refused, as asked for", html=html)
+                refused = refusal(status, "refused, as asked for", html=html)
+                if status == TOO_MANY_CALLS:
+                    # Without it the whole account would rest for a window, or longer.
+                    refused.headers["Retry-After"] = str(RETRY_AFTER_S)
+                return refused
         if (complaint := operation.complaint(inputs)) is not None:
             return refusal(400, complaint, html=html)
         job = self._job(request, operation, inputs, image_url, number, tries, plan)

@@ -62,15 +62,15 @@ class Crowd:
 
 
 def draw_crowds(rng: Random, providers: tuple[str, ...]) -> tuple[Crowd, ...]:
-    """Draw a world's crowds: none in most, each kind in some."""
-    if rng.random() < 0.88:
+    """Draw a world's crowds: none in most, for a crowd takes as long as many small histories."""
+    if rng.random() < 0.85:
         return ()
     return tuple(_crowd(rng, number, providers) for number in range(rng.randint(1, 4)))
 
 
 def _crowd(rng: Random, number: int, providers: tuple[str, ...]) -> Crowd:
     behaviour = rng.choice([Behaviour.HONEST, Behaviour.HONEST, Behaviour.HONEST, *Behaviour])
-    jobs = rng.choice((3, 10, 40, 40, 100))
+    jobs = rng.choice((3, 10, 20, 40, 150))
     deadline_s = rng.choice((60, 120, 600, 900))
     follows = behaviour is Behaviour.HONEST and rng.random() < 0.2
     if behaviour is not Behaviour.HONEST:

@@ -4,10 +4,11 @@ from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
 
-from infra.simulator.crowds import Crowd, draw_crowds
+from infra.simulator.crowds import Behaviour, Crowd, draw_crowds
 from infra.simulator.scenarios import SCENARIOS, draw_scenario
 from relay.domain.limits import Limit
 
+MOST_IN_TROUBLE = 20
 PROVIDERS = ("gepetto", "spacely")
 LONGEST_WINDOW_S = 55.0
 # How often a world is one of a scenario, and how often such a world is otherwise quiet.
@@ -133,6 +134,20 @@ class Profile:
         """Whether nothing takes a pump away or makes its store slow."""
         return self.window_s >= 20.0 and not any(getattr(self, one) for one in DISTURBING)
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether every call reaches its provider and is answered at once."""
+        faults = (
+            self.no_connection,
+            self.slow_connection,
+            self.counted_late,
+            self.reply_lost,
+            self.taken_unanswered,
+        )
+        return not any((*faults, self.downs)) and all(
+            one.behaviour is not Behaviour.HANGING for one in self.crowds
+        )
+
     def text(self) -> str:
         """Return what is switched on, for a person."""
         set_here = [f"{one.name}={_short(getattr(self, one.name))}" for one in fields(self)]
@@ -155,12 +170,16 @@ def draw_profile(rng: Random, scenario: str | None = None) -> Profile:
 
 def _with_scenario(profile: Profile, name: str, rng: Random) -> Profile:
     drawn = draw_scenario(name, rng, profile.providers)
-    changes: dict[str, Any] = dict.fromkeys(DISTURBING, 0) if rng.random() < QUIET else {}
+    crowds, changes = drawn.crowds, dict[str, Any]()
+    if rng.random() < QUIET:
+        changes = dict.fromkeys(DISTURBING, 0)
+    else:
+        crowds = _few(crowds)
     changes["slow_pages"] = drawn.slow_pages
     return replace(
         profile,
         scenario=name,
-        crowds=drawn.crowds,
+        crowds=crowds,
         downs=drawn.downs,
         long_renders=drawn.is_long,
         window_s=drawn.window_s or profile.window_s or LONGEST_WINDOW_S,
@@ -182,12 +201,21 @@ def _draw_usual(rng: Random) -> Profile:
 
     window_s = rng.choice((55.0, 55.0, 55.0, 20.0, 0.0))
 
+    crowds = draw_crowds(rng, providers)
+    is_steady = bool(crowds) and rng.random() < 0.6
+    if is_steady:
+        window_s = rng.choice((55.0, 20.0))
+    else:
+        crowds = _few(crowds)
+
     def group(chance: float) -> "_Chances":
         return _Chances(rng, mood if rng.random() < chance else 0.0)
 
-    crashes, store, topics = group(0.4), group(0.4), group(0.4)
-    ticks, network, service = group(0.3), group(0.5), group(0.5)
-    renders, callbacks, clocks = group(0.5), group(0.5), group(0.4)
+    # What tenants feel of each other can be told best where all else works.
+    harm = 0.0 if is_steady else 1.0
+    crashes, store, topics = group(0.4 * harm), group(0.4 * harm), group(0.4 * harm)
+    ticks, network, service = group(0.3 * harm), group(0.5), group(0.5)
+    renders, callbacks, clocks = group(0.5), group(0.5 * harm), group(0.4 * harm)
     return Profile(
         jobs=jobs,
         spread_s=rng.choice((0.0, 0.5, 20.0, 90.0)),
@@ -249,11 +277,11 @@ def _draw_usual(rng: Random) -> Profile:
         callback_empty=callbacks(0.2),
         callback_other_id=callbacks(0.2),
         callback_into_outage=callbacks(0.4),
-        slow_pages=rng.choice((0.0, 0.0, 0.0, 0.3)),
+        slow_pages=rng.choice((0.0, 0.0, 0.0, 0.3)) * harm,
         downs=service.count(1),
         long_renders=False,
         weights=rng.choice(({}, {}, {"crowd-0": 5}, {"demo": 3})),
-        crowds=draw_crowds(rng, providers),
+        crowds=crowds,
     )
 
 
@@ -273,6 +301,11 @@ class _Chances:
     def count(self, most: int) -> int:
         drawn = self._rng.randint(0, most)
         return drawn if self.is_on else 0
+
+
+def _few(crowds: tuple[Crowd, ...]) -> tuple[Crowd, ...]:
+    """Return crowds of few: what is slow and breaks all the time ends no hundreds in 90 s."""
+    return tuple(replace(one, jobs=min(one.jobs, MOST_IN_TROUBLE)) for one in crowds)
 
 
 def _limit(rng: Random, provider: str) -> Limit:

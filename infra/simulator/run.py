@@ -63,6 +63,7 @@ def _run_quietly(seed: int, switches: Switches) -> Outcome:
     history.weights = dict(profile.weights)
     history.at_once = profile.workers
     history.is_steady = profile.is_steady
+    history.is_prompt = profile.is_prompt
     history.longest_freeze_s = PAUSES_S[-1][1] if profile.freeze > 0.0 else 0.0
     deployment = Deployment(world, profile)
     last_s = start_callers(deployment, most=switches.most_jobs)

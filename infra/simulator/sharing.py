@@ -5,9 +5,9 @@ submissions "while a tenant had a job ready". A pump cannot know that at once: i
 once a second and reads about two seconds ahead, so a job counts as ready some seconds after it
 stands ready in the store, and until a minute before its deadline, when it may be too late to send
 it. A tenant whose own calls met trouble is stopped by rules of its own, so P8 is held against the
-others alone; and calls of one moment may reach the provider in any order, so each window may lack as many
-submissions more as can be on their way at once. What is said in seconds is held only against
-histories in which nothing takes a pump away or makes its store slow (`History.is_steady`).
+others alone; and calls of one moment may reach the provider in any order, so each window may lack
+as many submissions more as can be on their way at once. P8 is held only against histories in which
+nothing takes a pump away or makes its store slow (`History.is_steady`).
 """
 
 from bisect import bisect_left, bisect_right
@@ -32,6 +32,8 @@ OVERTAKEN_FOR_S = 180.0
 LEFT_ALONE_S = 25.0
 # From the answer that says slow down to the last call that was on its way by then.
 UNDER_WAY_S = 6.0
+# Calls that hang hold at most about so much of all that can be in flight, whatever the weight.
+MOST_IN_FLIGHT = 0.5
 CLOCKS_APART_S = 2.5
 
 
@@ -56,15 +58,16 @@ def sharing(history: History) -> Iterator[tuple[str, str, str]]:
             if versions[0].job.account == account
         }
         sent = _submissions(history, account, jobs)
-        ready = _spans_by_tenant(jobs, _ready)
+        ready, queued = _spans_by_tenant(jobs, _ready), _spans_by_tenant(jobs, _queued)
         troubled = _troubled(history, jobs)
-        yield from _shares(history, sent, ready, troubled)
         if history.is_steady:
-            yield from _poll_shares(history, account, jobs, sent)
-            yield from _overtaken(jobs, sent)
+            yield from _shares(history, sent, ready, queued, troubled)
+            if history.is_prompt:
+                yield from _poll_shares(history, account, jobs, sent)
+            yield from _overtaken(jobs, sent, troubled)
             yield from _left_alone(history, account, sent, ready, troubled)
             yield from _pauses(history, account, jobs)
-            yield from _probes(history, account, ready)
+            yield from _probes(history, account, jobs, ready, troubled)
 
 
 def _bought_in_time(history: History, job_id: str, versions: Sequence[Version]) -> Iterator[str]:
@@ -118,6 +121,14 @@ def _ready(versions: Sequence[Version]) -> Iterator[tuple[float, float]]:
     for version, end_s in zip(versions, ends, strict=True):
         if version.job.status is Status.QUEUED and version.job.call_at is None:
             yield version.at_s, min(end_s, latest_s)
+
+
+def _queued(versions: Sequence[Version]) -> Iterator[tuple[float, float]]:
+    """Return the spans in which a job may have been ready to be sent."""
+    ends = [*(one.at_s for one in versions[1:]), float("inf")]
+    for version, end_s in zip(versions, ends, strict=True):
+        if version.job.status in (Status.QUEUED, Status.SUBMITTING):
+            yield version.at_s, end_s
 
 
 def _first_poll_due(versions: Sequence[Version]) -> Iterator[tuple[float, float]]:
@@ -174,6 +185,7 @@ def _shares(
     history: History,
     sent: Sequence[_Sent],
     ready: Mapping[str, list[tuple[float, float]]],
+    queued: Mapping[str, list[tuple[float, float]]],
     troubled: set[str],
 ) -> Iterator[tuple[str, str, str]]:
     """Hold every window of submissions against every tenant that waited all the while."""
@@ -184,7 +196,7 @@ def _shares(
         for start_s, end_s in spans:
             first = bisect_left(times, start_s + KNOWN_WITHIN_S)
             window = sent[first : bisect_right(times, end_s)]
-            lacks = _most_lacking(history, tenant, window, ready, troubled)
+            lacks = _most_lacking(history, tenant, window, queued, troubled)
             if lacks > LESS + history.at_once:
                 yield (
                     "P8",
@@ -200,16 +212,19 @@ def _most_lacking(
     history: History,
     tenant: str,
     window: Sequence[_Sent],
-    ready: Mapping[str, list[tuple[float, float]]],
+    queued: Mapping[str, list[tuple[float, float]]],
     troubled: set[str],
 ) -> float:
-    """Return the most that a tenant fell behind its share in any run of submissions."""
+    """Return the most that a tenant fell behind its share in any run of submissions.
+
+    Whoever may have had a job ready counts among those that share.
+    """
     worst = lacks = 0.0
     weights = history.weights
     for one in window:
         waiting = sum(
             weights.get(other, 1)
-            for other, spans in ready.items()
+            for other, spans in queued.items()
             if other == tenant or other in troubled or _covers(spans, one.at_s)
         )
         gain = weights.get(tenant, 1) / waiting - (one.tenant == tenant)
@@ -232,21 +247,18 @@ def _poll_shares(
     tenants = {versions[0].job.tenant for versions in jobs.values()}
     weights = history.weights
     in_all = sum(weights.get(one, 1) for one in tenants)
-    first_polls: dict[str, float] = {}
-    for poll in polls:
-        first_polls.setdefault(poll.job_id, poll.at_s)
     slack = LESS + history.at_once
     for job_id, versions in jobs.items():
         tenant = versions[0].job.tenant
         for due_s, latest_s in _first_poll_due(versions):
             ended_s = next((one.at_s for one in versions if one.job.is_final), float("inf"))
-            end_s = min(first_polls.get(job_id, float("inf")), ended_s, latest_s)
+            end_s = min(history.asked.get(job_id, float("inf")), ended_s, latest_s)
             start_s = due_s + KNOWN_WITHIN_S
             if end_s <= start_s or history.is_stopped(account, due_s, end_s):
                 continue
             meanwhile = polls[bisect_left(poll_times, start_s) : bisect_left(poll_times, end_s)]
             own = sum(jobs[one.job_id][0].job.tenant == tenant for one in meanwhile)
-            share = len(meanwhile) * weights.get(tenant, 1) / in_all
+            share = len(meanwhile) * min(weights.get(tenant, 1) / in_all, MOST_IN_FLIGHT)
             if own < share - slack:
                 yield "P8", job_id, f"its poll was due at {due_s:.3f} and came after {end_s:.3f}"
             submissions = bisect_left(sent_times, end_s) - bisect_left(sent_times, start_s)
@@ -262,7 +274,7 @@ def _poll_shares(
 
 
 def _overtaken(
-    jobs: Mapping[str, Sequence[Version]], sent: Sequence[_Sent]
+    jobs: Mapping[str, Sequence[Version]], sent: Sequence[_Sent], troubled: set[str]
 ) -> Iterator[tuple[str, str, str]]:
     """Find jobs that stood ready while younger ones of their tenant were sent."""
     by_line: dict[tuple[str, Priority], list[_Sent]] = defaultdict(list)
@@ -270,6 +282,8 @@ def _overtaken(
         by_line[one.tenant, one.job.priority].append(one)
     for job_id, versions in jobs.items():
         job = versions[0].job
+        if job.tenant in troubled:
+            continue
         line = by_line[job.tenant, job.priority]
         for start_s, end_s in _ready(versions):
             from_s = start_s + OVERTAKEN_FOR_S
@@ -344,27 +358,36 @@ def _pauses(
 
 
 def _probes(
-    history: History, account: str, ready: Mapping[str, list[tuple[float, float]]]
+    history: History,
+    account: str,
+    jobs: Mapping[str, Sequence[Version]],
+    ready: Mapping[str, list[tuple[float, float]]],
+    troubled: set[str],
 ) -> Iterator[tuple[str, str, str]]:
-    """Find holds that were probed by one and the same job though another tenant's was ready."""
-    calls = sorted(
-        (one for one in history.calls if one.provider == account), key=lambda one: one.at_s
-    )
-    for before, after in pairwise(calls):
-        both = {before.verdict, after.verdict} == {Verdict.ACCOUNT_REFUSED}
-        if not both or before.job_id != after.job_id or after.at_s - before.at_s < UNDER_WAY_S:
+    """Find jobs that were refused and tried again next, though another tenant's was ready."""
+    tries: list[tuple[float, Job | None]] = [
+        (version.at_s, version.job)
+        for versions in jobs.values()
+        for version in versions
+        if version.job.status is Status.SUBMITTING
+    ]
+    tries += [
+        (one.at_s, None) for one in history.calls if one.provider == account and one.verdict is None
+    ]
+    for (before_s, before), (after_s, after) in pairwise(sorted(tries, key=lambda one: one[0])):
+        if before is None or after is None or before.id != after.id or after.refusal is None:
             continue
-        tenant = history.versions[before.job_id][0].job.tenant
+        if after_s - before_s < UNDER_WAY_S:
+            continue
         for other, spans in ready.items():
-            if other != tenant and any(
-                start_s + KNOWN_WITHIN_S < before.at_s and after.at_s < end_s
-                for start_s, end_s in spans
+            if other not in troubled and any(
+                start_s + KNOWN_WITHIN_S < before_s and after_s < end_s for start_s, end_s in spans
             ):
                 yield (
                     "P8",
-                    before.job_id,
+                    after.id,
                     (
-                        f"it was the probe at {before.at_s:.3f} and again at {after.at_s:.3f} "
+                        f"it was the probe at {before_s:.3f} and again at {after_s:.3f} "
                         f"while {other} had a job ready"
                     ),
                 )

@@ -51,6 +51,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.storm", description=__doc__)
     add = parser.add_argument
     add("--jobs", type=int, default=1000, help="how many (default: %(default)s)")
+    add("--hostile", type=int, default=300, metavar="N",
+        help="jobs of a second tenant that are answered 403, 429, 500 or never, and are to be "
+        "sent again (default: %(default)s)")  # fmt: skip
     add("--seed", type=int, default=1, help="of all that is drawn (default: %(default)s)")
     add("--kill-every", type=_kill_every, default="2-5", metavar="SECONDS-SECONDS",
         help="time between two kills (default: %(default)s)")  # fmt: skip
@@ -71,6 +74,7 @@ def _arguments() -> argparse.Namespace:
 def _settings(arguments: argparse.Namespace) -> StormSettings:
     return StormSettings(
         jobs=arguments.jobs,
+        hostile=arguments.hostile,
         seed=arguments.seed,
         kill_every=arguments.kill_every,
         gepetto_calls_per_minute=arguments.gepetto_calls_per_minute,
@@ -89,7 +93,8 @@ def _command(arguments: argparse.Namespace) -> str:
     """Return the command line that asks for the same storm."""
     every: KillEvery = arguments.kill_every
     return (
-        f"python -m infra.storm --jobs {arguments.jobs} --seed {arguments.seed} "
+        f"python -m infra.storm --jobs {arguments.jobs} --hostile {arguments.hostile} "
+        f"--seed {arguments.seed} "
         f"--kill-every {every.shortest_s:g}-{every.longest_s:g} "
         f"--gepetto-calls-per-minute {arguments.gepetto_calls_per_minute} "
         f"--spacely-calls-per-second {arguments.spacely_calls_per_second}"

@@ -10,6 +10,7 @@ from typing import Self
 from infra.demo.errors import Refused, Unanswered
 from infra.demo.submitting import RelayApi
 from infra.storm.jobs import StormJob
+from infra.storm.settings import HOSTILE_KEY
 
 CALLERS = 8
 PATIENCE_S = 60.0
@@ -54,6 +55,7 @@ class Callers:
     """Several callers at once, from when they are entered until all is sent.
 
     Args:
+        key: The honest tenant's; the hostile one's is known.
         run: Makes this run's idempotency keys different from any other's.
         on_created: Called with the id of each job that a caller is given.
     """
@@ -106,14 +108,17 @@ class Callers:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _call(self) -> None:
-        with RelayApi(url=self._api_url, key=self._key) as api:
+        with (
+            RelayApi(url=self._api_url, key=self._key) as honest,
+            RelayApi(url=self._api_url, key=HOSTILE_KEY) as hostile,
+        ):
             while not self._stopping.is_set():
                 try:
                     send = self._left.get_nowait()
                 except Empty:
                     return
                 self._stopping.wait(self._began_at_s + send.at_s - time.monotonic())
-                created = self._carried_out(send, api)
+                created = self._carried_out(send, hostile if send.job.is_hostile else honest)
                 self._created.append(created)
                 if created.job_id is not None:
                     self._on_created(created.job_id)

@@ -73,7 +73,8 @@ def storm_and_check(
         stop=stop,
     ) as stack:
         names = ", ".join(stack.description.pids)
-        say(f"{settings.jobs} jobs, seed {settings.seed}; two processes a function: {names}")
+        jobs = f"{settings.jobs} jobs and {settings.hostile} hostile ones"
+        say(f"{jobs}, seed {settings.seed}; two processes a function: {names}")
         stormed = Storm(stack, settings=settings, say=say, stop=stop).run()
         logs = {name: stack.log(name) for name in stack.description.pids}
     found = all_violations(stormed.evidence, limits=settings.limits)

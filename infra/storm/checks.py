@@ -10,6 +10,8 @@ from relay.domain.job import Actor, EventType, Job, Status
 from relay.domain.limits import Limit
 from relay.job_view import to_json
 
+MOST_UNSENT = 0.05
+
 
 def all_violations(evidence: Evidence, *, limits: dict[str, Limit]) -> tuple[Violation, ...]:
     """Return everything that does not hold: the checker's findings first, then our own."""
@@ -21,6 +23,7 @@ def all_violations(evidence: Evidence, *, limits: dict[str, Limit]) -> tuple[Vio
         *(Violation("P5", UNKNOWN, what) for what in _accounts(evidence)),
         *(Violation("P6", job_id, what) for job_id, what in _callbacks_kept(evidence)),
         *(Violation("events", job_id, what) for job_id, what in _events(evidence)),
+        *(Violation("P8", UNKNOWN, what) for what in _honest_are_sent(evidence)),
     )
 
 
@@ -70,8 +73,20 @@ def _accounts(evidence: Evidence) -> Iterator[str]:
             yield f"{name} has blocked the account"
         if counts.unauthenticated:
             yield f"{name} was called {counts.unauthenticated} times without a good key"
-    for hold in evidence.holds:
-        yield f"the account was on hold: {hold}"
+    if not any(job.is_hostile for job in evidence.jobs):
+        for hold in evidence.holds:
+            yield f"the account was on hold: {hold}"
+
+
+def _honest_are_sent(evidence: Evidence) -> Iterator[str]:
+    """Check that whoever floods the relay does not keep others' jobs from being sent.
+
+    Pumps are killed and paused all the while, so some may be late.
+    """
+    waits_s = list(evidence.waits_s.values())
+    unsent = waits_s.count(None)
+    if unsent > MOST_UNSENT * len(waits_s):
+        yield f"{unsent} of {len(waits_s)} honest jobs were never sent"
 
 
 def _callbacks_kept(evidence: Evidence) -> Iterator[tuple[str, str]]:

@@ -62,6 +62,29 @@ class Evidence:
         return {int(text): job_id for job_id, text in numbers.items() if text.isdecimal()}
 
     @property
+    def honest(self) -> dict[str, Job]:
+        """Each job of the honest tenant as it was in the end."""
+        numbers = {job.number for job in self.jobs if not job.is_hostile}
+        last = self.last
+        return {job_id: last[job_id] for number, job_id in self.ids.items() if number in numbers}
+
+    @property
+    def waits_s(self) -> dict[str, float | None]:
+        """How long each honest job waited to be sent, by id; None if it never was."""
+        calls_of = self.calls_of
+        return {
+            job_id: min(
+                (
+                    call.at - job.created_at.timestamp()
+                    for call in calls_of.get(job_id, ())
+                    if call.kind == "submit"
+                ),
+                default=None,
+            )
+            for job_id, job in self.honest.items()
+        }
+
+    @property
     def last(self) -> dict[str, Job]:
         """Each job as it was in the end."""
         return {job_id: versions[-1].job for job_id, versions in self.versions.items()}

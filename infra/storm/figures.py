@@ -47,7 +47,20 @@ def _figures(
     yield "SIGKILLs", f"{kills.total()} ({_counted(kills)})"
     yield "pauses", ", ".join(f"{one.crash.name} {one.crash.for_s:g} s" for one in pauses)
     yield "stray ticks", f"{stormed.garbage_ticks} garbage, {stormed.repeated_ticks} repeated"
-    yield "ends", _counted(job.status.value for job in jobs)
+    honest, waits_s = seen.honest, seen.waits_s
+    sent_s = sorted(one for one in waits_s.values() if one is not None)
+    yield "ends, honest tenant", _counted(job.status.value for job in honest.values())
+    yield (
+        "ends, hostile tenant",
+        _counted(job.status.value for job in jobs if job.id not in honest),
+    )
+    yield (
+        "honest jobs sent",
+        (
+            f"{len(sent_s)} of {len(waits_s)}, half of them within {_share_s(sent_s, 0.5):.1f} s, "
+            f"95 of 100 within {_share_s(sent_s, 0.95):.1f} s"
+        ),
+    )
     yield "failed with", _counted(job.error.code.value for job in jobs if job.error)
     yield "ended by", _counted(job.finished_by.value for job in jobs if job.finished_by)
     yield (
@@ -90,6 +103,11 @@ def _figures(
     yield "calm after", f"{stormed.calm_after_s:.0f} s"
     yield "at rest after", f"{stormed.took_s:.0f} s" + ("" if seen.is_at_rest else ", not quite")
     yield "violations", str(len(found))
+
+
+def _share_s(ordered_s: Sequence[float], share: float) -> float:
+    """Return the time within which such a share of the waits was over."""
+    return ordered_s[int(share * (len(ordered_s) - 1))] if ordered_s else 0.0
 
 
 def _longest_past(jobs: Iterable[Job]) -> float:

@@ -19,6 +19,8 @@ UNANSWERED = {"accept-close=1": 0.035, "accept-hang=1": 0.015}
 ERRORS = {"accept-500=1": 0.02, "submit-500=1": 0.015, "poll-500=2": 0.015}
 BUSY = {"submit-503=1": 0.02, "submit-429=1": 0.01}
 RENDERS = {"failed": 0.04, "no-output": 0.01, "odd-status=warming": 0.02}
+# Of the hostile tenant's jobs, every time that they are sent.
+HOSTILE = ("submit-403", "submit-429", "submit-500", "accept-hang")
 
 SHARE_RESUBMITTED = 0.3
 SHARE_REPEATED = 0.1
@@ -34,6 +36,7 @@ class StormJob:
         send_at_s: When its caller sends it, from the beginning of the storm.
         repeat_at_s: When it is sent once more with the same key; None if it is not.
         wishes: What befalls it, in the sandbox's words.
+        is_hostile: Whether it is of the tenant that floods the relay with bad jobs.
     """
 
     number: int
@@ -43,6 +46,7 @@ class StormJob:
     deadline_s: int
     is_resubmitted: bool
     wishes: tuple[str, ...]
+    is_hostile: bool = False
 
     def body(self, sandbox_url: str) -> dict[str, object]:
         """Return what is posted to the relay."""
@@ -76,6 +80,32 @@ def drawn_jobs(count: int, *, seed: int, create_s: float, horizon_s: float) -> t
     return tuple(
         _drawn(chance, number=number, send_at_s=send_at_s, horizon_s=horizon_s)
         for number, send_at_s in enumerate(moments, start=1)
+    )
+
+
+def hostile_jobs(
+    count: int, *, seed: int, first_number: int, create_s: float, horizon_s: float
+) -> tuple[StormJob, ...]:
+    """Draw the hostile tenant's jobs: a flood of jobs that are all to be sent again and again.
+
+    Args:
+        create_s: The honest tenant's last job is sent before this, the hostile one's before half.
+        horizon_s: Every deadline passes before this.
+    """
+    chance = Random(f"hostile jobs of {seed}")
+    moments = sorted(chance.uniform(0.0, create_s / 2) for _ in range(count))
+    return tuple(
+        StormJob(
+            number=number,
+            provider=chance.choice((GEPETTO, SPACELY)),
+            send_at_s=send_at_s,
+            repeat_at_s=None,
+            deadline_s=max(SHORTEST_DEADLINE_S, int(horizon_s - send_at_s)),
+            is_resubmitted=True,
+            wishes=(chance.choice(HOSTILE),),
+            is_hostile=True,
+        )
+        for number, send_at_s in enumerate(moments, start=first_number)
     )
 
 
@@ -118,7 +148,7 @@ def _one_of(chance: Random, table: Mapping[str, float]) -> str | None:
 
 def wished(jobs: Sequence[StormJob]) -> dict[str, int]:
     """Count what befalls the jobs, by the sandbox's word for it."""
-    every = (*WEBHOOKS, *UNANSWERED, *ERRORS, *BUSY, *RENDERS, LATE_RENDER)
+    every = (*WEBHOOKS, *UNANSWERED, *ERRORS, *BUSY, *RENDERS, LATE_RENDER, *HOSTILE)
     return {wish: sum(wish in job.wishes for job in jobs) for wish in every}
 
 

@@ -5,7 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-EXPECTED = frozenset({"tick for no account"})
+EXPECTED = frozenset(
+    {
+        "tick for no account",
+        *("account on hold", "account off hold"),
+        *("provider throttled", "provider throttles no more"),
+        *("provider down", "provider back"),
+    }
+)
 """Errors that the storm causes on purpose."""
 
 _LONGEST_LINE = 2000

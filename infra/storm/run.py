@@ -16,7 +16,7 @@ from infra.storm.crashes import Crasher, drawn_kills, drawn_pauses
 from infra.storm.errors import NoEvidence
 from infra.storm.evidence import Evidence, read_versions, seen_holds
 from infra.storm.firestore import ACCOUNTS, JOBS, Listener
-from infra.storm.jobs import StormJob, drawn_jobs
+from infra.storm.jobs import StormJob, drawn_jobs, hostile_jobs
 from infra.storm.logbook import unexpected_errors
 from infra.storm.sandbox import Sandbox
 from infra.storm.settings import StormSettings
@@ -88,6 +88,13 @@ class Storm:
         jobs = drawn_jobs(
             settings.jobs,
             seed=settings.seed,
+            create_s=settings.create_s,
+            horizon_s=settings.horizon_s,
+        )
+        jobs += hostile_jobs(
+            settings.hostile,
+            seed=settings.seed,
+            first_number=len(jobs) + 1,
             create_s=settings.create_s,
             horizon_s=settings.horizon_s,
         )

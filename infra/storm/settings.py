@@ -1,10 +1,15 @@
 """How large a storm is and how long each part of it lasts."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 from relay.domain.limits import Limit
 
 INSTANCES = 2
+HOSTILE_TENANT = "hostile"
+# Known to a stack that only this machine reaches.
+HOSTILE_KEY = "storm-key-of-the-hostile-tenant"
 RENDER_S = 2.0
 
 # Longer than a lease, so that another pump takes over while the paused one thinks it holds it.
@@ -25,12 +30,14 @@ class StormSettings:
     """One storm.
 
     Attributes:
+        hostile: How many jobs another tenant floods the relay with; see `hostile_jobs`.
         seed: Of everything that is drawn; what the machine makes of it differs each time.
         gepetto_calls_per_minute: The limit that both the relay and the sandbox are given.
         spacely_calls_per_second: Likewise.
     """
 
     jobs: int
+    hostile: int
     seed: int
     kill_every: KillEvery
     gepetto_calls_per_minute: int
@@ -69,7 +76,9 @@ class StormSettings:
             *("--gepetto-calls-per-minute", str(self.gepetto_calls_per_minute)),
             *("--spacely-calls-per-second", str(self.spacely_calls_per_second)),
         )
+        digest = hashlib.sha256(HOSTILE_KEY.encode()).hexdigest()
         return {
+            "API_KEYS": json.dumps({HOSTILE_TENANT: [digest]}),
             "GEPETTO_CALLS_PER_MINUTE": str(self.gepetto_calls_per_minute),
             "SPACELY_CALLS_PER_SECOND": str(self.spacely_calls_per_second),
             "LOCAL_SANDBOX_ARGS": " ".join(sandbox_args),

@@ -31,9 +31,9 @@ class CountedWorld(World):
         super().__init__()
         self.counting = Counting()
         project = f"counts-{next(_projects)}"
-        client = firestore_client(host, project=project, interceptors=(self.counting,))
-        self.jobs = FirestoreJobs(client, time_to_live=timedelta(days=30))  # type: ignore[assignment]
-        self.accounts = FirestoreAccounts(client)  # type: ignore[assignment]
+        self.client = firestore_client(host, project=project, interceptors=(self.counting,))
+        self.jobs = FirestoreJobs(self.client, time_to_live=timedelta(days=30))  # type: ignore[assignment]
+        self.accounts = FirestoreAccounts(self.client)  # type: ignore[assignment]
         self.store = JobStore(self.jobs, clock=self.clock, draw=lambda: 0.5, patience_s=8.0)
         self.announcer = Announcer(store=self.store, topics=self.topics)
         self.creating = Creating(

@@ -106,6 +106,7 @@ def test_the_store_is_paused_twice_within_the_storm():
 def test_relay_and_sandbox_are_given_the_same_limits():
     settings = StormSettings(
         jobs=10,
+        hostile=5,
         seed=7,
         kill_every=KillEvery(shortest_s=2.0, longest_s=5.0),
         gepetto_calls_per_minute=240,

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -107,21 +107,21 @@ class DueWork:
         ]
 
     def first(
-        self, lane: Lane, *, at: datetime, tenant: str = "", avoid: str | None = None
+        self, lane: Lane, *, at: datetime, tenant: str = "", avoid: Collection[str] = ()
     ) -> Held | None:
         """Return the lane's first job, or the tenant's, None if none is due.
 
         Args:
-            avoid: The id of a job that is only returned if there is no other.
+            avoid: The ids of jobs that are only returned if there is no other.
         """
         place = self._first((lane, tenant))
         if place is None or place.due > at:
             return None
-        if place.job_id == avoid:
+        if place.job_id in avoid:
             others = (
                 one
                 for one in self._heaps[lane, tenant]
-                if one.due <= at and one.job_id != avoid and self._is_there(one)
+                if one.due <= at and one.job_id not in avoid and self._is_there(one)
             )
             place = min(others, default=place)
         return self._entries[place.job_id].held

@@ -60,8 +60,6 @@ SHORTEST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.5
 # While the last calls are in flight nobody else can end what must end: about as long as a call.
 END_LONGER = timedelta(seconds=15)
-# So long a run looks for all tenants that wait before it sends the first job.
-LOOK_FIRST_FOR = timedelta(seconds=2)
 SET_ASIDE_FOR = timedelta(hours=6)
 # The platform kills an instance 10 s after it asked it to stop.
 STOPS_WITHIN_S = 8.0
@@ -132,6 +130,23 @@ class _Candidate:
     is_suspect: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Avoid:
+    """What a probe is not for, as long as there is something else."""
+
+    job_ids: frozenset[str]
+    tenants: frozenset[str]
+
+    @classmethod
+    def what(cls, *stops: Stop | None) -> "_Avoid":
+        """Avoid the jobs that were stopped last, and their tenants."""
+        there = [stop for stop in stops if stop is not None]
+        return cls(
+            frozenset(stop.job_id for stop in there if stop.job_id is not None),
+            frozenset(stop.tenant for stop in there if stop.tenant is not None),
+        )
+
+
 class PumpRun:
     """One pump's work under one lease.
 
@@ -172,7 +187,7 @@ class PumpRun:
         )
         self._queue = SubmissionQueue(
             weights=ports.weights,
-            starts=starts_of(tenants),
+            starts=starts_of(tenants, Kind.SUBMIT),
             floors={} if self._looks_back else _floors_of(account),
             calls_per_s=limit.used_calls / limit.window_s,
             spans_s=ports.learning.spans_s,
@@ -185,8 +200,7 @@ class PumpRun:
         )
         ahead_s = min(AHEAD_S, limit.window_s * MOST_OF_WINDOW_AHEAD)
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
-        self._look_first_until = now + LOOK_FIRST_FOR
-        self._poll_turns = Turns(ports.weights, {})
+        self._poll_turns = Turns(ports.weights, starts_of(tenants, Kind.POLL))
         self._last_kind = Kind.POLL if account.polled_last else Kind.SUBMIT
         self._waits_for_place = False
         self._ended: deque[Stored] = deque()
@@ -275,9 +289,9 @@ class PumpRun:
     # Reading
 
     def _start_reads(self) -> None:
-        """Look for what is due and what is queued; once nothing else is under way, no longer."""
         now = self._clock.now()
-        if now >= self._begin_until and len(self._tasks) == self._running["reads"]:
+        if now >= self._begin_until and not self._running["calls"]:
+            # Slow queries that follow each other would keep the lease for ever.
             return
         documents = self._ports.documents
         due = self._scan.read(now=now)
@@ -438,27 +452,28 @@ class PumpRun:
                 candidate = self._next(free, now)
                 if candidate is not None:
                     return candidate
-        return self._probe([kind for kind in kinds if self._admission.stop_of(kind)], stops[0], now)
+        return self._probe([kind for kind in kinds if self._admission.stop_of(kind)], now)
 
-    def _probe(self, kinds: Sequence[Kind], stop: Stop, now: datetime) -> _Candidate | None:
+    def _probe(self, kinds: Sequence[Kind], now: datetime) -> _Candidate | None:
+        avoid = _Avoid.what(self._admission.hold, self._admission.pause, self._admission.outage)
         order = sorted(kinds, key=lambda kind: kind is Kind.SUBMIT)
-        candidates = [self._next(kind, now, avoid=stop) for kind in order]
+        candidates = [self._next(kind, now, avoid=avoid) for kind in order]
         return min(
             (one for one in candidates if one is not None),
             key=lambda one: (
-                one.stored.job.id == stop.job_id,
-                one.stored.job.tenant == stop.tenant,
+                one.stored.job.id in avoid.job_ids,
+                one.stored.job.tenant in avoid.tenants,
             ),
             default=None,
         )
 
-    def _next(self, kind: Kind, now: datetime, *, avoid: Stop | None = None) -> _Candidate | None:
+    def _next(self, kind: Kind, now: datetime, *, avoid: _Avoid | None = None) -> _Candidate | None:
         """Return the next job for a call of this kind, by the tenants' turns."""
         if kind is Kind.POLL:
             return self._next_poll(now, avoid=avoid)
         return self._next_submission(now, avoid=avoid)
 
-    def _next_poll(self, now: datetime, *, avoid: Stop | None) -> _Candidate | None:
+    def _next_poll(self, now: datetime, *, avoid: _Avoid | None) -> _Candidate | None:
         work = self._scan.work
         tenants = [one for one in work.tenants_to_poll(at=now) if self._has_share(one)]
         tenants = _others_first(tenants, avoid, lambda one: self._first_poll(one, now, avoid))
@@ -470,13 +485,13 @@ class PumpRun:
             return None
         return _Candidate(Kind.POLL, held.stored, held, is_suspect=False)
 
-    def _first_poll(self, tenant: str, now: datetime, avoid: Stop | None) -> Held | None:
+    def _first_poll(self, tenant: str, now: datetime, avoid: _Avoid | None) -> Held | None:
         return self._scan.work.first(
-            Lane.POLL, at=now, tenant=tenant, avoid=avoid.job_id if avoid else None
+            Lane.POLL, at=now, tenant=tenant, avoid=avoid.job_ids if avoid else ()
         )
 
-    def _next_submission(self, now: datetime, *, avoid: Stop | None) -> _Candidate | None:
-        if not self._queue.has_looked and now < self._look_first_until:
+    def _next_submission(self, now: datetime, *, avoid: _Avoid | None) -> _Candidate | None:
+        if not self._queue.is_known(now=now):
             # Whoever is found first must not have the first places to itself.
             return None
         suspects = self._admission.may_try_suspect()
@@ -488,7 +503,7 @@ class PumpRun:
         tenants = _others_first(
             tenants, avoid, lambda one: self._first_submission(one, now, suspects, avoid)
         )
-        tenant = self._queue.turns.next(tenants)
+        tenant = self._queue.turns.next(tenants, delayed=self._queue.tenants_to_read())
         if tenant is None:
             return None
         stored = self._first_submission(tenant, now, suspects, avoid)
@@ -498,12 +513,10 @@ class PumpRun:
         return _Candidate(Kind.SUBMIT, stored, None, is_suspect)
 
     def _first_submission(
-        self, tenant: str, now: datetime, suspects: bool, avoid: Stop | None
+        self, tenant: str, now: datetime, suspects: bool, avoid: _Avoid | None
     ) -> Stored | None:
-        stop = avoid or self._admission.of(tenant).stop
-        return self._queue.first(
-            tenant, now=now, suspects=suspects, avoid=stop.job_id if stop else None
-        )
+        avoid = avoid or _Avoid.what(self._admission.of(tenant).stop)
+        return self._queue.first(tenant, now=now, suspects=suspects, avoid=avoid.job_ids)
 
     def _has_share(self, tenant: str) -> bool:
         """Return whether one more of the calls in flight may be this tenant's."""
@@ -684,11 +697,12 @@ class PumpRun:
 
     def _place_in_s(self) -> float:
         """Return after how many seconds there is a place for a call."""
-        now_s = self._clock.monotonic()
         free_at_s = self._lease.free_at()
         if free_at_s is None:
             # A call in flight has to end first.
             return LONGEST_PAUSE_S
+        # Read after the lease has read it: a place that was free then is free now.
+        now_s = self._clock.monotonic()
         return max(free_at_s, self._pacer.free_at(now_s)) - now_s
 
     def _is_over(self) -> bool:
@@ -793,10 +807,12 @@ class PumpRun:
         now = self._clock.now()
         admission = self._admission
         starts, floors = self._queue.turns.starts(), self._queue.floors()
-        for tenant in {*starts, *floors}:
+        poll_starts = self._poll_turns.starts()
+        for tenant in {*starts, *poll_starts, *floors}:
             admission.of(tenant)
         for tenant, record in admission.tenants.items():
             record.turn = starts.get(tenant, 0.0)
+            record.poll_turn = poll_starts.get(tenant, 0.0)
             floor = floors.get(tenant, Floors())
             record.normal_floor, record.low_floor = floor.normal, floor.low
         kept = sorted(admission.worth_keeping(at=now), key=_last_use, reverse=True)
@@ -856,13 +872,15 @@ def _last_use(record: TenantRecord) -> datetime:
 
 
 def _others_first(
-    tenants: list[str], avoid: Stop | None, first: Callable[[str], Held | Stored | None]
+    tenants: list[str], avoid: _Avoid | None, first: Callable[[str], Held | Stored | None]
 ) -> list[str]:
     """Return the tenants that a probe may be for: others than the last, if there are any."""
     if avoid is None:
         return tenants
     with_other_jobs = [
-        one for one in tenants if (job := first(one)) is not None and job.job.id != avoid.job_id
+        one
+        for one in tenants
+        if (job := first(one)) is not None and job.job.id not in avoid.job_ids
     ]
-    others = [one for one in with_other_jobs if one != avoid.tenant]
+    others = [one for one in with_other_jobs if one not in avoid.tenants]
     return others or with_other_jobs or tenants
