@@ -18,6 +18,7 @@ from typing import Any
 
 from infra.simulator.history import History, Message, Result, Verdict, Version, seconds
 from infra.simulator.sharing import sharing
+from infra.simulator.timeliness import timeliness
 from relay.domain.job import Announcement, EventType, Job, Status
 
 # Design 2, "States and moves", written down once more: the checker does not trust the code.
@@ -112,6 +113,7 @@ def violations(history: History) -> list[Violation]:
         for one in history.intruders
     ]
     found += [Violation(*broken) for broken in sharing(history)]
+    found += [Violation(*broken) for broken in timeliness(history)]
     found += [
         Violation("P3", job_id, "a caller was given its id, and there is no document")
         for job_id in history.accepted

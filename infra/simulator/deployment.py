@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 
-from infra.simulator.history import Result
+from infra.simulator.history import Result, Run
 from infra.simulator.instances import Instance, Slots
 from infra.simulator.profile import Profile
 from infra.simulator.providers import Server, SimulatedProvider, call_fates
@@ -164,7 +164,7 @@ class Deployment:
         pump = Pump(ports, window_s=profile.window_s)
 
         def run() -> None:
-            worked = False
+            worked, began_s = False, self.world.now_s
             try:
                 pump.run()
                 worked = True
@@ -172,6 +172,8 @@ class Deployment:
             except StoreUnavailable:
                 self.world.note(instance.name, f"pump for {account} failed")
             finally:
+                until_s = min(self.world.now_s, began_s + profile.window_s)
+                self.world.history.runs.append(Run(at_s=began_s, until_s=until_s, provider=account))
                 done(worked)
 
         instance.spawn("pump", run, delay_s=0.001)

@@ -143,6 +143,15 @@ class Downtime:
 
 
 @dataclass(slots=True, kw_only=True)
+class Run:
+    """A time in which a pump may call, if it has the lease."""
+
+    at_s: float
+    until_s: float
+    provider: str
+
+
+@dataclass(slots=True, kw_only=True)
 class Intruder:
     """A call that was begun by a pump without the lease."""
 
@@ -183,6 +192,7 @@ class History:
     intruders: list[Intruder] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
     downs: list[Downtime] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
     accepted: dict[str, float] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
     bugs: list[str] = field(default_factory=list)

@@ -136,13 +136,14 @@ class Profile:
 
     @property
     def is_prompt(self) -> bool:
-        """Whether every call reaches its provider and is answered at once."""
+        """Whether every call reaches its provider and is answered at once, and all clocks agree."""
         faults = (
             self.no_connection,
             self.slow_connection,
             self.counted_late,
             self.reply_lost,
             self.taken_unanswered,
+            self.skew_s,
         )
         return not any((*faults, self.downs)) and all(
             one.behaviour is not Behaviour.HANGING for one in self.crowds
