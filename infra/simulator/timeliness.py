@@ -30,7 +30,7 @@ MORE = 3
 POLLED_WITHIN_S = {"gepetto": 5.0, "spacely": 1.0}
 # A look a second, its page, and the way to the provider.
 FOUND_WITHIN_S = 1.6
-FEW_POLLS = 2
+FEW_POLLS = 3
 LEAST_AT_ONCE = 4
 
 
@@ -107,12 +107,16 @@ def _polls(history: History) -> Iterator[tuple[str, str, str]]:
     for provider, limit in history.limits.items():
         if limit != CATALOGUE[provider].limit:
             continue
-        times = sorted(
-            one.at_s for one in history.calls if one.provider == provider and one.verdict is None
-        )
         runs = [one for one in history.runs if one.provider == provider]
-        for job_id, versions in history.versions.items():
-            due_s = _first_due_s(versions) if versions[0].job.account == provider else None
+        jobs = {
+            job_id: versions
+            for job_id, versions in history.versions.items()
+            if versions[0].job.account == provider
+        }
+        waits = [span for versions in jobs.values() for span in _waits(versions)]
+        starts, ends = sorted(one for one, _ in waits), sorted(one for _, one in waits)
+        for job_id, versions in jobs.items():
+            due_s = _first_due_s(versions)
             if due_s is None:
                 continue
             by_s = due_s + POLLED_WITHIN_S[provider]
@@ -120,10 +124,18 @@ def _polls(history: History) -> Iterator[tuple[str, str, str]]:
             asked_s = history.asked.get(job_id, math.inf)
             if min(asked_s, ended_s) <= by_s or history.is_stopped(provider, due_s, by_s):
                 continue
-            if bisect_right(times, by_s) - bisect_left(times, due_s) > FEW_POLLS:
+            if bisect_right(starts, by_s) - bisect_left(ends, due_s) > FEW_POLLS:
                 continue
             if any(one.at_s + FOUND_WITHIN_S <= due_s and by_s < one.until_s for one in runs):
                 yield "P8", job_id, f"its poll was due at {due_s:.3f} and not made by {by_s:.3f}"
+
+
+def _waits(versions: Sequence[Version]) -> Iterator[tuple[float, float]]:
+    """Return the spans in which, as far as the store says, the job waits to be asked about."""
+    ends = [*(one.at_s for one in versions[1:]), math.inf]
+    for version, end_s in zip(versions, ends, strict=True):
+        if version.job.status is Status.PROCESSING and version.job.call_at is not None:
+            yield max(version.at_s, seconds(version.job.call_at)), end_s
 
 
 def _first_due_s(versions: Sequence[Version]) -> float | None:
