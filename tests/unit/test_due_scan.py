@@ -27,13 +27,13 @@ def test_the_first_look_begins_at_the_floor_and_the_next_a_second_later_where_it
     scan = a_scan(floor=later(-500))
 
     first = scan.read(now=NOON)
-    assert (first.after, first.until) == (later(-500), NOON)
+    assert (first.after, first.until) == (later(-500), later(1))
     assert scan.read(now=NOON) is None
     scan.take(first, DuePage([], None), now=NOON)
 
     assert scan.read(now=later(0.999)) is None
     second = scan.read(now=later(1))
-    assert (second.after, second.until) == (NOON - LOOK_BACK, later(1))
+    assert (second.after, second.until) == (NOON - LOOK_BACK, later(2))
 
 
 def test_a_full_page_is_read_on_from_at_once():

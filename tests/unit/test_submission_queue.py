@@ -44,7 +44,7 @@ def look(queue, *found, at=NOON):
     return read
 
 
-def first(queue, tenant="demo", *, at=NOON, suspects=True, avoid=None):
+def first(queue, tenant="demo", *, at=NOON, suspects=True, avoid=()):
     found = queue.first(tenant, now=at, suspects=suspects, avoid=avoid)
     return None if found is None else found.job.id
 
@@ -139,9 +139,9 @@ def test_a_job_that_was_stopped_last_is_avoided_if_there_is_another():
     queue = a_queue()
     look(queue, *(queued(number) for number in range(2)))
 
-    assert first(queue, avoid=job_id(0)) == job_id(1)
+    assert first(queue, avoid=[job_id(0)]) == job_id(1)
     queue.lend(queued(1).item)
-    assert first(queue, avoid=job_id(0)) == job_id(0)
+    assert first(queue, avoid=[job_id(0)]) == job_id(0)
 
 
 def test_suspects_go_first_where_they_may_be_tried_and_wait_where_not():

@@ -439,6 +439,9 @@ class PumpRun:
         kinds = [Kind.SUBMIT, Kind.POLL]
         if self._last_kind is Kind.SUBMIT:
             kinds.reverse()
+        elif not self._queue.is_known(now=now):
+            # The next turn is a submission's, and it is not known yet whether one waits.
+            return None
         if not self._admission.is_anything_stopped:
             return self._next(kinds[0], now) or self._next(kinds[1], now)
         kinds = [kind for kind in kinds if self._admission.may_call(kind, at=now)]
