@@ -99,6 +99,19 @@ def test_a_tenant_with_many_polls_leaves_room_for_those_of_another():
     assert scan.work.count(Lane.POLL, "quiet") == 1
 
 
+def test_tenants_with_many_polls_share_the_room():
+    scan = a_scan()
+    jobs = [
+        stored(processing_job(id=job_id(number), tenant=f"tenant-{number % 10}"))
+        for number in range(3000)
+    ]
+
+    read(scan, *jobs)
+
+    counts = {scan.work.count(Lane.POLL, f"tenant-{number}") for number in range(10)}
+    assert counts == {MOST_IN_HAND // 10}
+
+
 def test_a_job_that_changed_while_a_worker_had_it_is_looked_at_again():
     scan = a_scan()
     read(scan, stored(processing_job(), 1))
