@@ -6,6 +6,7 @@ from random import Random
 from infra.simulator.crowds import Behaviour, Crowd, draw_crowds
 from relay.domain.limits import Limit
 
+SHARE_CROWDED = 0.15
 MOST_IN_TROUBLE = 20
 PROVIDERS = ("gepetto", "spacely")
 
@@ -141,8 +142,12 @@ class Profile:
         return " ".join(one for one in set_here if not one.endswith("=0"))
 
 
-def draw_profile(rng: Random) -> Profile:
-    """Draw a world: most are small, each nasty group is on or off by itself."""
+def draw_profile(rng: Random, *, is_crowded: bool = False) -> Profile:
+    """Draw a world: most are small, each nasty group is on or off by itself.
+
+    Args:
+        is_crowded: Have crowds come, and most of all else work.
+    """
     size = rng.random()
     jobs = (
         rng.randint(1, 2)
@@ -156,8 +161,8 @@ def draw_profile(rng: Random) -> Profile:
 
     window_s = rng.choice((55.0, 55.0, 55.0, 20.0, 0.0))
 
-    crowds = draw_crowds(rng, providers)
-    is_steady = bool(crowds) and rng.random() < 0.6
+    crowds = draw_crowds(rng, providers, share=1.0 if is_crowded else SHARE_CROWDED)
+    is_steady = bool(crowds) and rng.random() < (0.9 if is_crowded else 0.6)
     if is_steady:
         window_s = rng.choice((55.0, 20.0))
     else:
