@@ -5,11 +5,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 
 from infra.simulator.run import Outcome, run_seed
 from infra.simulator.shrinking import shrink
+from infra.simulator.switches import ALL_ON, Switches
 
 CHUNK = 25
 
@@ -29,15 +31,16 @@ def main() -> int:
     """Run the seeds that the command line asks for; 1 if any promise was broken."""
     arguments = _arguments()
     if arguments.show is not None:
-        outcome = run_seed(arguments.show)
+        outcome = run_seed(arguments.show, replace(ALL_ON, is_crowded=arguments.crowded))
         print("\n".join(outcome.history.timeline()))
         print(outcome.history.digest())
         return 1 if outcome.violations else 0
+    switches = replace(ALL_ON, is_crowded=arguments.crowded)
     seeds = range(arguments.first, arguments.first + arguments.seeds)
     started_s = time.monotonic()
     broken: list[Summary] = []
     totals: Counter[str] = Counter()
-    for summary in _summaries(seeds, jobs=arguments.jobs):
+    for summary in _summaries(seeds, switches, jobs=arguments.jobs):
         totals.update(seeds=1, faults=summary.faults, steps=summary.steps, renders=summary.jobs)
         if summary.promises:
             broken.append(summary)
@@ -51,13 +54,13 @@ def main() -> int:
     for summary in sorted(broken, key=lambda one: one.seed):
         print(f"seed {summary.seed} broke {' '.join(summary.promises)}")
     if broken and not arguments.quiet:
-        print_failure(min(summary.seed for summary in broken))
+        print_failure(min(summary.seed for summary in broken), switches)
     return 1 if broken else 0
 
 
-def print_failure(seed: int) -> None:
+def print_failure(seed: int, switches: Switches) -> None:
     """Print the smallest history of the seed that still fails, as a timeline."""
-    outcome, switches = shrink(run_seed(seed))
+    outcome, switches = shrink(run_seed(seed, switches), switches)
     print(f"\nseed {seed}, shrunk to {len(outcome.struck)} faults:")
     print(", ".join(f"{number} {kind}" for number, kind in outcome.struck.items()))
     if switches.off:
@@ -70,16 +73,17 @@ def print_failure(seed: int) -> None:
         print(violation)
 
 
-def _summaries(seeds: range, *, jobs: int) -> Iterator[Summary]:
+def _summaries(seeds: range, switches: Switches, *, jobs: int) -> Iterator[Summary]:
+    summary = partial(_summary, switches=switches)
     if jobs == 1:
-        yield from map(_summary, seeds)
+        yield from map(summary, seeds)
         return
     with get_context("fork").Pool(jobs) as pool:
-        yield from pool.imap_unordered(_summary, seeds, CHUNK)
+        yield from pool.imap_unordered(summary, seeds, CHUNK)
 
 
-def _summary(seed: int) -> Summary:
-    outcome: Outcome = run_seed(seed)
+def _summary(seed: int, *, switches: Switches) -> Summary:
+    outcome: Outcome = run_seed(seed, switches)
     return Summary(
         seed=seed,
         promises=tuple(sorted({violation.promise for violation in outcome.violations})),
@@ -96,6 +100,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
     parser.add_argument("--show", type=int, metavar="SEED", help="print one seed's timeline")
     parser.add_argument("--first-only", action="store_true", help="stop at the first violation")
+    parser.add_argument(
+        "--crowded", action="store_true", help="crowds of tenants come in every history"
+    )
     parser.add_argument("--quiet", action="store_true", help="print no history of a failure")
     return parser.parse_args()
 

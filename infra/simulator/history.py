@@ -148,10 +148,12 @@ class History:
     Attributes:
         lines: The timeline: true seconds, who, what.
         accepted: The ids that callers were given, with when that was.
+        polls_refused: The provider and the time of each poll that was refused with the account.
         bugs: Errors that nobody had planned for.
         set_aside: Ids of documents that the pump gave up, with the true time.
         weights: The tenants' weights; 1 for those that are not named.
         at_once: How many calls a pump makes at the same time at most.
+        is_prompt: Whether every call reaches its provider and is answered at once.
         longest_freeze_s: For how long an instance may stand still.
         is_steady: Whether nothing takes a pump away or makes its store slow.
         end_s: When the history was ended.
@@ -164,6 +166,7 @@ class History:
     calls: list[Call] = field(default_factory=list)
     acknowledged: list[Acknowledged] = field(default_factory=list)
     throttled: list[Throttled] = field(default_factory=list)
+    polls_refused: list[tuple[str, float]] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
@@ -176,6 +179,7 @@ class History:
     weights: dict[str, int] = field(default_factory=dict)
     at_once: int = 1
     is_steady: bool = False
+    is_prompt: bool = False
     longest_freeze_s: float = 0.0
     end_s: float = 0.0
     is_at_rest: bool = False
@@ -200,9 +204,13 @@ class History:
             and one.verdict in reasons
             for one in self.calls
         ) or any(
-            one.provider == account and from_s - LONGEST_STOP_S <= one.at_s <= to_s
-            for one in self.throttled
+            provider == account and from_s - LONGEST_STOP_S <= at_s <= to_s
+            for provider, at_s in self._polls_stopped()
         )
+
+    def _polls_stopped(self) -> Iterator[tuple[str, float]]:
+        yield from self.polls_refused
+        yield from ((one.provider, one.at_s) for one in self.throttled)
 
     def _by_job(self) -> dict[str, list[Call]]:
         if self._calls_by_job is None or len(self.calls) != self._calls_counted:

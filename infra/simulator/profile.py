@@ -1,11 +1,13 @@
 """How hostile one seed's world is: drawn first, so that some are calm and some brutal."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from random import Random
 
-from infra.simulator.crowds import Crowd, draw_crowds
+from infra.simulator.crowds import Behaviour, Crowd, draw_crowds
 from relay.domain.limits import Limit
 
+SHARE_CROWDED = 0.15
+MOST_IN_TROUBLE = 20
 PROVIDERS = ("gepetto", "spacely")
 
 
@@ -120,14 +122,32 @@ class Profile:
         )
         return self.window_s >= 20.0 and not any(harmful)
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether every call reaches its provider and is answered at once."""
+        faults = (
+            self.no_connection,
+            self.slow_connection,
+            self.counted_late,
+            self.reply_lost,
+            self.taken_unanswered,
+        )
+        return not any(faults) and all(
+            one.behaviour is not Behaviour.HANGING for one in self.crowds
+        )
+
     def text(self) -> str:
         """Return what is switched on, for a person."""
         set_here = [f"{one.name}={_short(getattr(self, one.name))}" for one in fields(self)]
         return " ".join(one for one in set_here if not one.endswith("=0"))
 
 
-def draw_profile(rng: Random) -> Profile:
-    """Draw a world: most are small, each nasty group is on or off by itself."""
+def draw_profile(rng: Random, *, is_crowded: bool = False) -> Profile:
+    """Draw a world: most are small, each nasty group is on or off by itself.
+
+    Args:
+        is_crowded: Have crowds come, and most of all else work.
+    """
     size = rng.random()
     jobs = (
         rng.randint(1, 2)
@@ -141,10 +161,13 @@ def draw_profile(rng: Random) -> Profile:
 
     window_s = rng.choice((55.0, 55.0, 55.0, 20.0, 0.0))
 
-    crowds = draw_crowds(rng, providers)
-    is_steady = bool(crowds) and rng.random() < 0.6
+    crowds = draw_crowds(rng, providers, share=1.0 if is_crowded else SHARE_CROWDED)
+    is_steady = bool(crowds) and rng.random() < (0.9 if is_crowded else 0.6)
     if is_steady:
         window_s = rng.choice((55.0, 20.0))
+    else:
+        # What is slow and breaks all the time does not end hundreds of jobs in 90 s.
+        crowds = tuple(replace(one, jobs=min(one.jobs, MOST_IN_TROUBLE)) for one in crowds)
 
     def group(chance: float) -> "_Chances":
         return _Chances(rng, mood if rng.random() < chance else 0.0)

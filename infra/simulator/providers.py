@@ -109,7 +109,7 @@ class Server:
         world, profile, rng = self._world, self._profile, self._world.rng
         self._misbehave(job)
         try:
-            self._serve_account()
+            self._serve_account(job)
         except AccountRefused:
             self._count(job, Verdict.ACCOUNT_REFUSED)
             raise
@@ -132,9 +132,11 @@ class Server:
         """Count a poll and answer it."""
         world, profile, rng = self._world, self._profile, self._world.rng
         self._count(job, None)
-        self._serve_account()
-        if behaviour_of(job) is Behaviour.FORBIDDEN:
-            raise AccountRefused(403)
+        try:
+            self._serve_account(job)
+        except AccountRefused:
+            world.history.polls_refused.append((self.name, world.now_s))
+            raise
         if world.strikes("broken", profile.broken):
             raise NoAnswer(rng.choice(("HTTP 500", "HTTP 200 without JSON")))
         if world.strikes("busy", profile.busy):
@@ -155,9 +157,6 @@ class Server:
     def _misbehave(self, job: Job) -> None:
         """Answer a submission of a crowd that is never served, as it always is answered."""
         match behaviour_of(job):
-            case Behaviour.FORBIDDEN:
-                self._count(job, Verdict.ACCOUNT_REFUSED)
-                raise AccountRefused(403)
             case Behaviour.THROTTLED:
                 self._count(job, Verdict.BUSY)
                 raise NotAccepted("HTTP 429", self._retry_after_s(), is_throttled=True)
@@ -174,7 +173,9 @@ class Server:
             return StillOpen(provider_status=word, is_known_word=False)
         return StillOpen(provider_status=OPEN_WORD[self.name], is_known_word=True)
 
-    def _serve_account(self) -> None:
+    def _serve_account(self, job: Job) -> None:
+        if behaviour_of(job) is Behaviour.FORBIDDEN:
+            raise AccountRefused(403)
         now_s = self._world.now_s
         for from_s, to_s, status in self._refusals:
             if from_s <= now_s < to_s and not self._world.is_calm:

@@ -55,13 +55,14 @@ def run_seed(seed: int, switches: Switches = ALL_ON) -> Outcome:
 
 def _run_quietly(seed: int, switches: Switches) -> Outcome:
     rng = Random(seed)
-    profile = draw_profile(rng)
+    profile = draw_profile(rng, is_crowded=switches.is_crowded)
     world = World(rng, switches)
     history = world.history
     history.limits = dict(profile.limits)
     history.weights = dict(profile.weights)
     history.at_once = profile.workers
     history.is_steady = profile.is_steady
+    history.is_prompt = profile.is_prompt
     history.longest_freeze_s = PAUSES_S[-1][1] if profile.freeze > 0.0 else 0.0
     deployment = Deployment(world, profile)
     last_s = start_callers(deployment, most=switches.most_jobs)

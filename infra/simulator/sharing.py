@@ -60,11 +60,12 @@ def sharing(history: History) -> Iterator[tuple[str, str, str]]:
         troubled = _troubled(history, jobs)
         if history.is_steady:
             yield from _shares(history, sent, ready, queued, troubled)
-            yield from _poll_shares(history, account, jobs, sent)
-            yield from _overtaken(jobs, sent)
+            if history.is_prompt:
+                yield from _poll_shares(history, account, jobs, sent)
+            yield from _overtaken(jobs, sent, troubled)
             yield from _left_alone(history, account, sent, ready, troubled)
             yield from _pauses(history, account, jobs)
-            yield from _probes(jobs, ready)
+            yield from _probes(history, account, jobs, ready, troubled)
 
 
 def _bought_in_time(history: History, job_id: str, versions: Sequence[Version]) -> Iterator[str]:
@@ -274,7 +275,7 @@ def _poll_shares(
 
 
 def _overtaken(
-    jobs: Mapping[str, Sequence[Version]], sent: Sequence[_Sent]
+    jobs: Mapping[str, Sequence[Version]], sent: Sequence[_Sent], troubled: set[str]
 ) -> Iterator[tuple[str, str, str]]:
     """Find jobs that stood ready while younger ones of their tenant were sent."""
     by_line: dict[tuple[str, Priority], list[_Sent]] = defaultdict(list)
@@ -282,6 +283,8 @@ def _overtaken(
         by_line[one.tenant, one.job.priority].append(one)
     for job_id, versions in jobs.items():
         job = versions[0].job
+        if job.tenant in troubled:
+            continue
         line = by_line[job.tenant, job.priority]
         for start_s, end_s in _ready(versions):
             from_s = start_s + OVERTAKEN_FOR_S
@@ -356,23 +359,29 @@ def _pauses(
 
 
 def _probes(
-    jobs: Mapping[str, Sequence[Version]], ready: Mapping[str, list[tuple[float, float]]]
+    history: History,
+    account: str,
+    jobs: Mapping[str, Sequence[Version]],
+    ready: Mapping[str, list[tuple[float, float]]],
+    troubled: set[str],
 ) -> Iterator[tuple[str, str, str]]:
     """Find jobs that were refused and tried again next, though another tenant's was ready."""
-    claims = sorted(
-        (
-            (version.at_s, version.job)
-            for versions in jobs.values()
-            for version in versions
-            if version.job.status is Status.SUBMITTING
-        ),
-        key=lambda one: one[0],
-    )
-    for (before_s, before), (after_s, after) in pairwise(claims):
-        if before.id != after.id or after.refusal is None or after_s - before_s < UNDER_WAY_S:
+    tries: list[tuple[float, Job | None]] = [
+        (version.at_s, version.job)
+        for versions in jobs.values()
+        for version in versions
+        if version.job.status is Status.SUBMITTING
+    ]
+    tries += [
+        (one.at_s, None) for one in history.calls if one.provider == account and one.verdict is None
+    ]
+    for (before_s, before), (after_s, after) in pairwise(sorted(tries, key=lambda one: one[0])):
+        if before is None or after is None or before.id != after.id or after.refusal is None:
+            continue
+        if after_s - before_s < UNDER_WAY_S:
             continue
         for other, spans in ready.items():
-            if other != after.tenant and any(
+            if other not in troubled and any(
                 start_s + KNOWN_WITHIN_S < before_s and after_s < end_s for start_s, end_s in spans
             ):
                 yield (

@@ -9,13 +9,13 @@ from infra.simulator.switches import ALL_ON, Switches
 PASSES = 2
 
 
-def shrink(failed: Outcome) -> tuple[Outcome, Switches]:
+def shrink(failed: Outcome, switches: Switches = ALL_ON) -> tuple[Outcome, Switches]:
     """Return the smallest history of the seed that still breaks the same promise, and how.
 
     First the shortest prefix of its faults, by bisection; then kinds of fault are switched off
     one by one, and jobs left out; then the prefix once more, and single faults from its end.
     """
-    smaller = _Smaller(failed)
+    smaller = _Smaller(failed, switches)
     smaller.shorten()
     for kind in sorted(set(smaller.best.struck.values())):
         smaller.try_it(replace(smaller.switches, off=smaller.switches.off | {kind}))
@@ -31,9 +31,9 @@ def shrink(failed: Outcome) -> tuple[Outcome, Switches]:
 
 
 class _Smaller:
-    def __init__(self, failed: Outcome) -> None:
+    def __init__(self, failed: Outcome, switches: Switches) -> None:
         self.best = failed
-        self.switches: Switches = ALL_ON
+        self.switches = switches
         self._promises = {violation.promise for violation in failed.violations}
 
     def try_it(self, switches: Switches) -> bool:

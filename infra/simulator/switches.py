@@ -12,6 +12,7 @@ class Switches:
         most_faults: How many faults happen at most, the first ones.
         left_out: The numbers of single faults, counted from 0, that do not happen.
         off: The kinds of fault that never happen.
+        is_crowded: Crowds of tenants come in every history, and most of them are steady.
         most_jobs: How many of the profile's jobs are created at most.
     """
 
@@ -19,6 +20,7 @@ class Switches:
     left_out: frozenset[int] = frozenset()
     off: frozenset[str] = frozenset()
     most_jobs: int = sys.maxsize
+    is_crowded: bool = False
 
 
 ALL_ON = Switches()

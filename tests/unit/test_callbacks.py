@@ -5,8 +5,10 @@ import pytest
 from relay.application.callbacks import Callbacks, received
 from relay.domain.answers import Callback
 from relay.domain.job import Status
+from relay.domain.steps import accepted
 from relay.errors import JobNotFound
 from tests.factories import (
+    CLAIM,
     JOB_ID,
     LATE_OUTPUT,
     NOON,
@@ -72,6 +74,24 @@ def test_an_id_that_only_a_callback_brought_does_not_rule_out_another(callback):
     job = processing_job(is_acknowledged=False)
 
     assert received(job, callback=callback, at=NOON).status is Status.SUCCEEDED
+
+
+def test_an_acknowledgement_after_a_callbacks_id_rules_out_another():
+    """The callback told the id, the acknowledgement says that it is the one."""
+    job = received(job_in(Status.SUBMITTING), callback=ID_ONLY, at=NOON)
+    acknowledged = accepted(
+        job,
+        claim=CLAIM,
+        provider_job_id=PROVIDER_JOB_ID,
+        provider_status="pending",
+        poll_at=later(30),
+        at=later(1),
+    )
+
+    after = received(acknowledged, callback=OTHER_ID, at=later(2))
+
+    assert after.status is Status.PROCESSING
+    assert after.provider_job_id == PROVIDER_JOB_ID
 
 
 @pytest.mark.parametrize("callback", [OTHER_ID, NO_USABLE_ID], ids=["another", "unusable"])

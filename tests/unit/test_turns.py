@@ -137,3 +137,14 @@ def test_a_turn_of_which_nothing_came_is_given_back():
     turns.give_back("a")
 
     assert turns.next(["a", "b"]) == "a"
+
+
+def test_a_tenant_that_waits_but_cannot_be_served_yet_gets_its_turns_afterwards():
+    turns = Turns({}, {})
+    serve(turns, ["a", "b"], 2)
+
+    for _ in range(3):
+        assert turns.next(["a"], delayed=["b"]) == "a"
+        turns.served("a")
+
+    assert serve(turns, ["a", "b"], 3) == ["b", "b", "b"]

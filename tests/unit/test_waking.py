@@ -37,3 +37,13 @@ def test_a_wake_up_that_fails_is_left_to_the_scheduler(world):
     world.waker.wake("gepetto")
 
     assert world.topics.ticks == []
+
+
+def test_a_wake_up_that_failed_does_not_swallow_the_next(world):
+    world.topics.fail()
+    world.waker.wake("gepetto")
+    world.clock.advance(0.1)
+
+    world.waker.wake("gepetto")
+
+    assert world.topics.ticks == ["gepetto"]

@@ -60,8 +60,6 @@ SHORTEST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.5
 # While the last calls are in flight nobody else can end what must end: about as long as a call.
 END_LONGER = timedelta(seconds=15)
-# So long a run looks for all tenants that wait before it sends the first job.
-LOOK_FIRST_FOR = timedelta(seconds=2)
 SET_ASIDE_FOR = timedelta(hours=6)
 # The platform kills an instance 10 s after it asked it to stop.
 STOPS_WITHIN_S = 8.0
@@ -189,7 +187,7 @@ class PumpRun:
         )
         self._queue = SubmissionQueue(
             weights=ports.weights,
-            starts=starts_of(tenants),
+            starts=starts_of(tenants, Kind.SUBMIT),
             floors={} if self._looks_back else _floors_of(account),
             calls_per_s=limit.used_calls / limit.window_s,
             spans_s=ports.learning.spans_s,
@@ -202,8 +200,7 @@ class PumpRun:
         )
         ahead_s = min(AHEAD_S, limit.window_s * MOST_OF_WINDOW_AHEAD)
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
-        self._look_first_until = now + LOOK_FIRST_FOR
-        self._poll_turns = Turns(ports.weights, {})
+        self._poll_turns = Turns(ports.weights, starts_of(tenants, Kind.POLL))
         self._last_kind = Kind.POLL if account.polled_last else Kind.SUBMIT
         self._waits_for_place = False
         self._ended: deque[Stored] = deque()
@@ -293,6 +290,9 @@ class PumpRun:
 
     def _start_reads(self) -> None:
         now = self._clock.now()
+        if now >= self._begin_until and not self._running["calls"]:
+            # Slow queries that follow each other would keep the lease for ever.
+            return
         documents = self._ports.documents
         due = self._scan.read(now=now)
         if due is not None:
@@ -439,6 +439,9 @@ class PumpRun:
         kinds = [Kind.SUBMIT, Kind.POLL]
         if self._last_kind is Kind.SUBMIT:
             kinds.reverse()
+        elif not self._queue.is_known(now=now):
+            # The next turn is a submission's, and it is not known yet whether one waits.
+            return None
         if not self._admission.is_anything_stopped:
             return self._next(kinds[0], now) or self._next(kinds[1], now)
         kinds = [kind for kind in kinds if self._admission.may_call(kind, at=now)]
@@ -491,7 +494,7 @@ class PumpRun:
         )
 
     def _next_submission(self, now: datetime, *, avoid: _Avoid | None) -> _Candidate | None:
-        if not self._queue.has_looked and now < self._look_first_until:
+        if not self._queue.is_known(now=now):
             # Whoever is found first must not have the first places to itself.
             return None
         suspects = self._admission.may_try_suspect()
@@ -503,7 +506,7 @@ class PumpRun:
         tenants = _others_first(
             tenants, avoid, lambda one: self._first_submission(one, now, suspects, avoid)
         )
-        tenant = self._queue.turns.next(tenants)
+        tenant = self._queue.turns.next(tenants, delayed=self._queue.tenants_to_read())
         if tenant is None:
             return None
         stored = self._first_submission(tenant, now, suspects, avoid)
@@ -807,13 +810,15 @@ class PumpRun:
         now = self._clock.now()
         admission = self._admission
         starts, floors = self._queue.turns.starts(), self._queue.floors()
-        for tenant in {*starts, *floors}:
+        poll_starts = self._poll_turns.starts()
+        for tenant in {*starts, *poll_starts, *floors}:
             admission.of(tenant)
         for tenant, record in admission.tenants.items():
             record.turn = starts.get(tenant, 0.0)
+            record.poll_turn = poll_starts.get(tenant, 0.0)
             floor = floors.get(tenant, Floors())
             record.normal_floor, record.low_floor = floor.normal, floor.low
-        kept = sorted(admission.worth_keeping(at=now), key=_last_use, reverse=True)
+        kept = sorted(admission.worth_keeping(at=now), key=_worth, reverse=True)
         return replace(
             account,
             hold=admission.hold,
@@ -863,10 +868,12 @@ def _floors_of(account: Account) -> dict[str, Floors]:
     }
 
 
-def _last_use(record: TenantRecord) -> datetime:
+def _worth(record: TenantRecord) -> tuple[bool, datetime]:
+    """Rank records, for there is room for so many: what stops calls, then by their last use."""
     moments = [record.opened_at, record.refused_at, record.throttled_at, record.answered_at]
     known = [moment for moment in moments if moment is not None]
-    return max(known, default=datetime.max.replace(tzinfo=UTC))
+    stops = record.stop is not None or record.failures > 0
+    return stops, max(known, default=datetime.min.replace(tzinfo=UTC))
 
 
 def _others_first(

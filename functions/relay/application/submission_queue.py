@@ -35,6 +35,8 @@ AHEAD_S = 2.0
 # frozen, between the two, and its clock behind.
 WRITTEN_WITHIN = timedelta(seconds=120)
 MOST_READS = 4
+# Turns are fair between what is known: a run waits so long for its first look at the queue.
+FIRST_LOOK_WITHIN = timedelta(seconds=1)
 MOST_FAR_FROM_SURE = 1000
 
 
@@ -122,6 +124,7 @@ class SubmissionQueue:
         self._reading: set[str | None] = set()
         self._reached = ""
         self._next_look = self._read_on_at = now
+        self._waits_for_look_until = now + FIRST_LOOK_WITHIN
         self._round_began: datetime | None = None
         self._seen: dict[str, object] = {}
         self._suspects_lent: dict[str, Stored] = {}
@@ -197,12 +200,14 @@ class SubmissionQueue:
         """Whether everything that stood in the queue at the beginning was seen, or is known of."""
         return self.looked_at is not None
 
+    def is_known(self, *, now: datetime) -> bool:
+        """Whether turns can be given: everything is known of, or took too long to look at."""
+        return self.has_looked or now >= self._waits_for_look_until
+
     @property
     def is_reading(self) -> bool:
         """Whether a query is under way, or has to be made before the next job is known."""
-        return bool(self._reading) or any(
-            line.has_more and not line.heads for line in self._lines.values()
-        )
+        return bool(self._reading or self.tenants_to_read())
 
     def is_new(self, queued: Queued) -> bool:
         """Return whether a queued job was not seen by this run, as it stands now."""
@@ -315,6 +320,10 @@ class SubmissionQueue:
     def tenants(self) -> list[str]:
         """Return the tenants of which jobs are known, or known to be there."""
         return [tenant for tenant, line in self._lines.items() if line.waits or line.suspects]
+
+    def tenants_to_read(self) -> list[str]:
+        """Return the tenants whose next job has to be read before it can be sent."""
+        return [one for one, line in self._lines.items() if line.has_more and not line.heads]
 
     def __len__(self) -> int:
         """Return how many jobs were read and are not sent."""

@@ -113,6 +113,7 @@ class TenantRecord:
     answered_at: datetime | None = None
     accepted_at: datetime | None = None
     turn: float = 0.0
+    poll_turn: float = 0.0
     normal_floor: datetime | None = None
     low_floor: datetime | None = None
 
@@ -310,7 +311,7 @@ class Admission:
         for record in self.tenants.values():
             moments = [record.opened_at, record.refused_at, record.throttled_at, record.answered_at]
             is_recent = any(one is not None and at - one <= RECORDED for one in moments)
-            if is_recent or record.stop or record.failures or record.turn:
+            if is_recent or record.stop or record.failures or record.turn or record.poll_turn:
                 yield record
 
     def _is_probing(self, kind: Kind) -> bool:
@@ -449,8 +450,10 @@ def tenants_by_name(records: Iterable[TenantRecord]) -> dict[str, TenantRecord]:
     return {record.tenant: replace(record) for record in records}
 
 
-def starts_of(tenants: Mapping[str, TenantRecord]) -> dict[str, float]:
+def starts_of(tenants: Mapping[str, TenantRecord], kind: Kind) -> dict[str, float]:
     """Return the starts of turns that were passed on; see `Turns`."""
+    if kind is Kind.POLL:
+        return {record.tenant: record.poll_turn for record in tenants.values() if record.poll_turn}
     return {record.tenant: record.turn for record in tenants.values() if record.turn}
 
 

@@ -28,15 +28,20 @@ class Turns:
         self._now = 0.0
         self._waiting: set[str] = set()
 
-    def next(self, waiting: Collection[str]) -> str | None:
-        """Return whose turn it is among the tenants that wait now; None if there are none."""
+    def next(self, waiting: Collection[str], *, delayed: Collection[str] = ()) -> str | None:
+        """Return whose turn it is among the tenants that wait now; None if there are none.
+
+        Args:
+            delayed: Tenants that wait too but cannot be served yet: they lose no turn.
+        """
         if not waiting:
             return None
-        if self._waiting != waiting:
+        still_waiting = set(waiting) | (self._waiting & set(delayed))
+        if self._waiting != still_waiting:
             for tenant in set(waiting) - self._waiting:
                 start = max(self._starts.get(tenant, self._now), self._now)
                 self._starts[tenant] = start + self._behind.pop(tenant, 0.0)
-            self._waiting = set(waiting)
+            self._waiting = still_waiting
         self._now = max(self._now, min(self._starts[tenant] for tenant in waiting))
         started = (one for one in waiting if self._starts[one] <= self._now + ROUNDING)
         return min(started, key=lambda one: (self._ends(one), self._starts[one], one))

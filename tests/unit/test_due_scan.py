@@ -1,0 +1,159 @@
+"""What a scan reads, keeps, and passes on to the next one."""
+
+from datetime import timedelta
+
+from relay.application.due_scan import LOOK_BACK, MOST_IN_HAND, PAGE, WRITTEN_WITHIN, DueScan
+from relay.application.due_work import Lane
+from relay.application.ports import DuePage, Stored, Unreadable
+from relay.domain.job import ErrorCode
+from tests.factories import NOON, a_job, job_id, later, processing_job
+
+
+def a_scan(*, floor=None, is_one_pass=False):
+    return DueScan(floor=floor, is_one_pass=is_one_pass, now=NOON)
+
+
+def stored(job, version=1):
+    return Stored(job, version)
+
+
+def read(scan, *items, at=NOON, more_after=None):
+    due = scan.read(now=at)
+    assert due is not None
+    return scan.take(due, DuePage(items, more_after), now=at)
+
+
+def test_the_first_look_begins_at_the_floor_and_the_next_a_second_later_where_it_ended():
+    scan = a_scan(floor=later(-500))
+
+    first = scan.read(now=NOON)
+    assert (first.after, first.until) == (later(-500), later(1))
+    assert scan.read(now=NOON) is None
+    scan.take(first, DuePage([], None), now=NOON)
+
+    assert scan.read(now=later(0.999)) is None
+    second = scan.read(now=later(1))
+    assert (second.after, second.until) == (NOON - LOOK_BACK, later(2))
+
+
+def test_a_full_page_is_read_on_from_at_once():
+    scan = a_scan()
+
+    read(scan, stored(processing_job()), more_after=later(-60))
+
+    assert not scan.has_looked
+    assert scan.read(now=NOON).after == later(-60)
+
+
+def test_a_look_that_failed_is_made_again_a_second_later_from_the_same_place():
+    scan = a_scan(floor=later(-500))
+
+    scan.failed(scan.read(now=NOON), now=NOON)
+
+    assert scan.read(now=later(0.5)) is None
+    assert scan.read(now=later(1)).after == later(-500)
+    assert not scan.has_looked
+
+
+def test_one_pass_looks_once():
+    scan = a_scan(is_one_pass=True)
+
+    read(scan)
+
+    assert scan.read(now=later(60)) is None
+
+
+def test_documents_that_do_not_parse_are_handed_out_and_refused_jobs_become_suspects():
+    scan = a_scan()
+    refused = stored(a_job(call_at=NOON, refusal=ErrorCode.PROVIDER_AUTH))
+    poison = Unreadable(job_id(9), "no field")
+
+    assert read(scan, poison, refused) == [poison]
+    assert scan.suspects == [refused]
+    assert len(scan.work) == 0
+
+
+def test_more_polls_than_there_is_room_for_are_left_and_read_again_from_where_they_were():
+    scan = a_scan()
+    jobs = [
+        stored(processing_job(id=job_id(number), history=(), call_at=later(-2000 + number)))
+        for number in range(MOST_IN_HAND + PAGE)
+    ]
+
+    read(scan, *jobs)
+
+    assert scan.work.count(Lane.POLL, "demo") == MOST_IN_HAND
+    assert scan.is_behind
+    for _ in range(MOST_IN_HAND // 2 + 1):
+        scan.work.take(scan.work.first(Lane.POLL, at=NOON, tenant="demo").job.id)
+    left = scan.read(now=later(0.1))
+    assert left.after == later(-2000 + MOST_IN_HAND) - timedelta(microseconds=1)
+
+
+def test_a_tenant_with_many_polls_leaves_room_for_those_of_another():
+    scan = a_scan()
+    many = [stored(processing_job(id=job_id(number), tenant="busy")) for number in range(1200)]
+
+    read(scan, *many, stored(processing_job(id=job_id(5000), tenant="quiet")))
+
+    assert scan.work.count(Lane.POLL, "quiet") == 1
+
+
+def test_tenants_with_many_polls_share_the_room():
+    scan = a_scan()
+    jobs = [
+        stored(processing_job(id=job_id(number), tenant=f"tenant-{number % 10}"))
+        for number in range(3000)
+    ]
+
+    read(scan, *jobs)
+
+    counts = {scan.work.count(Lane.POLL, f"tenant-{number}") for number in range(10)}
+    assert counts == {MOST_IN_HAND // 10}
+
+
+def test_a_job_that_changed_while_a_worker_had_it_is_looked_at_again():
+    scan = a_scan()
+    read(scan, stored(processing_job(), 1))
+    held = scan.work.first(Lane.POLL, at=NOON, tenant="demo")
+    scan.lend(held)
+
+    scan.consider(stored(processing_job(), 2), now=NOON)
+    assert len(scan.work) == 0
+    scan.take_back(held.job.id, now=NOON, held=None)
+
+    assert scan.work.version_of(held.job.id) == 2
+
+
+def test_a_job_whose_action_failed_is_served_again_a_second_later():
+    scan = a_scan()
+    read(scan, stored(processing_job()))
+    held = scan.work.first(Lane.POLL, at=NOON, tenant="demo")
+    scan.lend(held)
+
+    scan.retry(held, now=NOON)
+
+    assert scan.is_behind
+    scan.read(now=later(0.5))
+    assert len(scan.work) == 0
+    scan.read(now=later(1))
+    assert len(scan.work) == 1
+
+
+def test_the_floor_lies_before_everything_that_is_in_hand_or_may_still_be_written():
+    scan = a_scan(floor=later(-5000))
+    assert scan.floor(now=NOON, also=[]) == later(-5000)
+
+    read(scan)
+    tick = timedelta(microseconds=1)
+    assert scan.floor(now=NOON, also=[]) == NOON - LOOK_BACK - WRITTEN_WITHIN - tick
+    assert scan.floor(now=NOON, also=[later(-700)]) == later(-700) - tick
+
+    read(scan, stored(processing_job(call_at=later(-900), history=())), at=later(1))
+    held = scan.work.first(Lane.POLL, at=NOON, tenant="demo")
+    before = later(-900) - tick
+    assert scan.floor(now=NOON, also=[]) == before
+    scan.lend(held)
+    assert scan.floor(now=NOON, also=[]) == before
+    scan.retry(held, now=NOON)
+    assert scan.floor(now=NOON, also=[]) == before

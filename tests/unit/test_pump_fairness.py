@@ -1,0 +1,215 @@
+"""Whole runs of the pump for many tenants: nobody waits for another's work beyond its share."""
+
+from collections import Counter
+
+import pytest
+
+from relay.domain.answers import Rendered
+from relay.domain.catalogue import CATALOGUE
+from relay.domain.job import ErrorCode, Priority, Status
+from relay.domain.limits import Limit
+from relay.errors import AccountRefused, JobRefused
+from tests.factories import NOON, OUTPUT, a_job, job_id, later, processing_job
+from tests.fakes import ConcurrentWorkers
+
+BUSY, QUIET = "busy", "quiet"
+DAY = later(86_400)
+
+
+def jobs_of(tenant, numbers, **changes):
+    changes = {"deadline_at": DAY} | changes
+    return [
+        a_job(id=job_id(number), tenant=tenant, created_at=later(-1000 + number / 1000), **changes)
+        for number in numbers
+    ]
+
+
+def polls_of(tenant, numbers, **changes):
+    changes = {"deadline_at": DAY, "history": ()} | changes
+    return [processing_job(id=job_id(number), tenant=tenant, **changes) for number in numbers]
+
+
+def tenants_sent(world):
+    return [world.jobs.job(one).tenant for one in world.provider.called("submit")]
+
+
+def at_spacely(world):
+    world.provider.limit = CATALOGUE["spacely"].limit
+
+
+def test_three_jobs_do_not_wait_for_the_thousand_of_another_tenant(world):
+    world.jobs.put_queued(jobs_of(BUSY, range(1000)))
+    world.jobs.put(*jobs_of(QUIET, range(5000, 5003)))
+
+    world.pump(window_s=8, workers=32).run()
+
+    assert tenants_sent(world)[:7].count(QUIET) == 3
+
+
+def test_a_tenant_that_comes_while_another_is_busy_is_sent_within_six_seconds(world):
+    world.jobs.put_queued(jobs_of(BUSY, range(1000)))
+    late = [
+        a_job(id=job_id(number), tenant=QUIET, created_at=later(20), deadline_at=DAY)
+        for number in range(5000, 5003)
+    ]
+    world.clock.after(20, lambda: world.jobs.put(*late))
+
+    world.pump(window_s=30, workers=32).run()
+
+    sent = [one.at for one in world.provider.calls if one.job_id >= job_id(5000)]
+    submitted = sent[:3]
+    assert max(submitted) <= later(26)
+
+
+def test_tenants_get_places_by_their_weights(world):
+    world.jobs.put_queued([*jobs_of("one", range(300)), *jobs_of("three", range(500, 800))])
+
+    world.pump(window_s=50, workers=32, weights={"three": 3}).run()
+
+    counts = Counter(tenants_sent(world))
+    assert counts["one"] + counts["three"] > 40
+    assert abs(counts["three"] - 3 * counts["one"]) <= 4
+
+
+def test_jobs_of_low_priority_are_sent_after_the_normal_ones_of_their_tenant(world):
+    world.jobs.put(*jobs_of(QUIET, range(3), priority=Priority.LOW), *jobs_of(QUIET, range(3, 6)))
+
+    world.pump(window_s=10, workers=1).run()
+
+    assert world.provider.called("submit") == [job_id(one) for one in (3, 4, 5, 0, 1, 2)]
+
+
+def test_low_priority_counts_only_within_a_tenant(world):
+    world.jobs.put(*jobs_of(BUSY, range(3)), *jobs_of(QUIET, range(10, 13), priority=Priority.LOW))
+
+    world.pump(window_s=10, workers=1).run()
+
+    assert tenants_sent(world) == [BUSY, QUIET] * 3
+
+
+def test_a_normal_job_that_comes_while_low_ones_are_sent_goes_before_them(world):
+    world.jobs.put_queued(jobs_of(QUIET, range(200), priority=Priority.LOW))
+    late = a_job(id=job_id(900), tenant=QUIET, created_at=later(10), deadline_at=DAY)
+    world.clock.after(10, lambda: world.jobs.put(late))
+
+    world.pump(window_s=20, workers=32).run()
+
+    sent = [one.at for one in world.provider.calls if one.job_id == job_id(900)]
+    assert sent[0] <= later(12)
+
+
+def test_turns_are_passed_on_to_the_next_pump(world):
+    world.jobs.put_queued([*jobs_of("a", range(100)), *jobs_of("b", range(200, 300))])
+    world.provider.limit = Limit(calls=2, window_s=60.0)
+
+    for _ in range(12):
+        world.pump(window_s=0).run()
+        world.clock.advance(61)
+
+    assert tenants_sent(world)[:6] == ["a", "b"] * 3
+
+
+def test_polls_take_turns_by_tenant(world):
+    world.jobs.put(*polls_of(BUSY, range(5000), call_at=later(-60)))
+    world.jobs.put(*polls_of(QUIET, [9000], call_at=NOON))
+    world.provider.takes_s = 0.2
+    workers = ConcurrentWorkers(world.clock)
+
+    world.pump(window_s=8, workers=32, open_workers=lambda _: workers).run()
+
+    polled = [one.at for one in world.provider.calls if one.job_id == job_id(9000)]
+    assert polled[0] <= later(5)
+
+
+def test_submissions_and_polls_get_half_of_the_places_each(world):
+    world.jobs.put_queued(jobs_of(BUSY, range(500)))
+    world.jobs.put(*polls_of(BUSY, range(1000, 1300)))
+
+    world.pump(window_s=30, workers=32).run()
+
+    kinds = Counter(one.kind for one in world.provider.calls)
+    assert kinds.total() > 50
+    assert abs(kinds["submit"] - kinds["poll"]) <= 2
+
+
+@pytest.mark.parametrize(("provider", "within_s"), [("gepetto", 5), ("spacely", 1)])
+@pytest.mark.parametrize("due_s", [1, 4.5, 7])
+def test_a_poll_that_comes_due_while_jobs_are_queued_is_made_soon(world, provider, within_s, due_s):
+    world.provider.limit = CATALOGUE[provider].limit
+    world.jobs.put_queued(jobs_of(BUSY, range(200 if provider == "gepetto" else 2000)))
+    world.jobs.put(*polls_of(QUIET, [9000], call_at=later(due_s)))
+
+    world.pump(window_s=13, workers=32).run()
+
+    polled = [one.at for one in world.provider.calls if one.job_id == job_id(9000)]
+    # What is due is looked for once a second, at its own pace.
+    assert later(due_s) <= polled[0] <= later(due_s + within_s + 0.01)
+
+
+def test_a_finished_render_whose_webhook_was_lost_is_found_behind_500_queued_jobs(world):
+    world.jobs.put_queued(jobs_of(BUSY, range(500)))
+    world.jobs.put(*polls_of(QUIET, [9000], call_at=later(10)))
+    world.provider.on_poll(Rendered(outputs=(OUTPUT,), provider_status="success"))
+
+    world.pump(window_s=20, workers=32).run()
+
+    job = world.jobs.job(job_id(9000))
+    assert job.status is Status.SUCCEEDED
+    assert job.finished_at <= later(15)
+
+
+def test_jobs_that_the_provider_refuses_hold_up_only_their_tenant(world):
+    """One tenant's refused job is never the only probe of a hold."""
+    bad = jobs_of(BUSY, [1])[0]
+    world.jobs.put(bad, *jobs_of(QUIET, range(10, 20)))
+    submit = world.provider.submit
+
+    def refusing(job):
+        if job.id == bad.id:
+            world.provider.on_submit(AccountRefused(403))
+        return submit(job)
+
+    world.provider.submit = refusing
+
+    for _ in range(3):
+        world.pump(window_s=55, workers=1).run()
+
+    statuses = {world.jobs.job(job_id(number)).status for number in range(10, 20)}
+    assert statuses == {Status.PROCESSING}
+    job = world.jobs.job(bad.id)
+    assert (job.status, job.error.code) == (Status.FAILED, ErrorCode.PROVIDER_REJECTED)
+    assert world.provider.called("submit").count(bad.id) == 2
+
+
+def counted(world, tenants, jobs, *, window_s=50):
+    """Return documents read by the queue, and jobs sent, in one run at Spacely's limit."""
+    at_spacely(world)
+    world.provider.limit = Limit(calls=10, window_s=1.0)
+    refusal = JobRefused(422, "no such room")
+    world.provider.on_submit(*[refusal] * 2000)
+    each = jobs // tenants
+    world.jobs.put_queued(
+        job
+        for number in range(tenants)
+        for job in jobs_of(f"tenant-{number}", range(number * each, (number + 1) * each))
+    )
+
+    world.pump(window_s=window_s, workers=32).run()
+
+    return world.jobs.looked_at, len(world.provider.called("submit"))
+
+
+@pytest.mark.parametrize("tenants", [1, 10, 200])
+@pytest.mark.parametrize("jobs", [10, 1000, 100_000])
+def test_finding_the_next_job_costs_two_reads_and_no_more_the_longer_the_queue_is(
+    world, tenants, jobs
+):
+    if jobs < tenants:
+        pytest.skip("fewer jobs than tenants")
+    window_s = 20
+
+    looked_at, sent = counted(world, tenants, jobs, window_s=window_s)
+
+    assert sent == min(jobs, sent)
+    assert sent >= min(jobs, 9 * window_s)
+    assert looked_at <= 2 * sent + tenants * (window_s / 5 + 1)

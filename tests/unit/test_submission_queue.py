@@ -1,0 +1,229 @@
+"""What a run reads of its account's queue, and whom it sends next."""
+
+from datetime import timedelta
+
+from relay.application.ports import Queued, Stored, Unreadable
+from relay.application.submission_queue import (
+    FIRST_LOOK_WITHIN,
+    WRITTEN_WITHIN,
+    Floors,
+    SubmissionQueue,
+)
+from relay.domain.job import ErrorCode, Priority
+from relay.domain.queue import Span, keys_of, queue_key
+from tests.factories import NOON, a_job, job_id, later
+
+DAY = later(86_400)
+LEAST_S, MOSTLY_S = 5.0, 50.0
+
+
+def a_queue(*, floors=None, weights=None):
+    return SubmissionQueue(
+        weights=weights or {},
+        starts={},
+        floors=floors or {},
+        calls_per_s=1.9,
+        spans_s=lambda _: (LEAST_S, MOSTLY_S),
+        now=NOON,
+    )
+
+
+def queued(number, *, version=1, **changes):
+    job = a_job(
+        **({"id": job_id(number), "created_at": later(-900 + number), "deadline_at": DAY} | changes)
+    )
+    key = queue_key(job)
+    assert key is not None
+    return Queued(key, Stored(job, version))
+
+
+def look(queue, *found, at=NOON):
+    """Make the next look, which finds this; return it."""
+    (read,) = [one for one in queue.reads(now=at, looks=True) if one.tenant is None]
+    queue.take(read, list(found)[: read.limit])
+    return read
+
+
+def first(queue, tenant="demo", *, at=NOON, suspects=True, avoid=()):
+    found = queue.first(tenant, now=at, suspects=suspects, avoid=avoid)
+    return None if found is None else found.job.id
+
+
+def test_the_first_look_is_for_everything_as_many_as_go_out_in_two_seconds():
+    queue = a_queue()
+
+    read = look(queue)
+
+    assert (read.spans, read.limit) == ([Span("", "\x7f")], 4)
+    assert queue.has_looked
+
+
+def test_a_look_that_filled_its_page_goes_on_beside_the_tenants_that_it_found():
+    queue = a_queue()
+
+    look(queue, *(queued(number, tenant="a") for number in range(4)))
+
+    assert not queue.has_looked
+    assert look(queue).spans == [Span(keys_of("a").before, "\x7f")]
+    assert queue.has_looked
+
+
+def test_calls_wait_for_the_first_look_for_at_most_a_second():
+    queue = a_queue()
+
+    assert not queue.is_known(now=NOON + FIRST_LOOK_WITHIN - timedelta(microseconds=1))
+    assert queue.is_known(now=NOON + FIRST_LOOK_WITHIN)
+
+    look(queue)
+
+    assert queue.is_known(now=NOON)
+
+
+def test_a_line_is_read_on_when_half_of_what_goes_out_in_two_seconds_is_left():
+    queue = a_queue()
+    look(queue, *(queued(number) for number in range(4)))
+    look(queue)
+
+    reads = []
+    for number in range(4):
+        reads.append([one.tenant for one in queue.reads(now=NOON, looks=False)])
+        queue.lend(queued(number).item)
+
+    assert reads == [[], [], ["demo"], []]
+
+
+def test_a_job_that_was_read_is_not_looked_for_again():
+    queue = a_queue()
+    jobs = [queued(0, tenant="a"), queued(1, tenant="b")]
+
+    look(queue, *jobs)
+
+    spans = look(queue, at=later(5)).spans
+    for job in jobs:
+        assert not any(span.after < job.key < span.before for span in spans)
+
+
+def test_normal_jobs_are_looked_for_before_the_low_ones_that_are_known():
+    queue = a_queue()
+    look(queue, queued(0, priority=Priority.LOW))
+    late = queued(5, created_at=later(1))
+
+    spans = look(queue, late, at=later(2)).spans
+
+    assert any(span.after < late.key < span.before for span in spans)
+    assert first(queue) == job_id(5)
+
+
+def test_normal_jobs_are_looked_for_between_the_normal_and_the_low_ones_that_are_known():
+    queue = a_queue()
+    look(queue, queued(0), queued(1, priority=Priority.LOW))
+    late = queued(5, created_at=later(1))
+
+    spans = look(queue, late, at=later(2)).spans
+
+    assert any(span.after < late.key < span.before for span in spans)
+
+
+def test_a_job_that_is_being_sent_and_found_again_is_not_sent_twice():
+    queue = a_queue()
+    job = queued(0)
+    look(queue, job)
+    queue.lend(job.item)
+
+    queue.take(next(queue.reads(now=later(2), looks=True)), [queued(0, version=2)])
+
+    assert first(queue) is None
+
+
+def test_a_job_that_comes_back_goes_first():
+    queue = a_queue()
+    look(queue, *(queued(number) for number in range(2)))
+    returned = queued(9, tries=1)
+
+    queue.put(returned.item)
+
+    assert first(queue) == job_id(9)
+
+
+def test_a_job_that_was_stopped_last_is_avoided_if_there_is_another():
+    queue = a_queue()
+    look(queue, *(queued(number) for number in range(2)))
+
+    assert first(queue, avoid=[job_id(0)]) == job_id(1)
+    queue.lend(queued(1).item)
+    assert first(queue, avoid=[job_id(0)]) == job_id(0)
+
+
+def test_suspects_go_first_where_they_may_be_tried_and_wait_where_not():
+    queue = a_queue()
+    look(queue, queued(0))
+    suspect = Stored(a_job(id=job_id(7), call_at=NOON, refusal=ErrorCode.PROVIDER_AUTH), 1)
+
+    queue.put_suspect(suspect)
+
+    assert first(queue) == job_id(7)
+    assert first(queue, suspects=False) == job_id(0)
+
+
+def test_what_comes_too_late_is_given_up_and_what_is_unlikely_yields():
+    queue = a_queue()
+    too_late = queued(0, deadline_at=later(LEAST_S - 1))
+    unlikely = queued(1, deadline_at=later(MOSTLY_S - 1))
+    look(queue, too_late, unlikely, queued(2))
+
+    assert first(queue) == job_id(2)
+    assert queue.infeasible == [too_late.item]
+
+    queue.lend(queued(2).item)
+
+    assert first(queue) == job_id(1)
+
+
+def test_a_document_that_does_not_parse_is_handed_out_once():
+    queue = a_queue()
+    poison = Queued(queued(0).key, Unreadable(job_id(0), "no field"))
+
+    (read,) = queue.reads(now=NOON, looks=True)
+
+    assert queue.take(read, [poison]) == [poison.item]
+    assert look(queue, at=later(2)).spans is not None
+    assert first(queue) is None
+
+
+def test_a_look_that_failed_is_made_again_a_second_later():
+    queue = a_queue()
+    (read,) = queue.reads(now=NOON, looks=True)
+
+    queue.failed(read, now=NOON)
+
+    assert list(queue.reads(now=later(0.9), looks=True)) == []
+    assert len(list(queue.reads(now=later(1), looks=True))) == 1
+
+
+def test_the_floor_of_a_tenant_is_its_oldest_job_or_what_may_still_be_written():
+    queue = a_queue(floors={"gone": Floors(normal=later(-5000), low=None)})
+    assert queue.floors() == {"gone": Floors(normal=later(-5000), low=None)}
+
+    oldest = queued(0)
+    low = queued(700, priority=Priority.LOW)
+    look(queue, oldest, queued(1), low)
+
+    empty_until = NOON - WRITTEN_WITHIN
+    floors = queue.floors()
+    assert floors["gone"] == Floors(normal=empty_until, low=empty_until)
+    assert floors["demo"] == Floors(normal=oldest.item.job.created_at, low=low.item.job.created_at)
+
+    queue.lend(oldest.item)
+    assert queue.floors()["demo"].normal == oldest.item.job.created_at
+    queue.drop(oldest.item.job)
+    assert queue.floors()["demo"].normal == queued(1).item.job.created_at
+
+
+def test_a_floor_is_not_looked_below():
+    queue = a_queue(floors={"demo": Floors(normal=later(-100), low=None)})
+    before, after = queued(700), queued(900)
+
+    spans = look(queue).spans
+
+    assert not any(span.after < before.key < span.before for span in spans)
+    assert any(span.after < after.key < span.before for span in spans)
