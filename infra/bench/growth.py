@@ -47,10 +47,12 @@ class Ticked:
         done = self.counted.of_documents
         return sum(count for (what, _), count in done.items() if what in (READ, FOUND))
 
-    def of(self, what: str) -> int:
-        """Return how often this was done."""
+    def of(self, what: str, *, below: str = "") -> int:
+        """Return how often this was done, to all documents or to those of one collection."""
         done = self.counted.of_documents
-        return sum(count for (name, _), count in done.items() if name == what)
+        return sum(
+            count for (name, path), count in done.items() if name == what and path.startswith(below)
+        )
 
 
 def fill(host: str, *, stored: Sequence[int] = STORED) -> tuple[Filled, ...]:

@@ -31,7 +31,7 @@ class Summary:
 def main() -> int:
     """Run the seeds that the command line asks for; 1 if any promise was broken."""
     arguments = _arguments()
-    switches = Switches(scenario=arguments.profile)
+    switches = Switches(is_crowded=arguments.crowded, scenario=arguments.profile)
     if arguments.show is not None:
         outcome = run_seed(arguments.show, switches)
         print("\n".join(outcome.history.timeline()))
@@ -75,7 +75,7 @@ def print_failure(seed: int, switches: Switches) -> None:
 
 
 def _summaries(seeds: range, switches: Switches, *, jobs: int) -> Iterator[Summary]:
-    summary = partial(_summary, switches)
+    summary = partial(_summary, switches=switches)
     if jobs == 1:
         yield from map(summary, seeds)
         return
@@ -83,7 +83,7 @@ def _summaries(seeds: range, switches: Switches, *, jobs: int) -> Iterator[Summa
         yield from pool.imap_unordered(summary, seeds, CHUNK)
 
 
-def _summary(switches: Switches, seed: int) -> Summary:
+def _summary(seed: int, *, switches: Switches) -> Summary:
     outcome: Outcome = run_seed(seed, switches)
     return Summary(
         seed=seed,
@@ -100,8 +100,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
     parser.add_argument("--show", type=int, metavar="SEED", help="print one seed's timeline")
-    parser.add_argument("--profile", choices=SCENARIOS, help="every world is one of this scenario")
     parser.add_argument("--first-only", action="store_true", help="stop at the first violation")
+    parser.add_argument(
+        "--crowded", action="store_true", help="crowds of tenants come in every history"
+    )
+    parser.add_argument("--profile", choices=SCENARIOS, help="every world is one of this scenario")
     parser.add_argument("--quiet", action="store_true", help="print no history of a failure")
     return parser.parse_args()
 

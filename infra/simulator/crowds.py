@@ -61,9 +61,13 @@ class Crowd:
     written_late_s: float = 0.0
 
 
-def draw_crowds(rng: Random, providers: tuple[str, ...]) -> tuple[Crowd, ...]:
-    """Draw a world's crowds: none in most, for a crowd takes as long as many small histories."""
-    if rng.random() < 0.85:
+def draw_crowds(rng: Random, providers: tuple[str, ...], *, share: float) -> tuple[Crowd, ...]:
+    """Draw a world's crowds.
+
+    Args:
+        share: In how many worlds there are any; a crowd takes as long as many small histories.
+    """
+    if rng.random() >= share:
         return ()
     return tuple(_crowd(rng, number, providers) for number in range(rng.randint(1, 4)))
 

@@ -8,6 +8,7 @@ from infra.simulator.crowds import Behaviour, Crowd, draw_crowds
 from infra.simulator.scenarios import SCENARIOS, draw_scenario
 from relay.domain.limits import Limit
 
+SHARE_CROWDED = 0.15
 MOST_IN_TROUBLE = 20
 PROVIDERS = ("gepetto", "spacely")
 LONGEST_WINDOW_S = 55.0
@@ -155,15 +156,16 @@ class Profile:
         return " ".join(one for one in set_here if not one.endswith("=0"))
 
 
-def draw_profile(rng: Random, scenario: str | None = None) -> Profile:
+def draw_profile(rng: Random, *, is_crowded: bool = False, scenario: str | None = None) -> Profile:
     """Draw a world: most are small, each nasty group is on or off by itself.
 
     Args:
+        is_crowded: Have crowds come, and most of all else work.
         scenario: The name of the scenario to draw from; None for the usual mixture.
     """
-    profile = _draw_usual(rng)
+    profile = _draw_usual(rng, is_crowded=is_crowded)
     if scenario is None:
-        if rng.random() >= SCENARIO:
+        if is_crowded or rng.random() >= SCENARIO:
             return profile
         scenario = rng.choice(tuple(SCENARIOS))
     return _with_scenario(profile, scenario, rng)
@@ -188,7 +190,7 @@ def _with_scenario(profile: Profile, name: str, rng: Random) -> Profile:
     )
 
 
-def _draw_usual(rng: Random) -> Profile:
+def _draw_usual(rng: Random, *, is_crowded: bool) -> Profile:
     size = rng.random()
     jobs = (
         rng.randint(1, 2)
@@ -202,8 +204,8 @@ def _draw_usual(rng: Random) -> Profile:
 
     window_s = rng.choice((55.0, 55.0, 55.0, 20.0, 0.0))
 
-    crowds = draw_crowds(rng, providers)
-    is_steady = bool(crowds) and rng.random() < 0.6
+    crowds = draw_crowds(rng, providers, share=1.0 if is_crowded else SHARE_CROWDED)
+    is_steady = bool(crowds) and rng.random() < (0.9 if is_crowded else 0.6)
     if is_steady:
         window_s = rng.choice((55.0, 20.0))
     else:

@@ -56,7 +56,7 @@ def run_seed(seed: int, switches: Switches = ALL_ON) -> Outcome:
 
 def _run_quietly(seed: int, switches: Switches) -> Outcome:
     rng = Random(seed)
-    profile = draw_profile(rng, switches.scenario)
+    profile = draw_profile(rng, is_crowded=switches.is_crowded, scenario=switches.scenario)
     world = World(rng, switches)
     history = world.history
     history.limits = dict(profile.limits)

@@ -12,6 +12,7 @@ class Switches:
         most_faults: How many faults happen at most, the first ones.
         left_out: The numbers of single faults, counted from 0, that do not happen.
         off: The kinds of fault that never happen.
+        is_crowded: Crowds of tenants come in every history, and most of them are steady.
         scenario: The scenario that every world is drawn from; None for the usual mixture.
         most_jobs: How many of the profile's jobs are created at most.
     """
@@ -19,8 +20,9 @@ class Switches:
     most_faults: int = sys.maxsize
     left_out: frozenset[int] = frozenset()
     off: frozenset[str] = frozenset()
-    scenario: str | None = None
     most_jobs: int = sys.maxsize
+    is_crowded: bool = False
+    scenario: str | None = None
 
 
 ALL_ON = Switches()

@@ -25,11 +25,10 @@ def bridged(versions: Sequence[JobVersion]) -> Iterator[JobVersion]:
 def _skipped(before: JobVersion | None, after: JobVersion) -> Iterator[JobVersion]:
     job = after.job
     known = set(before.job.history) if before else set()
-    for entry in job.history[:-1]:
+    for place, entry in enumerate(job.history[:-1], start=1):
         if entry not in known:
-            yield JobVersion(
-                at=entry.at, job=replace(_still_open(job), status=entry.status), wake_at=entry.at
-            )
+            then = replace(_still_open(job), status=entry.status, history=job.history[:place])
+            yield JobVersion(at=entry.at, job=then, wake_at=entry.at)
     heard = {event.id for event in before.job.announcements} if before else set()
     for place, event in enumerate(job.announcements):
         if event.id not in heard and event.publish_at is None:

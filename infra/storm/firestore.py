@@ -25,6 +25,8 @@ JOBS = "jobs"
 ACCOUNTS = "accounts"
 
 _CALL_TIMEOUT_S = 10.0
+# A stream that the emulator has forgotten, as it may when it was paused, only goes silent.
+_STREAM_S = 15.0
 _PAUSE_S = 0.2
 _LOOK_EVERY_S = 0.05
 _PAGE = 300
@@ -112,10 +114,12 @@ class Listener:
                 for response in self._client.listen(
                     requests=self._requests(),
                     retry=None,
-                    timeout=None,
+                    timeout=_STREAM_S,
                     metadata=self._metadata(),
                 ):
                     self._take(response)
+            except google.DeadlineExceeded:
+                continue
             except google.GoogleAPICallError:
                 self.breaks += not self._closing.is_set()
             self._closing.wait(_PAUSE_S)

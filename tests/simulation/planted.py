@@ -1,4 +1,4 @@
-"""Thirteen faults to plant in a copy of the relay, to see that the simulator finds them."""
+"""Twenty-two faults to plant in a copy of the relay, to see that the simulator finds them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,30 +18,30 @@ class Fault:
     old: str
     new: str
 
+    @property
+    def is_felt_by_others(self) -> bool:
+        """Whether it shows in histories with crowds of tenants."""
+        return self.breaks in ("P8", "P9")
+
 
 FAULTS = (
     Fault(
         "claim after the call instead of before",
         "P4",
-        "application/work.py",
+        "application/job_actions.py",
         """\
-        stored = self._store.change(held.stored, partial(steps.claimed, claim=claim, at=now))
+        stored = self._store.change(stored, partial(steps.claimed, claim=claim, at=now))
         if stored.job.claim != claim:
-            return self._settled(stored)
-        if not self._may_call():
-            return self._put_back(stored, claim, note="the pump lost its lease", call_at=now)
-        call = _Call(self._clock)
-        try:
-            accepted = call.timed(partial(self._provider.submit, stored.job))
+            return Outcome(stored=stored)
 """,
         """\
-        stored = held.stored
-        if not self._may_call():
-            return Outcome()
-        call = _Call(self._clock)
         try:
-            accepted = call.timed(partial(self._provider.submit, stored.job))
-            stored = self._store.change(stored, partial(steps.claimed, claim=claim, at=now))
+            self._provider.submit(stored.job)
+        except (NotAccepted, AccountRefused, PerhapsAccepted, JobRefused):
+            return Outcome()
+        stored = self._store.change(stored, partial(steps.claimed, claim=claim, at=now))
+        if stored.job.claim != claim:
+            return Outcome(stored=stored)
 """,
     ),
     Fault(
@@ -63,7 +63,7 @@ FAULTS = (
     Fault(
         "lease not checked before calling",
         "P5",
-        "application/shift.py",
+        "application/pump_run.py",
         "may_call=lease.may_call,",
         "may_call=lambda: True,",
     ),
@@ -138,16 +138,31 @@ FAULTS = (
     Fault(
         "resubmit after a read timeout",
         "P4",
-        "application/work.py",
+        "application/job_actions.py",
         """\
         except NotAccepted as error:
             log.warning("submission not accepted", extra=_fields(stored.job, why=str(error)))
-            call_at = self._try_again_at(stored.job.tries, error.retry_after_s)
+            step: Step = partial(
+                steps.put_back,
+                claim=claim,
+                call_at=self._try_again_at(stored.job.tries, error.retry_after_s),
+                note=str(error),
+                is_throttled=error.is_throttled,
+                at=self._clock.now(),
+            )
+            result = Result.THROTTLED if error.is_throttled else Result.NOTHING
+            return self._take(stored, step, call.report(result, error.retry_after_s))
 """,
         """\
         except (NotAccepted, PerhapsAccepted) as error:
-            log.warning("submission not accepted", extra=_fields(stored.job, why=str(error)))
-            call_at = self._try_again_at(stored.job.tries, None)
+            step: Step = partial(
+                steps.put_back,
+                claim=claim,
+                call_at=self._try_again_at(stored.job.tries, None),
+                note=str(error),
+                at=self._clock.now(),
+            )
+            return self._take(stored, step, call.report(Result.NOTHING, None))
 """,
     ),
     Fault(
@@ -176,6 +191,97 @@ FAULTS = (
         """\
         return None
 """,
+    ),
+    Fault(
+        "first come, first served for submissions",
+        "P8",
+        "application/pump_run.py",
+        """\
+        tenant = self._queue.turns.next(tenants, delayed=self._queue.tenants_to_read())
+""",
+        """\
+        tenant = min(tenants, default=None)
+""",
+    ),
+    Fault(
+        "first come, first served for polls",
+        "P8",
+        "application/pump_run.py",
+        """\
+        tenant = self._poll_turns.next(tenants)
+""",
+        """\
+        tenant = min(tenants, default=None)
+""",
+    ),
+    Fault(
+        "probe the same job",
+        "P8",
+        "application/pump_run.py",
+        """\
+        candidates = [self._next(kind, now, avoid=avoid) for kind in order]
+""",
+        """\
+        for kind in order:
+            for tenant in self._queue.tenants():
+                one = self._queue.first(tenant, now=now, suspects=True)
+                if one is not None and one.job.id in avoid.job_ids:
+                    return _Candidate(Kind.SUBMIT, one, None, is_suspect=True)
+        candidates = [self._next(kind, now, avoid=avoid) for kind in order]
+""",
+    ),
+    Fault(
+        "no cap on resubmissions",
+        "P9",
+        "domain/steps.py",
+        "MAX_RESUBMISSIONS = 2",
+        "MAX_RESUBMISSIONS = 1000",
+    ),
+    Fault(
+        "submissions before polls",
+        "P8",
+        "application/pump_run.py",
+        """\
+        if self._last_kind is Kind.SUBMIT:
+            kinds.reverse()
+        elif""",
+        """\
+        if""",
+    ),
+    Fault(
+        "floor moved too far",
+        "P8",
+        "application/submission_queue.py",
+        "empty_until = self.looked_at - WRITTEN_WITHIN",
+        "empty_until = self.looked_at + WRITTEN_WITHIN",
+    ),
+    Fault(
+        "pause forgotten at hand-over",
+        "P8",
+        "application/pump_run.py",
+        "            pause=account.pause,",
+        "            pause=None,",
+    ),
+    Fault(
+        "jobs sent that cannot be in time",
+        "P9",
+        "application/job_actions.py",
+        "return (job.deadline_at - now).total_seconds() >= least_s",
+        "return True",
+    ),
+    Fault(
+        "one tenant's breaker shared by all",
+        "P8",
+        "domain/admission.py",
+        """\
+        record.stop = _prolonged(None, flight, at=at)
+        record.opened_at = at
+        others""",
+        """\
+        record.stop = _prolonged(None, flight, at=at)
+        record.opened_at = at
+        self.outage = _prolonged(None, flight, at=at)
+        others""",
     ),
 )
 

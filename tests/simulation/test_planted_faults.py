@@ -33,13 +33,15 @@ def find(fault: Fault, directory: Path) -> Finding | None:
     plant(fault, package)
     command = [sys.executable, "-m", "infra.simulator", "--seeds", str(MOST_SEEDS)]
     command += ["--first-only", "--quiet", "--jobs", "1"]
+    if fault.is_felt_by_others:
+        command += ["--crowded"]
     run = subprocess.run(
         command,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(directory), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     if run.returncode not in (0, 1) or "Traceback" in run.stderr:

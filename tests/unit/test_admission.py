@@ -499,7 +499,7 @@ def test_what_is_stopped_survives_the_accounts_document():
 
     assert again == account
     assert tenants_by_name(again.tenants) == admission.tenants
-    assert starts_of(tenants_by_name(again.tenants)) == {"a/b": -0.5}
+    assert starts_of(tenants_by_name(again.tenants), Kind.SUBMIT) == {"a/b": -0.5}
 
 
 def test_a_pump_that_takes_over_knows_of_the_failures_before_it():

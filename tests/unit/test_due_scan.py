@@ -27,13 +27,13 @@ def test_the_first_look_begins_at_the_floor_and_the_next_a_second_later_where_it
     scan = a_scan(floor=later(-500))
 
     first = scan.read(now=NOON)
-    assert (first.after, first.until) == (later(-500), NOON)
+    assert (first.after, first.until) == (later(-500), later(1))
     assert scan.read(now=NOON) is None
     scan.take(first, DuePage([], None), now=NOON)
 
     assert scan.read(now=later(0.999)) is None
     second = scan.read(now=later(1))
-    assert (second.after, second.until) == (NOON - LOOK_BACK, later(1))
+    assert (second.after, second.until) == (NOON - LOOK_BACK, later(2))
 
 
 def test_a_full_page_is_read_on_from_at_once():
@@ -97,6 +97,19 @@ def test_a_tenant_with_many_polls_leaves_room_for_those_of_another():
     read(scan, *many, stored(processing_job(id=job_id(5000), tenant="quiet")))
 
     assert scan.work.count(Lane.POLL, "quiet") == 1
+
+
+def test_tenants_with_many_polls_share_the_room():
+    scan = a_scan()
+    jobs = [
+        stored(processing_job(id=job_id(number), tenant=f"tenant-{number % 10}"))
+        for number in range(3000)
+    ]
+
+    read(scan, *jobs)
+
+    counts = {scan.work.count(Lane.POLL, f"tenant-{number}") for number in range(10)}
+    assert counts == {MOST_IN_HAND // 10}
 
 
 def test_a_job_that_changed_while_a_worker_had_it_is_looked_at_again():

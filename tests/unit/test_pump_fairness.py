@@ -102,7 +102,7 @@ def test_turns_are_passed_on_to_the_next_pump(world):
     world.jobs.put_queued([*jobs_of("a", range(100)), *jobs_of("b", range(200, 300))])
     world.provider.limit = Limit(calls=2, window_s=60.0)
 
-    for _ in range(8):
+    for _ in range(12):
         world.pump(window_s=0).run()
         world.clock.advance(61)
 

@@ -44,7 +44,7 @@ def look(queue, *found, at=NOON):
     return read
 
 
-def first(queue, tenant="demo", *, at=NOON, suspects=True, avoid=None):
+def first(queue, tenant="demo", *, at=NOON, suspects=True, avoid=()):
     found = queue.first(tenant, now=at, suspects=suspects, avoid=avoid)
     return None if found is None else found.job.id
 
@@ -114,6 +114,16 @@ def test_normal_jobs_are_looked_for_before_the_low_ones_that_are_known():
     assert first(queue) == job_id(5)
 
 
+def test_normal_jobs_are_looked_for_between_the_normal_and_the_low_ones_that_are_known():
+    queue = a_queue()
+    look(queue, queued(0), queued(1, priority=Priority.LOW))
+    late = queued(5, created_at=later(1))
+
+    spans = look(queue, late, at=later(2)).spans
+
+    assert any(span.after < late.key < span.before for span in spans)
+
+
 def test_a_job_that_is_being_sent_and_found_again_is_not_sent_twice():
     queue = a_queue()
     job = queued(0)
@@ -139,9 +149,9 @@ def test_a_job_that_was_stopped_last_is_avoided_if_there_is_another():
     queue = a_queue()
     look(queue, *(queued(number) for number in range(2)))
 
-    assert first(queue, avoid=job_id(0)) == job_id(1)
+    assert first(queue, avoid=[job_id(0)]) == job_id(1)
     queue.lend(queued(1).item)
-    assert first(queue, avoid=job_id(0)) == job_id(0)
+    assert first(queue, avoid=[job_id(0)]) == job_id(0)
 
 
 def test_suspects_go_first_where_they_may_be_tried_and_wait_where_not():
@@ -195,12 +205,13 @@ def test_the_floor_of_a_tenant_is_its_oldest_job_or_what_may_still_be_written():
     assert queue.floors() == {"gone": Floors(normal=later(-5000), low=None)}
 
     oldest = queued(0)
-    look(queue, oldest, queued(1), queued(800, priority=Priority.LOW))
+    low = queued(700, priority=Priority.LOW)
+    look(queue, oldest, queued(1), low)
 
     empty_until = NOON - WRITTEN_WITHIN
     floors = queue.floors()
     assert floors["gone"] == Floors(normal=empty_until, low=empty_until)
-    assert floors["demo"] == Floors(normal=oldest.item.job.created_at, low=empty_until)
+    assert floors["demo"] == Floors(normal=oldest.item.job.created_at, low=low.item.job.created_at)
 
     queue.lend(oldest.item)
     assert queue.floors()["demo"].normal == oldest.item.job.created_at

@@ -439,6 +439,9 @@ class PumpRun:
         kinds = [Kind.SUBMIT, Kind.POLL]
         if self._last_kind is Kind.SUBMIT:
             kinds.reverse()
+        elif not self._queue.is_known(now=now):
+            # The next turn is a submission's, and it is not known yet whether one waits.
+            return None
         if not self._admission.is_anything_stopped:
             return self._next(kinds[0], now) or self._next(kinds[1], now)
         kinds = [kind for kind in kinds if self._admission.may_call(kind, at=now)]
@@ -815,7 +818,7 @@ class PumpRun:
             record.poll_turn = poll_starts.get(tenant, 0.0)
             floor = floors.get(tenant, Floors())
             record.normal_floor, record.low_floor = floor.normal, floor.low
-        kept = sorted(admission.worth_keeping(at=now), key=_last_use, reverse=True)
+        kept = sorted(admission.worth_keeping(at=now), key=_worth, reverse=True)
         return replace(
             account,
             hold=admission.hold,
@@ -865,10 +868,12 @@ def _floors_of(account: Account) -> dict[str, Floors]:
     }
 
 
-def _last_use(record: TenantRecord) -> datetime:
+def _worth(record: TenantRecord) -> tuple[bool, datetime]:
+    """Rank records, for there is room for so many: what stops calls, then by their last use."""
     moments = [record.opened_at, record.refused_at, record.throttled_at, record.answered_at]
     known = [moment for moment in moments if moment is not None]
-    return max(known, default=datetime.max.replace(tzinfo=UTC))
+    stops = record.stop is not None or record.failures > 0
+    return stops, max(known, default=datetime.min.replace(tzinfo=UTC))
 
 
 def _others_first(

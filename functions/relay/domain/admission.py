@@ -366,10 +366,16 @@ class Admission:
     def _throttled(
         self, flight: Flight, record: TenantRecord, *, at: datetime, retry_after_s: float | None
     ) -> None:
-        if self.pause is not None or flight.evidence.throttle_is_own:
+        if flight.evidence.throttle_is_own:
             return
-        if not self._others_passed_since(record.throttled_at, flight, at=at):
-            self.pause = self._paused(flight, at=at, retry_after_s=retry_after_s)
+        if self.pause is None:
+            if not self._others_passed_since(record.throttled_at, flight, at=at):
+                self.pause = self._paused(flight, at=at, retry_after_s=retry_after_s)
+        elif retry_after_s is not None:
+            # It began before the pause did, but may have been told to wait for longer.
+            asked = self._paused(flight, at=at, retry_after_s=retry_after_s)
+            if asked.probe_at > self.pause.probe_at:
+                self.pause = replace(asked, since=self.pause.since, gap_s=self.pause.gap_s)
 
     def _judge_submission(
         self, flight: Flight, record: TenantRecord, result: Result, *, at: datetime
