@@ -98,7 +98,7 @@ def _bought_in_time(history: History, job_id: str, versions: Sequence[Version]) 
 def _moves(versions: Sequence[Version], start: Status, end: Status) -> list[float]:
     """Return when the job was moved so, as its own history says."""
     return [
-        seconds(after.job.history[-1].at)
+        seconds(after.job.history[-1].at) if after.job.history else after.at_s
         for before, after in pairwise(versions)
         if (before.job.status, after.job.status) == (start, end)
     ]

@@ -1,4 +1,4 @@
-"""Twenty-two faults to plant in a copy of the relay, to see that the simulator finds them."""
+"""Twenty-seven faults to plant in a copy of the relay, to see that the simulator finds them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ class Fault:
 
     Attributes:
         breaks: The promise that does not hold without it.
+        profile: The scenario of the simulator in which it shows soon; None for the usual mixture.
     """
 
     name: str
@@ -17,6 +18,7 @@ class Fault:
     file: str
     old: str
     new: str
+    profile: str | None = None
 
     @property
     def is_felt_by_others(self) -> bool:
@@ -282,6 +284,46 @@ FAULTS = (
         record.opened_at = at
         self.outage = _prolonged(None, flight, at=at)
         others""",
+    ),
+    Fault(
+        "queue's floor without a margin for late documents",
+        "P8",
+        "application/submission_queue.py",
+        "empty_until = self.looked_at - WRITTEN_WITHIN",
+        "empty_until = self.looked_at",
+        profile="floors",
+    ),
+    Fault(
+        "due floor without a margin for late documents",
+        "P3",
+        "application/due_scan.py",
+        "floor = min([(self._cursor or now) - WRITTEN_WITHIN, *self._left.values()])",
+        "floor = min([self._cursor or now, *self._left.values()])",
+        profile="floors",
+    ),
+    Fault(
+        "jobs sent with less time than a render takes",
+        "P9",
+        "application/learning.py",
+        "return expected_s / 10, expected_s",
+        "return 0.0, 0.0",
+        profile="short",
+    ),
+    Fault(
+        "an outage costs every job",
+        "P9",
+        "domain/admission.py",
+        "FAILURES_TO_OPEN = 5",
+        "FAILURES_TO_OPEN = 5000",
+        profile="down",
+    ),
+    Fault(
+        "calls in one burst",
+        "P8",
+        "application/pump_run.py",
+        "ahead_s=limit.window_s if is_one_pass else ahead_s",
+        "ahead_s=limit.window_s",
+        profile="flood",
     ),
 )
 

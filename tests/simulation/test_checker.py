@@ -43,7 +43,7 @@ SUCCEEDED = succeeded(PROCESSING, outputs=(OUTPUT,), by=Actor.POLL, at=moment(30
 FAILED = failed(
     PROCESSING, code=ErrorCode.RENDER_FAILED, message="it failed", by=Actor.POLL, at=moment(30)
 )
-UNCONFIRMED = lost(CLAIMED, claim=CLAIM, resubmit_at=moment(9), note="lost", at=moment(3))
+UNCONFIRMED = lost(CLAIMED, claim=CLAIM, note="lost", at=moment(3))
 
 
 def out(job):

@@ -33,7 +33,9 @@ def find(fault: Fault, directory: Path) -> Finding | None:
     plant(fault, package)
     command = [sys.executable, "-m", "infra.simulator", "--seeds", str(MOST_SEEDS)]
     command += ["--first-only", "--quiet", "--jobs", "1"]
-    if fault.is_felt_by_others:
+    if fault.profile is not None:
+        command += ["--profile", fault.profile]
+    elif fault.is_felt_by_others:
         command += ["--crowded"]
     run = subprocess.run(
         command,
