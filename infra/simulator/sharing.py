@@ -30,6 +30,7 @@ LESS = 2.0
 OVERTAKEN_FOR_S = 180.0
 # A tenant that meets no trouble is not left alone for so long, while its provider serves it.
 LEFT_ALONE_S = 25.0
+OUTAGE_S = 20.0
 # From the answer that says slow down to the last call that was on its way by then.
 UNDER_WAY_S = 6.0
 # Calls that hang hold at most about so much of all that can be in flight, whatever the weight.
@@ -310,6 +311,13 @@ def _left_alone(
     limit = history.limits[account]
     if len(ready) * limit.window_s / limit.calls > LEFT_ALONE_S / 8:
         return
+    # Two tenants whose submissions break are an outage, which the third one's probe ends.
+    broken = {
+        history.versions[call.job_id][0].job.tenant
+        for call in history.calls
+        if call.provider == account and call.verdict is Verdict.UNCLEAR
+    }
+    most_s = LEFT_ALONE_S + KNOWN_WITHIN_S + (OUTAGE_S if len(broken) > 1 else 0.0)
     for tenant, spans in ready.items():
         if tenant in troubled:
             continue
@@ -318,7 +326,7 @@ def _left_alone(
             moments = [start_s + KNOWN_WITHIN_S, *(s for s in own if start_s < s < end_s), end_s]
             for before_s, after_s in pairwise(sorted(moments)):
                 # Between two runs of pumps lie a tick and a look.
-                if after_s - before_s > LEFT_ALONE_S + KNOWN_WITHIN_S and not history.is_stopped(
+                if after_s - before_s > most_s and not history.is_stopped(
                     account, before_s, after_s
                 ):
                     yield (

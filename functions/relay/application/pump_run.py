@@ -200,6 +200,11 @@ class PumpRun:
         )
         ahead_s = min(AHEAD_S, limit.window_s * MOST_OF_WINDOW_AHEAD)
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
+        now_s = ports.clock.monotonic()
+        for ended_s in lease.window.recent(now_s):
+            # The calls of the pump before count for the pace too, but for what is only assumed.
+            if ended_s <= now_s:
+                self._pacer.start(ended_s)
         self._poll_turns = Turns(ports.weights, starts_of(tenants, Kind.POLL))
         self._last_kind = Kind.POLL if account.polled_last else Kind.SUBMIT
         self._waits_for_place = False
@@ -503,6 +508,10 @@ class PumpRun:
             for one in self._queue.waiting(now=now, suspects=suspects)
             if self._admission.may_submit_for(one, at=now) and self._has_share(one)
         ]
+        if self._admission.outage is not None:
+            # Those whose own breaker is open say least of whether the provider is back.
+            sound = [one for one in tenants if self._admission.of(one).stop is None]
+            tenants = sound or tenants
         tenants = _others_first(
             tenants, avoid, lambda one: self._first_submission(one, now, suspects, avoid)
         )
