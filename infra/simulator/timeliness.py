@@ -114,6 +114,9 @@ def _polls(history: History) -> Iterator[tuple[str, str, str]]:
             if versions[0].job.account == provider
         }
         waits = [span for versions in jobs.values() for span in _waits(versions)]
+        polls = sorted(
+            one.at_s for one in history.calls if one.provider == provider and one.verdict is None
+        )
         starts, ends = sorted(one for one, _ in waits), sorted(one for _, one in waits)
         for job_id, versions in jobs.items():
             due_s = _first_due_s(versions)
@@ -125,6 +128,9 @@ def _polls(history: History) -> Iterator[tuple[str, str, str]]:
             if min(asked_s, ended_s) <= by_s or history.is_stopped(provider, due_s, by_s):
                 continue
             if bisect_right(starts, by_s) - bisect_left(ends, due_s) > FEW_POLLS:
+                continue
+            if bisect_right(polls, by_s) - bisect_left(polls, due_s) > FEW_POLLS:
+                # It waited for its turn among polls, some of them second ones.
                 continue
             if any(one.at_s + FOUND_WITHIN_S <= due_s and by_s < one.until_s for one in runs):
                 yield "P8", job_id, f"its poll was due at {due_s:.3f} and not made by {by_s:.3f}"
