@@ -59,15 +59,19 @@ class RunningRelay:
         answer = requests.get(f"{self.where.sandbox_url}/sandbox/calls", timeout=60)
         return list(answer.json()["calls"])
 
+    def sent(self) -> Mapping[str, float]:
+        """Return when the providers got jobs so far, by their pictures."""
+        return {
+            str(call["input"]): float(str(call["at"]))
+            for call in self.calls()
+            if call["kind"] == "submit"
+        }
+
     def sent_at(self, pictures: Sequence[str]) -> Mapping[str, float]:
         """Return when the providers got the jobs of these pictures; waits for all of them."""
         give_up_at = time.monotonic() + SENT_WITHIN_S
         while True:
-            sent = {
-                str(call["input"]): float(str(call["at"]))
-                for call in self.calls()
-                if call["kind"] == "submit"
-            }
+            sent = self.sent()
             if all(picture in sent for picture in pictures):
                 return sent
             if time.monotonic() > give_up_at:
