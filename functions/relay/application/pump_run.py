@@ -449,6 +449,10 @@ class PumpRun:
             return None
         if not self._admission.is_anything_stopped:
             return self._next(kinds[0], now) or self._next(kinds[1], now)
+        if self._admission.is_outage_alone:
+            early = self._next_submission(now, avoid=None, is_early=True)
+            if early is not None:
+                return early
         kinds = [kind for kind in kinds if self._admission.may_call(kind, at=now)]
         stops = [stop for kind in kinds if (stop := self._admission.stop_of(kind)) is not None]
         if not stops:
@@ -498,7 +502,9 @@ class PumpRun:
             Lane.POLL, at=now, tenant=tenant, avoid=avoid.job_ids if avoid else ()
         )
 
-    def _next_submission(self, now: datetime, *, avoid: _Avoid | None) -> _Candidate | None:
+    def _next_submission(
+        self, now: datetime, *, avoid: _Avoid | None, is_early: bool = False
+    ) -> _Candidate | None:
         if not self._queue.is_known(now=now):
             # Whoever is found first must not have the first places to itself.
             return None
@@ -508,6 +514,8 @@ class PumpRun:
             for one in self._queue.waiting(now=now, suspects=suspects)
             if self._admission.may_submit_for(one, at=now) and self._has_share(one)
         ]
+        if is_early:
+            tenants = [one for one in tenants if self._admission.may_probe_early(one)]
         if self._admission.outage is not None:
             # Those whose own breaker is open say least of whether the provider is back.
             sound = [one for one in tenants if self._admission.of(one).stop is None]
@@ -757,7 +765,8 @@ class PumpRun:
         stop = self._admission.stop_of(Kind.SUBMIT)
         opens_at = self._admission.opens_at(Kind.SUBMIT, tenants, at=now)
         if stop is not None:
-            yield max(stop.probe_at, now)
+            is_early = any(self._admission.may_probe_early(one) for one in tenants)
+            yield now if is_early else max(stop.probe_at, now)
         elif any(self._admission.may_submit_for(one, at=now) for one in tenants):
             yield now
         elif opens_at is not None:

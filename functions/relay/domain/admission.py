@@ -185,6 +185,11 @@ class Admission:
         """Whether there is a hold, a pause or an outage."""
         return not (self.hold is None and self.pause is None and self.outage is None)
 
+    @property
+    def is_outage_alone(self) -> bool:
+        """Whether there is an outage, and neither a hold nor a pause."""
+        return self.outage is not None and self.hold is None and self.pause is None
+
     def stop_of(self, kind: Kind) -> Stop | None:
         """Return what stops all calls of a kind but probes, None if nothing does."""
         if not self.is_anything_stopped:
@@ -209,6 +214,16 @@ class Admission:
             # The calls in flight may all fail too: no more of them than would open it.
             return record.failures + in_flight < FAILURES_TO_OPEN
         return self.outage is not None or (at >= record.stop.probe_at and in_flight == 0)
+
+    def may_probe_early(self, tenant: str) -> bool:
+        """Return whether the tenant may probe an outage at once: nothing speaks against it.
+
+        Two tenants whose jobs break whatever the provider does must not hold up a third one.
+        """
+        if not self.is_outage_alone:
+            return False
+        record = self.tenants.get(tenant)
+        return (record is None or record.failures == 0) and not self._is_probing(Kind.SUBMIT)
 
     def may_try_suspect(self) -> bool:
         """Return whether a job that was refused may be tried again: one at a time."""
@@ -385,7 +400,7 @@ class Admission:
             self.outage = None
         elif result is Result.UNKNOWN:
             record.failures += 1
-            if flight.is_probe_of_outage and self.outage is not None:
+            if flight.is_probe_of_outage and self.outage and at >= self.outage.probe_at:
                 self.outage = _prolonged(self.outage, flight, at=at)
             if flight.is_probe_of_tenant:
                 record.stop = _prolonged(record.stop, flight, at=at)
