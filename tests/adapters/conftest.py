@@ -8,6 +8,8 @@ from google.cloud import firestore
 
 from tests.payloads.replay import Stub, stub_provider
 
+FIRST_ANSWER_S = 60.0
+
 
 @pytest.fixture
 def firestore_client(
@@ -16,6 +18,9 @@ def firestore_client(
     """A client of a project that no other test uses."""
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
     client = firestore.Client(project=f"test-{uuid.uuid4().hex[:12]}")
+    # A cold emulator on a busy machine takes longer for its first answer than our calls wait.
+    client.document("warm/up").get(timeout=FIRST_ANSWER_S)
+    client.document("warm/up").set({}, timeout=FIRST_ANSWER_S)
     yield client
     client.close()
 
