@@ -51,7 +51,7 @@ def _warm(host: str) -> None:
     client = FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
     name = "projects/test-warm/databases/(default)/documents/warm/up"
     with contextlib.suppress(NotFound):
-        client.get_document(name=name, timeout=FIRST_ANSWER_S, retry=None)
+        client.get_document(request={"name": name}, timeout=FIRST_ANSWER_S, retry=None)
     channel.close()
 
 
