@@ -1,6 +1,7 @@
 """What the functions log while they work, searched for what must never be there."""
 
 import re
+import time
 
 import requests
 
@@ -32,15 +33,25 @@ def test_no_key_token_body_or_query_is_logged(relay: Relay) -> None:
 def test_every_line_of_a_job_can_be_found_by_its_id(relay: Relay) -> None:
     job_id = relay.final(relay.redesign("render-s=1"), within_s=30)["id"]
 
-    story = [
-        line
-        for function in relay.stack.description.pids
-        for line in relay.stack.log(function).read_text().splitlines()
-        if f'"job_id": "{job_id}"' in line
-    ]
+    # The job is final before its event is out.
+    give_up_at_s = time.monotonic() + 30
+    while not any("event published" in line for line in story_of(relay, job_id)):
+        assert time.monotonic() < give_up_at_s
+        time.sleep(0.1)
+    story = story_of(relay, job_id)
 
     messages = [re.search(r'"message": "([^"]*)"', line)[1] for line in story]
     assert messages.count("job created") == 1
     assert messages.count("job finished") == 1
     assert messages.count("event published") == 1
     assert all('"severity": "INFO"' in line for line in story)
+
+
+def story_of(relay: Relay, job_id: str) -> list[str]:
+    """Return the lines that name the job, in all logs."""
+    return [
+        line
+        for function in relay.stack.description.pids
+        for line in relay.stack.log(function).read_text().splitlines()
+        if f'"job_id": "{job_id}"' in line
+    ]
