@@ -186,11 +186,6 @@ class DueScan:
         """Whether due jobs were left in the store, or wait for it to answer."""
         return bool(self._left or self._retries)
 
-    @property
-    def is_reading(self) -> bool:
-        """Whether a query is under way."""
-        return self._reading is not None
-
     def stay(self, *, until: datetime) -> None:
         """Have the pump stay at least until then, to look again."""
         self.stay_until = max(self.stay_until, until)

@@ -37,7 +37,7 @@ WRITTEN_WITHIN = timedelta(seconds=120)
 MOST_READS = 4
 # Turns are fair between what is known: a run waits so long for its first look at the queue.
 FIRST_LOOK_WITHIN = timedelta(seconds=1)
-MOST_FAR_FROM_SURE = 1000
+MOST_UNLIKELY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,9 +359,13 @@ class SubmissionQueue:
         while line.unlikely:
             least_s, _ = self._seconds_of(line.unlikely[0][1].job)
             left_s = (line.unlikely[0][1].job.deadline_at - now).total_seconds()
-            if left_s >= least_s and len(line.unlikely) <= MOST_FAR_FROM_SURE:
+            if left_s >= least_s:
                 break
             self._give_up(line, line.unlikely.pop(0))
+        for key, stored in line.unlikely[MOST_UNLIKELY:]:
+            # No room for it: it stands in the queue still, for the next run or its deadline.
+            line.lent[stored.job.id] = key
+        del line.unlikely[MOST_UNLIKELY:]
 
     def _give_up(self, line: _Line, entry: tuple[str, Stored]) -> None:
         line.lent[entry[1].job.id] = entry[0]
