@@ -136,6 +136,8 @@ def running_rig() -> Iterator[Rig]:
             "GEPETTO_API_KEY": "unused",
             "SPACELY_API_KEY": "unused",
             "API_KEYS": json.dumps({TENANT: [hashlib.sha256(api_key.encode()).hexdigest()]}),
+            # No pump runs, so no job ever ends.
+            "MAX_OPEN_JOBS": "1000000",
         }
         yield Rig(
             firestore_host=firestore_host,
