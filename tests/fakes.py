@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import accumulate, count
 from typing import Any
@@ -26,8 +26,6 @@ from relay.adapters.document import (
     to_document,
 )
 from relay.adapters.fields import from_fields, to_fields
-from relay.application.announcer import Announcer
-from relay.application.learning import Learning
 from relay.application.ports import (
     MOST_SPANS,
     Cursor,
@@ -41,11 +39,10 @@ from relay.application.ports import (
     Workers,
 )
 from relay.application.pump import Pump
-from relay.application.pump_run import Concurrency, PumpPorts
-from relay.application.store import JobStore
-from relay.application.waking import Waker
+from relay.application.pump_run import Concurrency
+from relay.assembly import EDGE_PATIENCE_S, Adapters, Relay
 from relay.domain.account import Account
-from relay.domain.answers import Accepted, Reading, StillOpen
+from relay.domain.answers import Accepted, PollAnswer, StillOpen
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.durations import Durations
 from relay.domain.events import as_announced
@@ -538,7 +535,7 @@ class ScriptedProvider:
         facts = CATALOGUE[name]
         self.name = name
         self.limit = facts.limit
-        self.rhythm = facts.rhythm
+        self.poll_policy = facts.poll_policy
         self.takes_s = 0.0
         self.calls: list[ProviderCall] = []
         self._clock = clock
@@ -558,9 +555,9 @@ class ScriptedProvider:
         answer: Accepted = self._answer("submit", job, otherwise=accepted)
         return answer
 
-    def poll(self, job: Job) -> Reading:
+    def poll(self, job: Job) -> PollAnswer:
         pending = StillOpen(provider_status="pending", is_known_word=True)
-        answer: Reading = self._answer("poll", job, otherwise=pending)
+        answer: PollAnswer = self._answer("poll", job, otherwise=pending)
         return answer
 
     def called(self, kind: str) -> list[str]:
@@ -658,27 +655,41 @@ class _Task(greenlet):  # type: ignore[misc]
 
 
 class World:
-    """All of the fakes, and the parts of the relay that stand on them."""
+    """All of the fakes, and the relay that stands on them."""
+
+    new_clock: Callable[[], FixedClock] = FixedClock
 
     def __init__(self) -> None:
-        self.clock = FixedClock()
-        self.jobs = MemoryJobs()
+        self.clock = self.new_clock()
+        self.jobs: Any = MemoryJobs()
         self.jobs.pause = self.clock.advance
-        self.accounts = MemoryAccounts(self.clock)
+        self.accounts: Any = MemoryAccounts(self.clock)
         self.topics = MemoryTopics()
         self.provider = ScriptedProvider(self.clock)
-        self.store = JobStore(self.jobs, clock=self.clock, draw=lambda: 0.5, patience_s=8.0)
-        self.announcer = Announcer(store=self.store, topics=self.topics)
-        self.waker = Waker(topics=self.topics, clock=self.clock)
         self.durations = MemoryDurations()
-        self.learning = Learning(
-            self.durations,
-            account="gepetto",
-            rhythm=CATALOGUE["gepetto"].rhythm,
-            clock=self.clock,
-        )
-        self._tokens = count(1)
         self.is_stopping = False
+        self._tokens = count(1)
+        self.assemble()
+
+    def assemble(self) -> None:
+        """Put the relay together from the fakes as they are now."""
+        self.relay = Relay(self.adapters(), patience_s=EDGE_PATIENCE_S)
+        self.store, self.announcer = self.relay.store, self.relay.announcer
+        self.waker = self.relay.waker
+        self.learner = self.relay.learner("gepetto", CATALOGUE["gepetto"].poll_policy)
+
+    def adapters(self) -> Adapters:
+        return Adapters(
+            jobs=self.jobs,
+            accounts=self.accounts,
+            durations=self.durations,
+            topics=self.topics,
+            clock=self.clock,
+            draw=lambda: 0.5,
+            random_bytes=lambda size: next(self._tokens).to_bytes(size, "big"),
+            open_workers=lambda _: InlineWorkers(self.clock),
+            is_stopping=lambda: self.is_stopping,
+        )
 
     def pump(
         self,
@@ -688,24 +699,15 @@ class World:
         open_workers: Callable[[int], Workers] | None = None,
         weights: Mapping[str, int] | None = None,
     ) -> Pump:
-        ports = PumpPorts(
-            documents=self.jobs,
-            store=self.store,
-            accounts=self.accounts,
-            announcer=self.announcer,
-            topics=self.topics,
-            provider=self.provider,
-            owners=self.jobs,
-            learning=self.learning,
-            clock=self.clock,
-            draw=lambda: 0.5,
-            new_token=lambda: f"token-{next(self._tokens)}",
-            concurrency=Concurrency(calls=workers, changes=workers, events=workers),
-            open_workers=open_workers or (lambda _: InlineWorkers(self.clock)),
+        if open_workers is not None:
+            adapters = replace(self.adapters(), open_workers=open_workers)
+            self.relay = Relay(adapters, patience_s=EDGE_PATIENCE_S)
+        return self.relay.pump(
+            self.provider,
+            window_s=window_s,
             weights=weights or {},
-            is_stopping=lambda: self.is_stopping,
+            concurrency=Concurrency(calls=workers, changes=workers, events=workers),
         )
-        return Pump(ports, window_s=window_s)
 
     def seconds(self) -> float:
         """Return how much time has passed since noon."""

@@ -6,7 +6,7 @@ from random import Random
 from typing import Protocol
 
 from relay.domain.durations import Durations
-from relay.domain.rhythm import PollPlan, Rhythm, plan_polls, planned_poll_at
+from relay.domain.poll_policy import PollPlan, PollPolicy, plan_polls, planned_poll_at
 
 SUBMITTED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -68,20 +68,20 @@ class Every(Unlearning):
 class ByAge(Unlearning):
     """Asks after a share of the age, the plain rule where nothing is learnt."""
 
-    def __init__(self, rhythm: Rhythm, *, share_of_age: float, seed: str) -> None:
-        self._rhythm = rhythm
+    def __init__(self, poll_policy: PollPolicy, *, share_of_age: float, seed: str) -> None:
+        self._rhythm = poll_policy
         self._share_of_age = share_of_age
         self._chance = Random(seed)
 
     def next_age_s(self, asked: Asked) -> float:
         """See `Asker`."""
-        rhythm, age_s = self._rhythm, asked.age_s
-        gap_s = min(max(age_s * self._share_of_age, rhythm.shortest_s), rhythm.longest_s)
-        gap_s = max(gap_s, rhythm.first_s - age_s)
+        poll_policy, age_s = self._rhythm, asked.age_s
+        gap_s = min(max(age_s * self._share_of_age, poll_policy.shortest_s), poll_policy.longest_s)
+        gap_s = max(gap_s, poll_policy.first_s - age_s)
         return age_s + gap_s * (0.9 + 0.2 * self._chance.random())
 
 
-class Learning:
+class DurationLearner:
     """Asks as the relay does, knowing what a relay would know: when polls found what.
 
     Args:
@@ -89,9 +89,9 @@ class Learning:
     """
 
     def __init__(
-        self, rhythm: Rhythm, *, expected_s: float, plan_every_s: float, seed: str
+        self, poll_policy: PollPolicy, *, expected_s: float, plan_every_s: float, seed: str
     ) -> None:
-        self._rhythm = rhythm
+        self._rhythm = poll_policy
         self._expected_s = expected_s
         self._plan_every_s = plan_every_s
         self._chance = Random(seed)

@@ -1,28 +1,18 @@
 """The relay on a virtual clock and the real Firestore client; everything it does is counted."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-
-from google.cloud import firestore
 
 from infra.bench.counting import Counted, Counting
 from infra.bench.jobs import GEPETTO_INPUT, METADATA, OUTPUT, TIME_TO_LIVE
 from infra.bench.rig import firestore_client
 from infra.bench.virtual import PromptWorkers, VirtualClock
 from relay.adapters.firestore import FirestoreAccounts, FirestoreDurations, FirestoreJobs
-from relay.application.announcer import Announcer
-from relay.application.callbacks import Callbacks
-from relay.application.creating import Creating, NewJob
-from relay.application.learning import Learning
-from relay.application.pump import Pump
-from relay.application.pump_run import PumpPorts
-from relay.application.store import JobStore
-from relay.application.waking import Waker
-from relay.bootstrap import CALLBACK_READERS, CONCURRENCY, EDGE_PATIENCE_S, PUMP_PATIENCE_S
-from relay.domain.answers import Accepted, Reading, Rendered, RenderFailed, StillOpen
+from relay.application.job_creator import NewJob
+from relay.assembly import EDGE_PATIENCE_S, PUMP_PATIENCE_S, Adapters, CreatePolicy, Relay
+from relay.domain.answers import Accepted, PollAnswer, Rendered, RenderFailed, StillOpen
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job, Json, OnUnconfirmed
@@ -94,7 +84,7 @@ class Deployment:
 
     def __init__(self, host: str, *, project: str, renders: Renders) -> None:
         facts = CATALOGUE[renders.provider]
-        self.name, self.limit, self.rhythm = renders.provider, facts.limit, facts.rhythm
+        self.name, self.limit, self.poll_policy = renders.provider, facts.limit, facts.poll_policy
         self.clock = VirtualClock()
         self.tally = Tally()
         self.counting = Counting()
@@ -103,43 +93,24 @@ class Deployment:
         self._renders = renders
         client = firestore_client(host, project=project, interceptors=(self.counting,))
         self._documents = FirestoreJobs(client, time_to_live=TIME_TO_LIVE)
-        self._random = Random(1)
-        # Each function has its own instance, and so its own waker and learning.
-        api, webhook, pump = (self._store(EDGE_PATIENCE_S), self._store(EDGE_PATIENCE_S),
-                              self._store(PUMP_PATIENCE_S))  # fmt: skip
-        self._creating = Creating(
-            store=api,
-            waker=Waker(topics=self, clock=self.clock),
-            clock=self.clock,
-            accounts=frozenset({renders.provider}),
-            allow_local_urls=False,
-            random_bytes=self._random.randbytes,
-        )
-        self._callbacks = Callbacks(
-            store=webhook,
-            announcer=Announcer(store=webhook, topics=self),
-            waker=Waker(topics=self, clock=self.clock),
-            clock=self.clock,
-            readers=CALLBACK_READERS,
-            learning={renders.provider: self._learning(client)},
-        )
-        self._ports = PumpPorts(
-            documents=self._documents,
-            store=pump,
+        random = Random(1)
+        adapters = Adapters(
+            jobs=self._documents,
             accounts=FirestoreAccounts(client),
-            announcer=Announcer(store=pump, topics=self),
+            durations=FirestoreDurations(client),
             topics=self,
-            provider=self,
-            owners=self._documents,
-            learning=self._learning(client),
             clock=self.clock,
-            draw=self._random.random,
-            new_token=lambda: self._random.randbytes(8).hex(),
-            concurrency=CONCURRENCY,
+            draw=random.random,
+            random_bytes=random.randbytes,
             open_workers=partial(PromptWorkers, self.clock),
-            weights={},
             is_stopping=lambda: False,
         )
+        # Each function has its own instance, and so its own waker and durations.
+        policy = CreatePolicy(accounts={renders.provider})
+        self._creator = Relay(adapters, patience_s=EDGE_PATIENCE_S).creator(policy)
+        self._callbacks = Relay(adapters, patience_s=EDGE_PATIENCE_S).callback_receiver()
+        pump = Relay(adapters, patience_s=PUMP_PATIENCE_S).pump
+        self._pump = partial(pump, self, window_s=WINDOW_S, weights={})
         self.clock.after(SCHEDULER_EVERY_S / 2, self._schedule)
 
     @property
@@ -159,7 +130,7 @@ class Deployment:
             deadline_s=DEADLINE_S,
             on_unconfirmed=OnUnconfirmed.WAIT,
         )
-        return self._creating.create("bench", new, idempotency_key=None).job.id
+        return self._creator.create("bench", new, idempotency_key=None).job.id
 
     def working(self) -> Tally:
         """Return the tally, with what the pump that is at work has worked so far."""
@@ -180,7 +151,7 @@ class Deployment:
             self.clock.after(self._renders.take_s, partial(self._call_back, job.id, ref))
         return Accepted(provider_job_id=ref, provider_status="pending")
 
-    def poll(self, job: Job) -> Reading:
+    def poll(self, job: Job) -> PollAnswer:
         """See `Provider`."""
         self.tally.done["provider poll"] += 1
         assert job.submitted_at is not None  # noqa: S101 - nothing else is polled
@@ -208,7 +179,7 @@ class Deployment:
 
     def _tick(self) -> None:
         self.tally.done["poll_tick"] += 1
-        pump = Pump(self._ports, window_s=WINDOW_S)
+        pump = self._pump()
         if self._pump_began_s is not None:
             # It meets the lease of the one at work, and returns.
             pump.run()
@@ -223,15 +194,3 @@ class Deployment:
         self.tally.done["provider_webhook"] += 1
         body = {"id": ref, "output": OUTPUT}
         self._callbacks.receive(self._renders.provider, job_id, body)
-
-    def _store(self, patience_s: float) -> JobStore:
-        draw: Callable[[], float] = self._random.random
-        return JobStore(self._documents, clock=self.clock, draw=draw, patience_s=patience_s)
-
-    def _learning(self, client: firestore.Client) -> Learning:
-        return Learning(
-            FirestoreDurations(client),
-            account=self._renders.provider,
-            rhythm=CATALOGUE[self._renders.provider].rhythm,
-            clock=self.clock,
-        )

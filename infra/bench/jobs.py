@@ -12,7 +12,7 @@ from google.cloud.firestore_v1.types import CommitRequest
 
 from relay.adapters.document import QUEUE_KEY, WAKE_AT, to_document
 from relay.adapters.firestore import JOBS
-from relay.application.creating import job_id
+from relay.application.job_creator import job_id
 from relay.domain.job import Actor, Claim, Entry, Job, Json, OnUnconfirmed, Status
 from relay.domain.queue import queue_key
 

@@ -7,12 +7,12 @@ from statistics import fmean, median, quantiles
 import numpy as np
 
 from infra.bench import hindsight
-from infra.bench.askers import Asker, Backoff, ByAge, Every, Learning
+from infra.bench.askers import Asker, Backoff, ByAge, DurationLearner, Every
 from infra.bench.models import LOG_NORMAL, MODELS, TWO_PEAKS, Model, log_normal
 from infra.bench.simulation import Noticed, Webhooks, run
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.limits import Limit
-from relay.domain.rhythm import Rhythm
+from relay.domain.poll_policy import PollPolicy
 
 RELAY = "relay"
 EXPECTED_S = 30.0
@@ -23,8 +23,8 @@ PLAN_EVERY_S = 5.0
 SIGMAS = (0.2, 0.3, 0.35, 0.4, 0.5, 0.6)
 
 # What is measured is what is deployed.
-ALONE = CATALOGUE["spacely"].rhythm
-BEHIND_WEBHOOKS = CATALOGUE["gepetto"].rhythm
+ALONE = CATALOGUE["spacely"].poll_policy
+BEHIND_WEBHOOKS = CATALOGUE["gepetto"].poll_policy
 WEBHOOKS = Webhooks(delay_s=0.5, lost=0.1)
 
 
@@ -152,9 +152,11 @@ class Outcome:
         )
 
 
-def learning(seed: str, *, rhythm: Rhythm = ALONE, expected_s: float = EXPECTED_S) -> Learning:
+def learner(
+    seed: str, *, poll_policy: PollPolicy = ALONE, expected_s: float = EXPECTED_S
+) -> DurationLearner:
     """Return the relay's way of asking, before its first job."""
-    return Learning(rhythm, expected_s=expected_s, plan_every_s=PLAN_EVERY_S, seed=seed)
+    return DurationLearner(poll_policy, expected_s=expected_s, plan_every_s=PLAN_EVERY_S, seed=seed)
 
 
 def measure(*, jobs: int, seed: int, say: Callable[[str], None]) -> Outcome:
@@ -186,7 +188,7 @@ def measure(*, jobs: int, seed: int, say: Callable[[str], None]) -> Outcome:
 def contest(model: Model, *, jobs: int, seed: str, rivals: dict[str, Asker]) -> Contest:
     """Let the relay and its rivals ask about the same jobs."""
     durations_s = model.durations_s(jobs, seed=seed)
-    ways = {RELAY: learning(f"{seed} relay"), **rivals}
+    ways = {RELAY: learner(f"{seed} relay"), **rivals}
     rows = [
         Row.of(way, run(durations_s, asker, jobs_per_s=JOBS_PER_S, seed=seed))
         for way, asker in ways.items()
@@ -213,7 +215,7 @@ def _rivals() -> dict[str, Asker]:
 
 def _mistaken(expected_s: float, *, jobs: int, seed: str, early: int) -> tuple[float, Row, Row]:
     durations_s = LOG_NORMAL.durations_s(jobs, seed=seed)
-    asker = learning(f"{seed} relay", expected_s=expected_s)
+    asker = learner(f"{seed} relay", expected_s=expected_s)
     noticed = run(durations_s, asker, jobs_per_s=JOBS_PER_S, seed=seed)
     return expected_s, Row.of("first", noticed[:early]), Row.of("all", noticed)
 
@@ -222,7 +224,7 @@ def _behind_webhooks(*, jobs: int, seed: str) -> list[tuple[Row, Row]]:
     """Return per way all jobs, and those whose webhook was lost."""
     durations_s = LOG_NORMAL.durations_s(jobs, seed=seed)
     ways: dict[str, Asker] = {
-        RELAY: learning(f"{seed} relay", rhythm=BEHIND_WEBHOOKS),
+        RELAY: learner(f"{seed} relay", poll_policy=BEHIND_WEBHOOKS),
         "a quarter of the age, from 25 s on": ByAge(BEHIND_WEBHOOKS, share_of_age=0.25, seed=seed),
         "every 5 s": Every(5.0),
     }

@@ -6,20 +6,15 @@ There are two accounts in the catalogue; what is made up here stands in for more
 import random
 import secrets
 import time
-from functools import partial
 
 from google.cloud import firestore
 
 from infra.bench.jobs import OUTPUT, TIME_TO_LIVE
 from relay.adapters.firestore import FirestoreAccounts, FirestoreDurations, FirestoreJobs
-from relay.adapters.system import SystemClock, WorkerThreads
-from relay.application.announcer import Announcer
-from relay.application.learning import Learning
+from relay.adapters.runtime import SystemClock, WorkerThreads
 from relay.application.pump import Pump
-from relay.application.pump_run import PumpPorts
-from relay.application.store import JobStore
-from relay.bootstrap import CONCURRENCY, PUMP_PATIENCE_S
-from relay.domain.answers import Accepted, Reading, Rendered
+from relay.assembly import PUMP_PATIENCE_S, Adapters, Relay
+from relay.domain.answers import Accepted, PollAnswer, Rendered
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Announcement, Job
 from relay.domain.limits import Limit
@@ -37,7 +32,7 @@ class PatientProvider:
     def __init__(self, name: str, *, limit: Limit, takes_s: float) -> None:
         self.name = name
         self.limit = limit
-        self.rhythm = CATALOGUE["gepetto"].rhythm
+        self.poll_policy = CATALOGUE["gepetto"].poll_policy
         self.submitted: list[float] = []
         self._takes_s = takes_s
 
@@ -47,7 +42,7 @@ class PatientProvider:
         time.sleep(self._takes_s)
         return Accepted(provider_job_id=f"ref-{job.id}", provider_status="pending")
 
-    def poll(self, job: Job) -> Reading:
+    def poll(self, job: Job) -> PollAnswer:
         """See `Provider`."""
         del job
         time.sleep(self._takes_s)
@@ -65,28 +60,17 @@ class SilentTopics:
 
 
 def pump(client: firestore.Client, provider: PatientProvider, *, window_s: float) -> Pump:
-    """Return a pump as `relay.bootstrap` makes them, but for the provider and the topics."""
-    clock = SystemClock()
-    documents = FirestoreJobs(client, time_to_live=TIME_TO_LIVE)
-    store = JobStore(documents, clock=clock, draw=random.random, patience_s=PUMP_PATIENCE_S)
-    topics = SilentTopics()
-    ports = PumpPorts(
-        documents=documents,
-        store=store,
+    """Return a pump as it is deployed, but for the provider and the topics."""
+    adapters = Adapters(
+        jobs=FirestoreJobs(client, time_to_live=TIME_TO_LIVE),
         accounts=FirestoreAccounts(client),
-        announcer=Announcer(store=store, topics=topics),
-        topics=topics,
-        provider=provider,
-        owners=documents,
-        learning=Learning(
-            FirestoreDurations(client), account=provider.name, rhythm=provider.rhythm, clock=clock
-        ),
-        clock=clock,
+        durations=FirestoreDurations(client),
+        topics=SilentTopics(),
+        clock=SystemClock(),
         draw=random.random,
-        new_token=partial(secrets.token_hex, 8),
-        concurrency=CONCURRENCY,
+        random_bytes=secrets.token_bytes,
         open_workers=WorkerThreads,
-        weights={},
         is_stopping=lambda: False,
     )
-    return Pump(ports, window_s=window_s)
+    relay = Relay(adapters, patience_s=PUMP_PATIENCE_S)
+    return relay.pump(provider, window_s=window_s, weights={})

@@ -14,7 +14,7 @@ from infra.bench.polling import (
     Row,
 )
 from relay.domain.durations import BUCKETS, FADING, PRIOR_WEIGHT
-from relay.domain.rhythm import JITTER, SURE_FROM, UNSURE_GAP_S, UNSURE_SHARE_OF_AGE
+from relay.domain.poll_policy import JITTER, SURE_FROM, UNSURE_GAP_S, UNSURE_SHARE_OF_AGE
 
 CHART = "charts/polling.png"
 

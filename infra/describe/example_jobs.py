@@ -9,7 +9,7 @@ import msgspec
 
 from infra.describe.samples import sample_input
 from relay.application.progress import Progress, WaitingFor
-from relay.domain import steps
+from relay.domain import transitions
 from relay.domain.catalogue import find_operation
 from relay.domain.job import Actor, Claim, Entry, ErrorCode, Job, OnUnconfirmed, Status
 from relay.edges.job_answer import answer_json
@@ -25,8 +25,8 @@ _CLAIM = Claim(token="example", expires_at=NOON + timedelta(seconds=60))  # noqa
 def example_jobs() -> Mapping[str, Job]:
     """Return a job in every state, by its status, and some in special ones."""
     queued = _queued()
-    claimed = steps.claimed(queued, claim=_CLAIM, at=_after(1))
-    processing = steps.accepted(
+    claimed = transitions.claimed(queued, claim=_CLAIM, at=_after(1))
+    processing = transitions.accepted(
         claimed,
         claim=_CLAIM,
         provider_job_id=PROVIDER_JOB_ID,
@@ -34,7 +34,7 @@ def example_jobs() -> Mapping[str, Job]:
         poll_at=_after(30),
         at=_after(2),
     )
-    failed = steps.failed(
+    failed = transitions.failed(
         processing,
         code=ErrorCode.RENDER_FAILED,
         message="the provider says that the render failed",
@@ -42,21 +42,23 @@ def example_jobs() -> Mapping[str, Job]:
         at=_after(41),
         provider_status="failed",
     )
-    cancelled = steps.cancelled(processing, at=_after(12))
+    cancelled = transitions.cancelled(processing, at=_after(12))
     return {
         "queued": queued,
         "submitting": claimed,
-        "unconfirmed": steps.lost(
+        "unconfirmed": transitions.lost(
             claimed,
             claim=_CLAIM,
             note="no answer within 30 s",
             at=_after(31),
         ),
         "processing": processing,
-        "succeeded": steps.succeeded(processing, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(34)),
+        "succeeded": transitions.succeeded(
+            processing, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(34)
+        ),
         "failed": failed,
         "cancelled": cancelled,
-        "late": steps.succeeded(cancelled, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(36)),
+        "late": transitions.succeeded(cancelled, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(36)),
         "retry": replace(queued, id=RETRY_ID, retry_of=JOB_ID),
         "followed": _followed(),
     }

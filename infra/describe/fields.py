@@ -9,7 +9,7 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.catalogue.path import PATTERN as PATH
 from relay.domain.catalogue.schema import Schema
 from relay.domain.job import Actor, ErrorCode, OnUnconfirmed, Priority, Status
-from relay.domain.steps import MAX_HISTORY
+from relay.domain.transitions import MAX_HISTORY
 
 JOB_ID: Schema = {"type": "string", "pattern": "^job_[0-9a-z]{26}$"}
 TIME: Schema = {"type": "string", "format": "date-time"}

@@ -6,7 +6,7 @@ from typing import TypeVar
 from infra.simulator.deployment import Deployment
 from infra.simulator.inputs import INPUTS
 from infra.simulator.instances import Instance
-from relay.application.creating import NewJob
+from relay.application.job_creator import NewJob
 from relay.domain.job import OnUnconfirmed
 from relay.errors import JobFinal, JobNotFound, KeyReused, NotRetryable, StoreUnavailable
 
@@ -86,7 +86,7 @@ class Caller:
             self._ask("retry", self._retry)
 
     def _create(self, instance: Instance) -> None:
-        created = self._deployment.creating(instance).create(
+        created = self._deployment.creator(instance).create(
             self._tenant, self._new, idempotency_key=self._key
         )
         if self._job_id is not None and self._job_id != created.job.id:
@@ -97,20 +97,21 @@ class Caller:
     def _read(self, instance: Instance) -> None:
         assert self._job_id is not None  # noqa: S101 - there is a job by then
         wait_s = self._world.rng.choice((0.0, 20.0))
-        job = self._deployment.reading(instance).get(self._tenant, self._job_id, wait_s=wait_s)
+        reader = self._deployment.relay(instance).reader()
+        job = reader.get(self._tenant, self._job_id, wait_s=wait_s)
         self._world.note(self._name, f"reads {job.id}: {job.status}")
 
     def _cancel(self, instance: Instance) -> None:
         assert self._job_id is not None  # noqa: S101 - there is a job by then
         try:
-            self._deployment.cancelling(instance).cancel(self._tenant, self._job_id)
+            self._deployment.controls(instance).cancel(self._tenant, self._job_id)
         except JobFinal:
             return
 
     def _retry(self, instance: Instance) -> None:
         assert self._job_id is not None  # noqa: S101 - there is a job by then
         try:
-            created = self._deployment.retrying(instance).retry(
+            created = self._deployment.controls(instance).retry(
                 self._tenant, self._job_id, idempotency_key=f"retry-of-{self._job_id}"
             )
         except NotRetryable:

@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from infra.simulator.history import History, Message, Result, Verdict, Version, seconds
+from infra.simulator.history import History, Message, UsableResult, Verdict, Version, seconds
 from infra.simulator.sharing import sharing
 from infra.simulator.timeliness import timeliness
 from relay.domain.job import Announcement, EventType, Job, Status
@@ -314,7 +314,7 @@ def _results(history: History, versions: list[Version], messages: list[Message])
         yield f"{kept} is in the document and in no event"
 
 
-def _counts(history: History, job: Job, result: Result) -> bool:
+def _counts(history: History, job: Job, result: UsableResult) -> bool:
     """Return whether the result was ours to keep.
 
     A callback with another id than the acknowledged one proves nothing, unless the job was

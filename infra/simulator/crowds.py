@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.simulator.history import EPOCH
 from infra.simulator.inputs import INPUTS
-from relay.application.creating import Creating, NewJob
-from relay.application.store import JobStore
-from relay.application.waking import Waker
+from relay.application.job_creator import JobCreator, NewJob
+from relay.assembly import EDGE_PATIENCE_S, Adapters, CreatePolicy, Relay
 from relay.domain.job import Job, OnUnconfirmed, Priority
 from relay.errors import PublishFailed
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 BEHAVES = "behaves"
 MOST_JOBS = 5_000
+# A create needs neither accounts nor workers.
+NOT_USED: Any = None
 
 
 class Behaviour(StrEnum):
@@ -112,7 +113,7 @@ def behaviour_of(job: Job) -> Behaviour:
 
 def _come(deployment: "Deployment", crowd: Crowd) -> None:
     world = deployment.world
-    creating = _creating(deployment, crowd)
+    creator = _creating(deployment, crowd)
     operation, its_input = INPUTS[crowd.provider]
     world.note(crowd.tenant, f"comes with {crowd.jobs} jobs: {crowd.behaviour}")
     for number in range(crowd.jobs):
@@ -126,27 +127,27 @@ def _come(deployment: "Deployment", crowd: Crowd) -> None:
             on_unconfirmed=OnUnconfirmed.RESUBMIT if crowd.resubmits else OnUnconfirmed.WAIT,
             priority=crowd.priority,
         )
-        job = creating.create(crowd.tenant, new, idempotency_key=None).job
+        job = creator.create(crowd.tenant, new, idempotency_key=None).job
         world.history.accepted[job.id] = world.now_s
 
 
-def _creating(deployment: "Deployment", crowd: Crowd) -> Creating:
+def _creating(deployment: "Deployment", crowd: Crowd) -> JobCreator:
     """Return what creates jobs at once, without the calls in which faults happen."""
     world = deployment.world
     clock = _Clock(world, behind_s=crowd.written_late_s)
-    return Creating(
-        store=JobStore(
-            _AtOnce(deployment.database),  # type: ignore[arg-type]
-            clock=clock,
-            draw=lambda: 0.5,
-            patience_s=8.0,
-        ),
-        waker=Waker(topics=_Ticks(deployment), clock=clock),  # type: ignore[arg-type]
+    adapters = Adapters(
+        jobs=_AtOnce(deployment.database),  # type: ignore[arg-type]
+        accounts=NOT_USED,
+        durations=NOT_USED,
+        topics=_Ticks(deployment),  # type: ignore[arg-type]
         clock=clock,
-        accounts=frozenset({crowd.provider}),
-        allow_local_urls=False,
+        draw=world.rng.random,
         random_bytes=world.rng.randbytes,
+        open_workers=NOT_USED,
+        is_stopping=NOT_USED,
     )
+    relay = Relay(adapters, patience_s=EDGE_PATIENCE_S)
+    return relay.creator(CreatePolicy(accounts={crowd.provider}))
 
 
 class _Clock:

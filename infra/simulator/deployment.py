@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 
-from infra.simulator.history import Result, Run
+from infra.simulator.history import Run, UsableResult
 from infra.simulator.instances import Instance, Slots
 from infra.simulator.profile import Profile
 from infra.simulator.providers import Server, SimulatedProvider, call_fates
@@ -19,52 +19,18 @@ from infra.simulator.store import (
 from infra.simulator.topics import Broker, SimulatedTopics, topic_fates
 from infra.simulator.workers import SimulatedWorkers
 from infra.simulator.world import Crashed, World
-from relay.adapters.providers.gepetto import read_callback as read_gepetto_callback
-from relay.adapters.providers.spacely import read_callback as read_spacely_callback
-from relay.application.announcer import Announcer
-from relay.application.callbacks import Callbacks
-from relay.application.cancelling import Cancelling
-from relay.application.creating import Creating
-from relay.application.learning import Learning
-from relay.application.pump import Pump
-from relay.application.pump_run import PumpPorts
-from relay.application.reading import Reading
-from relay.application.retrying import Retrying
-from relay.application.store import JobStore
-from relay.application.waking import Waker
-from relay.bootstrap import CONCURRENCY
-from relay.domain.catalogue import CATALOGUE
+from relay.application.job_controls import JobControls
+from relay.application.job_creator import JobCreator
+from relay.assembly import (
+    CALLBACK_READERS,
+    CONCURRENCY,
+    EDGE_PATIENCE_S,
+    PUMP_PATIENCE_S,
+    Adapters,
+    CreatePolicy,
+    Relay,
+)
 from relay.errors import JobNotFound, RelayError, StoreUnavailable, UnreadableJob
-
-# As the composition root's.
-EDGE_PATIENCE_S = 8.0
-PUMP_PATIENCE_S = 20.0
-
-CALLBACK_READERS = {"gepetto": read_gepetto_callback, "spacely": read_spacely_callback}
-
-
-class Parts:
-    """What every instance is made of."""
-
-    def __init__(self, deployment: "Deployment", instance: Instance, *, patience_s: float) -> None:
-        world = deployment.world
-        self.documents = SimulatedJobs(
-            deployment.database,
-            instance,
-            deployment.store_fates,
-            slow_pages=deployment.profile.slow_pages,
-        )
-        self.store = JobStore(
-            self.documents, clock=instance, draw=world.rng.random, patience_s=patience_s
-        )
-        self.topics = SimulatedTopics(deployment.broker, instance, deployment.topic_fates)
-        self.announcer = Announcer(store=self.store, topics=self.topics)
-        self.waker = Waker(topics=self.topics, clock=instance)
-        durations = SimulatedDurations(deployment.database, instance, deployment.store_fates)
-        self.learning = {
-            name: Learning(durations, account=name, rhythm=CATALOGUE[name].rhythm, clock=instance)
-            for name in CALLBACK_READERS
-        }
 
 
 class Deployment:
@@ -86,46 +52,38 @@ class Deployment:
         self.apis = Slots(world, profile, "api", profile.apis)
         self.webhooks = Slots(world, profile, "webhook", profile.webhooks)
         self.pumps = Slots(world, profile, "pump", profile.pumps)
-        self._parts: dict[Instance, Parts] = {}
-        self._tokens = count(1)
+        self._relays: dict[Instance, Relay] = {}
         self._requests = count(1)
 
-    def parts(self, instance: Instance, *, patience_s: float = EDGE_PATIENCE_S) -> Parts:
-        """Return the instance's parts, built on first use."""
-        if instance not in self._parts:
-            self._parts[instance] = Parts(self, instance, patience_s=patience_s)
-        return self._parts[instance]
+    def relay(self, instance: Instance) -> Relay:
+        """Return the relay that runs on an instance, put together on first use."""
+        if instance not in self._relays:
+            self._relays[instance] = Relay(self._adapters(instance), patience_s=EDGE_PATIENCE_S)
+        return self._relays[instance]
 
-    def creating(self, instance: Instance) -> Creating:
+    def creator(self, instance: Instance) -> JobCreator:
         """Return what takes new jobs on this instance."""
-        parts = self.parts(instance)
-        return Creating(
-            store=parts.store,
-            waker=parts.waker,
+        return self.relay(instance).creator(CreatePolicy(accounts=self.profile.providers))
+
+    def controls(self, instance: Instance) -> JobControls:
+        """Return what cancels and retries jobs on this instance."""
+        return self.relay(instance).controls(self.creator(instance))
+
+    def _adapters(self, instance: Instance) -> Adapters:
+        jobs = SimulatedJobs(
+            self.database, instance, self.store_fates, slow_pages=self.profile.slow_pages
+        )
+        return Adapters(
+            jobs=jobs,  # type: ignore[arg-type]
+            accounts=SimulatedAccounts(self.database, instance, self.store_fates),
+            durations=SimulatedDurations(self.database, instance, self.store_fates),
+            topics=SimulatedTopics(self.broker, instance, self.topic_fates),
             clock=instance,
-            accounts=frozenset(self.profile.providers),
-            allow_local_urls=False,
+            draw=self.world.rng.random,
             random_bytes=self.world.rng.randbytes,
+            open_workers=partial(SimulatedWorkers, instance),
+            is_stopping=lambda: False,
         )
-
-    def cancelling(self, instance: Instance) -> Cancelling:
-        """Return what cancels jobs on this instance."""
-        parts = self.parts(instance)
-        return Cancelling(store=parts.store, announcer=parts.announcer, clock=instance)
-
-    def retrying(self, instance: Instance) -> Retrying:
-        """Return what retries jobs on this instance."""
-        parts = self.parts(instance)
-        return Retrying(
-            store=parts.store,
-            creating=self.creating(instance),
-            announcer=parts.announcer,
-            clock=instance,
-        )
-
-    def reading(self, instance: Instance) -> Reading:
-        """Return what shows jobs on this instance."""
-        return Reading(store=self.parts(instance).store, clock=instance)
 
     def is_quiet(self) -> bool:
         """Return whether nothing is under way and no document waits for anything."""
@@ -138,30 +96,23 @@ class Deployment:
 
     def _push(self, account: str, done: Callable[[bool], None]) -> None:
         instance = self.pumps.pick()
-        parts = self.parts(instance, patience_s=PUMP_PATIENCE_S)
         profile = self.profile
         accounts = SimulatedAccounts(self.database, instance, self.store_fates)
-        ports = PumpPorts(
-            documents=parts.documents,
-            store=parts.store,
-            learning=parts.learning[account],
-            accounts=accounts,
-            owners=parts.documents,
-            announcer=parts.announcer,
-            topics=parts.topics,
-            provider=SimulatedProvider(
-                self.servers[account], instance, profile, self._call_fates, accounts.has_lease
-            ),
-            clock=instance,
-            draw=self.world.rng.random,
-            new_token=lambda: f"t{next(self._tokens)}",
-            concurrency=replace(CONCURRENCY, calls=profile.workers),
-            open_workers=partial(SimulatedWorkers, instance),
-            weights=profile.weights,
-            is_stopping=lambda: False,
+        relay = Relay(
+            replace(self._adapters(instance), accounts=accounts), patience_s=PUMP_PATIENCE_S
+        )
+        # What an instance has learnt outlives a run; a lease does not.
+        relay.learner = self.relay(instance).learner
+        provider = SimulatedProvider(
+            self.servers[account], instance, profile, self._call_fates, accounts.has_lease
         )
         self.world.note(instance.name, f"tick for {account}")
-        pump = Pump(ports, window_s=profile.window_s)
+        pump = relay.pump(
+            provider,
+            window_s=profile.window_s,
+            weights=profile.weights,
+            concurrency=replace(CONCURRENCY, calls=profile.workers),
+        )
 
         def run() -> None:
             worked, began_s = False, self.world.now_s
@@ -184,18 +135,10 @@ class Deployment:
 
     def _call_back(self, provider: str, job_id: str, body: object, failures: int) -> None:
         instance = self.webhooks.pick()
-        parts = self.parts(instance)
-        callbacks = Callbacks(
-            store=parts.store,
-            announcer=parts.announcer,
-            waker=parts.waker,
-            clock=instance,
-            readers=CALLBACK_READERS,
-            learning=parts.learning,
-        )
+        callbacks = self.relay(instance).callback_receiver()
         world = self.world
         said = CALLBACK_READERS[provider](body)
-        result = Result(
+        result = UsableResult(
             at_s=world.now_s,
             job_id=job_id,
             by="callback",

@@ -78,7 +78,7 @@ class Acknowledged:
 
 
 @dataclass(slots=True, kw_only=True)
-class Result:
+class UsableResult:
     """A usable result that our code was given, by callback or as the answer to a poll.
 
     Attributes:
@@ -186,7 +186,7 @@ class History:
     acknowledged: list[Acknowledged] = field(default_factory=list)
     throttled: list[Throttled] = field(default_factory=list)
     polls_refused: list[tuple[str, float]] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
+    results: list[UsableResult] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     intruders: list[Intruder] = field(default_factory=list)

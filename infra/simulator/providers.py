@@ -16,8 +16,8 @@ from infra.simulator.history import (
     Call,
     Downtime,
     Intruder,
-    Result,
     Throttled,
+    UsableResult,
     Verdict,
 )
 from infra.simulator.instances import Fate, Fates, Instance
@@ -25,7 +25,7 @@ from infra.simulator.profile import Profile
 from infra.simulator.world import Crashed, World
 from relay.domain.answers import (
     Accepted,
-    Reading,
+    PollAnswer,
     Rendered,
     RenderFailed,
     StillOpen,
@@ -160,7 +160,7 @@ class Server:
         render = self._render(job)
         return Accepted(provider_job_id=render.id, provider_status=OPEN_WORD[self.name])
 
-    def poll(self, job: Job) -> Reading:
+    def poll(self, job: Job) -> PollAnswer:
         """Count a poll and answer it."""
         world, profile, rng = self._world, self._profile, self._world.rng
         self._count(job, None)
@@ -309,7 +309,7 @@ class SimulatedProvider:
         facts = CATALOGUE[server.name]
         self.name: str = facts.name
         self.limit = profile.limits[facts.name]
-        self.rhythm = facts.rhythm
+        self.poll_policy = facts.poll_policy
         self._server = server
         self._instance = instance
         self._profile = profile
@@ -333,7 +333,7 @@ class SimulatedProvider:
         )
         return accepted
 
-    def poll(self, job: Job) -> Reading:
+    def poll(self, job: Job) -> PollAnswer:
         """See `Provider`."""
         self._check_lease(job)
         world = self._instance.world
@@ -357,7 +357,7 @@ class SimulatedProvider:
 
     def _note_result(self, job: Job, reading: Rendered) -> None:
         world = self._instance.world
-        result = Result(
+        result = UsableResult(
             at_s=world.now_s,
             job_id=job.id,
             by="poll",
@@ -372,11 +372,11 @@ class SimulatedProvider:
         self,
         job: Job,
         label: str,
-        effect: Callable[[], Accepted | Reading],
+        effect: Callable[[], Accepted | PollAnswer],
         *,
         not_sent: Callable[[], RelayError],
         unanswered: Callable[[], RelayError],
-    ) -> Accepted | Reading:
+    ) -> Accepted | PollAnswer:
         instance, world, profile = self._instance, self._instance.world, self._profile
         instance.check()
         flow, rng = world.flow, world.rng

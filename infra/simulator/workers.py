@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from infra.simulator.history import Result
+from infra.simulator.history import UsableResult
 from infra.simulator.instances import Instance
 from infra.simulator.world import Flow
 from relay.errors import StoreUnavailable
@@ -95,7 +95,7 @@ class SimulatedWorkers:
             future.set_result(task())
         except Exception as error:  # noqa: BLE001 - a pool keeps whatever a task raises
             future.set_exception(error)
-        results: list[Result] = flow.results if flow is not None else []
+        results: list[UsableResult] = flow.results if flow is not None else []
         for result in results:
             result.is_ours = not self._could_not_write(future, result)
         self._running -= 1
@@ -103,7 +103,7 @@ class SimulatedWorkers:
         self._go_on()
         self._wake_sleeper()
 
-    def _could_not_write(self, future: Future[Any], result: Result) -> bool:
+    def _could_not_write(self, future: Future[Any], result: UsableResult) -> bool:
         """Return whether the store failed for longer than the pump is patient.
 
         That is what a 503 says of a callback. A pump that only stood still has no such excuse.

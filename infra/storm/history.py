@@ -9,7 +9,7 @@ from infra.simulator.history import (
     Call,
     History,
     Message,
-    Result,
+    UsableResult,
     Verdict,
     Version,
     seconds,
@@ -82,13 +82,13 @@ def _verdict(call: ProviderCall) -> Verdict | None:
     return VERDICTS.get(call.status or 0, Verdict.UNCLEAR)
 
 
-def _results(evidence: Evidence) -> Iterator[Result]:
+def _results(evidence: Evidence) -> Iterator[UsableResult]:
     renders = {render.provider_job_id: render for render in evidence.renders}
     for job_id, calls in evidence.calls_of.items():
         for call in calls:
             render = renders.get(call.provider_job_id or "")
             if render is not None and _brings_result(call, render):
-                yield Result(
+                yield UsableResult(
                     at_s=_s(call.at),
                     job_id=job_id,
                     by="poll",
@@ -100,7 +100,7 @@ def _results(evidence: Evidence) -> Iterator[Result]:
         for render in bought:
             for sent in render.webhooks:
                 if render.has_output and "webhook-no-output" not in render.behaviour:
-                    yield Result(
+                    yield UsableResult(
                         at_s=_s(sent.at),
                         job_id=job_id,
                         by="webhook",

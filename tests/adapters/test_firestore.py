@@ -11,7 +11,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
-from relay.adapters.system import SystemClock
+from relay.adapters.runtime import SystemClock
 from relay.application.ports import JobFilter
 from relay.application.store import JobStore
 from relay.domain.account import Account

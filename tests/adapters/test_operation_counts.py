@@ -8,11 +8,8 @@ import pytest
 from infra.bench.counting import QUERY, READ, WRITE, Counting
 from infra.bench.rig import firestore_client
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
-from relay.application.announcer import Announcer
-from relay.application.callbacks import Callbacks
-from relay.application.creating import Creating, NewJob
-from relay.application.store import JobStore
-from relay.bootstrap import CALLBACK_READERS
+from relay.application.job_creator import NewJob
+from relay.assembly import CreatePolicy
 from relay.domain.answers import Rendered, RenderFailed, StillOpen
 from relay.domain.job import Job, OnUnconfirmed, Status
 from tests.factories import INPUT, OUTPUT
@@ -32,26 +29,11 @@ class CountedWorld(World):
         self.counting = Counting()
         project = f"counts-{next(_projects)}"
         self.client = firestore_client(host, project=project, interceptors=(self.counting,))
-        self.jobs = FirestoreJobs(self.client, time_to_live=timedelta(days=30))  # type: ignore[assignment]
-        self.accounts = FirestoreAccounts(self.client)  # type: ignore[assignment]
-        self.store = JobStore(self.jobs, clock=self.clock, draw=lambda: 0.5, patience_s=8.0)
-        self.announcer = Announcer(store=self.store, topics=self.topics)
-        self.creating = Creating(
-            store=self.store,
-            waker=self.waker,
-            clock=self.clock,
-            accounts=frozenset({"gepetto"}),
-            allow_local_urls=False,
-            random_bytes=lambda size: bytes(size),
-        )
-        self.callbacks = Callbacks(
-            store=self.store,
-            announcer=self.announcer,
-            waker=self.waker,
-            clock=self.clock,
-            readers=CALLBACK_READERS,
-            learning={"gepetto": self.learning, "spacely": self.learning},
-        )
+        self.jobs = FirestoreJobs(self.client, time_to_live=timedelta(days=30))
+        self.accounts = FirestoreAccounts(self.client)
+        self.assemble()
+        self.creator = self.relay.creator(CreatePolicy(accounts={"gepetto"}))
+        self.callbacks = self.relay.callback_receiver()
 
     def create(self) -> Job:
         new = NewJob(
@@ -62,7 +44,7 @@ class CountedWorld(World):
             deadline_s=900,
             on_unconfirmed=OnUnconfirmed.WAIT,
         )
-        return self.creating.create("demo", new, idempotency_key=None).job
+        return self.creator.create("demo", new, idempotency_key=None).job
 
     def cost(self, job: Job) -> tuple[int, int]:
         """Return how often the job's document was written and read by its name."""

@@ -13,7 +13,7 @@ from grpc import insecure_channel
 
 from relay.adapters.pubsub import PubSubTopics, publisher
 from relay.domain.job import Actor, EventType, Status
-from relay.domain.steps import succeeded
+from relay.domain.transitions import succeeded
 from relay.errors import PublishFailed
 from tests.factories import JOB_ID, LATE_OUTPUT, OUTPUT, finished_job, later
 

@@ -23,7 +23,7 @@ from relay.application.ports import (
 from relay.domain.account import Account, Hold, given_back
 from relay.domain.events import published
 from relay.domain.job import UNREAD, ErrorCode, Status
-from relay.domain.steps import cancelled
+from relay.domain.transitions import cancelled
 from relay.edges.api import MAX_PAGE_BYTES
 from relay.errors import JobExists, JobNotFound, LostRace, UnreadableJob
 from tests.factories import (

@@ -3,7 +3,7 @@
 import threading
 from contextvars import ContextVar
 
-from relay.adapters.system import SystemClock, WorkerThreads
+from relay.adapters.runtime import SystemClock, WorkerThreads
 
 trace = ContextVar("trace", default="none")
 

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.adapters.providers.sorting import NOT_JSON, parse_json
+from relay.adapters.providers.response_classifier import NOT_JSON, parse_json
 from relay.adapters.transport import Answer, Bounds, NotSent, PerhapsSent, Transport
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

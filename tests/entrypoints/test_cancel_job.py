@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from relay.domain.job import ENDS, Actor, Status
-from relay.domain.steps import cancelled, succeeded
+from relay.domain.transitions import cancelled, succeeded
 from tests.entrypoints.requests import BEARER, OTHER
 from tests.factories import (
     JOB_ID,

@@ -6,15 +6,16 @@ The paths come from the API's own routing table, so that a new one is tried by i
 import json
 from io import BytesIO
 from time import process_time
-from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from relay.edges.api import MAX_BODY_BYTES, Api, ApiPorts
+from relay.assembly import CreatePolicy
+from relay.edges.api import MAX_BODY_BYTES
 from tests.entrypoints.requests import BEARER, BODY
 from tests.factories import INPUT, JOB_ID, job_id, unconfirmed_job
+from tests.fakes import World
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"}
 OPEN_TO_ALL = {"/healthz"}
@@ -28,7 +29,11 @@ EXAMPLES = settings(
 def routes():
     """Return the methods of every path, with the id of a job in its place."""
     allowed = {}
-    for rule in Api(cast(ApiPorts, None), tenants={})._routes.iter_rules():
+    for rule in (
+        World()
+        .relay.api(CreatePolicy(accounts=()), limits={}, tenants={}, threads=1)
+        ._routes.iter_rules()
+    ):
         path = rule.rule.replace("<job_id>", JOB_ID)
         assert "<" not in path, f"say what goes into {path}"
         allowed.setdefault(path, set()).update(rule.methods)

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.domain.job import Actor, Status
-from relay.domain.steps import succeeded
+from relay.domain.transitions import succeeded
 from tests.entrypoints.requests import BEARER, OTHER
 from tests.factories import (
     JOB_ID,

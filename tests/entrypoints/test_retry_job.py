@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from relay.domain.job import Actor, OnUnconfirmed, Priority, Status
-from relay.domain.steps import cancelled, nudged, succeeded
+from relay.domain.transitions import cancelled, nudged, succeeded
 from tests.entrypoints.requests import BEARER, BODY, KEY, OTHER, create
 from tests.factories import (
     INPUT,

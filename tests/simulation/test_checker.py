@@ -22,7 +22,7 @@ from relay.domain.due import wake_at
 from relay.domain.events import as_announced, published
 from relay.domain.job import Actor, Claim, ErrorCode, OnUnconfirmed
 from relay.domain.limits import Limit
-from relay.domain.steps import accepted, claimed, failed, lost, resubmitted, succeeded
+from relay.domain.transitions import accepted, claimed, failed, lost, resubmitted, succeeded
 from relay.job_view import to_json
 from tests.factories import JOB_ID, LATE_OUTPUT, OUTPUT, PROVIDER_JOB_ID, a_job
 

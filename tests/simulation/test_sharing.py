@@ -10,7 +10,7 @@ from infra.simulator.sharing import sharing
 from relay.domain.due import wake_at
 from relay.domain.job import Actor, Claim, Entry, ErrorCode, OnUnconfirmed, Status
 from relay.domain.limits import Limit
-from relay.domain.steps import accepted, claimed, lost, put_back, resubmitted
+from relay.domain.transitions import accepted, claimed, lost, put_back, resubmitted
 from tests.factories import a_job, job_id
 
 LIMIT = Limit(calls=120, window_s=60.0)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.simulator import deployment, providers, run, store, topics
+from infra.simulator import providers, run, store, topics
 from infra.simulator.checker import Violation
 from infra.simulator.run import run_seed
 from infra.simulator.shrinking import shrink
-from relay import bootstrap
 from relay.adapters import firestore, pubsub
 from relay.adapters.transport import Bounds
 
@@ -78,8 +77,6 @@ def test_a_failure_is_shrunk_to_the_few_faults_that_it_needs(monkeypatch):
         (topics.PUBLISH_TIMEOUT_S, pubsub.PUBLISH_TIMEOUT_S),
         (providers.SEND_S, Bounds().send_s),
         (providers.CALL_S, Bounds().call_s),
-        (deployment.EDGE_PATIENCE_S, bootstrap.EDGE_PATIENCE_S),
-        (deployment.PUMP_PATIENCE_S, bootstrap.PUMP_PATIENCE_S),
     ],
 )
 def test_time_limits_are_those_of_the_real_adapters(ours, theirs):

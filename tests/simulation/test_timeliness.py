@@ -5,7 +5,7 @@ import pytest
 from infra.simulator.history import Downtime, Run, Verdict, moment
 from infra.simulator.timeliness import timeliness
 from relay.domain.job import Actor
-from relay.domain.steps import succeeded
+from relay.domain.transitions import succeeded
 from tests.factories import OUTPUT
 from tests.simulation.test_sharing import Told
 

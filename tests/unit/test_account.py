@@ -16,7 +16,7 @@ from relay.domain.account import (
     given_back,
     is_renewal_overdue,
 )
-from relay.domain.admission import Hold, Stop, TenantRecord
+from relay.domain.admission import Hold, Stop, TenantState
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import ErrorCode
 from relay.domain.limits import Limit
@@ -128,7 +128,7 @@ def test_a_lease_that_was_given_back_keeps_what_the_next_pump_must_know():
         "pause": Stop(**stop),
         "outage": Stop(**stop),
         "accepted_at": NOON,
-        "tenants": (TenantRecord(tenant="demo", failures=3),),
+        "tenants": (TenantState(tenant="demo", failures=3),),
         "due_floor": NOON,
         "looked_back_at": NOON,
     }

@@ -10,9 +10,9 @@ from relay.domain.admission import (
     FAILURES_TO_OPEN,
     RECORDED,
     Admission,
+    CallResult,
     Flight,
     Kind,
-    Result,
     starts_of,
     tenants_by_name,
 )
@@ -42,7 +42,7 @@ def begin(
 
 def call(
     admission: Admission,
-    result: Result,
+    result: CallResult,
     *,
     at: datetime = NOON,
     kind: Kind = Kind.SUBMIT,
@@ -57,18 +57,18 @@ def call(
 
 def fail(admission: Admission, tenant: str, *, times: int = FAILURES_TO_OPEN, at=NOON) -> None:
     for number in range(times):
-        call(admission, Result.UNKNOWN, job=job_of(tenant, number), at=at)
+        call(admission, CallResult.UNKNOWN, job=job_of(tenant, number), at=at)
 
 
 def held(status: int = 401) -> Admission:
     admission = an_admission()
-    call(admission, Result.REFUSED, status=status)
+    call(admission, CallResult.REFUSED, status=status)
     return admission
 
 
 def paused() -> Admission:
     admission = an_admission()
-    call(admission, Result.THROTTLED)
+    call(admission, CallResult.THROTTLED)
     return admission
 
 
@@ -83,19 +83,19 @@ def broken(*tenants: str) -> Admission:
 
 
 @pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("result", Result)
+@pytest.mark.parametrize("result", CallResult)
 def test_of_an_account_that_nothing_stops_only_a_refusal_and_a_429_stop_anything(kind, result):
     admission = an_admission()
 
     call(admission, result, kind=kind)
 
-    assert (admission.hold is not None) == (result is Result.REFUSED)
-    assert (admission.pause is not None) == (result is Result.THROTTLED)
+    assert (admission.hold is not None) == (result is CallResult.REFUSED)
+    assert (admission.pause is not None) == (result is CallResult.THROTTLED)
     assert admission.outage is None
     assert admission.of("demo").stop is None
-    assert admission.of("demo").failures == (kind is Kind.SUBMIT and result is Result.UNKNOWN)
+    assert admission.of("demo").failures == (kind is Kind.SUBMIT and result is CallResult.UNKNOWN)
     for other in Kind:
-        stops = result in (Result.REFUSED, Result.THROTTLED)
+        stops = result in (CallResult.REFUSED, CallResult.THROTTLED)
         assert admission.may_call(other, at=NOON) != stops
 
 
@@ -124,7 +124,7 @@ def test_the_gaps_between_probes_of_a_hold_double_up_to_ten_minutes():
         assert hold is not None
         gaps_s.append((hold.probe_at - at).total_seconds())
         at = hold.probe_at
-        call(admission, Result.REFUSED, at=at)
+        call(admission, CallResult.REFUSED, at=at)
 
     assert gaps_s == [30, 60, 120, 240, 480, 600, 600]
     assert admission.hold is not None
@@ -137,7 +137,7 @@ def test_the_gaps_between_probes_of_a_hold_double_up_to_ten_minutes():
 def test_what_a_refusal_asks_for_counts_where_it_is_longer(retry_after_s, wait_s):
     admission = an_admission()
 
-    call(admission, Result.REFUSED, retry_after_s=retry_after_s)
+    call(admission, CallResult.REFUSED, retry_after_s=retry_after_s)
 
     assert admission.hold is not None
     assert admission.hold.probe_at == later(wait_s)
@@ -154,30 +154,30 @@ def test_an_account_on_hold_is_probed_by_one_call_at_a_time_of_whatever_kind(kin
 
     assert not any(admission.may_call(one, at=later(30)) for one in Kind)
 
-    admission.end(flight, Result.NOTHING, at=later(31))
+    admission.end(flight, CallResult.NOTHING, at=later(31))
 
     assert not admission.may_call(kind, at=later(60.999))
     assert admission.may_call(kind, at=later(61))
 
 
 @pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("result", Result)
+@pytest.mark.parametrize("result", CallResult)
 def test_only_a_probe_that_is_answered_normally_ends_a_hold(kind, result):
     admission = held()
 
     call(admission, result, kind=kind, at=later(30), job=job_of("other", 2))
 
-    assert (admission.hold is None) == (result in (Result.ACCEPTED, Result.ANSWERED))
-    if admission.hold is not None and result is not Result.THROTTLED:
+    assert (admission.hold is None) == (result in (CallResult.ACCEPTED, CallResult.ANSWERED))
+    if admission.hold is not None and result is not CallResult.THROTTLED:
         assert (admission.hold.job_id, admission.hold.tenant) == (job_id(2), "other")
-        assert admission.hold.gap_s == (60 if result is Result.REFUSED else 30)
+        assert admission.hold.gap_s == (60 if result is CallResult.REFUSED else 30)
 
 
-@pytest.mark.parametrize("result", Result)
+@pytest.mark.parametrize("result", CallResult)
 def test_a_call_that_was_in_flight_when_the_hold_began_says_nothing_about_it(result):
     admission = an_admission()
     stray = begin(admission, job=job_of("other", 2))
-    call(admission, Result.REFUSED)
+    call(admission, CallResult.REFUSED)
     before = admission.hold
 
     admission.end(stray, result, at=later(1), status=402)
@@ -195,7 +195,7 @@ def test_a_429_without_a_wish_pauses_the_account_for_one_window_then_twice_as_lo
         assert pause is not None
         gaps_s.append((pause.probe_at - at).total_seconds())
         at = pause.probe_at
-        call(admission, Result.THROTTLED, at=at)
+        call(admission, CallResult.THROTTLED, at=at)
 
     assert gaps_s == [60, 120, 240, 300, 300]
 
@@ -206,7 +206,7 @@ def test_a_429_without_a_wish_pauses_the_account_for_one_window_then_twice_as_lo
 def test_a_429_is_believed_between_a_second_and_ten_minutes(retry_after_s, wait_s):
     admission = an_admission()
 
-    call(admission, Result.THROTTLED, retry_after_s=retry_after_s)
+    call(admission, CallResult.THROTTLED, retry_after_s=retry_after_s)
 
     assert admission.pause is not None
     assert admission.pause.probe_at == later(wait_s)
@@ -220,40 +220,40 @@ def test_a_paused_account_makes_no_call_until_the_pause_is_over(kind):
     assert admission.may_call(kind, at=later(60))
 
 
-@pytest.mark.parametrize("result", Result)
+@pytest.mark.parametrize("result", CallResult)
 def test_after_a_pause_only_another_429_pauses_again(result):
     admission = paused()
 
     call(admission, result, at=later(60), job=job_of(number=2))
 
-    assert (admission.pause is not None) == (result is Result.THROTTLED)
-    assert (admission.hold is not None) == (result is Result.REFUSED)
+    assert (admission.pause is not None) == (result is CallResult.THROTTLED)
+    assert (admission.hold is not None) == (result is CallResult.REFUSED)
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_job_whose_429_comes_while_others_pass_is_delayed_alone(kind):
     admission = an_admission()
-    call(admission, Result.ANSWERED, job=job_of("other"), kind=Kind.POLL, at=later(5))
+    call(admission, CallResult.ANSWERED, job=job_of("other"), kind=Kind.POLL, at=later(5))
 
-    call(admission, Result.THROTTLED, job=job_of(throttled_at=NOON), kind=kind, at=later(6))
+    call(admission, CallResult.THROTTLED, job=job_of(throttled_at=NOON), kind=kind, at=later(6))
 
     assert admission.pause is None
 
 
 def test_a_job_whose_429s_come_while_nothing_passes_pauses_the_account():
     admission = an_admission()
-    call(admission, Result.ANSWERED, job=job_of("other"), at=later(-5))
+    call(admission, CallResult.ANSWERED, job=job_of("other"), at=later(-5))
 
-    call(admission, Result.THROTTLED, job=job_of(throttled_at=NOON), at=later(6))
+    call(admission, CallResult.THROTTLED, job=job_of(throttled_at=NOON), at=later(6))
 
     assert admission.pause is not None
 
 
 def test_a_tenant_whose_429s_come_while_others_pass_pauses_nobody_the_second_time():
     admission = paused()
-    call(admission, Result.ACCEPTED, job=job_of("other"), at=later(60))
+    call(admission, CallResult.ACCEPTED, job=job_of("other"), at=later(60))
 
-    call(admission, Result.THROTTLED, job=job_of(number=7), at=later(61))
+    call(admission, CallResult.THROTTLED, job=job_of(number=7), at=later(61))
 
     assert admission.pause is None
 
@@ -277,7 +277,7 @@ def test_a_breaker_opens_after_five_submissions_in_a_row_of_unknown_fate():
     assert admission.outage is None
 
 
-@pytest.mark.parametrize("result", [Result.ACCEPTED, Result.ANSWERED])
+@pytest.mark.parametrize("result", [CallResult.ACCEPTED, CallResult.ANSWERED])
 def test_an_answer_in_between_begins_the_row_anew(result):
     admission = an_admission()
     fail(admission, "demo", times=4)
@@ -292,7 +292,7 @@ def test_unanswered_polls_open_no_breaker():
     admission = an_admission()
 
     for _ in range(9):
-        call(admission, Result.UNKNOWN, kind=Kind.POLL)
+        call(admission, CallResult.UNKNOWN, kind=Kind.POLL)
 
     assert admission.of("demo").failures == 0
 
@@ -300,7 +300,7 @@ def test_unanswered_polls_open_no_breaker():
 def test_no_more_than_five_submissions_are_unknown_even_with_calls_in_flight():
     admission = an_admission()
     flights = [begin(admission, job=job_of(number=number)) for number in range(3)]
-    admission.end(flights.pop(), Result.UNKNOWN, at=NOON)
+    admission.end(flights.pop(), CallResult.UNKNOWN, at=NOON)
 
     while admission.may_submit_for("demo", at=NOON):
         flights.append(begin(admission))
@@ -314,7 +314,7 @@ def test_an_open_breaker_lets_one_submission_through_at_a_time():
     flight = begin(admission)
 
     assert not admission.may_submit_for("demo", at=later(31))
-    admission.end(flight, Result.NOTHING, at=later(31))
+    admission.end(flight, CallResult.NOTHING, at=later(31))
     assert not admission.may_submit_for("demo", at=later(60))
     assert admission.may_submit_for("demo", at=later(61))
 
@@ -326,18 +326,18 @@ def test_the_gaps_of_a_breaker_double_up_to_ten_minutes():
         assert stop is not None
         gaps_s.append((stop.probe_at - at).total_seconds())
         at = stop.probe_at
-        call(admission, Result.UNKNOWN, at=at)
+        call(admission, CallResult.UNKNOWN, at=at)
 
     assert gaps_s == [30, 60, 120, 240, 480, 600, 600]
 
 
-@pytest.mark.parametrize("result", Result)
+@pytest.mark.parametrize("result", CallResult)
 def test_an_acknowledgement_or_a_refusal_of_the_job_closes_a_breaker(result):
     admission = broken("demo")
 
     call(admission, result, at=later(30))
 
-    is_closed = result in (Result.ACCEPTED, Result.ANSWERED)
+    is_closed = result in (CallResult.ACCEPTED, CallResult.ANSWERED)
     assert (admission.of("demo").stop is None) == is_closed
     assert (admission.of("demo").failures == 0) == is_closed
 
@@ -349,7 +349,7 @@ def test_polls_go_on_while_submissions_are_stopped():
     assert admission.may_call(Kind.POLL, at=NOON)
     assert not admission.may_call(Kind.SUBMIT, at=later(29))
 
-    call(admission, Result.ANSWERED, kind=Kind.POLL, at=later(1))
+    call(admission, CallResult.ANSWERED, kind=Kind.POLL, at=later(1))
 
     assert admission.outage is not None
 
@@ -367,7 +367,7 @@ def test_two_tenants_breakers_are_an_outage_with_one_submission_at_a_time():
 
 def test_two_tenants_breakers_are_no_outage_if_a_third_tenant_passed_meanwhile():
     admission = broken("demo")
-    call(admission, Result.ACCEPTED, job=job_of("third"), at=later(1))
+    call(admission, CallResult.ACCEPTED, job=job_of("third"), at=later(1))
 
     fail(admission, "other", at=later(2))
 
@@ -377,7 +377,7 @@ def test_two_tenants_breakers_are_no_outage_if_a_third_tenant_passed_meanwhile()
 
 def test_a_third_tenant_that_passed_before_the_first_breaker_opened_does_not_count():
     admission = an_admission()
-    call(admission, Result.ACCEPTED, job=job_of("third"), at=later(-1))
+    call(admission, CallResult.ACCEPTED, job=job_of("third"), at=later(-1))
 
     fail(admission, "demo", at=NOON)
     fail(admission, "other", at=later(2))
@@ -385,13 +385,42 @@ def test_a_third_tenant_that_passed_before_the_first_breaker_opened_does_not_cou
     assert admission.outage is not None
 
 
-@pytest.mark.parametrize("result", Result)
+def test_a_tenant_without_failures_probes_an_outage_at_once_one_call_at_a_time():
+    admission = broken("demo", "other")
+
+    assert admission.may_probe_early("third")
+    assert not admission.may_probe_early("demo")
+
+    begin(admission, job=job_of("third"))
+
+    assert not admission.may_probe_early("fourth")
+
+
+def test_nobody_probes_early_whose_own_submission_broke_last():
+    admission = broken("demo", "other")
+
+    call(admission, CallResult.UNKNOWN, job=job_of("third"), at=later(1))
+
+    assert not admission.may_probe_early("third")
+    assert admission.may_probe_early("fourth")
+
+
+@pytest.mark.parametrize("result", [CallResult.REFUSED, CallResult.THROTTLED])
+def test_nobody_probes_early_during_a_hold_or_a_pause(result):
+    admission = broken("demo", "other")
+    call(admission, result, job=job_of("third"), at=later(1))
+
+    assert not admission.may_probe_early("fourth")
+    assert not an_admission().may_probe_early("fourth")
+
+
+@pytest.mark.parametrize("result", CallResult)
 def test_an_outage_ends_with_the_first_submission_that_is_answered(result):
     admission = broken("demo", "other")
 
     call(admission, result, job=job_of("third"), at=later(30))
 
-    if result in (Result.ACCEPTED, Result.ANSWERED):
+    if result in (CallResult.ACCEPTED, CallResult.ANSWERED):
         assert admission.outage is None
     else:
         assert admission.outage is not None
@@ -403,7 +432,7 @@ def test_the_gaps_of_an_outage_double_up_to_ten_minutes():
         assert admission.outage is not None
         gaps_s.append((admission.outage.probe_at - at).total_seconds())
         at = admission.outage.probe_at
-        call(admission, Result.UNKNOWN, at=at, job=job_of("third", number))
+        call(admission, CallResult.UNKNOWN, at=at, job=job_of("third", number))
 
     assert gaps_s == [30, 60, 120, 240, 480, 600, 600]
 
@@ -411,7 +440,7 @@ def test_the_gaps_of_an_outage_double_up_to_ten_minutes():
 def test_an_outage_probe_that_proves_nothing_is_followed_by_another_only_after_the_gap():
     admission = broken("demo", "other")
 
-    call(admission, Result.NOTHING, job=job_of("third"), at=later(30))
+    call(admission, CallResult.NOTHING, job=job_of("third"), at=later(30))
 
     assert not admission.may_call(Kind.SUBMIT, at=later(31))
     assert admission.may_call(Kind.SUBMIT, at=later(60))
@@ -426,7 +455,7 @@ def test_an_outage_probe_that_proves_nothing_is_followed_by_another_only_after_t
 def test_a_refusal_is_the_jobs_own_if_another_was_accepted_since_its_last(accepted_at, is_own):
     admission = an_admission()
     if accepted_at is not None:
-        call(admission, Result.ACCEPTED, job=job_of("other"), at=accepted_at)
+        call(admission, CallResult.ACCEPTED, job=job_of("other"), at=accepted_at)
 
     flight = begin(admission, job=job_of(refused_at=NOON), is_suspect=True)
 
@@ -435,7 +464,7 @@ def test_a_refusal_is_the_jobs_own_if_another_was_accepted_since_its_last(accept
 
 def test_that_polls_are_answered_does_not_make_a_refused_submission_the_jobs_own():
     admission = an_admission()
-    call(admission, Result.ANSWERED, kind=Kind.POLL, job=job_of("other"), at=later(5))
+    call(admission, CallResult.ANSWERED, kind=Kind.POLL, job=job_of("other"), at=later(5))
 
     flight = begin(admission, job=job_of(refused_at=NOON), is_suspect=True)
 
@@ -444,9 +473,9 @@ def test_that_polls_are_answered_does_not_make_a_refused_submission_the_jobs_own
 
 def test_a_refusal_that_is_the_jobs_own_holds_nobody():
     admission = an_admission()
-    call(admission, Result.ACCEPTED, job=job_of("other"), at=later(1))
+    call(admission, CallResult.ACCEPTED, job=job_of("other"), at=later(1))
 
-    call(admission, Result.REFUSED, job=job_of(refused_at=NOON), at=later(2))
+    call(admission, CallResult.REFUSED, job=job_of(refused_at=NOON), at=later(2))
 
     assert admission.hold is None
     assert admission.of("demo").stop is None
@@ -454,9 +483,9 @@ def test_a_refusal_that_is_the_jobs_own_holds_nobody():
 
 def test_a_tenant_that_is_refused_again_while_others_pass_stops_only_itself():
     admission = held()
-    call(admission, Result.ACCEPTED, job=job_of("other"), at=later(30))
+    call(admission, CallResult.ACCEPTED, job=job_of("other"), at=later(30))
 
-    call(admission, Result.REFUSED, job=job_of(number=9), at=later(31))
+    call(admission, CallResult.REFUSED, job=job_of(number=9), at=later(31))
 
     assert admission.hold is None
     assert not admission.may_submit_for("demo", at=later(60))
@@ -472,7 +501,7 @@ def test_jobs_that_were_refused_are_tried_again_one_at_a_time():
     begin(admission, job=job_of("other"))
 
     assert not admission.may_try_suspect()
-    admission.end(flight, Result.ACCEPTED, at=NOON)
+    admission.end(flight, CallResult.ACCEPTED, at=NOON)
     assert admission.may_try_suspect()
 
 
@@ -481,7 +510,7 @@ def test_jobs_that_were_refused_are_tried_again_one_at_a_time():
 
 def test_what_is_stopped_survives_the_accounts_document():
     admission = broken("demo", "a/b")
-    call(admission, Result.REFUSED, kind=Kind.POLL, status=402)
+    call(admission, CallResult.REFUSED, kind=Kind.POLL, status=402)
     admission.pause = paused().pause
     admission.accepted_at = later(-7)
     admission.of("a/b").turn = -0.5
@@ -515,7 +544,7 @@ def test_a_pump_that_takes_over_knows_of_the_failures_before_it():
 
 def test_records_are_kept_for_an_hour_and_those_that_still_stop_something_for_longer():
     admission = broken("stopped")
-    call(admission, Result.ACCEPTED, job=job_of("fine"))
+    call(admission, CallResult.ACCEPTED, job=job_of("fine"))
 
     def kept(at):
         return {one.tenant for one in admission.worth_keeping(at=at)}

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.domain.job import Actor, Status
-from relay.domain.steps import succeeded
+from relay.domain.transitions import succeeded
 from relay.errors import PublishFailed
 from tests.factories import JOB_ID, LATE_OUTPUT, finished_job, later
 

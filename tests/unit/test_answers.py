@@ -102,8 +102,12 @@ def test_an_id_is_a_printable_text_or_a_whole_number(value, id):
     assert usable_id(value) == id
 
 
-def test_an_integer_of_5000_digits_is_no_id():
-    assert usable_id(10**4999) is None
+@pytest.mark.parametrize(
+    "value", [2**64, -(2**64), 10**4999], ids=["2**64", "-2**64", "5000 digits"]
+)
+def test_an_integer_of_more_than_64_bits_is_no_id(value):
+    assert usable_id(value) is None
+    assert usable_id(2**64 - 1) == "18446744073709551615"
 
 
 @SOME

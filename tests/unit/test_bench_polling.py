@@ -8,7 +8,7 @@ from infra.bench.askers import Backoff, Every
 from infra.bench.hindsight import Point
 from infra.bench.markdown import markdown_table
 from infra.bench.models import LOG_NORMAL, MODELS, TWO_PEAKS
-from infra.bench.polling import LOADS, contest, learning
+from infra.bench.polling import LOADS, contest, learner
 from infra.bench.simulation import Webhooks, run
 
 JOBS = 800
@@ -18,7 +18,7 @@ JOBS = 800
 def test_results_are_noticed_sooner_than_by_any_fixed_interval_with_as_many_polls(model):
     durations_s = model.durations_s(JOBS, seed="test")
 
-    noticed = run(durations_s, learning("test"), jobs_per_s=1, seed="test")
+    noticed = run(durations_s, learner("test"), jobs_per_s=1, seed="test")
 
     polls = np.mean([one.polls for one in noticed])
     curve = hindsight.fixed_curve(np.array(durations_s))
@@ -28,7 +28,7 @@ def test_results_are_noticed_sooner_than_by_any_fixed_interval_with_as_many_poll
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_a_median_job_takes_at_most_six_polls(model):
-    noticed = run(model.durations_s(JOBS, seed="test"), learning("test"), jobs_per_s=1, seed="test")
+    noticed = run(model.durations_s(JOBS, seed="test"), learner("test"), jobs_per_s=1, seed="test")
 
     assert np.median([one.polls for one in noticed]) <= 6
 
@@ -36,9 +36,7 @@ def test_a_median_job_takes_at_most_six_polls(model):
 def test_the_same_seed_gives_the_same_run():
     durations_s = TWO_PEAKS.durations_s(100, seed="test")
 
-    first, second = (
-        run(durations_s, learning("test"), jobs_per_s=1, seed="test") for _ in range(2)
-    )
+    first, second = (run(durations_s, learner("test"), jobs_per_s=1, seed="test") for _ in range(2))
 
     assert first == second
     assert durations_s == TWO_PEAKS.durations_s(100, seed="test")

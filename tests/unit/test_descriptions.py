@@ -17,7 +17,7 @@ from relay.adapters.pubsub import JOB_SCHEMA
 from relay.application.progress import Progress, ProgressReader, WaitingFor
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Actor, ErrorCode, EventType, JobError, Status
-from relay.domain.steps import succeeded
+from relay.domain.transitions import succeeded
 from relay.edges import api as api_module
 from relay.edges.api import Api
 from relay.edges.job_answer import answer_json

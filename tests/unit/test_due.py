@@ -4,11 +4,12 @@ import pytest
 
 from relay.domain.due import Action, next_action, wake_at
 from relay.domain.events import not_published, published
-from relay.domain.job import ENDS, ErrorCode, OnUnconfirmed, Status
-from relay.domain.steps import nudged
+from relay.domain.job import ENDS, Actor, ErrorCode, OnUnconfirmed, Status
+from relay.domain.transitions import nudged, succeeded
 from tests.factories import (
     CLAIM,
     NOON,
+    OUTPUT,
     a_job,
     finished_job,
     job_in,
@@ -61,6 +62,14 @@ def test_a_final_job_is_due_as_long_as_its_event_is_not_out(status):
     assert wake_at(job) == later(20)
     assert wake_at(delayed) == later(120)
     assert wake_at(published(delayed, event_id)) is None
+
+
+def test_a_final_job_with_two_events_is_due_when_the_first_of_them_is():
+    job = finished_job(Status.FAILED)
+    late = succeeded(job, outputs=(OUTPUT,), by=Actor.WEBHOOK, at=later(50), provider_status=None)
+
+    assert [event.publish_at for event in late.unpublished] == [later(20), later(70)]
+    assert wake_at(late) == later(20)
 
 
 @pytest.mark.parametrize("status", Status)

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
+from relay.application.due_jobs import Lane
 from relay.application.due_scan import LOOK_BACK, MOST_IN_HAND, PAGE, WRITTEN_WITHIN, DueScan
-from relay.application.due_work import Lane
 from relay.application.ports import DuePage, Stored, Unreadable
 from relay.domain.job import ErrorCode
 from tests.factories import NOON, a_job, job_id, later, processing_job

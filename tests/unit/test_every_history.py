@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain import steps
+from relay.domain import transitions
 from relay.domain.due import next_action, wake_at
 from relay.domain.events import COMPLETION, not_published, published
 from relay.domain.job import Actor, Claim, ErrorCode, EventType, Job, OnUnconfirmed
@@ -30,47 +30,51 @@ def happen(job: Job, thing: str, claim: Claim, passed_s: float) -> Job:
     soon = at + timedelta(seconds=5)
     match thing:
         case "claimed":
-            return steps.claimed(job, claim=claim, at=at)
+            return transitions.claimed(job, claim=claim, at=at)
         case "accepted":
-            return steps.accepted(
+            return transitions.accepted(
                 job, claim=claim, provider_job_id="p", provider_status=None, poll_at=soon, at=at
             )
         case "put_back":
-            return steps.put_back(job, claim=claim, call_at=soon, note="", refusal=None, at=at)
+            return transitions.put_back(
+                job, claim=claim, call_at=soon, note="", refusal=None, at=at
+            )
         case "refused":
-            return steps.refused(job, claim=claim, reason="no", at=at)
+            return transitions.refused(job, claim=claim, reason="no", at=at)
         case "lost":
-            return steps.lost(job, claim=claim, note="", at=at)
+            return transitions.lost(job, claim=claim, note="", at=at)
         case "claim_expired":
-            return steps.claim_expired(job, at=at)
+            return transitions.claim_expired(job, at=at)
         case "succeeded":
             output = LATE_OUTPUT if job.is_final else OUTPUT
-            return steps.succeeded(job, outputs=[output], by=Actor.POLL, at=at)
+            return transitions.succeeded(job, outputs=[output], by=Actor.POLL, at=at)
         case "failed":
             code = ErrorCode.RENDER_FAILED
-            return steps.failed(job, code=code, message="", by=Actor.POLL, at=at)
+            return transitions.failed(job, code=code, message="", by=Actor.POLL, at=at)
         case "still_open":
-            return steps.still_open(job, provider_status="pending", asked_at=NOON, poll_at=soon)
+            return transitions.still_open(
+                job, provider_status="pending", asked_at=NOON, poll_at=soon
+            )
         case "unanswered":
-            return steps.unanswered(job, poll_at=soon)
+            return transitions.unanswered(job, poll_at=soon)
         case "struck":
-            return steps.struck(job, code=ErrorCode.OUTPUT_UNUSABLE, poll_at=soon, at=at)
+            return transitions.struck(job, code=ErrorCode.OUTPUT_UNUSABLE, poll_at=soon, at=at)
         case "nudged":
-            return steps.nudged(job, provider_job_id="p", at=at)
+            return transitions.nudged(job, provider_job_id="p", at=at)
         case "published" | "not_published":
             return _publishing(job, thing, at=at)
         case "resubmitted":
-            return steps.resubmitted(job, at=at)
+            return transitions.resubmitted(job, at=at)
         case "queued":
-            return steps.queued(job)
+            return transitions.queued(job)
         case "not_sent_in_time":
-            return steps.not_sent_in_time(job, at=at)
+            return transitions.not_sent_in_time(job, at=at)
         case "not_resubmitted":
-            return steps.not_resubmitted(job)
+            return transitions.not_resubmitted(job)
         case "cancelled":
-            return steps.cancelled(job, at=at)
+            return transitions.cancelled(job, at=at)
         case _:
-            return steps.given_up(job, at=at)
+            return transitions.given_up(job, at=at)
 
 
 def _publishing(job: Job, thing: str, *, at: datetime) -> Job:

@@ -6,7 +6,7 @@ import pytest
 
 from relay.application.store import JobStore
 from relay.domain.job import Status
-from relay.domain.steps import cancelled, claimed
+from relay.domain.transitions import cancelled, claimed
 from relay.errors import JobNotFound, StoreUnavailable
 from tests.factories import CLAIM, JOB_ID, NOON, a_job, processing_job
 

@@ -28,6 +28,15 @@ def test_a_free_lease_is_written_before_it_is_had(world):
     assert account.at_once == 4
 
 
+def test_the_last_call_begins_half_a_second_before_others_may_take_over(world):
+    lease = take(world)
+
+    world.clock.advance(3.49)
+    assert lease.may_call()
+    world.clock.advance(0.02)
+    assert not lease.may_call()
+
+
 def test_a_lease_that_another_has_is_not_had(world):
     take(world, holder="another")
 

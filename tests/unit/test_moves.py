@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.domain import steps
+from relay.domain import transitions
 from relay.domain.job import ENDS, MOVES, Actor, ErrorCode, Job, OnUnconfirmed, Status
 from tests.factories import CLAIM, OUTPUT, PROVIDER_JOB_ID, job_in, later
 
@@ -27,7 +27,7 @@ Step = Callable[[Job], Job]
 
 
 def accept(job: Job) -> Job:
-    return steps.accepted(
+    return transitions.accepted(
         job,
         claim=CLAIM,
         provider_job_id=PROVIDER_JOB_ID,
@@ -38,18 +38,20 @@ def accept(job: Job) -> Job:
 
 
 def put_back(job: Job) -> Job:
-    return steps.put_back(job, claim=CLAIM, call_at=later(5), note="HTTP 429", refusal=None, at=AT)
+    return transitions.put_back(
+        job, claim=CLAIM, call_at=later(5), note="HTTP 429", refusal=None, at=AT
+    )
 
 
 def fail(job: Job) -> Job:
     code = ErrorCode.RENDER_FAILED
-    return steps.failed(job, code=code, message="failed", by=Actor.POLL, at=AT)
+    return transitions.failed(job, code=code, message="failed", by=Actor.POLL, at=AT)
 
 
 # Each step, the status it leads to, and from where.
 STEPS: dict[str, tuple[Step, Status, frozenset[Status]]] = {
     "claimed": (
-        lambda job: steps.claimed(job, claim=CLAIM, at=AT),
+        lambda job: transitions.claimed(job, claim=CLAIM, at=AT),
         Status.SUBMITTING,
         frozenset({Status.QUEUED}),
     ),
@@ -60,44 +62,44 @@ STEPS: dict[str, tuple[Step, Status, frozenset[Status]]] = {
     ),
     "put_back": (put_back, Status.QUEUED, frozenset({Status.SUBMITTING})),
     "refused": (
-        lambda job: steps.refused(job, claim=CLAIM, reason="no", at=AT),
+        lambda job: transitions.refused(job, claim=CLAIM, reason="no", at=AT),
         Status.FAILED,
         frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
     ),
     "lost": (
-        lambda job: steps.lost(job, claim=CLAIM, note="timeout", at=AT),
+        lambda job: transitions.lost(job, claim=CLAIM, note="timeout", at=AT),
         Status.UNCONFIRMED,
         frozenset({Status.SUBMITTING}),
     ),
     "claim_expired": (
-        lambda job: steps.claim_expired(job, at=CLAIM.expires_at),
+        lambda job: transitions.claim_expired(job, at=CLAIM.expires_at),
         Status.UNCONFIRMED,
         frozenset({Status.SUBMITTING}),
     ),
     "resubmitted": (
-        lambda job: steps.resubmitted(job, at=AT),
+        lambda job: transitions.resubmitted(job, at=AT),
         Status.QUEUED,
         frozenset({Status.UNCONFIRMED}),
     ),
     "succeeded": (
-        lambda job: steps.succeeded(job, outputs=[OUTPUT], by=Actor.WEBHOOK, at=AT),
+        lambda job: transitions.succeeded(job, outputs=[OUTPUT], by=Actor.WEBHOOK, at=AT),
         Status.SUCCEEDED,
         OPEN,
     ),
     "failed": (fail, Status.FAILED, OPEN),
-    "cancelled": (lambda job: steps.cancelled(job, at=AT), Status.CANCELLED, OPEN),
+    "cancelled": (lambda job: transitions.cancelled(job, at=AT), Status.CANCELLED, OPEN),
     "not_sent_in_time": (
-        lambda job: steps.not_sent_in_time(job, at=AT),
+        lambda job: transitions.not_sent_in_time(job, at=AT),
         Status.FAILED,
         frozenset({Status.QUEUED}),
     ),
     "given_up": (
-        lambda job: steps.given_up(job, at=job.deadline_at),
+        lambda job: transitions.given_up(job, at=job.deadline_at),
         Status.FAILED,
         OPEN,
     ),
     "nudged": (
-        lambda job: steps.nudged(job, provider_job_id=PROVIDER_JOB_ID, at=AT),
+        lambda job: transitions.nudged(job, provider_job_id=PROVIDER_JOB_ID, at=AT),
         Status.PROCESSING,
         frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
     ),

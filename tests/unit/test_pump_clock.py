@@ -14,9 +14,7 @@ class PassingClock(FixedClock):
 
 
 class PassingWorld(World):
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = PassingClock()
+    new_clock = PassingClock
 
 
 def test_a_place_that_is_free_is_free_a_moment_later():

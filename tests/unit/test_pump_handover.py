@@ -8,7 +8,7 @@ from relay.application.pump_run import STOPS_WITHIN_S
 from relay.domain.account import LEASE_S, RENEW_EVERY_S
 from relay.domain.answers import Rendered, UnknownJob
 from relay.domain.job import ErrorCode, Status
-from relay.domain.steps import nudged
+from relay.domain.transitions import nudged
 from relay.errors import AccountRefused, StoreUnavailable
 from tests.factories import JOB_ID, NOON, OUTPUT, a_job, busy_account, job_id, later, processing_job
 from tests.fakes import ConcurrentWorkers

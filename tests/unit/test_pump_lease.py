@@ -4,7 +4,7 @@ import pytest
 
 from relay.domain.account import LEASE_S, RENEW_EVERY_S, Account
 from relay.domain.job import Status
-from relay.domain.steps import nudged
+from relay.domain.transitions import nudged
 from relay.errors import StoreUnavailable
 from tests.factories import JOB_ID, NOON, a_job, busy_account, job_id, later, processing_job
 

@@ -9,7 +9,7 @@ import pytest
 from relay.application.job_actions import read
 from relay.domain.answers import Rendered, RenderFailed, StillOpen, UnknownJob, WithoutOutput
 from relay.domain.job import Actor, ErrorCode, Status
-from relay.domain.steps import cancelled, nudged
+from relay.domain.transitions import cancelled, nudged
 from relay.errors import AccountRefused, NoAnswer
 from tests.factories import (
     JOB_ID,

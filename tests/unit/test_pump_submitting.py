@@ -4,7 +4,7 @@ import pytest
 
 from relay.domain.answers import Accepted, Rendered
 from relay.domain.job import Actor, Claim, ErrorCode, OnUnconfirmed, Status
-from relay.domain.steps import cancelled, succeeded
+from relay.domain.transitions import cancelled, succeeded
 from relay.errors import JobRefused, NotAccepted, PerhapsAccepted
 from tests.factories import (
     JOB_ID,

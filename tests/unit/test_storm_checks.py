@@ -23,7 +23,7 @@ from relay.domain.due import wake_at
 from relay.domain.events import as_announced, published
 from relay.domain.job import Actor, ErrorCode, Job
 from relay.domain.limits import Limit
-from relay.domain.steps import accepted, claimed, failed, succeeded
+from relay.domain.transitions import accepted, claimed, failed, succeeded
 from relay.job_view import to_json
 from tests.factories import CLAIM, JOB_ID, PROVIDER_JOB_ID, a_job, later
 

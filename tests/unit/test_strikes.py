@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.domain import steps
+from relay.domain import transitions
 from relay.domain.job import Actor, ErrorCode, Job, Status
 from tests.factories import NOON, later, processing_job
 
@@ -12,7 +12,7 @@ UNUSABLE = ErrorCode.OUTPUT_UNUSABLE
 
 def struck_at(job: Job, *seconds: float, code: ErrorCode = UNKNOWN) -> Job:
     for second in seconds:
-        job = steps.struck(job, code=code, poll_at=later(second + 5), at=later(second))
+        job = transitions.struck(job, code=code, poll_at=later(second + 5), at=later(second))
     return job
 
 
@@ -43,7 +43,7 @@ def test_it_fails_with_what_the_answers_said(code):
 def test_an_open_answer_in_between_starts_the_count_again():
     job = struck_at(processing_job(), 0, 30)
 
-    job = steps.still_open(job, provider_status="pending", asked_at=NOON, poll_at=later(50))
+    job = transitions.still_open(job, provider_status="pending", asked_at=NOON, poll_at=later(50))
 
     assert struck_at(job, 60, 90).status is Status.PROCESSING
     assert struck_at(job, 60, 90, 120).status is Status.FAILED
@@ -58,7 +58,7 @@ def test_another_kind_of_such_answer_starts_the_count_again():
 def test_no_answer_in_between_does_not_touch_the_count():
     job = struck_at(processing_job(), 0, 30)
 
-    job = steps.unanswered(job, poll_at=later(50))
+    job = transitions.unanswered(job, poll_at=later(50))
 
     assert struck_at(job, 60).status is Status.FAILED
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from relay.application.ports import Queued, Stored, Unreadable
 from relay.application.submission_queue import (
     FIRST_LOOK_WITHIN,
+    MOST_UNLIKELY,
     WRITTEN_WITHIN,
     Floors,
     SubmissionQueue,
@@ -227,3 +228,17 @@ def test_a_floor_is_not_looked_below():
 
     assert not any(span.after < before.key < span.before for span in spans)
     assert any(span.after < after.key < span.before for span in spans)
+
+
+def test_more_unlikely_jobs_than_there_is_room_for_stay_in_the_queue():
+    queue = a_queue()
+    soon = {"deadline_at": later(MOSTLY_S - 1)}
+    jobs = [queued(number, **soon) for number in range(1, MOST_UNLIKELY + 3)]
+    for one in jobs:
+        assert isinstance(one.item, Stored)
+        queue.put(one.item)
+
+    assert first(queue) == job_id(1)
+
+    assert len(queue) == MOST_UNLIKELY
+    assert queue.infeasible == []

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from relay.application.due_work import DueWork, Lane, lane_of
-from relay.application.job_actions import Held
+from relay.application.due_jobs import DueJobs, Lane, lane_of
+from relay.application.job_actions import DueJob
 from relay.application.ports import DuePage, Stored, Unreadable
-from relay.application.waking import WAKE_EVERY_S
+from relay.application.waker import WAKE_EVERY_S
 from relay.domain.due import Action, next_action, wake_at
 
 SCAN_EVERY = timedelta(seconds=1)
@@ -69,9 +69,9 @@ class DueScan:
         self._reading: DueRead | None = None
         self._left: dict[tuple[Lane, str], datetime] = {}
         self._seen: dict[str, object] = {}
-        self._lent: dict[str, tuple[Held, Stored | None]] = {}
-        self._retries: list[tuple[datetime, Held]] = []
-        self.work = DueWork()
+        self._lent: dict[str, tuple[DueJob, Stored | None]] = {}
+        self._retries: list[tuple[datetime, DueJob]] = []
+        self.work = DueJobs()
         self.suspects: list[Stored] = []
         self.misplaced: list[Stored] = []
         self.has_looked = False
@@ -152,30 +152,30 @@ class DueScan:
             self._leave(place, after=due - timedelta(microseconds=1))
             return
         self._seen[job_id] = stored.version
-        self.work.put(Held.found(stored), at=now)
+        self.work.put(DueJob.found(stored), at=now)
 
-    def lend(self, held: Held) -> None:
+    def lend(self, due_job: DueJob) -> None:
         """Give a job to a worker."""
-        self.work.take(held.job.id)
-        self._lent[held.job.id] = (held, None)
+        self.work.take(due_job.job.id)
+        self._lent[due_job.job.id] = (due_job, None)
 
-    def take_back(self, job_id: str, *, now: datetime, held: Held | None) -> None:
+    def take_back(self, job_id: str, *, now: datetime, due_job: DueJob | None) -> None:
         """Take a job back from its worker, as it is to be kept; None if it is not.
 
         Whoever else changed it meanwhile is not overlooked: a callback may ask for a poll while
         one is under way.
         """
         lent, changed = self._lent.pop(job_id)
-        if held is not None:
-            self.work.put(held, at=now)
-        known = held.version if held is not None else lent.version
+        if due_job is not None:
+            self.work.put(due_job, at=now)
+        known = due_job.version if due_job is not None else lent.version
         if changed is not None and changed.version != known:
             self.consider(changed, now=now)
 
-    def retry(self, held: Held, *, now: datetime) -> None:
+    def retry(self, due_job: DueJob, *, now: datetime) -> None:
         """Keep a job whose action met a store that failed, and serve it again a little later."""
-        self._lent.pop(held.job.id, None)
-        self._retries.append((now + RETRY_AFTER, held))
+        self._lent.pop(due_job.job.id, None)
+        self._retries.append((now + RETRY_AFTER, due_job))
 
     def is_new(self, stored: Stored) -> bool:
         """Return whether a due job was not seen by this run, as it stands now."""
@@ -209,20 +209,20 @@ class DueScan:
         """
         if not self.has_looked:
             return self._floor
-        wakes = [held.wakes_at for held in self.work]
-        wakes += [held.wakes_at for held, _ in self._lent.values()]
-        wakes += [held.wakes_at for _, held in self._retries]
+        wakes = [due_job.wakes_at for due_job in self.work]
+        wakes += [due_job.wakes_at for due_job, _ in self._lent.values()]
+        wakes += [due_job.wakes_at for _, due_job in self._retries]
         wakes += also
         floor = min([(self._cursor or now) - WRITTEN_WITHIN, *self._left.values()])
         earliest = min((one for one in wakes if one is not None), default=floor)
         return min(floor, earliest - timedelta(microseconds=1))
 
     def _take_up_retries(self, now: datetime) -> None:
-        due = [held for at, held in self._retries if at <= now]
-        self._retries = [(at, held) for at, held in self._retries if at > now]
-        for held in due:
-            if self.work.version_of(held.job.id) is None and held.job.id not in self._lent:
-                self.work.put(held, at=now)
+        due = [due_job for at, due_job in self._retries if at <= now]
+        self._retries = [(at, due_job) for at, due_job in self._retries if at > now]
+        for due_job in due:
+            if self.work.version_of(due_job.job.id) is None and due_job.job.id not in self._lent:
+                self.work.put(due_job, at=now)
 
     def _has_room(self, place: tuple[Lane, str], *, share: float = 1.0) -> bool:
         lane, tenant = place

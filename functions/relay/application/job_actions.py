@@ -8,15 +8,15 @@ from functools import partial
 from typing import TypeVar
 
 from relay.application.announcer import Announcer
-from relay.application.learning import Learning
+from relay.application.duration_learner import DurationLearner
 from relay.application.ports import Clock, Provider, RenderOwners, Stored
 from relay.application.store import JobStore, Step
-from relay.domain import answers, steps
-from relay.domain.admission import Evidence, Result, refusal_code
+from relay.domain import answers, transitions
+from relay.domain.admission import CallResult, Evidence, refusal_code
 from relay.domain.due import Action, wake_at
 from relay.domain.events import not_published
 from relay.domain.job import Actor, Claim, ErrorCode, Job, Status
-from relay.domain.rhythm import next_try_at, planned_poll_at
+from relay.domain.poll_policy import next_try_at, planned_poll_at
 from relay.errors import (
     AccountRefused,
     JobRefused,
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class DueJob:
     """A job in a pump's hands, without its input.
 
     Attributes:
@@ -51,7 +51,7 @@ class Held:
     wakes_at: datetime | None
 
     @classmethod
-    def found(cls, stored: Stored) -> "Held":
+    def found(cls, stored: Stored) -> "DueJob":
         """Return a job as its document has it."""
         return cls(
             job=stored.job, version=stored.version, is_ahead=False, wakes_at=wake_at(stored.job)
@@ -73,14 +73,14 @@ class CallReport:
         retry_after_s: What the provider asked for; None if nothing.
     """
 
-    result: Result
+    result: CallResult
     ended_s: float
     status: int = 0
     retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ActionResult:
     """What came of one action.
 
     Attributes:
@@ -90,7 +90,7 @@ class Outcome:
     """
 
     stored: Stored | None = None
-    held: Held | None = None
+    due_job: DueJob | None = None
     call: CallReport | None = None
 
 
@@ -111,7 +111,7 @@ class JobActions:
         announcer: Announcer,
         provider: Provider,
         owners: RenderOwners,
-        learning: Learning,
+        learner: DurationLearner,
         clock: Clock,
         draw: Callable[[], float],
         new_token: Callable[[], str],
@@ -123,7 +123,7 @@ class JobActions:
         self._announcer = announcer
         self._provider = provider
         self._owners = owners
-        self._learning = learning
+        self._learning = learner
         self._clock = clock
         self._draw = draw
         self._new_token = new_token
@@ -131,7 +131,7 @@ class JobActions:
         self._hold = hold
         self._until = until
 
-    def change(self, action: Action, stored: Stored) -> Outcome:
+    def change(self, action: Action, stored: Stored) -> ActionResult:
         """Carry out an action that only changes the document.
 
         Raises:
@@ -140,26 +140,26 @@ class JobActions:
         now = self._clock.now()
         match action:
             case Action.QUEUE:
-                return self._take(stored, steps.queued)
+                return self._take(stored, transitions.queued)
             case Action.RESUBMIT:
-                step: Step = partial(steps.resubmitted, at=now)
+                step: Step = partial(transitions.resubmitted, at=now)
                 if not self._is_time_left(stored.job, now):
-                    step = steps.not_resubmitted
+                    step = transitions.not_resubmitted
                 return self._take(stored, step)
             case Action.EXPIRE_CLAIM:
                 return self._take(stored, partial(expired, at=now, hold=self._hold()))
             case _:
-                return self._take(stored, partial(steps.given_up, at=now, hold=self._hold()))
+                return self._take(stored, partial(transitions.given_up, at=now, hold=self._hold()))
 
-    def give_up_unsent(self, stored: Stored) -> Outcome:
+    def give_up_unsent(self, stored: Stored) -> ActionResult:
         """End a queued job that cannot be rendered in time any more.
 
         Raises:
             StoreUnavailable: It could not be written.
         """
-        return self._take(stored, partial(steps.not_sent_in_time, at=self._clock.now()))
+        return self._take(stored, partial(transitions.not_sent_in_time, at=self._clock.now()))
 
-    def put_back_in_place(self, stored: Stored) -> Outcome:
+    def put_back_in_place(self, stored: Stored) -> ActionResult:
         """Write when a job is really due, and its place in the queue, after it was set aside.
 
         Raises:
@@ -167,14 +167,14 @@ class JobActions:
             StoreUnavailable: It may not be written.
         """
         self._store.keep(stored)
-        return Outcome(stored=self._store.read(stored.job.id))
+        return ActionResult(stored=self._store.read(stored.job.id))
 
-    def announce(self, stored: Stored) -> Outcome:
+    def announce(self, stored: Stored) -> ActionResult:
         """Publish the events of a job that has just ended, or leave them to a later pump."""
         self._announcer.announce_or_leave(stored)
-        return Outcome()
+        return ActionResult()
 
-    def publish(self, stored: Stored) -> Outcome:
+    def publish(self, stored: Stored) -> ActionResult:
         """Publish the events of a job that are still not out.
 
         Raises:
@@ -192,14 +192,14 @@ class JobActions:
                 return job
 
             self._store.change(stored, delayed)
-        return Outcome()
+        return ActionResult()
 
-    def write_ahead(self, held: Held) -> Outcome:
+    def write_ahead(self, due_job: DueJob) -> ActionResult:
         """Write the bookkeeping of a job that leaves the pump's hands."""
-        self._store.keep(held.stored)
-        return Outcome()
+        self._store.keep(due_job.stored)
+        return ActionResult()
 
-    def submit(self, known: Stored, evidence: Evidence) -> Outcome:
+    def submit(self, known: Stored, evidence: Evidence) -> ActionResult:
         """Read a queued job by name, claim it, and send it.
 
         Raises:
@@ -209,48 +209,52 @@ class JobActions:
         stored = self._store.read(known.job.id)
         now = self._clock.now()
         if stored.job.status is not Status.QUEUED or stored.job.account != known.job.account:
-            return Outcome(stored=stored)
+            return ActionResult(stored=stored)
         if now >= stored.job.deadline_at:
             # The pump was paused: a claim now would only delay the end.
-            return Outcome(stored=stored)
+            return ActionResult(stored=stored)
         if not self._is_time_left(stored.job, now):
-            return self._take(stored, partial(steps.not_sent_in_time, at=now))
+            return self._take(stored, partial(transitions.not_sent_in_time, at=now))
         claim = Claim(token=self._new_token(), expires_at=now + timedelta(seconds=CLAIM_S))
-        stored = self._store.change(stored, partial(steps.claimed, claim=claim, at=now))
+        stored = self._store.change(stored, partial(transitions.claimed, claim=claim, at=now))
         if stored.job.claim != claim:
-            return Outcome(stored=stored)
+            return ActionResult(stored=stored)
         if not self._may_call():
             put_back = partial(
-                steps.put_back, claim=claim, call_at=None, note="the pump lost its lease", at=now
+                transitions.put_back,
+                claim=claim,
+                call_at=None,
+                note="the pump lost its lease",
+                at=now,
             )
             return self._take(stored, put_back)
         return self._send(stored, claim, evidence)
 
-    def _send(self, stored: Stored, claim: Claim, evidence: Evidence) -> Outcome:
+    def _send(self, stored: Stored, claim: Claim, evidence: Evidence) -> ActionResult:
         call = _Call(self._clock)
         try:
             accepted = call.timed(partial(self._provider.submit, stored.job))
         except NotAccepted as error:
             log.warning("submission not accepted", extra=_fields(stored.job, why=str(error)))
             step: Step = partial(
-                steps.put_back,
+                transitions.put_back,
                 claim=claim,
                 call_at=self._try_again_at(stored.job.tries, error.retry_after_s),
                 note=str(error),
                 is_throttled=error.is_throttled,
                 at=self._clock.now(),
             )
-            result = Result.THROTTLED if error.is_throttled else Result.NOTHING
+            result = CallResult.THROTTLED if error.is_throttled else CallResult.NOTHING
             return self._take(stored, step, call.report(result, error.retry_after_s))
         except AccountRefused as error:
-            report = call.report(Result.REFUSED, error.retry_after_s, status=error.status)
+            report = call.report(CallResult.REFUSED, error.retry_after_s, status=error.status)
             now = self._clock.now()
             if evidence.refusal_is_own:
                 reason = f"{error}, while it accepted others"
-                step = partial(steps.refused, claim=claim, reason=reason, at=now)
+                step = partial(transitions.refused, claim=claim, reason=reason, at=now)
             else:
                 step = partial(
-                    steps.put_back,
+                    transitions.put_back,
                     claim=claim,
                     call_at=now,
                     note=f"the provider refused the account: {error}",
@@ -260,31 +264,33 @@ class JobActions:
             return self._take(stored, step, report)
         except PerhapsAccepted as error:
             log.warning("submission unconfirmed", extra=_fields(stored.job, why=str(error)))
-            step = partial(steps.lost, claim=claim, note=str(error), at=self._clock.now())
-            return self._take(stored, step, call.report(Result.UNKNOWN))
+            step = partial(transitions.lost, claim=claim, note=str(error), at=self._clock.now())
+            return self._take(stored, step, call.report(CallResult.UNKNOWN))
         except JobRefused as error:
-            step = partial(steps.refused, claim=claim, reason=error.reason, at=self._clock.now())
-            return self._take(stored, step, call.report(Result.ANSWERED))
+            step = partial(
+                transitions.refused, claim=claim, reason=error.reason, at=self._clock.now()
+            )
+            return self._take(stored, step, call.report(CallResult.ANSWERED))
         now = self._clock.now()
         step = partial(
-            steps.accepted,
+            transitions.accepted,
             claim=claim,
             provider_job_id=accepted.provider_job_id,
             provider_status=accepted.provider_status,
             poll_at=self._poll_at(stored.job, now),
             at=now,
         )
-        return self._take(stored, step, call.report(Result.ACCEPTED))
+        return self._take(stored, step, call.report(CallResult.ACCEPTED))
 
-    def poll(self, held: Held, evidence: Evidence) -> Outcome:
+    def poll(self, due_job: DueJob, evidence: Evidence) -> ActionResult:
         """Ask the provider how a job stands.
 
         Raises:
             StoreUnavailable: What was learnt could not be written; ``wakeAt`` stands.
         """
-        job = held.job
+        job = due_job.job
         if not self._may_call():
-            return Outcome(held=held)
+            return ActionResult(due_job=due_job)
         asked_at = self._clock.now()
         call = _Call(self._clock)
         try:
@@ -296,20 +302,20 @@ class JobActions:
             if error.retry_after_s is not None or error.is_throttled:
                 poll_at = max(poll_at, self._try_again_at(1, error.retry_after_s))
             step: Step = partial(
-                steps.unanswered,
+                transitions.unanswered,
                 poll_at=poll_at,
                 throttled_at=now if error.is_throttled else None,
             )
-            result = Result.THROTTLED if error.is_throttled else Result.NOTHING
-            return self._asked(held, step, call.report(result, error.retry_after_s), now=now)
+            result = CallResult.THROTTLED if error.is_throttled else CallResult.NOTHING
+            return self._asked(due_job, step, call.report(result, error.retry_after_s), now=now)
         except AccountRefused as error:
             now = self._clock.now()
             poll_at = self._poll_at(job, now)
             if evidence.refusal_is_own:
                 poll_at = max(poll_at, self._try_again_at(job.polls + 1, error.retry_after_s))
-            step = partial(steps.unanswered, poll_at=poll_at, refused_at=now)
-            report = call.report(Result.REFUSED, error.retry_after_s, status=error.status)
-            return self._asked(held, step, report, now=now)
+            step = partial(transitions.unanswered, poll_at=poll_at, refused_at=now)
+            report = call.report(CallResult.REFUSED, error.retry_after_s, status=error.status)
+            return self._asked(due_job, step, report, now=now)
         if job.is_followed and not isinstance(reading, answers.UnknownJob):
             reading = self._unless_anothers(job, reading)
         now = self._clock.now()
@@ -318,39 +324,43 @@ class JobActions:
         step = partial(
             read, reading=reading, asked_at=asked_at, poll_at=self._poll_at(job, now), at=now
         )
-        return self._asked(held, step, call.report(Result.ANSWERED), now=now)
+        return self._asked(due_job, step, call.report(CallResult.ANSWERED), now=now)
 
-    def _unless_anothers(self, job: Job, reading: answers.Reading) -> answers.Reading:
+    def _unless_anothers(self, job: Job, reading: answers.PollAnswer) -> answers.PollAnswer:
         """Return what the job's tenant may know of a render that was submitted elsewhere.
 
         Whoever names the id of another tenant's render is told what a wrong id is told.
         """
         return answers.UnknownJob() if self._owners.is_anothers(job) else reading
 
-    def _asked(self, held: Held, step: Step, report: CallReport, *, now: datetime) -> Outcome:
+    def _asked(
+        self, due_job: DueJob, step: Step, report: CallReport, *, now: datetime
+    ) -> ActionResult:
         """Apply what an answer says; a job past its deadline ends with it.
 
         As long as the job stays open nothing is written before the pump lets go of it.
         """
 
         def asked(job: Job) -> Job:
-            return steps.given_up(step(job), at=now, hold=self._hold())
+            return transitions.given_up(step(job), at=now, hold=self._hold())
 
-        ahead = asked(held.job)
-        if ahead.status is not held.job.status:
-            return self._take(held.stored, asked, report)
-        held = Held(job=ahead, version=held.version, is_ahead=True, wakes_at=held.wakes_at)
+        ahead = asked(due_job.job)
+        if ahead.status is not due_job.job.status:
+            return self._take(due_job.stored, asked, report)
+        due_job = DueJob(
+            job=ahead, version=due_job.version, is_ahead=True, wakes_at=due_job.wakes_at
+        )
         due = wake_at(ahead)
         is_let_go = due is None or due > self._until
-        if is_let_go and self._store.keep(held.stored):
-            return Outcome(call=report)
-        return Outcome(held=held, call=report)
+        if is_let_go and self._store.keep(due_job.stored):
+            return ActionResult(call=report)
+        return ActionResult(due_job=due_job, call=report)
 
-    def _take(self, stored: Stored, step: Step, report: CallReport | None = None) -> Outcome:
+    def _take(self, stored: Stored, step: Step, report: CallReport | None = None) -> ActionResult:
         changed = self._store.change(stored, step)
         if changed.job.finished_by is Actor.POLL and not stored.job.is_final:
             self._learning.observe(changed.job)
-        return Outcome(stored=changed, call=report)
+        return ActionResult(stored=changed, call=report)
 
     def _is_time_left(self, job: Job, now: datetime) -> bool:
         least_s, _ = self._learning.spans_s(job.operation)
@@ -385,7 +395,7 @@ class _Call:
             self._ended_s = self._clock.monotonic()
 
     def report(
-        self, result: Result, retry_after_s: float | None = None, *, status: int = 0
+        self, result: CallResult, retry_after_s: float | None = None, *, status: int = 0
     ) -> CallReport:
         return CallReport(
             result=result, ended_s=self._ended_s, status=status, retry_after_s=retry_after_s
@@ -394,19 +404,21 @@ class _Call:
 
 def expired(job: Job, *, at: datetime, hold: ErrorCode | None) -> Job:
     """Expire the claim of a dead pump; past its deadline the job ends."""
-    after = steps.claim_expired(job, at=at)
-    return job if after is job else steps.given_up(after, at=at, hold=hold)
+    after = transitions.claim_expired(job, at=at)
+    return job if after is job else transitions.given_up(after, at=at, hold=hold)
 
 
 def read(
-    job: Job, *, reading: answers.Reading, asked_at: datetime, poll_at: datetime, at: datetime
+    job: Job, *, reading: answers.PollAnswer, asked_at: datetime, poll_at: datetime, at: datetime
 ) -> Job:
     """Apply a provider's answer to a poll."""
     match reading:
         case answers.Rendered(outputs=outputs, provider_status=word):
-            return steps.succeeded(job, outputs=outputs, by=Actor.POLL, at=at, provider_status=word)
+            return transitions.succeeded(
+                job, outputs=outputs, by=Actor.POLL, at=at, provider_status=word
+            )
         case answers.RenderFailed(provider_status=word):
-            return steps.failed(
+            return transitions.failed(
                 job,
                 code=ErrorCode.RENDER_FAILED,
                 message=f"the provider says that the render is {word!r}",
@@ -415,7 +427,7 @@ def read(
                 provider_status=word,
             )
         case answers.WithoutOutput(provider_status=word):
-            return steps.struck(
+            return transitions.struck(
                 job,
                 code=ErrorCode.OUTPUT_UNUSABLE,
                 poll_at=poll_at,
@@ -423,9 +435,13 @@ def read(
                 provider_status=word,
             )
         case answers.UnknownJob():
-            return steps.struck(job, code=ErrorCode.PROVIDER_JOB_NOT_FOUND, poll_at=poll_at, at=at)
+            return transitions.struck(
+                job, code=ErrorCode.PROVIDER_JOB_NOT_FOUND, poll_at=poll_at, at=at
+            )
         case answers.StillOpen(provider_status=word):
-            return steps.still_open(job, provider_status=word, asked_at=asked_at, poll_at=poll_at)
+            return transitions.still_open(
+                job, provider_status=word, asked_at=asked_at, poll_at=poll_at
+            )
 
 
 def _fields(job: Job, **more: str) -> dict[str, dict[str, str]]:

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from relay.domain.account import Account
-from relay.domain.answers import Accepted, Callback, Reading
+from relay.domain.answers import Accepted, Callback, PollAnswer
 from relay.domain.durations import Durations
 from relay.domain.job import Announcement, Job, Status
 from relay.domain.limits import Limit
+from relay.domain.poll_policy import PollPolicy
 from relay.domain.queue import Span
-from relay.domain.rhythm import Rhythm
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +185,10 @@ class JobCounts(Protocol):
         """
 
 
+class Jobs(JobDocuments, JobListings, RenderOwners, JobCounts, Protocol):
+    """The collection of job documents, for all who use it."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredAccount:
     """An account as it was read.
@@ -234,7 +238,7 @@ class Provider(Protocol):
 
     name: str
     limit: Limit
-    rhythm: Rhythm
+    poll_policy: PollPolicy
 
     def submit(self, job: Job) -> Accepted:
         """Send the job.
@@ -243,7 +247,7 @@ class Provider(Protocol):
             NotAccepted, PerhapsAccepted, JobRefused, AccountRefused: See `relay.errors`.
         """
 
-    def poll(self, job: Job) -> Reading:
+    def poll(self, job: Job) -> PollAnswer:
         """Ask how the job stands.
 
         Raises:

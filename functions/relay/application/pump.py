@@ -4,10 +4,10 @@ import logging
 from datetime import timedelta
 
 from relay.application.lease import Lease
-from relay.application.pump_run import PumpPorts, PumpRun
+from relay.application.pump_run import PumpDependencies, PumpRun
 from relay.errors import PublishFailed
 
-__all__ = ["Pump", "PumpPorts"]
+__all__ = ["Pump", "PumpDependencies"]
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +21,8 @@ class Pump:
         window_s: How long one run may work; 0 makes one pass over what is due.
     """
 
-    def __init__(self, ports: PumpPorts, *, window_s: float) -> None:
-        self._ports = ports
+    def __init__(self, deps: PumpDependencies, *, window_s: float) -> None:
+        self._deps = deps
         self._window_s = window_s
 
     def run(self) -> None:
@@ -36,25 +36,25 @@ class Pump:
         Raises:
             StoreUnavailable: The tick should be delivered again.
         """
-        ports = self._ports
-        began_at = ports.clock.now()
+        deps = self._deps
+        began_at = deps.clock.now()
         until = began_at + timedelta(seconds=self._window_s)
         is_one_pass = self._window_s <= 0
         begin_until = began_at + LONGEST_PASS if is_one_pass else until
         while True:
             lease = Lease.take(
-                ports.accounts,
-                name=ports.provider.name,
-                limit=ports.provider.limit,
-                holder=ports.new_token(),
-                at_once=ports.concurrency.calls,
-                clock=ports.clock,
+                deps.accounts,
+                name=deps.provider.name,
+                limit=deps.provider.limit,
+                holder=deps.new_token(),
+                at_once=deps.concurrency.calls,
+                clock=deps.clock,
             )
             if lease is None:
-                log.debug("another pump works", extra={"fields": {"account": ports.provider.name}})
+                log.debug("another pump works", extra={"fields": {"account": deps.provider.name}})
                 return
             run = PumpRun(
-                ports,
+                deps,
                 lease=lease,
                 until=until,
                 is_one_pass=is_one_pass,
@@ -64,19 +64,19 @@ class Pump:
                 run.work()
             finally:
                 lease.give_back()
-            if ports.is_stopping():
+            if deps.is_stopping():
                 self._wake_next()
                 return
             if not run.leaves_work() and not run.is_something_new_due():
                 return
-            if ports.clock.now() >= (begin_until if run.was_cut_short else until):
+            if deps.clock.now() >= (begin_until if run.was_cut_short else until):
                 self._wake_next()
                 return
 
     def _wake_next(self) -> None:
         try:
-            self._ports.topics.publish_tick(self._ports.provider.name)
+            self._deps.topics.publish_tick(self._deps.provider.name)
         except PublishFailed:
             log.warning(
-                "tick not published", extra={"fields": {"account": self._ports.provider.name}}
+                "tick not published", extra={"fields": {"account": self._deps.provider.name}}
             )

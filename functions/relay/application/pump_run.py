@@ -16,10 +16,10 @@ from functools import partial
 from typing import Any
 
 from relay.application.announcer import Announcer
+from relay.application.due_jobs import Lane
 from relay.application.due_scan import PAGE, DueRead, DueScan
-from relay.application.due_work import Lane
-from relay.application.job_actions import CallReport, Held, JobActions, Outcome
-from relay.application.learning import Learning
+from relay.application.duration_learner import DurationLearner
+from relay.application.job_actions import ActionResult, CallReport, DueJob, JobActions
 from relay.application.lease import Lease
 from relay.application.ports import (
     Accounts,
@@ -38,12 +38,12 @@ from relay.application.submission_queue import Floors, QueueRead, SubmissionQueu
 from relay.domain.account import LOOK_ALL_THE_WAY_EVERY, Account
 from relay.domain.admission import (
     Admission,
+    CallResult,
     Flight,
     Hold,
     Kind,
-    Result,
     Stop,
-    TenantRecord,
+    TenantState,
     starts_of,
     tenants_by_name,
 )
@@ -95,7 +95,7 @@ class Concurrency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PumpPorts:
+class PumpDependencies:
     """Everything outside that a pump works with.
 
     Attributes:
@@ -110,7 +110,7 @@ class PumpPorts:
     topics: Topics
     provider: Provider
     owners: RenderOwners
-    learning: Learning
+    learner: DurationLearner
     clock: Clock
     draw: Callable[[], float]
     new_token: Callable[[], str]
@@ -126,7 +126,7 @@ class _Candidate:
 
     kind: Kind
     stored: Stored
-    held: Held | None
+    due_job: DueJob | None
     is_suspect: bool
 
 
@@ -159,20 +159,20 @@ class PumpRun:
 
     def __init__(
         self,
-        ports: PumpPorts,
+        deps: PumpDependencies,
         *,
         lease: Lease,
         until: datetime,
         is_one_pass: bool,
         begin_until: datetime,
     ) -> None:
-        self._ports = ports
-        self._clock = ports.clock
+        self._deps = deps
+        self._clock = deps.clock
         self._lease = lease
         self._until = until
         self._is_one_pass = is_one_pass
         self._begin_until = begin_until
-        account, limit, now = lease.account, ports.provider.limit, ports.clock.now()
+        account, limit, now = lease.account, deps.provider.limit, deps.clock.now()
         self._name = account.name
         self._looks_back = _must_look_back(account, now)
         self._looked_back_at = now if self._looks_back else account.looked_back_at
@@ -186,11 +186,11 @@ class PumpRun:
             tenants=tenants,
         )
         self._queue = SubmissionQueue(
-            weights=ports.weights,
+            weights=deps.weights,
             starts=starts_of(tenants, Kind.SUBMIT),
             floors={} if self._looks_back else _floors_of(account),
             calls_per_s=limit.used_calls / limit.window_s,
-            spans_s=ports.learning.spans_s,
+            spans_s=deps.learner.spans_s,
             now=now,
         )
         self._scan = DueScan(
@@ -200,12 +200,12 @@ class PumpRun:
         )
         ahead_s = min(AHEAD_S, limit.window_s * MOST_OF_WINDOW_AHEAD)
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
-        now_s = ports.clock.monotonic()
+        now_s = deps.clock.monotonic()
         for ended_s in lease.window.recent(now_s):
             # The calls of the pump before count for the pace too, but for what is only assumed.
             if ended_s <= now_s:
                 self._pacer.start(ended_s)
-        self._poll_turns = Turns(ports.weights, starts_of(tenants, Kind.POLL))
+        self._poll_turns = Turns(deps.weights, starts_of(tenants, Kind.POLL))
         self._last_kind = Kind.POLL if account.polled_last else Kind.SUBMIT
         self._waits_for_place = False
         self._ended: deque[Stored] = deque()
@@ -214,16 +214,16 @@ class PumpRun:
         self._asks_for_next = False
         self._is_finished = False
         self._calls = 0
-        self._workers = ports.open_workers(ports.concurrency.workers)
+        self._workers = deps.open_workers(deps.concurrency.workers)
         self._actions = JobActions(
-            store=ports.store,
-            announcer=ports.announcer,
-            provider=ports.provider,
-            owners=ports.owners,
-            learning=ports.learning,
-            clock=ports.clock,
-            draw=ports.draw,
-            new_token=ports.new_token,
+            store=deps.store,
+            announcer=deps.announcer,
+            provider=deps.provider,
+            owners=deps.owners,
+            learner=deps.learner,
+            clock=deps.clock,
+            draw=deps.draw,
+            new_token=deps.new_token,
             may_call=lease.may_call,
             hold=self._hold_code,
             until=until,
@@ -237,7 +237,7 @@ class PumpRun:
             StoreUnavailable: No query was answered in all that time.
         """
         try:
-            while self._lease.may_call() and not self._ports.is_stopping():
+            while self._lease.may_call() and not self._deps.is_stopping():
                 self._start_reads()
                 self._start_changes()
                 self._start_events()
@@ -249,7 +249,7 @@ class PumpRun:
                 self._lease.renew_if_due()
             self._write_ahead()
         finally:
-            is_stopping = self._ports.is_stopping()
+            is_stopping = self._deps.is_stopping()
             self._collect(self._workers.close(timeout_s=STOPS_WITHIN_S if is_stopping else None))
             self._give_up_on_calls_in_flight()
             self._log_done()
@@ -283,7 +283,7 @@ class PumpRun:
         Raises:
             StoreUnavailable: The store did not answer.
         """
-        documents, now = self._ports.documents, self._clock.now()
+        documents, now = self._deps.documents, self._clock.now()
         floor = self._scan.floor(now=now, also=self._suspects_due())
         page = documents.due(self._name, after=floor, until=now, limit=PAGE)
         if any(isinstance(one, Stored) and self._scan.is_new(one) for one in page.items):
@@ -298,7 +298,7 @@ class PumpRun:
         if now >= self._begin_until and not self._running["calls"]:
             # Slow queries that follow each other would keep the lease for ever.
             return
-        documents = self._ports.documents
+        documents = self._deps.documents
         due = self._scan.read(now=now)
         if due is not None:
             find = partial(documents.due, self._name, after=due.after, until=due.until, limit=PAGE)
@@ -307,8 +307,8 @@ class PumpRun:
         for read in self._queue.reads(now=now, looks=looks):
             find_queued = partial(documents.queued, self._name, spans=read.spans, limit=read.limit)
             self._start("reads", find_queued, partial(self._take_queued, read))
-        if len(self._scan.work) + len(self._queue) and self._ports.learning.is_sync_due():
-            self._start("reads", self._ports.learning.sync_if_due, self._log_error)
+        if len(self._scan.work) + len(self._queue) and self._deps.learner.is_sync_due():
+            self._start("reads", self._deps.learner.sync_if_due, self._log_error)
 
     def _take_due(self, read: DueRead, future: Future[DuePage]) -> None:
         now = self._clock.now()
@@ -326,7 +326,7 @@ class PumpRun:
             self._start("changes", task, partial(self._take_put_back, stored))
         self._scan.misplaced.clear()
 
-    def _take_put_back(self, stored: Stored, future: Future[Outcome]) -> None:
+    def _take_put_back(self, stored: Stored, future: Future[ActionResult]) -> None:
         error = future.exception()
         if error is None:
             self._keep_if_due(future.result().stored, self._clock.now())
@@ -377,21 +377,21 @@ class PumpRun:
                 partial(self._take_queue_job, stored),
             )
         while self._is_free("changes"):
-            held = self._scan.work.first(Lane.CHANGE, at=now)
-            if held is None:
+            due_job = self._scan.work.first(Lane.CHANGE, at=now)
+            if due_job is None:
                 return
-            action = next_action(held.job, at=now)
+            action = next_action(due_job.job, at=now)
             if action is None:
-                self._scan.work.take(held.job.id)
+                self._scan.work.take(due_job.job.id)
                 continue
             if action.calls_provider or action is Action.PUBLISH:
                 # Its turn changed while it waited.
-                self._scan.work.take(held.job.id)
-                self._scan.consider(held.stored, now=now)
+                self._scan.work.take(due_job.job.id)
+                self._scan.consider(due_job.stored, now=now)
                 self._take_suspects()
                 continue
-            self._queue.forget(held.job)
-            self._lend(held, "changes", partial(self._actions.change, action, held.stored))
+            self._queue.forget(due_job.job)
+            self._lend(due_job, "changes", partial(self._actions.change, action, due_job.stored))
 
     def _start_events(self) -> None:
         """Have events published: of what has just ended, then of what is still not out."""
@@ -400,10 +400,10 @@ class PumpRun:
             task = partial(self._actions.announce, self._ended.popleft())
             self._start("events", task, self._log_error)
         while now < self._begin_until and self._is_free("events"):
-            held = self._scan.work.first(Lane.PUBLISH, at=now)
-            if held is None:
+            due_job = self._scan.work.first(Lane.PUBLISH, at=now)
+            if due_job is None:
                 return
-            self._lend(held, "events", partial(self._actions.publish, held.stored))
+            self._lend(due_job, "events", partial(self._actions.publish, due_job.stored))
 
     def _start_calls(self) -> None:
         self._waits_for_place = False
@@ -422,10 +422,10 @@ class PumpRun:
         job = candidate.stored.job
         flight = self._admission.begin(candidate.kind, job, is_suspect=candidate.is_suspect)
         self._last_kind = candidate.kind
-        if candidate.held is not None:
+        if candidate.due_job is not None:
             self._poll_turns.served(job.tenant)
-            task = partial(self._actions.poll, candidate.held, flight.evidence)
-            self._lend(candidate.held, "calls", task, flight)
+            task = partial(self._actions.poll, candidate.due_job, flight.evidence)
+            self._lend(candidate.due_job, "calls", task, flight)
             return
         self._queue.turns.served(job.tenant)
         self._queue.lend(candidate.stored)
@@ -492,12 +492,12 @@ class PumpRun:
         tenant = self._poll_turns.next(tenants)
         if tenant is None:
             return None
-        held = self._first_poll(tenant, now, avoid)
-        if held is None:
+        due_job = self._first_poll(tenant, now, avoid)
+        if due_job is None:
             return None
-        return _Candidate(Kind.POLL, held.stored, held, is_suspect=False)
+        return _Candidate(Kind.POLL, due_job.stored, due_job, is_suspect=False)
 
-    def _first_poll(self, tenant: str, now: datetime, avoid: _Avoid | None) -> Held | None:
+    def _first_poll(self, tenant: str, now: datetime, avoid: _Avoid | None) -> DueJob | None:
         return self._scan.work.first(
             Lane.POLL, at=now, tenant=tenant, avoid=avoid.job_ids if avoid else ()
         )
@@ -540,42 +540,50 @@ class PumpRun:
 
     def _has_share(self, tenant: str) -> bool:
         """Return whether one more of the calls in flight may be this tenant's."""
-        free = self._ports.concurrency.calls - self._running["calls"]
+        free = self._deps.concurrency.calls - self._running["calls"]
         return self._admission.in_flight(tenant) < max(1, TIMES_FREE * free)
 
     # Taking in
 
     def _lend(
-        self, held: Held, kind: str, task: Callable[[], Outcome], flight: Flight | None = None
+        self,
+        due_job: DueJob,
+        kind: str,
+        task: Callable[[], ActionResult],
+        flight: Flight | None = None,
     ) -> None:
-        self._scan.lend(held)
-        self._start(kind, task, partial(self._take_held, held, flight))
+        self._scan.lend(due_job)
+        self._start(kind, task, partial(self._take_due_job, due_job, flight))
 
-    def _take_held(self, held: Held, flight: Flight | None, future: Future[Outcome]) -> None:
-        now, job_id = self._clock.now(), held.job.id
+    def _take_due_job(
+        self, due_job: DueJob, flight: Flight | None, future: Future[ActionResult]
+    ) -> None:
+        now, job_id = self._clock.now(), due_job.job.id
         outcome = self._settle(flight, future)
         if outcome is None:
             error = future.exception()
             if isinstance(error, StoreUnavailable):
-                self._scan.retry(held, now=now)
+                self._scan.retry(due_job, now=now)
             else:
-                self._scan.take_back(job_id, now=now, held=None)
-                self._take_error(held.job, error)
+                self._scan.take_back(job_id, now=now, due_job=None)
+                self._take_error(due_job.job, error)
             return
-        if outcome.stored is not None and outcome.stored.version == held.version:
+        if outcome.stored is not None and outcome.stored.version == due_job.version:
             # Nothing was changed: not again at once, whatever the reason is.
-            self._scan.retry(held, now=now)
+            self._scan.retry(due_job, now=now)
             return
-        self._scan.take_back(job_id, now=now, held=outcome.held)
+        self._scan.take_back(job_id, now=now, due_job=outcome.due_job)
         self._keep_if_due(outcome.stored, now)
 
-    def _take_submission(self, stored: Stored, flight: Flight, future: Future[Outcome]) -> None:
+    def _take_submission(
+        self, stored: Stored, flight: Flight, future: Future[ActionResult]
+    ) -> None:
         outcome = self._settle(flight, future)
         if outcome is not None and outcome.call is None:
             self._queue.turns.give_back(stored.job.tenant)
         self._take_queue_job(stored, future)
 
-    def _take_queue_job(self, stored: Stored, future: Future[Outcome]) -> None:
+    def _take_queue_job(self, stored: Stored, future: Future[ActionResult]) -> None:
         error = future.exception()
         after = None if error is not None else future.result().stored
         if after is not None and after.version == stored.version:
@@ -605,7 +613,7 @@ class PumpRun:
             self._scan.consider(stored, now=now)
             self._take_suspects()
 
-    def _settle(self, flight: Flight | None, future: Future[Outcome]) -> Outcome | None:
+    def _settle(self, flight: Flight | None, future: Future[ActionResult]) -> ActionResult | None:
         """Count the call that a task made; return what came of it, None if it broke."""
         outcome = None if future.exception() is not None else future.result()
         if flight is None:
@@ -613,11 +621,11 @@ class PumpRun:
         report = outcome.call if outcome is not None else None
         if outcome is None:
             # It may have called.
-            report = CallReport(result=Result.NOTHING, ended_s=self._clock.monotonic())
+            report = CallReport(result=CallResult.NOTHING, ended_s=self._clock.monotonic())
         if report is None:
             self._lease.window.give_back()
             self._pacer.give_back()
-            report = CallReport(result=Result.NOTHING, ended_s=self._clock.monotonic())
+            report = CallReport(result=CallResult.NOTHING, ended_s=self._clock.monotonic())
         else:
             self._lease.window.end(report.ended_s)
             self._calls += 1
@@ -678,7 +686,7 @@ class PumpRun:
         until = now + SET_ASIDE_FOR
         if not_after is not None and not_after > now:
             until = min(until, not_after)
-        task = partial(self._ports.documents.set_aside, job_id, until=until)
+        task = partial(self._deps.documents.set_aside, job_id, until=until)
         log.error("job set aside", extra=self._fields(job_id=job_id, why=why))
         self._start("changes", task, self._log_error)
 
@@ -709,7 +717,7 @@ class PumpRun:
         return None if hold is None else hold.code
 
     def _is_free(self, kind: str) -> bool:
-        return self._running[kind] < int(getattr(self._ports.concurrency, kind))
+        return self._running[kind] < int(getattr(self._deps.concurrency, kind))
 
     def _is_due(self, lane: Lane, now: datetime) -> bool:
         due = self._scan.work.next_due(lane)
@@ -750,15 +758,15 @@ class PumpRun:
 
     def _moments(self, now: datetime) -> Iterator[datetime]:
         """Return when something will be to be done that is known of now."""
-        for held in self._scan.work:
-            due = wake_at(held.job)
+        for due_job in self._scan.work:
+            due = wake_at(due_job.job)
             if due is None:
                 continue
-            if not held.job.can_be_polled or held.job.is_final:
+            if not due_job.job.can_be_polled or due_job.job.is_final:
                 yield due
                 continue
             stop = self._admission.stop_of(Kind.POLL)
-            yield due if stop is None else min(max(due, stop.probe_at), held.job.deadline_at)
+            yield due if stop is None else min(max(due, stop.probe_at), due_job.job.deadline_at)
         tenants = self._queue.tenants()
         if not tenants:
             return
@@ -778,7 +786,7 @@ class PumpRun:
         """Ask the store, once, for the next job that comes due in the window; stay until then."""
         if not self._asks_for_next:
             self._asks_for_next = True
-            find = partial(self._ports.documents.next_wake, self._name, after=now)
+            find = partial(self._deps.documents.next_wake, self._name, after=now)
             self._start("reads", find, self._take_next_wake)
             return False
         self._asks_for_next = False
@@ -809,9 +817,9 @@ class PumpRun:
         return max(min(pauses_s), SHORTEST_PAUSE_S)
 
     def _write_ahead(self) -> None:
-        for held in self._scan.work:
-            if held.is_ahead:
-                self._start("changes", partial(self._actions.write_ahead, held), self._log_error)
+        for due_job in self._scan.work:
+            if due_job.is_ahead:
+                self._start("changes", partial(self._actions.write_ahead, due_job), self._log_error)
 
     def _give_up_on_calls_in_flight(self) -> None:
         """Count the calls that a server that stops does not wait for as ended now.
@@ -886,7 +894,7 @@ def _floors_of(account: Account) -> dict[str, Floors]:
     }
 
 
-def _worth(record: TenantRecord) -> tuple[bool, datetime]:
+def _worth(record: TenantState) -> tuple[bool, datetime]:
     """Rank records, for there is room for so many: what stops calls, then by their last use."""
     moments = [record.opened_at, record.refused_at, record.throttled_at, record.answered_at]
     known = [moment for moment in moments if moment is not None]
@@ -895,7 +903,7 @@ def _worth(record: TenantRecord) -> tuple[bool, datetime]:
 
 
 def _others_first(
-    tenants: list[str], avoid: _Avoid | None, first: Callable[[str], Held | Stored | None]
+    tenants: list[str], avoid: _Avoid | None, first: Callable[[str], DueJob | Stored | None]
 ) -> list[str]:
     """Return the tenants that a probe may be for: others than the last, if there are any."""
     if avoid is None:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from relay.domain.admission import Hold, Stop, TenantRecord
+from relay.domain.admission import Hold, Stop, TenantState
 from relay.domain.limits import Limit
 
 LEASE_S = 4.0
@@ -54,7 +54,7 @@ class Account:
     pause: Stop | None = None
     outage: Stop | None = None
     accepted_at: datetime | None = None
-    tenants: tuple[TenantRecord, ...] = ()
+    tenants: tuple[TenantState, ...] = ()
     polled_last: bool = True
     due_floor: datetime | None = None
     looked_back_at: datetime | None = None

@@ -39,7 +39,7 @@ class Kind(Enum):
     POLL = auto()
 
 
-class Result(Enum):
+class CallResult(Enum):
     """What a call brought, as far as it speaks of the provider.
 
     ``ACCEPTED`` is a submission that the provider took, ``ANSWERED`` any other answer that an
@@ -57,7 +57,7 @@ class Result(Enum):
     @property
     def is_normal(self) -> bool:
         """Whether the provider answered as it does to an account in good standing."""
-        return self in (Result.ACCEPTED, Result.ANSWERED)
+        return self in (CallResult.ACCEPTED, CallResult.ANSWERED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class Hold(Stop):
 
 
 @dataclass(slots=True, kw_only=True)
-class TenantRecord:
+class TenantState:
     """What is remembered of one tenant's calls.
 
     Attributes:
@@ -172,13 +172,13 @@ class Admission:
     pause: Stop | None = None
     outage: Stop | None = None
     accepted_at: datetime | None = None
-    tenants: dict[str, TenantRecord] = field(default_factory=dict)
+    tenants: dict[str, TenantState] = field(default_factory=dict)
     flights: dict[int, Flight] = field(default_factory=dict)
     _numbers: int = 0
 
-    def of(self, tenant: str) -> TenantRecord:
+    def of(self, tenant: str) -> TenantState:
         """Return the tenant's record."""
-        return self.tenants.setdefault(tenant, TenantRecord(tenant=tenant))
+        return self.tenants.setdefault(tenant, TenantState(tenant=tenant))
 
     @property
     def is_anything_stopped(self) -> bool:
@@ -288,7 +288,7 @@ class Admission:
     def end(
         self,
         flight: Flight,
-        result: Result,
+        result: CallResult,
         *,
         at: datetime,
         status: int = 0,
@@ -306,22 +306,22 @@ class Admission:
         record = self.of(flight.tenant)
         if flight.is_probe_of_account:
             self._end_probe(flight, result, at=at, status=status, retry_after_s=retry_after_s)
-        elif result is Result.REFUSED:
+        elif result is CallResult.REFUSED:
             self._refused(flight, record, at=at, status=status, retry_after_s=retry_after_s)
-        elif result is Result.THROTTLED:
+        elif result is CallResult.THROTTLED:
             self._throttled(flight, record, at=at, retry_after_s=retry_after_s)
         if flight.kind is Kind.SUBMIT:
             self._judge_submission(flight, record, result, at=at)
         if result.is_normal:
             record.answered_at = at
-        if result is Result.ACCEPTED:
+        if result is CallResult.ACCEPTED:
             self.accepted_at = record.accepted_at = at
-        if result is Result.REFUSED:
+        if result is CallResult.REFUSED:
             record.refused_at = at
-        if result is Result.THROTTLED:
+        if result is CallResult.THROTTLED:
             record.throttled_at = at
 
-    def worth_keeping(self, *, at: datetime) -> Iterable[TenantRecord]:
+    def worth_keeping(self, *, at: datetime) -> Iterable[TenantState]:
         """Return the records that the next pump needs: those of the last hour."""
         for record in self.tenants.values():
             moments = [record.opened_at, record.refused_at, record.throttled_at, record.answered_at]
@@ -338,7 +338,7 @@ class Admission:
     def _end_probe(
         self,
         flight: Flight,
-        result: Result,
+        result: CallResult,
         *,
         at: datetime,
         status: int,
@@ -347,10 +347,10 @@ class Admission:
         # What began after the probe did is not ended by it.
         hold = None if self.hold is flight.hold else self.hold
         pause = None if self.pause is flight.pause else self.pause
-        if result is Result.REFUSED:
+        if result is CallResult.REFUSED:
             self.pause = pause
             self.hold = _held(self.hold, flight, at=at, status=status, retry_after_s=retry_after_s)
-        elif result is Result.THROTTLED:
+        elif result is CallResult.THROTTLED:
             self.pause = self._paused(flight, at=at, retry_after_s=retry_after_s)
         elif result.is_normal:
             self.hold, self.pause = hold, pause
@@ -363,7 +363,7 @@ class Admission:
     def _refused(
         self,
         flight: Flight,
-        record: TenantRecord,
+        record: TenantState,
         *,
         at: datetime,
         status: int,
@@ -379,7 +379,7 @@ class Admission:
         self.hold = _held(None, flight, at=at, status=status, retry_after_s=retry_after_s)
 
     def _throttled(
-        self, flight: Flight, record: TenantRecord, *, at: datetime, retry_after_s: float | None
+        self, flight: Flight, record: TenantState, *, at: datetime, retry_after_s: float | None
     ) -> None:
         if flight.evidence.throttle_is_own:
             return
@@ -393,12 +393,12 @@ class Admission:
                 self.pause = replace(asked, since=self.pause.since, gap_s=self.pause.gap_s)
 
     def _judge_submission(
-        self, flight: Flight, record: TenantRecord, result: Result, *, at: datetime
+        self, flight: Flight, record: TenantState, result: CallResult, *, at: datetime
     ) -> None:
         if result.is_normal:
             record.failures, record.stop = 0, None
             self.outage = None
-        elif result is Result.UNKNOWN:
+        elif result is CallResult.UNKNOWN:
             record.failures += 1
             if flight.is_probe_of_outage and self.outage and at >= self.outage.probe_at:
                 self.outage = _prolonged(self.outage, flight, at=at)
@@ -414,7 +414,7 @@ class Admission:
             if flight.is_probe_of_tenant and record.stop is not None:
                 record.stop = _repeated(record.stop, flight, at=at)
 
-    def _open(self, flight: Flight, record: TenantRecord, *, at: datetime) -> None:
+    def _open(self, flight: Flight, record: TenantState, *, at: datetime) -> None:
         """Open the tenant's breaker, and the account's if another one is open for no reason."""
         record.stop = _prolonged(None, flight, at=at)
         record.opened_at = at
@@ -466,12 +466,12 @@ def refusal_code(status: int) -> ErrorCode:
     return ErrorCode.PROVIDER_OUT_OF_CREDITS if status == 402 else ErrorCode.PROVIDER_AUTH
 
 
-def tenants_by_name(records: Iterable[TenantRecord]) -> dict[str, TenantRecord]:
+def tenants_by_name(records: Iterable[TenantState]) -> dict[str, TenantState]:
     """Return copies of the records, by tenant."""
     return {record.tenant: replace(record) for record in records}
 
 
-def starts_of(tenants: Mapping[str, TenantRecord], kind: Kind) -> dict[str, float]:
+def starts_of(tenants: Mapping[str, TenantState], kind: Kind) -> dict[str, float]:
     """Return the starts of turns that were passed on; see `Turns`."""
     if kind is Kind.POLL:
         return {record.tenant: record.poll_turn for record in tenants.values() if record.poll_turn}

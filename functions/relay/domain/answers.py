@@ -75,7 +75,7 @@ class Callback:
     has_unusable_id: bool = False
 
 
-Reading: TypeAlias = StillOpen | Rendered | WithoutOutput | RenderFailed | UnknownJob
+PollAnswer: TypeAlias = StillOpen | Rendered | WithoutOutput | RenderFailed | UnknownJob
 
 
 def usable_outputs(values: object) -> tuple[str, ...]:

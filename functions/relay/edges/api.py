@@ -3,21 +3,18 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.wrappers import Request, Response
 
-from relay.application.cancelling import Cancelling
-from relay.application.creating import Created, Creating
-from relay.application.listing import Listing
+from relay.application.job_controls import JobControls
+from relay.application.job_creator import Created, JobCreator
+from relay.application.job_reader import JobReader
 from relay.application.overview import Overview
-from relay.application.places import Places
 from relay.application.progress import ProgressReader
-from relay.application.reading import Reading
-from relay.application.retrying import Retrying
+from relay.application.slots import Slots
 from relay.domain.job import Job
 from relay.edges.auth import tenant_of
 from relay.edges.body import read_body
@@ -48,35 +45,34 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 Endpoint = Callable[..., Response]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiPorts:
-    """What the API asks of the application.
-
-    Attributes:
-        waits: The places of requests that wait for a job.
-        large_pages: The places of pages that may have their full size.
-    """
-
-    creating: Creating
-    reading: Reading
-    listing: Listing
-    cancelling: Cancelling
-    retrying: Retrying
-    overview: Overview
-    progress: ProgressReader
-    waits: Places
-    large_pages: Places
-
-
 class Api:
     """Answers `jobs_api`'s requests.
 
     Args:
+        waits: The slots of requests that wait for a job.
+        large_pages: The slots of pages that may have their full size.
         tenants: The tenant of each key, by the key's SHA-256 digest in hex.
     """
 
-    def __init__(self, ports: ApiPorts, *, tenants: Mapping[str, str]) -> None:
-        self._ports = ports
+    def __init__(
+        self,
+        *,
+        creator: JobCreator,
+        reader: JobReader,
+        controls: JobControls,
+        overview: Overview,
+        progress: ProgressReader,
+        waits: Slots,
+        large_pages: Slots,
+        tenants: Mapping[str, str],
+    ) -> None:
+        self._creator = creator
+        self._reader = reader
+        self._controls = controls
+        self._overview = overview
+        self._progress = progress
+        self._waits = waits
+        self._large_pages = large_pages
         self._tenants = tenants
         self._page_tokens = PageTokens(tenants)
         # Redirects are answered by none of our callers, so no path is tidied up by one.
@@ -124,7 +120,7 @@ class Api:
         key = _idempotency_key(request)
         _require_json(request)
         new = read_create_body(body)
-        return self._created(self._ports.creating.create(tenant, new, idempotency_key=key))
+        return self._created(self._creator.create(tenant, new, idempotency_key=key))
 
     def _list(self, request: Request) -> Response:
         tenant = self._tenant(request)
@@ -133,9 +129,9 @@ class Api:
         if query.page_token is not None:
             after = self._page_tokens.read(tenant, query.wanted, query.page_token)
         with ExitStack() as undo:
-            may_be_large = undo.enter_context(self._ports.large_pages.place(tenant))
+            may_be_large = undo.enter_context(self._large_pages.take(tenant))
             max_bytes = MAX_PAGE_BYTES if may_be_large else SMALL_PAGE_BYTES
-            page = self._ports.listing.page(
+            page = self._reader.page(
                 tenant, query.wanted, after=after, size=query.page_size, max_bytes=max_bytes
             )
             answer = _json(
@@ -155,26 +151,26 @@ class Api:
         wait_s = _wait_s(request)
         if not wait_s:
             return self._read(tenant, job_id, wait_s=0)
-        with self._ports.waits.place(tenant) as may_wait:
+        with self._waits.take(tenant) as may_wait:
             return self._read(tenant, job_id, wait_s=wait_s if may_wait else 0)
 
     def _read(self, tenant: str, job_id: str, *, wait_s: int) -> Response:
-        answer = _json(self._shown(self._ports.reading.get(tenant, job_id, wait_s=wait_s)))
+        answer = _json(self._shown(self._reader.get(tenant, job_id, wait_s=wait_s)))
         if wait_s:
             answer.headers["Preference-Applied"] = f"wait={wait_s}"
         return answer
 
     def _cancel(self, request: Request, job_id: str) -> Response:
         tenant = self._tenant_without_body(request)
-        return _json(self._shown(self._ports.cancelling.cancel(tenant, job_id)))
+        return _json(self._shown(self._controls.cancel(tenant, job_id)))
 
     def _retry(self, request: Request, job_id: str) -> Response:
         tenant = self._tenant_without_body(request)
         key = _idempotency_key(request)
-        return self._created(self._ports.retrying.retry(tenant, job_id, idempotency_key=key))
+        return self._created(self._controls.retry(tenant, job_id, idempotency_key=key))
 
     def _providers(self, request: Request) -> Response:
-        return _json(providers_json(self._ports.overview.of(self._tenant(request))))
+        return _json(providers_json(self._overview.of(self._tenant(request))))
 
     def _gepetto_job(self, request: Request, job_id: str) -> Response:
         return _json(gepetto_json(self._job_of_provider(request, "gepetto", job_id)))
@@ -186,7 +182,7 @@ class Api:
     def _job_of_provider(self, request: Request, provider: str, job_id: str) -> Job:
         tenant = self._tenant(request)
         try:
-            return self._ports.listing.of_provider(tenant, provider, job_id)
+            return self._reader.of_provider(tenant, provider, job_id)
         except JobNotFound:
             raise no_such_job() from None
 
@@ -197,7 +193,7 @@ class Api:
         return answer
 
     def _shown(self, job: Job) -> bytes:
-        return answer_json(job, self._ports.progress.of(job))
+        return answer_json(job, self._progress.of(job))
 
     def _tenant(self, request: Request) -> str:
         return tenant_of(request.headers, self._tenants)

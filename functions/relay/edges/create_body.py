@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from relay.application.creating import DEFAULT_DEADLINE_S, NewJob
+from relay.application.job_creator import DEFAULT_DEADLINE_S, NewJob
 from relay.domain.job import OnUnconfirmed, Priority
 from relay.edges.body import parse_strict_json, pointer_token
 from relay.errors import InvalidRequest

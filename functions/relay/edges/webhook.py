@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from werkzeug.wrappers import Request, Response
 
-from relay.application.callbacks import Callbacks
+from relay.application.callback_receiver import CallbackReceiver
 from relay.domain.tokens import is_good_token
 from relay.edges.body import parse_json, read_body
 from relay.edges.problems import method_not_allowed, not_found, problem_answer
@@ -25,7 +25,7 @@ class Webhook:
     """
 
     def __init__(
-        self, *, callbacks: Callbacks, keys: Sequence[str], providers: Collection[str]
+        self, *, callbacks: CallbackReceiver, keys: Sequence[str], providers: Collection[str]
     ) -> None:
         self._callbacks = callbacks
         self._keys = keys

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from urllib.parse import quote
 
-from relay.adapters.providers.sorting import (
+from relay.adapters.providers.response_classifier import (
     acknowledgement,
     poll_answer,
     polled_id,
@@ -17,7 +17,7 @@ from relay.adapters.transport import Transport
 from relay.domain.answers import (
     Accepted,
     Callback,
-    Reading,
+    PollAnswer,
     UnknownJob,
     read_status,
     usable_id,
@@ -26,7 +26,7 @@ from relay.domain.answers import (
 from relay.domain.catalogue.gepetto import GEPETTO
 from relay.domain.job import Job
 from relay.domain.limits import Limit
-from relay.domain.rhythm import Rhythm
+from relay.domain.poll_policy import PollPolicy
 from relay.errors import PerhapsAccepted
 
 OPEN_WORDS = frozenset({"pending"})
@@ -52,7 +52,7 @@ class Gepetto:
     ) -> None:
         self.name: str = GEPETTO.name
         self.limit: Limit = limit
-        self.rhythm: Rhythm = GEPETTO.rhythm
+        self.poll_policy: PollPolicy = GEPETTO.poll_policy
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
@@ -83,7 +83,7 @@ class Gepetto:
             provider_status=storable_word(body.get("status")),
         )
 
-    def poll(self, job: Job) -> Reading:
+    def poll(self, job: Job) -> PollAnswer:
         """Ask how the job stands (Get Job).
 
         Raises:

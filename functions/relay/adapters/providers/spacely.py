@@ -4,7 +4,7 @@ import json
 from functools import partial
 from urllib.parse import urlencode
 
-from relay.adapters.providers.sorting import (
+from relay.adapters.providers.response_classifier import (
     acknowledgement,
     poll_answer,
     polled_id,
@@ -12,11 +12,11 @@ from relay.adapters.providers.sorting import (
     submission_path,
 )
 from relay.adapters.transport import Transport
-from relay.domain.answers import Accepted, Callback, Reading, UnknownJob, read_status, usable_id
+from relay.domain.answers import Accepted, Callback, PollAnswer, UnknownJob, read_status, usable_id
 from relay.domain.catalogue.spacely import SPACELY
 from relay.domain.job import Job
 from relay.domain.limits import Limit
-from relay.domain.rhythm import Rhythm
+from relay.domain.poll_policy import PollPolicy
 from relay.errors import NoAnswer, PerhapsAccepted
 
 OPEN_WORDS = frozenset({"processing"})
@@ -33,7 +33,7 @@ class Spacely:
     def __init__(self, *, transport: Transport, base_url: str, api_key: str, limit: Limit) -> None:
         self.name: str = SPACELY.name
         self.limit: Limit = limit
-        self.rhythm: Rhythm = SPACELY.rhythm
+        self.poll_policy: PollPolicy = SPACELY.poll_policy
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
@@ -59,7 +59,7 @@ class Spacely:
             raise PerhapsAccepted("the provider said yes without a reference")
         return Accepted(provider_job_id=provider_job_id, provider_status=None)
 
-    def poll(self, job: Job) -> Reading:
+    def poll(self, job: Job) -> PollAnswer:
         """Ask how the job stands (Polling Data).
 
         Raises:

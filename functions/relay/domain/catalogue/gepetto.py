@@ -11,7 +11,7 @@ from relay.domain.catalogue.operation import (
 from relay.domain.catalogue.raw import raw
 from relay.domain.catalogue.shapes import Flag, ImageUrl, Number, Text
 from relay.domain.limits import Limit
-from relay.domain.rhythm import Rhythm
+from relay.domain.poll_policy import PollPolicy
 
 EXPECTED = Expected(
     seconds=30.0,
@@ -194,7 +194,7 @@ GEPETTO = ProviderFacts(
     name="gepetto",
     base_url="https://europe-west1-gepettoai.cloudfunctions.net/v1",
     limit=Limit(calls=120, window_s=60.0),
-    rhythm=Rhythm(
+    poll_policy=PollPolicy(
         # Its webhook brings most results, so a poll is worth less than where all are polled for.
         first_s=25.0,
         shortest_s=5.0,

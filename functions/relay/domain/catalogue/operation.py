@@ -10,7 +10,7 @@ from relay.domain.catalogue.shapes import Shape
 from relay.domain.job import Json
 from relay.domain.json_text import json_text
 from relay.domain.limits import Limit
-from relay.domain.rhythm import Rhythm
+from relay.domain.poll_policy import PollPolicy
 from relay.errors import InvalidRequest
 
 # Far below the interpreter's recursion limit, far above any documented input.
@@ -175,7 +175,7 @@ class ProviderFacts:
     name: str
     base_url: str
     limit: Limit
-    rhythm: Rhythm
+    poll_policy: PollPolicy
     calls_back: bool
     operations: Mapping[str, Operation]
 

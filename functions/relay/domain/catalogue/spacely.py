@@ -7,7 +7,7 @@ from relay.domain.catalogue.operation import Credits, Expected, Field, Operation
 from relay.domain.catalogue.raw import raw
 from relay.domain.catalogue.shapes import Box, ImageUrl, Number, Points, Text, Texts
 from relay.domain.limits import Limit
-from relay.domain.rhythm import Rhythm
+from relay.domain.poll_policy import PollPolicy
 
 EXPECTED = Expected(
     seconds=30.0,
@@ -190,7 +190,7 @@ SPACELY = ProviderFacts(
     name="spacely",
     base_url="https://api.spacely.ai/api/v1",
     limit=Limit(calls=100, window_s=1.0),
-    rhythm=Rhythm(first_s=2.0, shortest_s=1.0, longest_s=60.0),
+    poll_policy=PollPolicy(first_s=2.0, shortest_s=1.0, longest_s=60.0),
     calls_back=False,
     operations={operation.name: operation for operation in OPERATIONS},
 )

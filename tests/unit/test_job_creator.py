@@ -4,23 +4,16 @@ import re
 
 import pytest
 
-from relay.application.creating import Creating, NewJob, body_digest, job_id
+from relay.application.job_creator import NewJob, body_digest, job_id
+from relay.assembly import CreatePolicy
 from relay.domain.job import OnUnconfirmed, Priority, Status
 from relay.errors import InvalidRequest, KeyReused, StoreUnavailable
 from tests.factories import INPUT, later
 
 
 @pytest.fixture
-def creating(world):
-    seeds = iter(bytes([number]) * 20 for number in range(256))
-    return Creating(
-        store=world.store,
-        waker=world.waker,
-        clock=world.clock,
-        accounts=frozenset({"gepetto"}),
-        allow_local_urls=False,
-        random_bytes=lambda _: next(seeds),
-    )
+def creator(world):
+    return world.relay.creator(CreatePolicy(accounts={"gepetto"}))
 
 
 def a_new_job(**changes):
@@ -35,8 +28,8 @@ def a_new_job(**changes):
     return NewJob(**(fields | changes))
 
 
-def test_a_new_job_waits_to_be_submitted_and_its_pump_is_woken(creating, world):
-    created = creating.create("demo", a_new_job(), idempotency_key=None)
+def test_a_new_job_waits_to_be_submitted_and_its_pump_is_woken(creator, world):
+    created = creator.create("demo", a_new_job(), idempotency_key=None)
 
     assert created.is_new
     assert created.job == world.jobs.job(created.job.id)
@@ -45,19 +38,19 @@ def test_a_new_job_waits_to_be_submitted_and_its_pump_is_woken(creating, world):
     assert world.topics.ticks == ["gepetto"]
 
 
-def test_two_creates_without_a_key_are_two_jobs(creating, world):
-    creating.create("demo", a_new_job(), idempotency_key=None)
-    creating.create("demo", a_new_job(), idempotency_key=None)
+def test_two_creates_without_a_key_are_two_jobs(creator, world):
+    creator.create("demo", a_new_job(), idempotency_key=None)
+    creator.create("demo", a_new_job(), idempotency_key=None)
 
     assert len(world.jobs.ids) == 2
 
 
-def test_the_same_key_and_body_meet_the_first_job(creating, world):
-    first = creating.create("demo", a_new_job(), idempotency_key="k")
+def test_the_same_key_and_body_meet_the_first_job(creator, world):
+    first = creator.create("demo", a_new_job(), idempotency_key="k")
     world.clock.advance(5)
     swapped = a_new_job(metadata={"b": "2", "a": "1"}, input=dict(reversed(INPUT.items())))
 
-    second = creating.create("demo", swapped, idempotency_key="k")
+    second = creator.create("demo", swapped, idempotency_key="k")
 
     assert (second.job, second.is_new) == (first.job, False)
     assert world.topics.ticks == ["gepetto", "gepetto"]
@@ -75,12 +68,12 @@ def test_the_same_key_and_body_meet_the_first_job(creating, world):
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_the_same_key_with_another_body_is_refused(creating, world, changes):
-    creating.create("demo", a_new_job(), idempotency_key="k")
+def test_the_same_key_with_another_body_is_refused(creator, world, changes):
+    creator.create("demo", a_new_job(), idempotency_key="k")
     world.clock.advance(5)
 
     with pytest.raises(KeyReused):
-        creating.create("demo", a_new_job(**changes), idempotency_key="k")
+        creator.create("demo", a_new_job(**changes), idempotency_key="k")
 
 
 def test_a_digest_from_before_there_were_priorities_still_says_the_same():
@@ -90,65 +83,65 @@ def test_a_digest_from_before_there_were_priorities_still_says_the_same():
     assert body_digest(a_new_job(priority=Priority.NORMAL)) == before
 
 
-def test_a_raw_job_keeps_its_path(creating, world):
+def test_a_raw_job_keeps_its_path(creator, world):
     new = a_new_job(operation="raw", path="/upscale", input={"any": [{"thing": None}]})
 
-    job = creating.create("demo", new, idempotency_key=None).job
+    job = creator.create("demo", new, idempotency_key=None).job
 
     assert (job.operation, job.path, job.credits) == ("raw", "/upscale", None)
     assert world.jobs.job(job.id).input == {"any": [{"thing": None}]}
 
 
-def test_the_same_key_with_another_path_is_refused(creating, world):
+def test_the_same_key_with_another_path_is_refused(creator, world):
     raw = {"operation": "raw", "input": {"url": "x"}}
-    first = creating.create("demo", a_new_job(path="/upscale", **raw), idempotency_key="k")
+    first = creator.create("demo", a_new_job(path="/upscale", **raw), idempotency_key="k")
     world.clock.advance(5)
 
-    again = creating.create("demo", a_new_job(path="/upscale", **raw), idempotency_key="k")
+    again = creator.create("demo", a_new_job(path="/upscale", **raw), idempotency_key="k")
     with pytest.raises(KeyReused):
-        creating.create("demo", a_new_job(path="/enhance", **raw), idempotency_key="k")
+        creator.create("demo", a_new_job(path="/enhance", **raw), idempotency_key="k")
 
     assert (again.job, again.is_new) == (first.job, False)
 
 
 @pytest.mark.parametrize(("mask", "credits"), [({}, 2), ({"mask": INPUT["url"]}, 1)], ids=repr)
-def test_a_job_costs_what_its_input_costs(creating, mask, credits):
+def test_a_job_costs_what_its_input_costs(creator, mask, credits):
     new = a_new_job(operation="declutter", input={"url": INPUT["url"]} | mask)
 
-    assert creating.create("demo", new, idempotency_key=None).job.credits == credits
+    assert creator.create("demo", new, idempotency_key=None).job.credits == credits
 
 
-def test_the_same_key_of_another_tenant_is_another_job(creating):
-    first = creating.create("demo", a_new_job(), idempotency_key="k")
+def test_the_same_key_of_another_tenant_is_another_job(creator):
+    first = creator.create("demo", a_new_job(), idempotency_key="k")
 
-    second = creating.create("other", a_new_job(), idempotency_key="k")
+    second = creator.create("other", a_new_job(), idempotency_key="k")
 
     assert second.is_new
     assert second.job.id != first.job.id
 
 
-def test_tenant_and_key_cannot_be_shifted_against_each_other(creating):
-    first = creating.create("demo", a_new_job(), idempotency_key='x", "y')
+def test_tenant_and_key_cannot_be_shifted_against_each_other(creator):
+    first = creator.create("demo", a_new_job(), idempotency_key='x", "y')
 
-    second = creating.create('demo", "x', a_new_job(), idempotency_key="y")
+    second = creator.create('demo", "x', a_new_job(), idempotency_key="y")
 
     assert second.job.id != first.job.id
 
 
-def test_a_create_whose_reply_was_lost_counts_as_new(creating, world):
+def test_a_create_whose_reply_was_lost_counts_as_new(creator, world):
     world.jobs.lose_replies()
 
-    created = creating.create("demo", a_new_job(), idempotency_key="k")
+    created = creator.create("demo", a_new_job(), idempotency_key="k")
 
     assert created.is_new
     assert len(world.jobs.ids) == 1
 
 
-def test_a_store_that_stays_away_is_said_so_and_nobody_is_woken(creating, world):
+def test_a_store_that_stays_away_is_said_so_and_nobody_is_woken(creator, world):
     world.jobs.is_down = True
 
     with pytest.raises(StoreUnavailable):
-        creating.create("demo", a_new_job(), idempotency_key=None)
+        creator.create("demo", a_new_job(), idempotency_key=None)
 
     assert world.topics.ticks == []
 
@@ -174,9 +167,9 @@ def test_a_store_that_stays_away_is_said_so_and_nobody_is_woken(creating, world)
         "a path of its own",
     ],
 )
-def test_what_is_wrong_is_named_and_nothing_is_written(creating, world, changes, pointer):
+def test_what_is_wrong_is_named_and_nothing_is_written(creator, world, changes, pointer):
     with pytest.raises(InvalidRequest) as caught:
-        creating.create("demo", a_new_job(**changes), idempotency_key=None)
+        creator.create("demo", a_new_job(**changes), idempotency_key=None)
 
     assert caught.value.pointer == pointer
     assert world.jobs.calls == []

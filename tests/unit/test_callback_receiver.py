@@ -2,10 +2,10 @@
 
 import pytest
 
-from relay.application.callbacks import Callbacks, received
+from relay.application.callback_receiver import CallbackReceiver, received
 from relay.domain.answers import Callback
 from relay.domain.job import Status
-from relay.domain.steps import accepted
+from relay.domain.transitions import accepted
 from relay.errors import JobNotFound
 from tests.factories import (
     CLAIM,
@@ -30,13 +30,13 @@ NONSENSE = Callback(provider_job_id=None, outputs=())
 
 @pytest.fixture
 def callbacks(world):
-    return Callbacks(
+    return CallbackReceiver(
         store=world.store,
         announcer=world.announcer,
         waker=world.waker,
         clock=world.clock,
         readers={"gepetto": lambda body: body, "spacely": lambda body: body},
-        learning={"gepetto": world.learning, "spacely": world.learning},
+        learner={"gepetto": world.learner, "spacely": world.learner},
     )
 
 

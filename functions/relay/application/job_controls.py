@@ -1,29 +1,47 @@
-"""Makes new jobs of old ones that came to nothing."""
+"""Cancels and retries jobs for their callers."""
 
 from datetime import datetime
 from functools import partial
 
 from relay.application.announcer import Announcer
-from relay.application.creating import Created, Creating, NewJob
+from relay.application.job_creator import Created, JobCreator, NewJob
 from relay.application.ports import Clock, Stored
 from relay.application.store import JobStore
 from relay.domain.job import Job, Status
-from relay.domain.steps import cancelled
-from relay.errors import NotRetryable
+from relay.domain.transitions import cancelled
+from relay.errors import JobFinal, NotRetryable
 
 RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED, Status.UNCONFIRMED})
 
 
-class Retrying:
-    """Retries jobs on their callers' word."""
+class JobControls:
+    """Cancels and retries jobs on their callers' word."""
 
     def __init__(
-        self, *, store: JobStore, creating: Creating, announcer: Announcer, clock: Clock
+        self, *, store: JobStore, creator: JobCreator, announcer: Announcer, clock: Clock
     ) -> None:
         self._store = store
-        self._creating = creating
+        self._creating = creator
         self._announcer = announcer
         self._clock = clock
+
+    def cancel(self, tenant: str, job_id: str) -> Job:
+        """Cancel the tenant's job and announce it, now or by the pump.
+
+        The provider goes on with the render: neither provider can cancel.
+
+        Raises:
+            JobNotFound: There is none, or it is another tenant's.
+            JobFinal: It has ended, perhaps while this was asked.
+            StoreUnavailable: The same call may be repeated; 409 then says that it worked.
+        """
+        stored = self._store.read_own(tenant, job_id)
+        if stored.job.is_final:
+            raise JobFinal
+        after = self._store.change(stored, partial(cancelled, at=self._clock.now()))
+        if after.job.status is not Status.CANCELLED:
+            raise JobFinal
+        return self._announcer.announce_or_leave(after).job
 
     def retry(self, tenant: str, job_id: str, *, idempotency_key: str | None) -> Created:
         """Create a job with the input of an old one, which gets as long as that one had.

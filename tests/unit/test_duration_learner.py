@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from relay.application.learning import SYNC_EVERY_S, Learning
+from relay.application.duration_learner import SYNC_EVERY_S, DurationLearner
 from relay.domain.answers import Rendered, StillOpen
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.durations import Durations
 from relay.domain.job import Actor, Status
-from relay.domain.rhythm import planned_poll_at
+from relay.domain.poll_policy import planned_poll_at
 from tests.factories import NOON, OUTPUT, finished_job, later, processing_job
 
 DONE = Rendered(outputs=(OUTPUT,), provider_status="success")
@@ -17,8 +17,10 @@ DONE = Rendered(outputs=(OUTPUT,), provider_status="success")
 
 def a_learner(world):
     """Return another instance's learning, on the same documents."""
-    rhythm = CATALOGUE["spacely"].rhythm
-    return Learning(world.durations, account="gepetto", rhythm=rhythm, clock=world.clock)
+    poll_policy = CATALOGUE["spacely"].poll_policy
+    return DurationLearner(
+        world.durations, account="gepetto", poll_policy=poll_policy, clock=world.clock
+    )
 
 
 def rendered(seconds, *, by=Actor.WEBHOOK, **changes):
@@ -31,21 +33,21 @@ def known(world):
     return world.durations.read("gepetto")[0].get("redesign", Durations.unknown())
 
 
-def first_poll_s(learning):
-    plan = learning.plan("redesign")
+def first_poll_s(learner):
+    plan = learner.plan("redesign")
     at = planned_poll_at(plan, submitted_at=NOON, now=NOON, polls=0, draw=0.5)
     return (at - NOON).total_seconds()
 
 
 def test_what_was_seen_changes_when_the_next_ones_are_asked_about(world):
-    learning = a_learner(world)
-    before_s = first_poll_s(learning)
+    learner = a_learner(world)
+    before_s = first_poll_s(learner)
 
     for _ in range(50):
-        learning.observe(rendered(60))
+        learner.observe(rendered(60))
     world.clock.advance(5)
 
-    assert first_poll_s(learning) > before_s * 3
+    assert first_poll_s(learner) > before_s * 3
 
 
 @pytest.mark.parametrize(
@@ -61,10 +63,10 @@ def test_what_was_seen_changes_when_the_next_ones_are_asked_about(world):
     ids=["failed", "cancelled", "open", "resubmitted", "followed", "clocks apart"],
 )
 def test_a_job_that_shows_no_duration_is_no_observation(world, job):
-    learning = a_learner(world)
+    learner = a_learner(world)
 
-    learning.observe(job)
-    learning.sync_if_due()
+    learner.observe(job)
+    learner.sync_if_due()
 
     assert known(world).observations == 0
 
@@ -83,11 +85,11 @@ def test_a_webhook_shows_a_moment_and_a_poll_an_interval(world):
 
 
 def test_it_is_written_at_most_once_a_minute(world):
-    learning = a_learner(world)
+    learner = a_learner(world)
 
     for _ in range(120):
-        learning.observe(rendered(6))
-        learning.sync_if_due()
+        learner.observe(rendered(6))
+        learner.sync_if_due()
         world.clock.advance(1)
 
     assert world.durations.calls.count("replace") == 2
@@ -96,26 +98,26 @@ def test_it_is_written_at_most_once_a_minute(world):
 def test_two_instances_add_to_one_history(world):
     one, other = a_learner(world), a_learner(world)
 
-    for learning in (one, other):
-        learning.observe(rendered(6))
-        learning.sync_if_due()
+    for learner in (one, other):
+        learner.observe(rendered(6))
+        learner.sync_if_due()
 
     assert known(world).observations == pytest.approx(2, abs=0.01)
 
 
 @pytest.mark.parametrize("fault", ["away", "beaten"])
 def test_what_could_not_be_written_is_written_the_next_time(world, fault):
-    learning, faster = a_learner(world), a_learner(world)
-    learning.observe(rendered(6))
+    learner, faster = a_learner(world), a_learner(world)
+    learner.observe(rendered(6))
     if fault == "away":
         world.durations.lose_requests()
     else:
         faster.observe(rendered(6))
         world.durations.before_next_write(faster.sync_if_due)
 
-    learning.sync_if_due()
+    learner.sync_if_due()
     world.clock.advance(SYNC_EVERY_S)
-    learning.sync_if_due()
+    learner.sync_if_due()
 
     assert known(world).observations == pytest.approx(1 if fault == "away" else 2, abs=0.01)
 
@@ -126,7 +128,7 @@ def test_a_pump_learns_from_the_polls_that_find_results(world):
 
     world.pump(window_s=120).run()
     world.clock.advance(SYNC_EVERY_S)
-    world.learning.sync_if_due()
+    world.learner.sync_if_due()
 
     assert world.jobs.job().status is Status.SUCCEEDED
     assert world.jobs.job().not_ready_at == later(30)

@@ -6,24 +6,24 @@ from datetime import datetime
 from functools import partial
 
 from relay.application.announcer import Announcer
-from relay.application.learning import Learning
+from relay.application.duration_learner import DurationLearner
 from relay.application.ports import CallbackReader, Clock
 from relay.application.store import JobStore
-from relay.application.waking import Waker
+from relay.application.waker import Waker
 from relay.domain.answers import Callback
 from relay.domain.job import Actor, Job
-from relay.domain.steps import nudged, succeeded
+from relay.domain.transitions import nudged, succeeded
 from relay.errors import JobNotFound
 
 log = logging.getLogger(__name__)
 
 
-class Callbacks:
+class CallbackReceiver:
     """Turns callbacks into steps of jobs.
 
     Args:
         readers: How to read a callback, by provider.
-        learning: What takes note of how long renders took, by provider.
+        learners: What takes note of how long renders took, by provider.
     """
 
     def __init__(
@@ -34,14 +34,14 @@ class Callbacks:
         waker: Waker,
         clock: Clock,
         readers: Mapping[str, CallbackReader],
-        learning: Mapping[str, Learning],
+        learners: Mapping[str, DurationLearner],
     ) -> None:
         self._store = store
         self._announcer = announcer
         self._waker = waker
         self._clock = clock
         self._readers = readers
-        self._learning = learning
+        self._learners = learners
 
     def receive(self, provider: str, job_id: str, body: object) -> None:
         """Take a callback whose token was good.
@@ -70,8 +70,8 @@ class Callbacks:
         )
         if after.job.unpublished:
             self._announcer.announce_or_leave(after)
-            self._learning[provider].observe(after.job)
-            self._learning[provider].sync_if_due()
+            self._learners[provider].observe(after.job)
+            self._learners[provider].sync_if_due()
         elif not after.job.is_final:
             self._waker.wake(after.job.account)
 

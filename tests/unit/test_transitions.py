@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.domain import steps
+from relay.domain import transitions
 from relay.domain.job import (
     RETRYABLE,
     Actor,
@@ -30,21 +30,21 @@ from tests.factories import (
 
 
 def test_claiming_notes_the_claim_the_time_and_the_try():
-    after = steps.claimed(a_job(tries=2), claim=CLAIM, at=later(1))
+    after = transitions.claimed(a_job(tries=2), claim=CLAIM, at=later(1))
 
     assert (after.claim, after.submitted_at, after.tries) == (CLAIM, later(1), 3)
 
 
 def test_a_second_claim_does_not_replace_the_first():
-    first = steps.claimed(a_job(), claim=CLAIM, at=NOON)
+    first = transitions.claimed(a_job(), claim=CLAIM, at=NOON)
     other = Claim(token="claim-2", expires_at=later(50))
 
-    assert steps.claimed(first, claim=other, at=later(1)) is first
+    assert transitions.claimed(first, claim=other, at=later(1)) is first
 
 
 @pytest.mark.parametrize("before", [submitting_job(), unconfirmed_job()], ids=["in time", "late"])
 def test_an_acknowledgement_brings_the_id_and_the_time_of_the_first_poll(before):
-    after = steps.accepted(
+    after = transitions.accepted(
         before,
         claim=CLAIM,
         provider_job_id="p-1",
@@ -60,7 +60,7 @@ def test_an_acknowledgement_brings_the_id_and_the_time_of_the_first_poll(before)
 def test_an_acknowledgement_corrects_the_id_that_a_callback_brought_before():
     before = processing_job(provider_job_id="from-a-callback")
 
-    after = steps.accepted(
+    after = transitions.accepted(
         before,
         claim=CLAIM,
         provider_job_id="p-1",
@@ -76,7 +76,7 @@ def test_an_acknowledgement_corrects_the_id_that_a_callback_brought_before():
 def test_an_acknowledgement_that_a_result_has_beaten_changes_nothing():
     done = finished_job(Status.SUCCEEDED)
 
-    after = steps.accepted(
+    after = transitions.accepted(
         done,
         claim=CLAIM,
         provider_job_id="p-9",
@@ -89,7 +89,7 @@ def test_an_acknowledgement_that_a_result_has_beaten_changes_nothing():
 
 
 def test_a_job_that_was_not_taken_is_queued_as_if_it_had_never_been_sent():
-    after = steps.put_back(
+    after = transitions.put_back(
         submitting_job(), claim=CLAIM, call_at=later(5), note="429", refusal=None, at=later(1)
     )
 
@@ -100,7 +100,7 @@ def test_a_job_that_was_not_taken_is_queued_as_if_it_had_never_been_sent():
 def test_a_refused_account_is_remembered_for_the_deadline():
     code = ErrorCode.PROVIDER_OUT_OF_CREDITS
 
-    after = steps.put_back(
+    after = transitions.put_back(
         submitting_job(), claim=CLAIM, call_at=NOON, note="402", refusal=code, at=later(1)
     )
 
@@ -116,7 +116,7 @@ def test_a_refused_account_is_remembered_for_the_deadline():
     ids=["with a reason", "without"],
 )
 def test_a_refused_job_fails_with_the_providers_reason(reason, message):
-    after = steps.refused(submitting_job(), claim=CLAIM, reason=reason, at=later(1))
+    after = transitions.refused(submitting_job(), claim=CLAIM, reason=reason, at=later(1))
 
     assert after.error is not None
     assert (after.error.code, after.error.message) == (ErrorCode.PROVIDER_REJECTED, message)
@@ -131,7 +131,7 @@ def test_a_refused_job_fails_with_the_providers_reason(reason, message):
 def test_a_lost_submission_is_planned_again_only_on_the_callers_word(wish, call_at):
     job = submitting_job(on_unconfirmed=wish)
 
-    after = steps.lost(job, claim=CLAIM, note="timeout", at=later(1))
+    after = transitions.lost(job, claim=CLAIM, note="timeout", at=later(1))
 
     assert after.call_at == call_at
 
@@ -139,19 +139,19 @@ def test_a_lost_submission_is_planned_again_only_on_the_callers_word(wish, call_
 def test_a_claim_does_not_expire_before_its_time():
     job = submitting_job()
 
-    assert steps.claim_expired(job, at=later(39.999)) is job
+    assert transitions.claim_expired(job, at=later(39.999)) is job
 
 
 def test_an_unconfirmed_job_is_not_submitted_again_unless_the_caller_said_so():
     job = unconfirmed_job(on_unconfirmed=OnUnconfirmed.WAIT)
 
-    assert steps.resubmitted(job, at=later(60)) is job
+    assert transitions.resubmitted(job, at=later(60)) is job
 
 
 def test_a_resubmitted_job_remembers_that_two_renders_may_exist():
     job = unconfirmed_job(on_unconfirmed=OnUnconfirmed.RESUBMIT)
 
-    after = steps.resubmitted(job, at=later(60))
+    after = transitions.resubmitted(job, at=later(60))
 
     assert after.is_resubmitted
     assert (after.claim, after.submitted_at) == (None, None)
@@ -159,7 +159,7 @@ def test_a_resubmitted_job_remembers_that_two_renders_may_exist():
 
 
 def test_a_success_keeps_the_outputs_and_ends_all_calls():
-    after = steps.succeeded(
+    after = transitions.succeeded(
         processing_job(), outputs=[OUTPUT], by=Actor.POLL, at=later(30), provider_status="success"
     )
 
@@ -168,7 +168,7 @@ def test_a_success_keeps_the_outputs_and_ends_all_calls():
 
 
 def test_a_success_does_not_replace_the_id_that_was_acknowledged():
-    after = steps.succeeded(
+    after = transitions.succeeded(
         processing_job(), outputs=[OUTPUT], by=Actor.WEBHOOK, at=NOON, provider_job_id="other"
     )
 
@@ -177,15 +177,15 @@ def test_a_success_does_not_replace_the_id_that_was_acknowledged():
 
 def test_a_success_without_outputs_is_a_mistake_of_ours():
     with pytest.raises(ValueError, match="at least one usable output"):
-        steps.succeeded(processing_job(), outputs=[], by=Actor.POLL, at=NOON)
+        transitions.succeeded(processing_job(), outputs=[], by=Actor.POLL, at=NOON)
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
 def test_a_result_for_a_job_that_ended_without_one_is_added_and_announced_once(status):
     ended = finished_job(status)
 
-    after = steps.succeeded(ended, outputs=[LATE_OUTPUT], by=Actor.WEBHOOK, at=later(99))
-    again = steps.succeeded(after, outputs=[OUTPUT], by=Actor.POLL, at=later(120))
+    after = transitions.succeeded(ended, outputs=[LATE_OUTPUT], by=Actor.WEBHOOK, at=later(99))
+    again = transitions.succeeded(after, outputs=[OUTPUT], by=Actor.POLL, at=later(120))
 
     assert (after.status, after.outputs, after.error) == (status, (), ended.error)
     assert after.late_outputs == (LATE_OUTPUT,)
@@ -197,7 +197,7 @@ def test_a_result_for_a_job_that_ended_without_one_is_added_and_announced_once(s
 def test_a_second_result_does_not_touch_the_first():
     done = finished_job(Status.SUCCEEDED)
 
-    assert steps.succeeded(done, outputs=[LATE_OUTPUT], by=Actor.POLL, at=later(9)) is done
+    assert transitions.succeeded(done, outputs=[LATE_OUTPUT], by=Actor.POLL, at=later(9)) is done
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_second_result_does_not_touch_the_first():
     ids=lambda one: one.value if isinstance(one, ErrorCode) else one.status.value,
 )
 def test_a_job_past_its_deadline_fails_with_what_it_waited_for(job, code):
-    after = steps.given_up(job, at=job.deadline_at)
+    after = transitions.given_up(job, at=job.deadline_at)
 
     assert after.error is not None
     assert (after.error.code, after.finished_by) == (code, Actor.DEADLINE)
@@ -227,7 +227,7 @@ def test_a_refusal_before_a_resubmission_does_not_explain_a_later_deadline():
         on_unconfirmed=OnUnconfirmed.RESUBMIT, refusal=ErrorCode.PROVIDER_OUT_OF_CREDITS
     )
 
-    after = steps.given_up(steps.resubmitted(job, at=later(60)), at=job.deadline_at)
+    after = transitions.given_up(transitions.resubmitted(job, at=later(60)), at=job.deadline_at)
 
     assert after.error is not None
     assert after.error.code is ErrorCode.SUBMIT_UNCONFIRMED
@@ -238,21 +238,21 @@ def test_a_job_past_its_deadline_on_a_held_account_fails_with_the_holds_code(sta
     """Whether or not it was ever sent itself."""
     hold = ErrorCode.PROVIDER_OUT_OF_CREDITS
 
-    after = steps.given_up(job_in(status), at=later(900), hold=hold)
+    after = transitions.given_up(job_in(status), at=later(900), hold=hold)
 
     assert after.error is not None
-    assert (after.error.code, after.error.message) == (hold, steps.REFUSAL_MESSAGES[hold])
+    assert (after.error.code, after.error.message) == (hold, transitions.REFUSAL_MESSAGES[hold])
 
 
 def test_a_job_is_sent_again_after_one_and_two_minutes_and_never_a_fourth_time():
     job, gaps_s = a_job(on_unconfirmed=OnUnconfirmed.RESUBMIT), []
     for number in range(3):
         claim = Claim(token=f"claim-{number}", expires_at=later(40))
-        lost = steps.lost(
-            steps.claimed(job, claim=claim, at=NOON), claim=claim, note="timeout", at=later(1)
+        lost = transitions.lost(
+            transitions.claimed(job, claim=claim, at=NOON), claim=claim, note="timeout", at=later(1)
         )
         gaps_s.append(lost.call_at and (lost.call_at - later(1)).total_seconds())
-        job = steps.queued(steps.resubmitted(lost, at=later(200)))
+        job = transitions.queued(transitions.resubmitted(lost, at=later(200)))
 
     assert gaps_s == [60, 120, None]
     assert (job.status, job.tries, job.resubmissions) == (Status.UNCONFIRMED, 3, 2)
@@ -261,36 +261,36 @@ def test_a_job_is_sent_again_after_one_and_two_minutes_and_never_a_fourth_time()
 def test_a_job_that_was_sent_before_is_not_ended_because_a_second_render_comes_too_late():
     job = a_job(resubmissions=1)
 
-    assert steps.not_sent_in_time(job, at=NOON) is job
+    assert transitions.not_sent_in_time(job, at=NOON) is job
 
 
 def test_a_job_that_is_not_sent_again_waits_for_its_deadline():
     job = unconfirmed_job(on_unconfirmed=OnUnconfirmed.RESUBMIT, call_at=later(60))
 
-    after = steps.not_resubmitted(job)
+    after = transitions.not_resubmitted(job)
 
     assert (after.status, after.call_at) == (Status.UNCONFIRMED, None)
-    assert steps.not_resubmitted(after) is after
+    assert transitions.not_resubmitted(after) is after
 
 
 def test_a_job_that_waited_for_a_provider_takes_its_place_in_the_queue():
     job = a_job(call_at=later(5))
 
-    after = steps.queued(job)
+    after = transitions.queued(job)
 
     assert (job.is_ready, after.is_ready) == (False, True)
-    assert steps.queued(after) is after
+    assert transitions.queued(after) is after
 
 
 def test_no_job_is_given_up_before_its_deadline():
     job = processing_job()
 
-    assert steps.given_up(job, at=later(899.999)) is job
+    assert transitions.given_up(job, at=later(899.999)) is job
 
 
 def test_a_failure_says_whether_the_same_input_may_succeed_next_time():
     for code in ErrorCode:
-        after = steps.failed(a_job(), code=code, message="", by=Actor.POLL, at=NOON)
+        after = transitions.failed(a_job(), code=code, message="", by=Actor.POLL, at=NOON)
 
         assert after.error is not None
         assert after.error.retryable is RETRYABLE[code]
@@ -299,9 +299,9 @@ def test_a_failure_says_whether_the_same_input_may_succeed_next_time():
 def test_a_nudge_has_a_job_under_way_polled_at_once():
     job = processing_job(call_at=later(60))
 
-    assert steps.nudged(job, provider_job_id="other", at=later(3)).call_at == later(3)
+    assert transitions.nudged(job, provider_job_id="other", at=later(3)).call_at == later(3)
     assert (
-        steps.nudged(job, provider_job_id="other", at=later(3)).provider_job_id
+        transitions.nudged(job, provider_job_id="other", at=later(3)).provider_job_id
         == job.provider_job_id
     )
 
@@ -310,19 +310,19 @@ def test_a_nudge_has_a_job_under_way_polled_at_once():
 def test_a_nudge_without_an_id_says_nothing_of_a_job_that_has_none(status):
     job = job_in(status)
 
-    assert steps.nudged(job, provider_job_id=None, at=later(3)) is job
+    assert transitions.nudged(job, provider_job_id=None, at=later(3)) is job
 
 
 def test_a_nudge_is_noted_even_if_a_poll_is_due_for_a_pump_may_be_ahead_of_the_document():
     job = processing_job(call_at=later(1))
 
-    assert steps.nudged(job, provider_job_id=None, at=later(3)).call_at == later(3)
+    assert transitions.nudged(job, provider_job_id=None, at=later(3)).call_at == later(3)
 
 
 def test_an_answer_that_says_nothing_new_only_plans_the_next_poll():
     job = processing_job(polls=1)
 
-    after = steps.still_open(job, provider_status="pending", asked_at=NOON, poll_at=later(30))
+    after = transitions.still_open(job, provider_status="pending", asked_at=NOON, poll_at=later(30))
 
     assert (after.polls, after.call_at, after.history) == (2, later(30), job.history)
 
@@ -331,17 +331,19 @@ def test_an_answer_that_says_nothing_new_only_plans_the_next_poll():
 def test_answers_to_polls_say_nothing_of_a_job_that_is_not_under_way(status):
     job = job_in(status)
 
-    assert steps.still_open(job, provider_status="pending", asked_at=NOON, poll_at=NOON) is job
-    assert steps.unanswered(job, poll_at=NOON) is job
-    assert steps.struck(job, code=ErrorCode.OUTPUT_UNUSABLE, poll_at=NOON, at=NOON) is job
+    assert (
+        transitions.still_open(job, provider_status="pending", asked_at=NOON, poll_at=NOON) is job
+    )
+    assert transitions.unanswered(job, poll_at=NOON) is job
+    assert transitions.struck(job, code=ErrorCode.OUTPUT_UNUSABLE, poll_at=NOON, at=NOON) is job
 
 
 def test_the_history_keeps_its_first_line_and_the_last_nineteen():
     job = a_job()
     for number in range(30):
         claim = Claim(token=f"claim-{number}", expires_at=later(number + 40))
-        job = steps.claimed(job, claim=claim, at=later(number))
-        job = steps.put_back(
+        job = transitions.claimed(job, claim=claim, at=later(number))
+        job = transitions.put_back(
             job, claim=claim, call_at=NOON, note=f"no {number}", refusal=None, at=later(number)
         )
 

@@ -1,18 +1,40 @@
-"""Finds jobs for their tenants: by filters, or by a provider's id."""
+"""Shows callers their jobs: one by id, a list by filters, or one by a provider's id."""
 
-from relay.application.ports import Cursor, JobFilter, JobListings, JobPage
+from relay.application.ports import Clock, Cursor, JobFilter, JobListings, JobPage
 from relay.application.store import JobStore
 from relay.domain.answers import MAX_ID_LENGTH
 from relay.domain.job import Job, is_job_id
 from relay.errors import JobNotFound, UnreadableJob
 
+READ_EVERY_S = 1.0
 
-class Listing:
-    """Finds jobs for their tenants."""
 
-    def __init__(self, *, listings: JobListings, store: JobStore) -> None:
+class JobReader:
+    """Reads jobs for their tenants."""
+
+    def __init__(self, *, listings: JobListings, store: JobStore, clock: Clock) -> None:
         self._listings = listings
         self._store = store
+        self._clock = clock
+
+    def get(self, tenant: str, job_id: str, *, wait_s: float) -> Job:
+        """Return the tenant's job as soon as it is final, or when the wait is over.
+
+        Args:
+            wait_s: How long to wait for the end, in seconds; 0 answers at once. Costs one
+                read of the document a second.
+
+        Raises:
+            JobNotFound: There is none, or it is another tenant's.
+            StoreUnavailable: The store did not answer.
+        """
+        until = self._clock.monotonic() + wait_s
+        while True:
+            job = self._store.read_own(tenant, job_id).job
+            left_s = until - self._clock.monotonic()
+            if job.is_final or left_s <= 0:
+                return job
+            self._clock.sleep(min(READ_EVERY_S, left_s))
 
     def page(
         self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int, max_bytes: int
@@ -37,14 +59,14 @@ class Listing:
         if is_job_id(job_id):
             job = self._store.read_own(tenant, job_id).job
         elif 0 < len(job_id) <= MAX_ID_LENGTH:
-            job = self._found(tenant, provider, job_id)
+            job = self._find(tenant, provider, job_id)
         else:
             raise JobNotFound
         if job.provider != provider:
             raise JobNotFound
         return job
 
-    def _found(self, tenant: str, provider: str, job_id: str) -> Job:
+    def _find(self, tenant: str, provider: str, job_id: str) -> Job:
         try:
             return self._listings.find(tenant, provider, job_id).job
         except UnreadableJob as error:

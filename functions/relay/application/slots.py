@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Places:
+class Slots:
     """Lets so many requests do something at a time, and so many of one tenant.
 
     Args:
@@ -21,8 +21,8 @@ class Places:
         self._lock = threading.Lock()
 
     @contextmanager
-    def place(self, tenant: str) -> Iterator[bool]:
-        """Take a place for the tenant as long as the context lasts; False if there is none."""
+    def take(self, tenant: str) -> Iterator[bool]:
+        """Take a slot for the tenant as long as the context lasts; False if none is free."""
         with self._lock:
             is_free = (
                 self._taken.total() < self._total and self._taken[tenant] < self._of_one_tenant
@@ -35,15 +35,15 @@ class Places:
                 self._taken[tenant] -= is_free
 
 
-def wait_places(*, threads: int) -> Places:
-    """Return the places of requests that wait: the others must find a thread.
+def wait_slots(*, threads: int) -> Slots:
+    """Return the slots of requests that wait: the others must find a thread.
 
     Args:
         threads: How many requests the instance answers at a time.
     """
-    return Places(total=threads // 2, of_one_tenant=threads // 4)
+    return Slots(total=threads // 2, of_one_tenant=threads // 4)
 
 
-def large_page_places() -> Places:
-    """Return the places of pages of full size; each takes up to 10 MB until it is sent."""
-    return Places(total=8, of_one_tenant=4)
+def large_page_slots() -> Slots:
+    """Return the slots of pages of full size; each takes up to 10 MB until it is sent."""
+    return Slots(total=8, of_one_tenant=4)

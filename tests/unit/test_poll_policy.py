@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.durations import Durations
-from relay.domain.rhythm import (
+from relay.domain.poll_policy import (
     UNSURE_GAP_S,
     PollPlan,
-    Rhythm,
+    PollPolicy,
     next_try_at,
     plan_polls,
     planned_poll_at,
@@ -38,7 +38,7 @@ def test_a_provider_that_says_when_to_come_again_is_believed_within_reason(asked
     assert at == later(waited_s)
 
 
-ALONE = Rhythm(first_s=2.0, shortest_s=1.0, longest_s=60.0)
+ALONE = PollPolicy(first_s=2.0, shortest_s=1.0, longest_s=60.0)
 
 
 def seen(*ages_s: float) -> Durations:
@@ -65,11 +65,11 @@ def planned_ages_s(plan: PollPlan, *, until_s: float) -> list[float]:
     return ages_s
 
 
-RHYTHM = CATALOGUE["gepetto"].rhythm
+RHYTHM = CATALOGUE["gepetto"].poll_policy
 
 PLANS = [
-    plan_polls(rhythm, durations, expected_s=expected_s)
-    for rhythm in (ALONE, RHYTHM)
+    plan_polls(poll_policy, durations, expected_s=expected_s)
+    for poll_policy in (ALONE, RHYTHM)
     for durations in (
         Durations.unknown(),
         seen(*[30.0] * 300),
@@ -89,12 +89,12 @@ PLANS = [
     st.floats(0, 1),
 )
 def test_a_planned_poll_is_never_too_soon_nor_too_far(plan, age_s, polls, draw):
-    rhythm = plan.rhythm
+    poll_policy = plan.poll_policy
 
     gap_s = planned_gap_s(plan, age_s=age_s, polls=polls, draw=draw)
 
-    assert gap_s >= max(rhythm.shortest_s, rhythm.first_s - age_s) - 1e-5
-    assert gap_s <= max(rhythm.longest_s, 1.1 * (rhythm.first_s - age_s)) + 1e-5
+    assert gap_s >= max(poll_policy.shortest_s, poll_policy.first_s - age_s) - 1e-5
+    assert gap_s <= max(poll_policy.longest_s, 1.1 * (poll_policy.first_s - age_s)) + 1e-5
 
 
 @settings(max_examples=40)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
-from relay.application.job_actions import Held
+from relay.application.job_actions import DueJob
 from relay.domain.due import Action, next_action, wake_at
 from relay.domain.job import Job
 
@@ -32,13 +32,13 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    held: Held
+    due_job: DueJob
     lane: Lane
     queue: str
     serial: int
 
 
-class DueWork:
+class DueJobs:
     """Jobs by lane, earliest due first; polls by tenant as well, because they take turns."""
 
     def __init__(self) -> None:
@@ -51,9 +51,9 @@ class DueWork:
         """Return how many jobs there are."""
         return len(self._entries)
 
-    def __iter__(self) -> Iterator[Held]:
+    def __iter__(self) -> Iterator[DueJob]:
         """Return all jobs, in no order."""
-        return iter([entry.held for entry in self._entries.values()])
+        return iter([entry.due_job for entry in self._entries.values()])
 
     def count(self, lane: Lane, tenant: str | None = None) -> int:
         """Return how many jobs wait in a lane, of one tenant or of all."""
@@ -68,27 +68,27 @@ class DueWork:
     def version_of(self, job_id: str) -> object:
         """Return the version of the job's document that is known here, None if it is not."""
         entry = self._entries.get(job_id)
-        return None if entry is None else entry.held.version
+        return None if entry is None else entry.due_job.version
 
-    def put(self, held: Held, *, at: datetime) -> None:
+    def put(self, due_job: DueJob, *, at: datetime) -> None:
         """Add a job, or replace what is known of it."""
-        self.take(held.job.id)
-        due = wake_at(held.job)
+        self.take(due_job.job.id)
+        due = wake_at(due_job.job)
         if due is None:
             return
-        lane = lane_of(held.job, at=at)
-        queue = held.job.tenant if lane is Lane.POLL else ""
+        lane = lane_of(due_job.job, at=at)
+        queue = due_job.job.tenant if lane is Lane.POLL else ""
         self._serial += 1
-        self._entries[held.job.id] = _Entry(held, lane, queue, self._serial)
+        self._entries[due_job.job.id] = _Entry(due_job, lane, queue, self._serial)
         self._counts[lane, queue] += 1
         heap = self._heaps.setdefault((lane, queue), [])
-        heapq.heappush(heap, _Place(due, self._serial, held.job.id))
+        heapq.heappush(heap, _Place(due, self._serial, due_job.job.id))
 
     def sort_again(self, *, at: datetime) -> None:
         """Move the jobs whose lane has changed with time: those past their deadline."""
         for entry in list(self._entries.values()):
-            if lane_of(entry.held.job, at=at) is not entry.lane:
-                self.put(entry.held, at=at)
+            if lane_of(entry.due_job.job, at=at) is not entry.lane:
+                self.put(entry.due_job, at=at)
 
     def next_due(self, lane: Lane) -> datetime | None:
         """Return when the lane's first job is due, None if the lane is empty."""
@@ -108,7 +108,7 @@ class DueWork:
 
     def first(
         self, lane: Lane, *, at: datetime, tenant: str = "", avoid: Collection[str] = ()
-    ) -> Held | None:
+    ) -> DueJob | None:
         """Return the lane's first job, or the tenant's, None if none is due.
 
         Args:
@@ -124,7 +124,7 @@ class DueWork:
                 if one.due <= at and one.job_id not in avoid and self._is_there(one)
             )
             place = min(others, default=place)
-        return self._entries[place.job_id].held
+        return self._entries[place.job_id].due_job
 
     def take(self, job_id: str) -> None:
         """Take a job out, if it is there."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from relay.application.ports import Clock, Stored
 from relay.application.quota import OpenJobsQuota, Place
 from relay.application.store import JobStore
-from relay.application.waking import Waker
+from relay.application.waker import Waker
 from relay.domain.catalogue import CATALOGUE, RAW
 from relay.domain.job import Actor, Entry, Job, Json, OnUnconfirmed, Priority, Status
 from relay.errors import InvalidRequest, JobNotFound, KeyReused, TooManyOpenJobs
@@ -62,7 +62,7 @@ class Created:
     is_new: bool
 
 
-class Creating:
+class JobCreator:
     """Creates jobs.
 
     Args:

@@ -8,7 +8,7 @@ from relay.application.ports import Clock, DurationsDocuments
 from relay.domain.catalogue import find_operation
 from relay.domain.durations import Durations, seen_quantile_s
 from relay.domain.job import Actor, Job, Status
-from relay.domain.rhythm import SURE_FROM, PollPlan, Rhythm, plan_polls
+from relay.domain.poll_policy import SURE_FROM, PollPlan, PollPolicy, plan_polls
 from relay.errors import LostRace, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -20,18 +20,18 @@ PLAN_EVERY_S = 5.0
 EXPECTED_S = 30.0
 
 
-class Learning:
+class DurationLearner:
     """What one instance knows of one account; safe to use from several threads.
 
     What was seen since the last write is lost with the instance: that is harmless.
     """
 
     def __init__(
-        self, documents: DurationsDocuments, *, account: str, rhythm: Rhythm, clock: Clock
+        self, documents: DurationsDocuments, *, account: str, poll_policy: PollPolicy, clock: Clock
     ) -> None:
         self._documents = documents
         self._account = account
-        self._rhythm = rhythm
+        self._rhythm = poll_policy
         self._clock = clock
         self._lock = threading.Lock()
         self._known: Mapping[str, Durations] = {}

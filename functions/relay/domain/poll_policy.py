@@ -32,7 +32,7 @@ STEPS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
+class PollPolicy:
     """How often one provider is asked about a job; all times in seconds.
 
     Attributes:
@@ -74,14 +74,14 @@ class PollPlan:
             delay it is worth, times the probability that the render is not ready by then.
     """
 
-    rhythm: Rhythm
+    poll_policy: PollPolicy
     is_sure: bool
     points: tuple[Point, ...]
     ahead_s: tuple[float, ...]
 
 
 @lru_cache(maxsize=64)
-def plan_polls(rhythm: Rhythm, durations: Durations, *, expected_s: float) -> PollPlan:
+def plan_polls(poll_policy: PollPolicy, durations: Durations, *, expected_s: float) -> PollPlan:
     """Lay out the polls that cost least by what is known of durations.
 
     A render that is not ready at some age has no other past, so the polls that minimise
@@ -97,16 +97,16 @@ def plan_polls(rhythm: Rhythm, durations: Durations, *, expected_s: float) -> Po
         expected_s: What the catalogue expects, for want of history.
     """
     probabilities = belief(durations, expected_s=expected_s)
-    worth_s = rhythm.poll_worth * quantile_s(probabilities, 0.5)
+    worth_s = poll_policy.poll_worth * quantile_s(probabilities, 0.5)
     points = _points(probabilities)
     unready = 1 - points[-1].ready
-    ahead_s = [0.0] * (len(points) - 1) + [unready * (worth_s + rhythm.longest_s / 2)]
+    ahead_s = [0.0] * (len(points) - 1) + [unready * (worth_s + poll_policy.longest_s / 2)]
     for index in range(len(points) - 2, -1, -1):
         here = points[index]
         _, least_s = _cheapest(points, ahead_s, here=here, start=index + 1)
         ahead_s[index] = (1 - here.ready) * worth_s + least_s
     return PollPlan(
-        rhythm=rhythm,
+        poll_policy=poll_policy,
         is_sure=durations.observations >= SURE_FROM,
         points=tuple(points),
         ahead_s=tuple(ahead_s),
@@ -125,15 +125,15 @@ def planned_poll_at(
         polls: How often it was asked about so far.
         draw: A random number from 0 up to 1; spreads the gap by a tenth either way.
     """
-    rhythm = plan.rhythm
+    poll_policy = plan.poll_policy
     age_s = max(0.0, (now - submitted_at).total_seconds())
-    least_s = rhythm.shortest_s / (1 - JITTER) * STRETCH ** min(polls, MOST_STRETCHED)
+    least_s = poll_policy.shortest_s / (1 - JITTER) * STRETCH ** min(polls, MOST_STRETCHED)
     gap_s = _planned_gap_s(plan, age_s)
     if not plan.is_sure:
         gap_s = min(gap_s, max(UNSURE_GAP_S, age_s * UNSURE_SHARE_OF_AGE))
     gap_s = max(gap_s, least_s)
-    gap_s = min(gap_s, rhythm.longest_s / (1 + JITTER)) * (1 - JITTER + 2 * JITTER * draw)
-    gap_s = max(gap_s, rhythm.shortest_s, (rhythm.first_s - age_s) * (1 + JITTER * draw))
+    gap_s = min(gap_s, poll_policy.longest_s / (1 + JITTER)) * (1 - JITTER + 2 * JITTER * draw)
+    gap_s = max(gap_s, poll_policy.shortest_s, (poll_policy.first_s - age_s) * (1 + JITTER * draw))
     return now + timedelta(seconds=gap_s)
 
 
@@ -153,7 +153,7 @@ def _points(probabilities: Sequence[float]) -> list[Point]:
 def _planned_gap_s(plan: PollPlan, age_s: float) -> float:
     start = bisect_right(plan.points, age_s, key=itemgetter(0))
     if start == len(plan.points):
-        return plan.rhythm.longest_s
+        return plan.poll_policy.longest_s
     before, after = plan.points[start - 1], plan.points[start]
     since_s = age_s - before.age_s
     ready = before.ready + (after.ready - before.ready) * since_s / (after.age_s - before.age_s)

@@ -1,0 +1,250 @@
+"""Puts the relay together from adapters; the only place where its parts meet.
+
+Everything that runs the relay hands in adapters of its own: the deployed functions the real ones,
+the simulator, the benchmarks and the tests others.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+from relay.adapters.providers.gepetto import read_callback as read_gepetto_callback
+from relay.adapters.providers.spacely import read_callback as read_spacely_callback
+from relay.application.announcer import Announcer
+from relay.application.callback_receiver import CallbackReceiver
+from relay.application.duration_learner import DurationLearner
+from relay.application.job_controls import JobControls
+from relay.application.job_creator import JobCreator
+from relay.application.job_reader import JobReader
+from relay.application.overview import Overview
+from relay.application.ports import (
+    Accounts,
+    CallbackReader,
+    Clock,
+    DurationsDocuments,
+    Jobs,
+    Provider,
+    Topics,
+    Workers,
+)
+from relay.application.progress import ProgressReader
+from relay.application.pump import Pump
+from relay.application.pump_run import Concurrency, PumpDependencies
+from relay.application.quota import OpenJobsQuota
+from relay.application.slots import large_page_slots, wait_slots
+from relay.application.store import JobStore
+from relay.application.waker import Waker
+from relay.domain.catalogue import CATALOGUE
+from relay.domain.limits import Limit
+from relay.domain.poll_policy import PollPolicy
+from relay.edges.api import Api
+from relay.edges.tick import Ticks
+from relay.edges.webhook import Webhook
+
+# A caller waits for these; a pump has nobody waiting and more to lose.
+EDGE_PATIENCE_S = 8.0
+PUMP_PATIENCE_S = 20.0
+CONCURRENCY = Concurrency(calls=32, changes=12, events=8)
+
+CALLBACK_READERS: Mapping[str, CallbackReader] = {
+    "gepetto": read_gepetto_callback,
+    "spacely": read_spacely_callback,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """Everything outside that the relay stands on.
+
+    Attributes:
+        draw: Returns a random number from 0 to 1.
+        random_bytes: Returns so many unguessable bytes.
+        open_workers: Starts so many workers.
+        is_stopping: Whether the server was told to stop.
+    """
+
+    jobs: Jobs
+    accounts: Accounts
+    durations: DurationsDocuments
+    topics: Topics
+    clock: Clock
+    draw: Callable[[], float]
+    random_bytes: Callable[[int], bytes]
+    open_workers: Callable[[int], Workers]
+    is_stopping: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePolicy:
+    """Which jobs are taken.
+
+    Attributes:
+        accounts: The accounts that are switched on.
+        allow_local_urls: Let image URLs be ``http`` and private.
+        allow_raw: Take `raw` jobs, whose input and path nobody checks.
+        max_open_jobs: How many open jobs a tenant may have in an account; None for any number.
+    """
+
+    accounts: Collection[str]
+    allow_local_urls: bool = False
+    allow_raw: bool = True
+    max_open_jobs: int | None = None
+
+
+class Relay:
+    """One instance of the relay, of whichever function.
+
+    Args:
+        patience_s: For how long it repeats what the store does not answer.
+    """
+
+    def __init__(self, adapters: Adapters, *, patience_s: float) -> None:
+        self._adapters = adapters
+        self.store = JobStore(
+            adapters.jobs, clock=adapters.clock, draw=adapters.draw, patience_s=patience_s
+        )
+        self.announcer = Announcer(store=self.store, topics=adapters.topics)
+        self.waker = Waker(topics=adapters.topics, clock=adapters.clock)
+        self.learner = cache(self._learner)
+
+    def creator(self, policy: CreatePolicy) -> JobCreator:
+        """Return what takes new jobs."""
+        adapters, quota = self._adapters, None
+        if policy.max_open_jobs is not None:
+            quota = OpenJobsQuota(adapters.jobs, clock=adapters.clock, most=policy.max_open_jobs)
+        return JobCreator(
+            store=self.store,
+            waker=self.waker,
+            clock=adapters.clock,
+            accounts=frozenset(policy.accounts),
+            allow_local_urls=policy.allow_local_urls,
+            random_bytes=adapters.random_bytes,
+            allow_raw=policy.allow_raw,
+            quota=quota,
+        )
+
+    def reader(self) -> JobReader:
+        """Return what shows jobs."""
+        return JobReader(listings=self._adapters.jobs, store=self.store, clock=self._adapters.clock)
+
+    def controls(self, creator: JobCreator) -> JobControls:
+        """Return what cancels and retries jobs."""
+        return JobControls(
+            store=self.store,
+            creator=creator,
+            announcer=self.announcer,
+            clock=self._adapters.clock,
+        )
+
+    def api(
+        self,
+        policy: CreatePolicy,
+        *,
+        limits: Mapping[str, Limit],
+        tenants: Mapping[str, str],
+        threads: int,
+    ) -> Api:
+        """Return the function `jobs_api`.
+
+        Args:
+            limits: The limit of each account that is switched on.
+            tenants: The tenant of each key, by the key's SHA-256 digest in hex.
+            threads: How many requests the instance answers at a time.
+        """
+        adapters = self._adapters
+        creator = self.creator(policy)
+        return Api(
+            creator=creator,
+            reader=self.reader(),
+            controls=self.controls(creator),
+            overview=Overview(accounts=adapters.accounts, counts=adapters.jobs, limits=limits),
+            progress=ProgressReader(
+                accounts=adapters.accounts, durations=adapters.durations, clock=adapters.clock
+            ),
+            waits=wait_slots(threads=threads),
+            large_pages=large_page_slots(),
+            tenants=tenants,
+        )
+
+    def callback_receiver(self) -> CallbackReceiver:
+        """Return what takes providers' callbacks."""
+        return CallbackReceiver(
+            store=self.store,
+            announcer=self.announcer,
+            waker=self.waker,
+            clock=self._adapters.clock,
+            readers=CALLBACK_READERS,
+            learners={
+                name: self.learner(name, CATALOGUE[name].poll_policy) for name in CALLBACK_READERS
+            },
+        )
+
+    def webhook(self, *, keys: Sequence[str]) -> Webhook:
+        """Return the function `provider_webhook`.
+
+        Args:
+            keys: `WEBHOOK_KEYS`.
+        """
+        return Webhook(
+            callbacks=self.callback_receiver(), keys=keys, providers=CALLBACK_READERS.keys()
+        )
+
+    def pump(
+        self,
+        provider: Provider,
+        *,
+        window_s: float,
+        weights: Mapping[str, int],
+        concurrency: Concurrency = CONCURRENCY,
+    ) -> Pump:
+        """Return the pump of a provider's account.
+
+        Args:
+            window_s: How long one run may work; 0 makes one pass over what is due.
+            weights: The tenants' weights; 1 for those that are not named.
+        """
+        adapters = self._adapters
+        deps = PumpDependencies(
+            documents=adapters.jobs,
+            store=self.store,
+            accounts=adapters.accounts,
+            announcer=self.announcer,
+            topics=adapters.topics,
+            provider=provider,
+            owners=adapters.jobs,
+            learner=self.learner(provider.name, provider.poll_policy),
+            clock=adapters.clock,
+            draw=adapters.draw,
+            new_token=lambda: adapters.random_bytes(8).hex(),
+            concurrency=concurrency,
+            open_workers=adapters.open_workers,
+            weights=weights,
+            is_stopping=adapters.is_stopping,
+        )
+        return Pump(deps, window_s=window_s)
+
+    def ticks(
+        self,
+        providers: Mapping[str, Callable[[], Provider]],
+        *,
+        window_s: float,
+        weights: Mapping[str, int],
+    ) -> Ticks:
+        """Return the function `poll_tick`, for these accounts.
+
+        Args:
+            providers: How to make each account's provider; every pump gets its own.
+        """
+
+        def pump(open_provider: Callable[[], Provider]) -> Pump:
+            return self.pump(open_provider(), window_s=window_s, weights=weights)
+
+        return Ticks({name: partial(pump, one) for name, one in providers.items()})
+
+    def _learner(self, account: str, poll_policy: PollPolicy) -> DurationLearner:
+        return DurationLearner(
+            self._adapters.durations,
+            account=account,
+            poll_policy=poll_policy,
+            clock=self._adapters.clock,
+        )
