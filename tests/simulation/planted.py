@@ -32,18 +32,18 @@ FAULTS = (
         "P4",
         "application/job_actions.py",
         """\
-        stored = self._store.change(stored, partial(steps.claimed, claim=claim, at=now))
+        stored = self._store.change(stored, partial(transitions.claimed, claim=claim, at=now))
         if stored.job.claim != claim:
-            return Outcome(stored=stored)
+            return ActionResult(stored=stored)
 """,
         """\
         try:
             self._provider.submit(stored.job)
         except (NotAccepted, AccountRefused, PerhapsAccepted, JobRefused):
-            return Outcome()
-        stored = self._store.change(stored, partial(steps.claimed, claim=claim, at=now))
+            return ActionResult()
+        stored = self._store.change(stored, partial(transitions.claimed, claim=claim, at=now))
         if stored.job.claim != claim:
-            return Outcome(stored=stored)
+            return ActionResult(stored=stored)
 """,
     ),
     Fault(
@@ -72,7 +72,7 @@ FAULTS = (
     Fault(
         "final state overwritten by a late poll",
         "P1",
-        "domain/steps.py",
+        "domain/transitions.py",
         """\
     if job.is_final:
         return announce(replace(job, late_outputs""",
@@ -129,7 +129,7 @@ FAULTS = (
     Fault(
         "late result dropped",
         "P6",
-        "domain/steps.py",
+        "domain/transitions.py",
         """\
         return announce(replace(job, late_outputs=tuple(outputs)), EventType.LATE_RESULT, at=at)
 """,
@@ -145,32 +145,32 @@ FAULTS = (
         except NotAccepted as error:
             log.warning("submission not accepted", extra=_fields(stored.job, why=str(error)))
             step: Step = partial(
-                steps.put_back,
+                transitions.put_back,
                 claim=claim,
                 call_at=self._try_again_at(stored.job.tries, error.retry_after_s),
                 note=str(error),
                 is_throttled=error.is_throttled,
                 at=self._clock.now(),
             )
-            result = Result.THROTTLED if error.is_throttled else Result.NOTHING
+            result = CallResult.THROTTLED if error.is_throttled else CallResult.NOTHING
             return self._take(stored, step, call.report(result, error.retry_after_s))
 """,
         """\
         except (NotAccepted, PerhapsAccepted) as error:
             step: Step = partial(
-                steps.put_back,
+                transitions.put_back,
                 claim=claim,
                 call_at=self._try_again_at(stored.job.tries, None),
                 note=str(error),
                 at=self._clock.now(),
             )
-            return self._take(stored, step, call.report(Result.NOTHING, None))
+            return self._take(stored, step, call.report(CallResult.NOTHING, None))
 """,
     ),
     Fault(
         "ack before the write",
         "P6",
-        "application/callbacks.py",
+        "application/callback_receiver.py",
         """\
         after = self._store.change(stored, step)
 """,
@@ -197,7 +197,7 @@ FAULTS = (
     Fault(
         "first come, first served for submissions",
         "P8",
-        "application/pump_run.py",
+        "application/call_scheduler.py",
         """\
         tenant = self._queue.turns.next(tenants, delayed=self._queue.tenants_to_read())
 """,
@@ -208,9 +208,9 @@ FAULTS = (
     Fault(
         "first come, first served for polls",
         "P8",
-        "application/pump_run.py",
+        "application/call_scheduler.py",
         """\
-        tenant = self._poll_turns.next(tenants)
+        tenant = self.poll_turns.next(_others_first(tenants, avoid, first))
 """,
         """\
         tenant = min(tenants, default=None)
@@ -219,32 +219,32 @@ FAULTS = (
     Fault(
         "probe the same job",
         "P8",
-        "application/pump_run.py",
+        "application/call_scheduler.py",
         """\
-        candidates = [self._next(kind, now, avoid=avoid) for kind in order]
+        calls = [self._next(kind, now, avoid=avoid) for kind in order]
 """,
         """\
         for kind in order:
             for tenant in self._queue.tenants():
                 one = self._queue.first(tenant, now=now, suspects=True)
                 if one is not None and one.job.id in avoid.job_ids:
-                    return _Candidate(Kind.SUBMIT, one, None, is_suspect=True)
-        candidates = [self._next(kind, now, avoid=avoid) for kind in order]
+                    return Call(Kind.SUBMIT, one, None, is_suspect=True)
+        calls = [self._next(kind, now, avoid=avoid) for kind in order]
 """,
     ),
     Fault(
         "no cap on resubmissions",
         "P9",
-        "domain/steps.py",
+        "domain/transitions.py",
         "MAX_RESUBMISSIONS = 2",
         "MAX_RESUBMISSIONS = 1000",
     ),
     Fault(
         "submissions before polls",
         "P8",
-        "application/pump_run.py",
+        "application/call_scheduler.py",
         """\
-        if self._last_kind is Kind.SUBMIT:
+        if self.last_kind is Kind.SUBMIT:
             kinds.reverse()
         elif""",
         """\
@@ -298,7 +298,7 @@ FAULTS = (
     Fault(
         "jobs sent with less time than a render takes",
         "P9",
-        "application/learning.py",
+        "application/duration_learner.py",
         "return expected_s / 10, expected_s",
         "return 0.0, 0.0",
         profile="short",

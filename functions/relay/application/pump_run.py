@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from relay.application.announcer import Announcer
+from relay.application.call_scheduler import Call, CallScheduler
 from relay.application.due_jobs import Lane
 from relay.application.due_scan import PAGE, DueRead, DueScan
 from relay.application.duration_learner import DurationLearner
@@ -40,9 +41,7 @@ from relay.domain.admission import (
     Admission,
     CallResult,
     Flight,
-    Hold,
     Kind,
-    Stop,
     TenantState,
     starts_of,
     tenants_by_name,
@@ -50,7 +49,6 @@ from relay.domain.admission import (
 from relay.domain.due import Action, next_action, wake_at
 from relay.domain.job import ErrorCode, Job
 from relay.domain.limits import Pacer
-from relay.domain.turns import Turns
 from relay.errors import JobNotFound, StoreUnavailable, UnreadableJob
 
 log = logging.getLogger(__name__)
@@ -67,16 +65,7 @@ STOPS_WITHIN_S = 8.0
 # within 5 s at Gepetto and within 1 s at Spacely (design 1a).
 AHEAD_S = 4.0
 MOST_OF_WINDOW_AHEAD = 0.5
-# Of the calls that can be in flight one tenant gets so many times what it leaves free, so that
-# calls that hang take no more than a share of them, however many tenants have such calls.
-TIMES_FREE = 2
 MOST_RECORDS = 300
-# Of the hold, the pause and the outage.
-STOP_LINES = (
-    ("account on hold", "account off hold"),
-    ("provider throttled", "provider throttles no more"),
-    ("provider down", "provider back"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,33 +107,6 @@ class PumpDependencies:
     open_workers: Callable[[int], Workers]
     weights: Mapping[str, int]
     is_stopping: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A job that could get the next place for a call."""
-
-    kind: Kind
-    stored: Stored
-    due_job: DueJob | None
-    is_suspect: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Avoid:
-    """What a probe is not for, as long as there is something else."""
-
-    job_ids: frozenset[str]
-    tenants: frozenset[str]
-
-    @classmethod
-    def what(cls, *stops: Stop | None) -> "_Avoid":
-        """Avoid the jobs that were stopped last, and their tenants."""
-        there = [stop for stop in stops if stop is not None]
-        return cls(
-            frozenset(stop.job_id for stop in there if stop.job_id is not None),
-            frozenset(stop.tenant for stop in there if stop.tenant is not None),
-        )
 
 
 class PumpRun:
@@ -205,15 +167,23 @@ class PumpRun:
             # The calls of the pump before count for the pace too, but for what is only assumed.
             if ended_s <= now_s:
                 self._pacer.start(ended_s)
-        self._poll_turns = Turns(deps.weights, starts_of(tenants, Kind.POLL))
-        self._last_kind = Kind.POLL if account.polled_last else Kind.SUBMIT
+        self._calls = CallScheduler(
+            self._admission,
+            account=account.name,
+            queue=self._queue,
+            due_jobs=self._scan.work,
+            most_in_flight=deps.concurrency.calls,
+            weights=deps.weights,
+            poll_starts=starts_of(tenants, Kind.POLL),
+            last_kind=Kind.POLL if account.polled_last else Kind.SUBMIT,
+        )
         self._waits_for_place = False
         self._ended: deque[Stored] = deque()
         self._tasks: dict[Future[Any], Callable[[Future[Any]], None]] = {}
         self._running = {"calls": 0, "changes": 0, "events": 0, "reads": 0}
         self._asks_for_next = False
         self._is_finished = False
-        self._calls = 0
+        self._calls_made = 0
         self._workers = deps.open_workers(deps.concurrency.workers)
         self._actions = JobActions(
             store=deps.store,
@@ -270,7 +240,7 @@ class PumpRun:
         now = self._clock.now()
         if any(self._is_due(lane, now) for lane in (Lane.CHANGE, Lane.PUBLISH)):
             return True
-        if self._choose(now) is None:
+        if self._calls.next(now) is None:
             return self._queue.is_reading and not self._is_one_pass
         return not self._is_one_pass or self._place_in_s() <= 0.0
 
@@ -409,139 +379,26 @@ class PumpRun:
         self._waits_for_place = False
         while self._is_free("calls"):
             now = self._clock.now()
-            candidate = self._choose(now) if now < self._begin_until else None
-            if candidate is None:
+            call = self._calls.next(now) if now < self._begin_until else None
+            if call is None:
                 return
             if self._place_in_s() > 0.0 or not self._lease.start_call():
                 self._waits_for_place = True
                 return
             self._pacer.start(self._clock.monotonic())
-            self._call(candidate)
+            self._call(call)
 
-    def _call(self, candidate: _Candidate) -> None:
-        job = candidate.stored.job
-        flight = self._admission.begin(candidate.kind, job, is_suspect=candidate.is_suspect)
-        self._last_kind = candidate.kind
-        if candidate.due_job is not None:
-            self._poll_turns.served(job.tenant)
-            task = partial(self._actions.poll, candidate.due_job, flight.evidence)
-            self._lend(candidate.due_job, "calls", task, flight)
+    def _call(self, call: Call) -> None:
+        flight = self._calls.begin(call)
+        if call.due_job is not None:
+            task = partial(self._actions.poll, call.due_job, flight.evidence)
+            self._lend(call.due_job, "calls", task, flight)
             return
-        self._queue.turns.served(job.tenant)
-        self._queue.lend(candidate.stored)
         self._start(
             "calls",
-            partial(self._actions.submit, candidate.stored, flight.evidence),
-            partial(self._take_submission, candidate.stored, flight),
+            partial(self._actions.submit, call.stored, flight.evidence),
+            partial(self._take_submission, call.stored, flight),
         )
-
-    def _choose(self, now: datetime) -> _Candidate | None:
-        """Return the job that gets the next place for a call; None if none may be called for now.
-
-        Submissions and polls take turns, and so do the tenants within each. A probe goes by other
-        rules: not for the job that was stopped last, and for another tenant's first.
-        """
-        kinds = [Kind.SUBMIT, Kind.POLL]
-        if self._last_kind is Kind.SUBMIT:
-            kinds.reverse()
-        elif not self._queue.is_known(now=now):
-            # The next turn is a submission's, and it is not known yet whether one waits.
-            return None
-        if not self._admission.is_anything_stopped:
-            return self._next(kinds[0], now) or self._next(kinds[1], now)
-        if self._admission.is_outage_alone:
-            early = self._next_submission(now, avoid=None, is_early=True)
-            if early is not None:
-                return early
-        kinds = [kind for kind in kinds if self._admission.may_call(kind, at=now)]
-        stops = [stop for kind in kinds if (stop := self._admission.stop_of(kind)) is not None]
-        if not stops:
-            return next(filter(None, (self._next(kind, now) for kind in kinds)), None)
-        if len(stops) < len(kinds):
-            # An outage stops submissions alone: polls go on.
-            free = next(kind for kind in kinds if self._admission.stop_of(kind) is None)
-            if self._last_kind is not free or self._next(Kind.SUBMIT, now) is None:
-                candidate = self._next(free, now)
-                if candidate is not None:
-                    return candidate
-        return self._probe([kind for kind in kinds if self._admission.stop_of(kind)], now)
-
-    def _probe(self, kinds: Sequence[Kind], now: datetime) -> _Candidate | None:
-        avoid = _Avoid.what(self._admission.hold, self._admission.pause, self._admission.outage)
-        order = sorted(kinds, key=lambda kind: kind is Kind.SUBMIT)
-        candidates = [self._next(kind, now, avoid=avoid) for kind in order]
-        return min(
-            (one for one in candidates if one is not None),
-            key=lambda one: (
-                one.stored.job.id in avoid.job_ids,
-                one.stored.job.tenant in avoid.tenants,
-            ),
-            default=None,
-        )
-
-    def _next(self, kind: Kind, now: datetime, *, avoid: _Avoid | None = None) -> _Candidate | None:
-        """Return the next job for a call of this kind, by the tenants' turns."""
-        if kind is Kind.POLL:
-            return self._next_poll(now, avoid=avoid)
-        return self._next_submission(now, avoid=avoid)
-
-    def _next_poll(self, now: datetime, *, avoid: _Avoid | None) -> _Candidate | None:
-        work = self._scan.work
-        tenants = [one for one in work.tenants_to_poll(at=now) if self._has_share(one)]
-        tenants = _others_first(tenants, avoid, lambda one: self._first_poll(one, now, avoid))
-        tenant = self._poll_turns.next(tenants)
-        if tenant is None:
-            return None
-        due_job = self._first_poll(tenant, now, avoid)
-        if due_job is None:
-            return None
-        return _Candidate(Kind.POLL, due_job.stored, due_job, is_suspect=False)
-
-    def _first_poll(self, tenant: str, now: datetime, avoid: _Avoid | None) -> DueJob | None:
-        return self._scan.work.first(
-            Lane.POLL, at=now, tenant=tenant, avoid=avoid.job_ids if avoid else ()
-        )
-
-    def _next_submission(
-        self, now: datetime, *, avoid: _Avoid | None, is_early: bool = False
-    ) -> _Candidate | None:
-        if not self._queue.is_known(now=now):
-            # Whoever is found first must not have the first places to itself.
-            return None
-        suspects = self._admission.may_try_suspect()
-        tenants = [
-            one
-            for one in self._queue.waiting(now=now, suspects=suspects)
-            if self._admission.may_submit_for(one, at=now) and self._has_share(one)
-        ]
-        if is_early:
-            tenants = [one for one in tenants if self._admission.may_probe_early(one)]
-        if self._admission.outage is not None:
-            # Those whose own breaker is open say least of whether the provider is back.
-            sound = [one for one in tenants if self._admission.of(one).stop is None]
-            tenants = sound or tenants
-        tenants = _others_first(
-            tenants, avoid, lambda one: self._first_submission(one, now, suspects, avoid)
-        )
-        tenant = self._queue.turns.next(tenants, delayed=self._queue.tenants_to_read())
-        if tenant is None:
-            return None
-        stored = self._first_submission(tenant, now, suspects, avoid)
-        if stored is None:
-            return None
-        is_suspect = stored.job.refusal is not None and not stored.job.is_ready
-        return _Candidate(Kind.SUBMIT, stored, None, is_suspect)
-
-    def _first_submission(
-        self, tenant: str, now: datetime, suspects: bool, avoid: _Avoid | None
-    ) -> Stored | None:
-        avoid = avoid or _Avoid.what(self._admission.of(tenant).stop)
-        return self._queue.first(tenant, now=now, suspects=suspects, avoid=avoid.job_ids)
-
-    def _has_share(self, tenant: str) -> bool:
-        """Return whether one more of the calls in flight may be this tenant's."""
-        free = self._deps.concurrency.calls - self._running["calls"]
-        return self._admission.in_flight(tenant) < max(1, TIMES_FREE * free)
 
     # Taking in
 
@@ -628,40 +485,10 @@ class PumpRun:
             report = CallReport(result=CallResult.NOTHING, ended_s=self._clock.monotonic())
         else:
             self._lease.window.end(report.ended_s)
-            self._calls += 1
-        before = (self._admission.hold, self._admission.pause, self._admission.outage)
-        tenant_stop = self._admission.of(flight.tenant).stop
-        self._admission.end(
-            flight,
-            report.result,
-            at=self._clock.now(),
-            status=report.status,
-            retry_after_s=report.retry_after_s,
-        )
-        self._note_stops(before, tenant_stop, flight)
+            self._calls_made += 1
+        if self._calls.end(flight, report, at=self._clock.now()):
+            self._lease.write_soon()
         return outcome
-
-    def _note_stops(
-        self, before: tuple[Stop | None, ...], tenant_stop: Stop | None, flight: Flight
-    ) -> None:
-        """Log what was stopped or let go, and have it written at once."""
-        now = (self._admission.hold, self._admission.pause, self._admission.outage)
-        for (begins, ends), old, new in zip(STOP_LINES, before, now, strict=True):
-            if old is new:
-                continue
-            self._lease.write_soon()
-            if new is None:
-                log.error(ends, extra=self._fields())
-            elif old is None or new is self._admission.pause:
-                code = {"code": new.code.value} if isinstance(new, Hold) else {}
-                fields = self._fields(job_id=flight.job_id, tenant=flight.tenant, **code)
-                log.error(begins, extra=fields)
-        stop = self._admission.of(flight.tenant).stop
-        if stop is not tenant_stop:
-            self._lease.write_soon()
-            if tenant_stop is None or stop is None:
-                word = "tenant's breaker closed" if stop is None else "tenant's breaker opened"
-                log.warning(word, extra=self._fields(tenant=flight.tenant))
 
     def _take_error(self, job: Job, error: BaseException | None) -> None:
         if error is None:
@@ -836,7 +663,7 @@ class PumpRun:
         now = self._clock.now()
         admission = self._admission
         starts, floors = self._queue.turns.starts(), self._queue.floors()
-        poll_starts = self._poll_turns.starts()
+        poll_starts = self._calls.poll_turns.starts()
         for tenant in {*starts, *poll_starts, *floors}:
             admission.of(tenant)
         for tenant, record in admission.tenants.items():
@@ -851,7 +678,7 @@ class PumpRun:
             pause=admission.pause,
             outage=admission.outage,
             accepted_at=admission.accepted_at,
-            polled_last=self._last_kind is Kind.POLL,
+            polled_last=self._calls.last_kind is Kind.POLL,
             tenants=tuple(replace(record) for record in kept[:MOST_RECORDS]),
             due_floor=self._scan.floor(now=now, also=self._suspects_due()),
             looked_back_at=(
@@ -869,7 +696,7 @@ class PumpRun:
             extra={
                 "fields": {
                     "account": self._name,
-                    "calls": self._calls,
+                    "calls": self._calls_made,
                     "queued": len(self._queue),
                     "oldest_due_s": round(self._scan.oldest_due_s, 3),
                 }
@@ -900,18 +727,3 @@ def _worth(record: TenantState) -> tuple[bool, datetime]:
     known = [moment for moment in moments if moment is not None]
     stops = record.stop is not None or record.failures > 0
     return stops, max(known, default=datetime.min.replace(tzinfo=UTC))
-
-
-def _others_first(
-    tenants: list[str], avoid: _Avoid | None, first: Callable[[str], DueJob | Stored | None]
-) -> list[str]:
-    """Return the tenants that a probe may be for: others than the last, if there are any."""
-    if avoid is None:
-        return tenants
-    with_other_jobs = [
-        one
-        for one in tenants
-        if (job := first(one)) is not None and job.job.id not in avoid.job_ids
-    ]
-    others = [one for one in with_other_jobs if one not in avoid.tenants]
-    return others or with_other_jobs or tenants

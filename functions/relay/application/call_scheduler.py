@@ -1,0 +1,255 @@
+"""Decides which job gets the next call to the provider.
+
+Submissions and polls take turns, and so do the tenants within each. While a hold, a pause or an
+outage stops calls, probes go by rules of their own: not for the job that was stopped last, and for
+another tenant's first (design 1a).
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from relay.application.due_jobs import DueJobs, Lane
+from relay.application.job_actions import CallReport, DueJob
+from relay.application.ports import Stored
+from relay.application.submission_queue import SubmissionQueue
+from relay.domain.admission import Admission, Flight, Hold, Kind, Stop
+from relay.domain.turns import Turns
+
+log = logging.getLogger(__name__)
+
+# Of the calls that can be in flight one tenant gets so many times what it leaves free, so that
+# calls that hang take no more than a share of them, however many tenants have such calls.
+TIMES_FREE = 2
+# When a hold, a pause and an outage begin and end; alerts and metrics read these lines.
+STOP_LINES = (
+    ("account on hold", "account off hold"),
+    ("provider throttled", "provider throttles no more"),
+    ("provider down", "provider back"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that may be made now.
+
+    Attributes:
+        due_job: The job in hand that is to be polled; None for a submission.
+        is_suspect: Whether the provider refused the job before.
+    """
+
+    kind: Kind
+    stored: Stored
+    due_job: DueJob | None
+    is_suspect: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Avoid:
+    """What a probe is not for, as long as there is something else."""
+
+    job_ids: frozenset[str]
+    tenants: frozenset[str]
+
+    @classmethod
+    def what(cls, *stops: Stop | None) -> "_Avoid":
+        """Avoid the jobs that were stopped last, and their tenants."""
+        there = [stop for stop in stops if stop is not None]
+        return cls(
+            frozenset(stop.job_id for stop in there if stop.job_id is not None),
+            frozenset(stop.tenant for stop in there if stop.tenant is not None),
+        )
+
+
+class CallScheduler:
+    """Chooses calls for one run, and learns from what they bring.
+
+    Args:
+        account: Its name, for the log.
+        queue: Where submissions come from.
+        due_jobs: Where polls come from.
+        most_in_flight: How many calls can be in flight.
+        poll_starts: The starts of the polls' turns that the last pump passed on.
+        last_kind: Of the last call that the last pump made.
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        *,
+        account: str,
+        queue: SubmissionQueue,
+        due_jobs: DueJobs,
+        most_in_flight: int,
+        weights: Mapping[str, int],
+        poll_starts: Mapping[str, float],
+        last_kind: Kind,
+    ) -> None:
+        self._admission = admission
+        self._account = account
+        self._queue = queue
+        self._due_jobs = due_jobs
+        self._most_in_flight = most_in_flight
+        self.poll_turns = Turns(weights, poll_starts)
+        self.last_kind = last_kind
+
+    def next(self, now: datetime) -> Call | None:
+        """Return the call that gets the next place; None if none may be made for now."""
+        kinds = [Kind.SUBMIT, Kind.POLL]
+        if self.last_kind is Kind.SUBMIT:
+            kinds.reverse()
+        elif not self._queue.is_known(now=now):
+            # The next turn is a submission's, and it is not known yet whether one waits.
+            return None
+        admission = self._admission
+        if not admission.is_anything_stopped:
+            return self._next(kinds[0], now) or self._next(kinds[1], now)
+        if admission.is_outage_alone:
+            early = self._next_submission(now, avoid=None, is_early=True)
+            if early is not None:
+                return early
+        kinds = [kind for kind in kinds if admission.may_call(kind, at=now)]
+        stopped = [kind for kind in kinds if admission.stop_of(kind) is not None]
+        if not stopped:
+            return next(filter(None, (self._next(kind, now) for kind in kinds)), None)
+        if len(stopped) < len(kinds):
+            # An outage stops submissions alone: polls go on.
+            free = next(kind for kind in kinds if kind not in stopped)
+            if self.last_kind is not free or self._next(Kind.SUBMIT, now) is None:
+                call = self._next(free, now)
+                if call is not None:
+                    return call
+        return self._probe(stopped, now)
+
+    def begin(self, call: Call) -> Flight:
+        """Note that a call begins."""
+        tenant = call.stored.job.tenant
+        self.last_kind = call.kind
+        if call.kind is Kind.POLL:
+            self.poll_turns.served(tenant)
+        else:
+            self._queue.turns.served(tenant)
+            self._queue.lend(call.stored)
+        return self._admission.begin(call.kind, call.stored.job, is_suspect=call.is_suspect)
+
+    def end(self, flight: Flight, report: CallReport, *, at: datetime) -> bool:
+        """Note what a call brought; return whether others must be told of it at once.
+
+        Logs every hold, pause, outage and breaker that began or ended.
+        """
+        admission = self._admission
+        before = (admission.hold, admission.pause, admission.outage)
+        tenant_before = admission.of(flight.tenant).stop
+        admission.end(
+            flight,
+            report.result,
+            at=at,
+            status=report.status,
+            retry_after_s=report.retry_after_s,
+        )
+        after = (admission.hold, admission.pause, admission.outage)
+        for (begins, ends), old, new in zip(STOP_LINES, before, after, strict=True):
+            if old is new:
+                continue
+            if new is None:
+                log.error(ends, extra=self._fields())
+            elif old is None or new is admission.pause:
+                code = {"code": new.code.value} if isinstance(new, Hold) else {}
+                fields = self._fields(job_id=flight.job_id, tenant=flight.tenant, **code)
+                log.error(begins, extra=fields)
+        tenant_after = admission.of(flight.tenant).stop
+        if tenant_after is not tenant_before and None in (tenant_before, tenant_after):
+            closed = tenant_after is None
+            word = "tenant's breaker closed" if closed else "tenant's breaker opened"
+            log.warning(word, extra=self._fields(tenant=flight.tenant))
+        return tenant_after is not tenant_before or any(
+            old is not new for old, new in zip(before, after, strict=True)
+        )
+
+    def _next(self, kind: Kind, now: datetime, *, avoid: _Avoid | None = None) -> Call | None:
+        """Return the next call of this kind, by the tenants' turns."""
+        if kind is Kind.POLL:
+            return self._next_poll(now, avoid=avoid)
+        return self._next_submission(now, avoid=avoid)
+
+    def _probe(self, kinds: Sequence[Kind], now: datetime) -> Call | None:
+        admission = self._admission
+        avoid = _Avoid.what(admission.hold, admission.pause, admission.outage)
+        order = sorted(kinds, key=lambda kind: kind is Kind.SUBMIT)
+        calls = [self._next(kind, now, avoid=avoid) for kind in order]
+        return min(
+            (one for one in calls if one is not None),
+            key=lambda one: (
+                one.stored.job.id in avoid.job_ids,
+                one.stored.job.tenant in avoid.tenants,
+            ),
+            default=None,
+        )
+
+    def _next_poll(self, now: datetime, *, avoid: _Avoid | None) -> Call | None:
+        def first(tenant: str) -> DueJob | None:
+            avoided = avoid.job_ids if avoid else ()
+            return self._due_jobs.first(Lane.POLL, at=now, tenant=tenant, avoid=avoided)
+
+        tenants = [one for one in self._due_jobs.tenants_to_poll(at=now) if self._has_share(one)]
+        tenant = self.poll_turns.next(_others_first(tenants, avoid, first))
+        due_job = None if tenant is None else first(tenant)
+        if due_job is None:
+            return None
+        return Call(Kind.POLL, due_job.stored, due_job, is_suspect=False)
+
+    def _next_submission(
+        self, now: datetime, *, avoid: _Avoid | None, is_early: bool = False
+    ) -> Call | None:
+        if not self._queue.is_known(now=now):
+            # Whoever is found first must not have the first places to itself.
+            return None
+        admission = self._admission
+        suspects = admission.may_try_suspect()
+
+        def first(tenant: str) -> Stored | None:
+            avoided = avoid or _Avoid.what(admission.of(tenant).stop)
+            return self._queue.first(tenant, now=now, suspects=suspects, avoid=avoided.job_ids)
+
+        tenants = [
+            one
+            for one in self._queue.waiting(now=now, suspects=suspects)
+            if admission.may_submit_for(one, at=now) and self._has_share(one)
+        ]
+        if is_early:
+            tenants = [one for one in tenants if admission.may_probe_early(one)]
+        if admission.outage is not None:
+            # Those whose own breaker is open say least of whether the provider is back.
+            sound = [one for one in tenants if admission.of(one).stop is None]
+            tenants = sound or tenants
+        tenants = _others_first(tenants, avoid, first)
+        tenant = self._queue.turns.next(tenants, delayed=self._queue.tenants_to_read())
+        stored = None if tenant is None else first(tenant)
+        if stored is None:
+            return None
+        is_suspect = stored.job.refusal is not None and not stored.job.is_ready
+        return Call(Kind.SUBMIT, stored, None, is_suspect)
+
+    def _has_share(self, tenant: str) -> bool:
+        """Return whether one more of the calls in flight may be this tenant's."""
+        free = self._most_in_flight - self._admission.in_flight()
+        return self._admission.in_flight(tenant) < max(1, TIMES_FREE * free)
+
+    def _fields(self, **more: str) -> dict[str, dict[str, str]]:
+        return {"fields": {"account": self._account, **more}}
+
+
+def _others_first(
+    tenants: list[str], avoid: _Avoid | None, first: Callable[[str], DueJob | Stored | None]
+) -> list[str]:
+    """Return the tenants that a probe may be for: others than the last, if there are any."""
+    if avoid is None:
+        return tenants
+    with_other_jobs = [
+        one
+        for one in tenants
+        if (job := first(one)) is not None and job.job.id not in avoid.job_ids
+    ]
+    others = [one for one in with_other_jobs if one not in avoid.tenants]
+    return others or with_other_jobs or tenants
