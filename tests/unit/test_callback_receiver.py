@@ -36,7 +36,7 @@ def callbacks(world):
         waker=world.waker,
         clock=world.clock,
         readers={"gepetto": lambda body: body, "spacely": lambda body: body},
-        learner={"gepetto": world.learner, "spacely": world.learner},
+        learners={"gepetto": world.learner, "spacely": world.learner},
     )
 
 

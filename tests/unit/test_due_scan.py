@@ -120,7 +120,7 @@ def test_a_job_that_changed_while_a_worker_had_it_is_looked_at_again():
 
     scan.consider(stored(processing_job(), 2), now=NOON)
     assert len(scan.work) == 0
-    scan.take_back(held.job.id, now=NOON, held=None)
+    scan.take_back(held.job.id, now=NOON, due_job=None)
 
     assert scan.work.version_of(held.job.id) == 2
 
