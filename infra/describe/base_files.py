@@ -10,19 +10,12 @@ import yaml
 
 from relay.adapters.pubsub import JOB_SCHEMA
 from relay.application.progress import WaitingFor
-from relay.domain.answers import MAX_ID_LENGTH, MAX_OUTPUTS, MAX_URL_LENGTH, MAX_WORD_LENGTH
-from relay.domain.catalogue import CATALOGUE, RAW
-from relay.domain.catalogue.operation import MAX_DEPTH, MAX_INPUT_BYTES, MAX_INPUT_VALUES
-from relay.domain.catalogue.path import PATTERN as PATH_PATTERN
+from relay.domain import answers
+from relay.domain.catalogue import CATALOGUE, RAW, operation, path
 from relay.domain.job import ENDS, Actor, ErrorCode, OnUnconfirmed, Priority, Status
 from relay.domain.transitions import MAX_HISTORY
+from relay.edges import create_body, list_query
 from relay.edges.api import MAX_BODY_BYTES
-from relay.edges.create_body import (
-    LONGEST_METADATA_KEY,
-    LONGEST_METADATA_VALUE,
-    PATHS_OF_THEIR_OWN,
-)
-from relay.edges.list_query import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE, OPERATIONS
 
 _PLACE = re.compile(r"\$\{([\w.]+)\}")
 
@@ -37,27 +30,27 @@ WITHOUT_RESULT: Final = [one for one in FINAL if one != Status.SUCCEEDED]
 FROM_CODE: Final[Mapping[str, Any]] = {
     "accounts": list(CATALOGUE),
     "actors": words(Actor),
-    "default_page_size": DEFAULT_PAGE_SIZE,
+    "default_page_size": list_query.DEFAULT_PAGE_SIZE,
     "error_codes": words(ErrorCode),
     "final": FINAL,
     "job_id": "^job_[0-9a-z]{26}$",
     "job_schema": JOB_SCHEMA,
     "max_body_bytes": MAX_BODY_BYTES,
-    "max_depth": MAX_DEPTH,
+    "max_depth": operation.MAX_DEPTH,
     "max_history": MAX_HISTORY,
-    "max_id": MAX_ID_LENGTH,
-    "max_input_bytes": f"{MAX_INPUT_BYTES:,}",
-    "max_input_values": f"{MAX_INPUT_VALUES:,}",
-    "max_metadata_key": LONGEST_METADATA_KEY,
-    "max_metadata_value": LONGEST_METADATA_VALUE,
-    "max_outputs": MAX_OUTPUTS,
-    "max_page_size": LARGEST_PAGE_SIZE,
-    "max_url": MAX_URL_LENGTH,
-    "max_word": MAX_WORD_LENGTH,
+    "max_id": answers.MAX_ID_LENGTH,
+    "max_input_bytes": f"{operation.MAX_INPUT_BYTES:,}",
+    "max_input_values": f"{operation.MAX_INPUT_VALUES:,}",
+    "max_metadata_key": create_body.LONGEST_METADATA_KEY,
+    "max_metadata_value": create_body.LONGEST_METADATA_VALUE,
+    "max_outputs": answers.MAX_OUTPUTS,
+    "max_page_size": list_query.LARGEST_PAGE_SIZE,
+    "max_url": answers.MAX_URL_LENGTH,
+    "max_word": answers.MAX_WORD_LENGTH,
     "on_unconfirmed": words(OnUnconfirmed),
-    "operations": list(OPERATIONS),
-    "path": PATH_PATTERN,
-    "paths_of_their_own": list(PATHS_OF_THEIR_OWN),
+    "operations": list(list_query.OPERATIONS),
+    "path": path.PATTERN,
+    "paths_of_their_own": list(create_body.PATHS_OF_THEIR_OWN),
     "priorities": words(Priority),
     "raw": RAW,
     "statuses": words(Status),

@@ -9,11 +9,12 @@ from google.pubsub_v1.types import PubsubMessage
 
 from infra.describe.base_files import FROM_CODE, WITHOUT_RESULT, read_base
 from infra.describe.examples import example_jobs
-from infra.describe.schemas import COMPONENTS, DIALECT, job_schemas
+from infra.describe.schemas import COMPONENTS, DIALECT, struct_schemas
 from relay.adapters.pubsub import JOB_SCHEMA, PubSubTopics
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.catalogue.schema import Schema
 from relay.domain.job import EventType
+from relay.job_view import JobView
 
 # By the names of the messages in asyncapi.base.yaml.
 EVENTS: Final[Mapping[str, EventType]] = {
@@ -35,20 +36,22 @@ class _Recorder:
 
 
 def asyncapi() -> dict[str, Any]:
-    """Return the whole AsyncAPI document."""
+    """Return the whole AsyncAPI document.
+
+    Raises:
+        LookupError: The adapter sends other attributes than event.base.yaml describes.
+    """
     document: dict[str, Any] = read_base("asyncapi.base.yaml")
-    components = document["components"]
-    components["messages"]["tick"]["examples"] = [
-        {"name": account, "payload": _tick(account)} for account in CATALOGUE
-    ]
-    components["messages"] |= _event_messages(components["messages"])
-    components["schemas"] = job_schemas(refs=COMPONENTS)
+    messages = document["components"]["messages"]
+    messages["tick"]["examples"] = [{"name": one, "payload": _tick(one)} for one in CATALOGUE]
+    messages |= {name: _message(kind, **messages[name]) for name, kind in EVENTS.items()}
+    document["components"]["schemas"] = struct_schemas([JobView], refs=COMPONENTS)
     return document
 
 
 def job_schema() -> Schema:
     """Return the standalone schema that events name as that of their data."""
-    schemas = job_schemas(refs="#/$defs/")
+    schemas = struct_schemas([JobView], refs="#/$defs/")
     job = schemas.pop("Job")
     return {
         "$schema": DIALECT,
@@ -62,33 +65,22 @@ def job_schema() -> Schema:
 
 def event_schemas() -> dict[str, Schema]:
     """Return the schema of each type of event as a message, by the type's last word."""
-    messages = read_base("asyncapi.base.yaml")["components"]["messages"]
-    return {
-        _word(EVENTS[name]): _message_schema(one) for name, one in _event_messages(messages).items()
-    }
+    messages = asyncapi()["components"]["messages"]
+    return {_word(kind): _message_schema(kind, messages[name]) for name, kind in EVENTS.items()}
 
 
-def _event_messages(base: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the AsyncAPI message of each event.
-
-    Raises:
-        LookupError: The adapter sends other attributes than event.base.yaml describes.
-    """
-    return {name: _event(EVENTS[name], base[name]["summary"]) for name in EVENTS}
-
-
-def _event(type: EventType, summary: str) -> dict[str, Any]:
-    is_late = type is EventType.LATE_RESULT
-    attributes, data, _ = _published(type)
+def _message(kind: EventType, *, summary: str) -> dict[str, Any]:
+    is_late = kind is EventType.LATE_RESULT
+    attributes, data, _ = _published(kind)
     message: dict[str, Any] = read_base(
         "event.base.yaml",
         {
             **FROM_CODE,
-            "type": type.value,
-            "word": _word(type),
+            "type": kind.value,
+            "word": _word(kind),
             "title": summary.partition(".")[0],
             "summary": summary,
-            "event_statuses": WITHOUT_RESULT if is_late else [_word(type)],
+            "event_statuses": WITHOUT_RESULT if is_late else [_word(kind)],
             "example.attributes": attributes,
             "example.data": data,
         },
@@ -104,13 +96,12 @@ def _event(type: EventType, summary: str) -> dict[str, Any]:
     return message
 
 
-def _message_schema(message: Mapping[str, Any]) -> Schema:
-    word, name = message["examples"][0]["name"], message["name"]
-    attributes, data, ordering_key = _published(EventType(name))
+def _message_schema(kind: EventType, message: Mapping[str, Any]) -> Schema:
+    attributes, data, ordering_key = _published(kind)
     return {
         "$schema": DIALECT,
-        "$id": f"urn:render-relay:schema:event:{word}:1",
-        "title": name,
+        "$id": f"urn:render-relay:schema:event:{_word(kind)}:1",
+        "title": kind.value,
         "description": f"{message['summary']} This is the message as it is received: its "
         "attributes, its parsed data and its ordering key.",
         "type": "object",
@@ -127,10 +118,10 @@ def _message_schema(message: Mapping[str, Any]) -> Schema:
     }
 
 
-def _published(type: EventType) -> tuple[dict[str, str], Any, str]:
+def _published(kind: EventType) -> tuple[dict[str, str], Any, str]:
     """Return the attributes, data and ordering key that the relay's own adapter publishes."""
     recorder, topics = _topics()
-    job = example_jobs()["late" if type is EventType.LATE_RESULT else _word(type)]
+    job = example_jobs()["late" if kind is EventType.LATE_RESULT else _word(kind)]
     topics.publish_event(job, job.announcements[-1])
     message = recorder.published[0]
     # Protocol buffers' maps come in any order.
@@ -153,5 +144,5 @@ def _topics() -> tuple[_Recorder, PubSubTopics]:
     )
 
 
-def _word(type: EventType) -> str:
-    return type.rsplit(".", 1)[-1]
+def _word(kind: EventType) -> str:
+    return kind.rsplit(".", 1)[-1]

@@ -7,6 +7,7 @@ from typing import Any, Final
 from infra.describe.base_files import FROM_CODE, read_base
 from infra.describe.examples import example_values
 from infra.describe.schemas import COMPONENTS, create_schemas, struct_schemas
+from relay import errors
 from relay.domain.catalogue.schema import Schema
 from relay.edges import problems
 from relay.edges.api import MAX_BODY_BYTES
@@ -15,35 +16,23 @@ from relay.edges.page_view import PageView
 from relay.edges.problems import HttpProblem, Problem, problem_answer
 from relay.edges.provider_reads import GepettoJob, SpacelyResult
 from relay.edges.providers_view import ProvidersView
-from relay.errors import (
-    InvalidQuery,
-    InvalidRequest,
-    JobFinal,
-    JobNotFound,
-    KeyReused,
-    NotRetryable,
-    RelayError,
-    StoreUnavailable,
-    TooManyOpenJobs,
-    Unauthenticated,
-)
 
 # By name in the base file: the code, but for the providers' own reads, where it is a 400.
-ERRORS: Final[Mapping[str, RelayError]] = {
+ERRORS: Final[Mapping[str, errors.RelayError]] = {
     "malformed_json": problems.malformed_json(),
     "invalid_idempotency_key": HttpProblem(
         HTTPStatus.BAD_REQUEST,
         "invalid_idempotency_key",
         "the Idempotency-Key must have 1 to 255 printable ASCII characters",
     ),
-    "invalid_query": InvalidQuery("pageSize", "pageSize must be a number from 1 to 100"),
-    "unauthenticated": Unauthenticated(),
+    "invalid_query": errors.InvalidQuery("pageSize", "pageSize must be a number from 1 to 100"),
+    "unauthenticated": errors.Unauthenticated(),
     "not_found": problems.not_found(),
-    "job_not_found": JobNotFound(),
+    "job_not_found": errors.JobNotFound(),
     "method_not_allowed": problems.method_not_allowed(["GET", "HEAD"]),
-    "idempotency_key_reused": KeyReused(),
-    "job_final": JobFinal(),
-    "job_not_retryable": NotRetryable(
+    "idempotency_key_reused": errors.KeyReused(),
+    "job_final": errors.JobFinal(),
+    "job_not_retryable": errors.NotRetryable(
         "the job is queued; only these can be retried: cancelled, failed, unconfirmed"
     ),
     "body_too_large": problems.body_too_large(MAX_BODY_BYTES),
@@ -52,9 +41,11 @@ ERRORS: Final[Mapping[str, RelayError]] = {
         "unsupported_media_type",
         "the body must be sent as application/json",
     ),
-    "invalid_request": InvalidRequest("/input/creativity", "input.creativity must be at most 30"),
-    "too_many_open_jobs": TooManyOpenJobs("gepetto", most=5000, retry_after_s=5),
-    "store_unavailable": StoreUnavailable(),
+    "invalid_request": errors.InvalidRequest(
+        "/input/creativity", "input.creativity must be at most 30"
+    ),
+    "too_many_open_jobs": errors.TooManyOpenJobs("gepetto", most=5000, retry_after_s=5),
+    "store_unavailable": errors.StoreUnavailable(),
     "job_not_found_there": problems.no_such_job(),
 }
 
@@ -77,12 +68,11 @@ def openapi() -> dict[str, Any]:
             components["responses"][title] = _response(status, names, described)
             operation["responses"][str(status)] = {"$ref": f"#/components/responses/{title}"}
     structs = [JobAnswer, PageView, ProvidersView, GepettoJob, SpacelyResult, Problem]
-    generated = {
+    components["schemas"] |= {
         **create_schemas(),
         **struct_schemas(structs, refs=COMPONENTS),
         "ProblemCode": _codes(described),
     }
-    components["schemas"] = {**generated, **_joined(components["schemas"], generated)}
     return document
 
 
@@ -139,7 +129,3 @@ def _codes(described: Mapping[str, Any]) -> Schema:
         "type": "string",
         "enum": list(dict.fromkeys(one["code"] for one in shown.values())),
     }
-
-
-def _joined(base: Mapping[str, Schema], generated: Mapping[str, Schema]) -> dict[str, Schema]:
-    return {name: {**schema, **generated.get(name, {})} for name, schema in base.items()}

@@ -10,7 +10,6 @@ from infra.describe.examples import RAW_PATHS, create_body
 from relay.domain.catalogue import CATALOGUE, Operation, ProviderFacts, input_schema
 from relay.domain.catalogue.schema import Schema
 from relay.edges.create_body import CreateBody
-from relay.job_view import JobView
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 COMPONENTS = "#/components/schemas/"
@@ -77,39 +76,20 @@ def _normalized(node: Any, *, names: Mapping[str, str], refs: str) -> Any:
             return node
 
 
-def job_schemas(*, refs: str) -> dict[str, Schema]:
-    """Return the schemas of a job as events show it, and of all that is in it."""
-    return struct_schemas([JobView], refs=refs)
-
-
 def create_schemas() -> dict[str, Schema]:
-    """Return the schema of the body of `POST /v1/jobs` as `CreateJob`, and all its parts."""
+    """Return the schemas of the bodies of `POST /v1/jobs`, by provider and by operation."""
     _, found = msgspec.json.schema_components([CreateBody], ref_template="{name}")
     fields = _described("CreateBody", found["CreateBody"])["properties"]
-    providers = {facts.name: dict(_choices(facts, fields)) for facts in CATALOGUE.values()}
-    by_provider = {name: f"Create{_pascal(name)}Job" for name in providers}
-    return {
-        "CreateJob": {
-            "oneOf": [{"$ref": COMPONENTS + name} for name in by_provider.values()],
-            "discriminator": {
-                "propertyName": "provider",
-                "mapping": {name: COMPONENTS + one for name, one in by_provider.items()},
-            },
-        },
-        **{
-            by_provider[name]: {
-                "title": by_provider[name],
-                "type": "object",
-                "oneOf": [{"$ref": COMPONENTS + one} for one in choices],
-            }
-            for name, choices in providers.items()
-        },
-        **{_pascal(name): fields[name] for name in COMMON},
-        **{name: one for choices in providers.values() for name, one in choices.items()},
-    }
+    schemas = {_pascal(name): fields[name] for name in COMMON}
+    for facts in CATALOGUE.values():
+        bodies = dict(_bodies(facts, fields))
+        title = f"Create{_pascal(facts.name)}Job"
+        choices = [{"$ref": COMPONENTS + name} for name in bodies]
+        schemas |= {title: {"title": title, "type": "object", "oneOf": choices}, **bodies}
+    return schemas
 
 
-def _choices(facts: ProviderFacts, fields: Schema) -> Iterator[tuple[str, Schema]]:
+def _bodies(facts: ProviderFacts, fields: Schema) -> Iterator[tuple[str, Schema]]:
     provider = {"type": "string", "const": facts.name}
     for operation in facts.operations.values():
         asked = {
