@@ -30,7 +30,7 @@ def struct_schemas(structs: Sequence[type[Any]], *, refs: str) -> dict[str, Sche
     _, found = msgspec.json.schema_components(structs, ref_template="{name}")
     names = {name: OVERLAYS.get(name, {}).get("title", name) for name in found}
     return {
-        names[name]: _normalized(_described(name, schema), names=names, refs=refs)
+        names[name]: _with_references(_described(name, schema), names=names, refs=refs)
         for name, schema in found.items()
     }
 
@@ -63,15 +63,15 @@ def _nullable(schema: Schema) -> Schema:
     return {**choices[0], "type": [choices[0]["type"], "null"]}
 
 
-def _normalized(node: Any, *, names: Mapping[str, str], refs: str) -> Any:
+def _with_references(node: Any, *, names: Mapping[str, str], refs: str) -> Any:
     """Return the schema with references that lead to where readers find their targets."""
     match node:
         case {"$ref": str(name)} if name in names:
             return {**node, "$ref": refs + names[name]}
         case dict():
-            return {key: _normalized(one, names=names, refs=refs) for key, one in node.items()}
+            return {key: _with_references(one, names=names, refs=refs) for key, one in node.items()}
         case list():
-            return [_normalized(one, names=names, refs=refs) for one in node]
+            return [_with_references(one, names=names, refs=refs) for one in node]
         case _:
             return node
 

@@ -10,8 +10,8 @@ import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from infra.describe import base_files
 from infra.describe.__main__ import DOCS, SCHEMAS, stale_files
-from infra.describe.base_files import read_base
 from infra.describe.examples import create_examples
 from infra.describe.schemas import OVERLAYS, struct_schemas
 from relay.adapters.pubsub import JOB_SCHEMA
@@ -157,9 +157,28 @@ def test_a_field_that_is_not_described_is_an_error(monkeypatch):
         struct_schemas([JobView], refs="#/")
 
 
+def test_every_described_struct_is_shown():
+    titles = {overlay["title"] for overlay in OVERLAYS.values()}
+
+    assert titles - OPENAPI["components"]["schemas"].keys() == {"CreateBody"}
+
+
+def test_every_value_from_the_code_is_used_in_a_base_file():
+    text = "".join(path.read_text() for path in Path(base_files.__file__).parent.glob("*.yaml"))
+
+    assert [name for name in base_files.FROM_CODE if f"${{{name}}}" not in text] == []
+
+
+def test_every_reason_for_a_failure_is_explained():
+    described = OPENAPI["components"]["schemas"]["JobError"]["properties"]["code"]["description"]
+    explained = re.findall(r"^- `(\w+)`: ", described, re.MULTILINE)
+
+    assert explained == [code.value for code in ErrorCode]
+
+
 def test_a_name_in_a_base_file_that_the_code_does_not_know_is_an_error():
     with pytest.raises(KeyError, match="accounts"):
-        read_base("asyncapi.base.yaml", {})
+        base_files.read_base("asyncapi.base.yaml", {})
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
