@@ -1,7 +1,7 @@
-"""Writes the descriptions of the APIs: OpenAPI, AsyncAPI and the JSON Schemas of job and events.
+"""Writes docs/: OpenAPI, AsyncAPI and the JSON Schemas of the job and its events.
 
-What the relay's own code says (types, catalogue, problems, event attributes) is taken from it;
-only prose and examples stand here, as data.
+The YAML files here are written by hand. Schemas, limits, words and examples come from the
+relay's own code: this package puts it on the path.
 """
 
 import sys

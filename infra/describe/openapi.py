@@ -1,111 +1,131 @@
-"""The OpenAPI document: the HTTP API of `jobs_api`."""
+"""The OpenAPI document: the base file, the schemas, and the problems that each call can answer."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
 
-from infra.describe.answers import LINKS
-from infra.describe.create_schemas import create_schemas
-from infra.describe.job_schema import answered_job_schemas
-from infra.describe.operations import Described, operations
-from infra.describe.parameters import PARAMETERS
-from infra.describe.problem_answers import by_status, problem_response, problem_schemas
-from infra.describe.prose import OPENAPI_DESCRIPTION, VERSION
-from infra.describe.structs import struct_schemas
+from infra.describe.base_files import FROM_CODE, read_base
+from infra.describe.examples import example_values
+from infra.describe.schemas import COMPONENTS, create_schemas, struct_schemas
+from relay import errors
 from relay.domain.catalogue.schema import Schema
+from relay.edges import problems
+from relay.edges.api import MAX_BODY_BYTES
+from relay.edges.job_answer import JobAnswer
 from relay.edges.page_view import PageView
+from relay.edges.problems import HttpProblem, Problem, problem_answer
 from relay.edges.provider_reads import GepettoJob, SpacelyResult
 from relay.edges.providers_view import ProvidersView
 
-SCHEMAS = "#/components/schemas/"
-KEYS: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
+# By name in the base file: the code, but for the providers' own reads, where it is a 400.
+ERRORS: Final[Mapping[str, errors.RelayError]] = {
+    "malformed_json": problems.malformed_json(),
+    "invalid_idempotency_key": HttpProblem(
+        HTTPStatus.BAD_REQUEST,
+        "invalid_idempotency_key",
+        "the Idempotency-Key must have 1 to 255 printable ASCII characters",
+    ),
+    "invalid_query": errors.InvalidQuery("pageSize", "pageSize must be a number from 1 to 100"),
+    "unauthenticated": errors.Unauthenticated(),
+    "not_found": problems.not_found(),
+    "job_not_found": errors.JobNotFound(),
+    "method_not_allowed": problems.method_not_allowed(["GET", "HEAD"]),
+    "idempotency_key_reused": errors.KeyReused(),
+    "job_final": errors.JobFinal(),
+    "job_not_retryable": errors.NotRetryable(
+        "the job is queued; only these can be retried: cancelled, failed, unconfirmed"
+    ),
+    "body_too_large": problems.body_too_large(MAX_BODY_BYTES),
+    "unsupported_media_type": HttpProblem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "the body must be sent as application/json",
+    ),
+    "invalid_request": errors.InvalidRequest(
+        "/input/creativity", "input.creativity must be at most 30"
+    ),
+    "too_many_open_jobs": errors.TooManyOpenJobs("gepetto", most=5000, retry_after_s=5),
+    "store_unavailable": errors.StoreUnavailable(),
+    "job_not_found_there": problems.no_such_job(),
+}
 
 
 def openapi() -> dict[str, Any]:
-    """Return the whole document."""
-    described = operations()
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Render Relay",
-            "version": VERSION,
-            "description": OPENAPI_DESCRIPTION,
-        },
-        "servers": [
-            {
-                "url": "https://{host}",
-                "description": "A deployment: the URL of its `jobs_api`.",
-                "variables": {"host": {"default": "jobs-api.example.com"}},
-            }
-        ],
-        "security": KEYS,
-        "tags": [
-            {"name": "jobs", "description": "Jobs of your tenant."},
-            {"name": "providers", "description": "What can be asked for, and of whom."},
-            {"name": "as the providers", "description": "Jobs in the providers' own shapes."},
-            {"name": "health", "description": "For probes."},
-        ],
-        "paths": _paths(described),
-        "components": {
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer"},
-                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-KEY"},
-            },
-            "parameters": PARAMETERS,
-            "responses": dict(
-                problem_response(names, refs=SCHEMAS)
-                for one in described
-                for names in by_status(one.troubles).values()
-            ),
-            "links": LINKS,
-            "schemas": _schemas(),
-        },
+    """Return the whole document.
+
+    Raises:
+        LookupError: The base file does not describe exactly what the code has.
+    """
+    document: dict[str, Any] = read_base("openapi.base.yaml", {**FROM_CODE, **example_values()})
+    described = document.pop("x-problems")
+    if described.keys() != ERRORS.keys():
+        raise LookupError(f"problems: {sorted(described.keys() ^ ERRORS.keys())} described or here")
+    components = document["components"]
+    components["responses"] = {}
+    for operation in _operations(document):
+        for status, names in _by_status(operation.pop("x-problems", [])).items():
+            title = "Or".join(name.title().replace("_", "") for name in names)
+            components["responses"][title] = _response(status, names, described)
+            operation["responses"][str(status)] = {"$ref": f"#/components/responses/{title}"}
+    structs = [JobAnswer, PageView, ProvidersView, GepettoJob, SpacelyResult, Problem]
+    components["schemas"] |= {
+        **create_schemas(),
+        **struct_schemas(structs, refs=COMPONENTS),
+        "ProblemCode": _codes(described),
     }
+    return document
 
 
-def _schemas() -> dict[str, Schema]:
-    return {
-        **create_schemas(refs=SCHEMAS),
-        "NoFields": {"type": "object", "additionalProperties": False, "maxProperties": 0},
-        **answered_job_schemas(refs=SCHEMAS),
-        **struct_schemas([PageView, ProvidersView, GepettoJob, SpacelyResult], refs=SCHEMAS),
-        **problem_schemas(refs=SCHEMAS),
-        "Health": {
-            "type": "object",
-            "properties": {"status": {"type": "string", "const": "ok"}},
-            "required": ["status"],
-        },
-    }
+def _operations(document: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    return [operation for path in document["paths"].values() for operation in path.values()]
 
 
-def _paths(described: Sequence[Described]) -> dict[str, Any]:
-    paths: dict[str, Any] = {}
-    for one in described:
-        paths.setdefault(one.path, {})[one.method] = _operation(one)
-    return paths
-
-
-def _operation(one: Described) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "operationId": one.id,
-        "tags": [one.tag],
-        "summary": one.summary,
-        "description": one.description,
-    }
-    if one.is_public:
-        found["security"] = []
-    if one.parameters:
-        found["parameters"] = [
-            {"$ref": f"#/components/parameters/{name}"} for name in one.parameters
-        ]
-    if one.body is not None:
-        found["requestBody"] = dict(one.body)
-    found["responses"] = {
-        **{str(status): answer for status, answer in one.answers.items()},
-        **{
-            str(status): {
-                "$ref": f"#/components/responses/{problem_response(names, refs=SCHEMAS)[0]}"
-            }
-            for status, names in by_status(one.troubles).items()
-        },
-    }
+def _by_status(names: Sequence[str]) -> Mapping[int, Sequence[str]]:
+    """Return the problems by their HTTP status, in ascending order."""
+    found: dict[int, list[str]] = {}
+    for name in sorted(names, key=lambda one: problem_answer(ERRORS[one]).status_code):
+        found.setdefault(problem_answer(ERRORS[name]).status_code, []).append(name)
     return found
+
+
+def _response(status: int, names: Sequence[str], described: Mapping[str, Any]) -> Schema:
+    """Return the OpenAPI response for problems of one status."""
+    headers = {
+        name: {"required": True, "schema": schema}
+        for one in names
+        for name, schema in described[one].get("headers", {}).items()
+    }
+    shown = {name: problem_answer(ERRORS[name]).get_json() for name in names}
+    return {
+        "description": " ".join(described[name]["when"] for name in names),
+        **({"headers": headers} if headers else {}),
+        "content": {
+            problems.PROBLEM_JSON: {
+                "schema": {
+                    "allOf": [{"$ref": f"{COMPONENTS}Problem"}],
+                    "properties": {
+                        "status": {"const": status},
+                        "code": {"enum": [one["code"] for one in shown.values()]},
+                    },
+                },
+                "examples": {
+                    one["code"]: {"summary": described[name]["when"], "value": one}
+                    for name, one in shown.items()
+                },
+            }
+        },
+    }
+
+
+def _codes(described: Mapping[str, Any]) -> Schema:
+    shown = {name: problem_answer(error).get_json() for name, error in ERRORS.items()}
+    lines = [
+        f"- `{one['code']}` ({one['status']}): {described[name]['when']}"
+        for name, one in shown.items()
+    ]
+    return {
+        "title": "ProblemCode",
+        "description": "\n".join(["Tells which error it is. More may be added.", "", *lines]),
+        "type": "string",
+        "enum": list(dict.fromkeys(one["code"] for one in shown.values())),
+    }

@@ -1,6 +1,6 @@
-"""Everything that the OpenAPI file allows and forbids, sent to a live relay by schemathesis.
+"""What the OpenAPI file allows and forbids, sent to a running relay by schemathesis.
 
-Bounded, and the same each time; `make fuzz` goes on for as long as it is told to. On a stack of
+Bounded, and the same each time; `make fuzz` runs as many cases as it is told to. On a stack of
 its own, because its jobs would use up the call limits that other tests count on.
 """
 
@@ -10,30 +10,30 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from infra.describe.fuzz.attack import attack
-from infra.describe.fuzz.ground import Ground, fuzzed_ground
+from infra.describe.fuzz import KEYS, fuzzed_stack, run_schemathesis
 from infra.local.errors import EmulatorsUnavailable
+from infra.local.stack import Stack
 from tests.system.conftest import until
 
 TIMEOUT_S = 240.0
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack_file = tmp_path_factory.mktemp("fuzz") / "stack.json"
     try:
-        with fuzzed_ground(stack_file=stack_file, env=os.environ) as ground:
-            yield ground
+        with fuzzed_stack(stack_file=stack_file, env=os.environ) as stack:
+            yield stack
     except EmulatorsUnavailable as error:
         if os.environ.get("RELAY_REQUIRE_EMULATORS") == "1":
             raise
         pytest.skip(str(error))
 
 
-def test_tenants_are_answered_as_the_openapi_file_says(ground, tmp_path):
-    outcome = attack(
-        ground.stack.description.api_url,
-        keys=ground.keys,
+def test_tenants_are_answered_as_the_openapi_file_says(fuzzed, tmp_path):
+    outcome = run_schemathesis(
+        fuzzed.description.api_url,
+        keys=KEYS,
         max_examples=5,
         seed=1,
         directory=tmp_path,
@@ -44,9 +44,9 @@ def test_tenants_are_answered_as_the_openapi_file_says(ground, tmp_path):
     assert outcome.cases >= 2000
 
 
-def test_a_stranger_is_answered_as_the_openapi_file_says_and_learns_nothing(ground, tmp_path):
-    outcome = attack(
-        ground.stack.description.api_url,
+def test_a_stranger_is_answered_as_the_openapi_file_says_and_learns_nothing(fuzzed, tmp_path):
+    outcome = run_schemathesis(
+        fuzzed.description.api_url,
         keys={},
         max_examples=20,
         seed=1,
@@ -60,10 +60,10 @@ def test_a_stranger_is_answered_as_the_openapi_file_says_and_learns_nothing(grou
     assert outcome.cases >= 200
 
 
-def test_the_relay_works_on_after_all_of_that(ground):
-    api_url = ground.stack.description.api_url
-    headers = {"X-API-KEY": ground.keys["two"]}
-    room = f"{ground.stack.description.sandbox_url}/rooms/living.jpg"
+def test_the_relay_works_on_after_all_of_that(fuzzed):
+    api_url = fuzzed.description.api_url
+    headers = {"X-API-KEY": KEYS["two"]}
+    room = f"{fuzzed.description.sandbox_url}/rooms/living.jpg"
     body = {
         "provider": "spacely",
         "operation": "advance",
@@ -77,4 +77,4 @@ def test_the_relay_works_on_after_all_of_that(ground):
         lambda: requests.get(where, headers=headers, timeout=10).json()["outputs"] or None,
         within_s=30,
     )
-    ground.stack.check()
+    fuzzed.check()

@@ -10,9 +10,10 @@ import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from infra.describe.create_schemas import create_examples
-from infra.describe.files import DOCS, SCHEMAS, stale_files
-from infra.describe.parameters import PARAMETERS
+from infra.describe import base_files
+from infra.describe.__main__ import DOCS, SCHEMAS, stale_files
+from infra.describe.examples import create_examples
+from infra.describe.schemas import OVERLAYS, struct_schemas
 from relay.adapters.pubsub import JOB_SCHEMA
 from relay.application.progress import Progress, ProgressReader, WaitingFor
 from relay.assembly import CreatePolicy
@@ -21,7 +22,7 @@ from relay.domain.job import Actor, ErrorCode, EventType, JobError, Status
 from relay.domain.transitions import succeeded
 from relay.edges import api as api_module
 from relay.edges.job_answer import answer_json
-from relay.job_view import to_json
+from relay.job_view import JobView, to_json
 from tests.event_schemas import FORMATS, REGISTRY
 from tests.factories import LATE_OUTPUT, a_job, finished_job, job_in, later
 from tests.fakes import World
@@ -39,6 +40,7 @@ OPENAPI = parsed(DOCS / "openapi.yaml")
 ASYNCAPI = parsed(DOCS / "asyncapi.yaml")
 FILES = {path.stem: json.loads(path.read_text()) for path in SCHEMAS.rglob("*.json")}
 JOB = FILES["job.schema"]
+PARAMETERS = OPENAPI["components"]["parameters"]
 METHODS = {"get", "post", "put", "patch", "delete"}
 OPERATIONS = {
     f"{method.upper()} {path}": operation
@@ -108,6 +110,75 @@ def test_every_schema_is_one(schema):
 @pytest.mark.parametrize("name", OPENAPI["components"]["schemas"])
 def test_every_schema_of_the_openapi_file_is_one(name):
     Draft202012Validator.check_schema(OPENAPI["components"]["schemas"][name])
+
+
+def boolean_properties(node, path="#"):
+    """Yield where a property has `true` or `false` as its schema."""
+    match node:
+        case dict():
+            for name, one in node.get("properties", {}).items():
+                if isinstance(one, bool):
+                    yield f"{path}/{name}"
+            for name, one in node.items():
+                yield from boolean_properties(one, f"{path}/{name}")
+        case list():
+            for one in node:
+                yield from boolean_properties(one, path)
+
+
+@pytest.mark.parametrize("document", [OPENAPI, ASYNCAPI, *FILES.values()])
+def test_no_property_has_a_boolean_schema_because_code_generators_have_no_type_for_it(document):
+    assert list(boolean_properties(document)) == []
+
+
+def test_the_title_of_a_schema_is_its_name_because_code_generators_name_classes_by_it():
+    schemas = OPENAPI["components"]["schemas"]
+
+    assert [name for name, one in schemas.items() if one.get("title", name) != name] == []
+
+
+def test_the_discriminator_leads_from_each_provider_to_its_own_bodies():
+    create = OPENAPI["components"]["schemas"]["CreateJob"]
+    mapping = create["discriminator"]["mapping"]
+
+    assert list(mapping) == list(CATALOGUE)
+    assert [one["$ref"] for one in create["oneOf"]] == list(mapping.values())
+    for provider, name in mapping.items():
+        bodies_of = [resolved(one) for one in resolved({"$ref": name})["oneOf"]]
+        assert {body["properties"]["provider"]["const"] for body in bodies_of} == {provider}
+
+
+def test_a_field_that_is_not_described_is_an_error(monkeypatch):
+    fields = {**OVERLAYS["JobView"]["properties"]}
+    del fields["credits"]
+    monkeypatch.setitem(OVERLAYS, "JobView", {**OVERLAYS["JobView"], "properties": fields})
+
+    with pytest.raises(LookupError, match="credits"):
+        struct_schemas([JobView], refs="#/")
+
+
+def test_every_described_struct_is_shown():
+    titles = {overlay["title"] for overlay in OVERLAYS.values()}
+
+    assert titles - OPENAPI["components"]["schemas"].keys() == {"CreateBody"}
+
+
+def test_every_value_from_the_code_is_used_in_a_base_file():
+    text = "".join(path.read_text() for path in Path(base_files.__file__).parent.glob("*.yaml"))
+
+    assert [name for name in base_files.FROM_CODE if f"${{{name}}}" not in text] == []
+
+
+def test_every_reason_for_a_failure_is_explained():
+    described = OPENAPI["components"]["schemas"]["JobError"]["properties"]["code"]["description"]
+    explained = re.findall(r"^- `(\w+)`: ", described, re.MULTILINE)
+
+    assert explained == [code.value for code in ErrorCode]
+
+
+def test_a_name_in_a_base_file_that_the_code_does_not_know_is_an_error():
+    with pytest.raises(KeyError, match="accounts"):
+        base_files.read_base("asyncapi.base.yaml", {})
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
@@ -300,11 +371,8 @@ def codes_in_the_code():
 
 def routes():
     """Yield what the API answers, as the OpenAPI file names it."""
-    for rule in (
-        World()
-        .relay.api(CreatePolicy(accounts=()), limits={}, tenants={}, threads=1)
-        ._routes.iter_rules()
-    ):
+    api = World().relay.api(CreatePolicy(accounts=()), limits={}, tenants={}, threads=1)
+    for rule in api._routes.iter_rules():
         path = re.sub(r"<\w+>", "{id}", rule.rule)
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             yield f"{method} {path}"

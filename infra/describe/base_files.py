@@ -1,0 +1,86 @@
+"""The hand-written YAML files, in which `${name}` stands for a value from the code."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from relay.adapters.pubsub import JOB_SCHEMA
+from relay.application.progress import WaitingFor
+from relay.domain import answers
+from relay.domain.catalogue import CATALOGUE, RAW, operation, path
+from relay.domain.job import ENDS, Actor, ErrorCode, OnUnconfirmed, Priority, Status
+from relay.domain.transitions import MAX_HISTORY
+from relay.edges import create_body, list_query
+from relay.edges.api import MAX_BODY_BYTES
+
+_PLACE = re.compile(r"\$\{([\w.]+)\}")
+
+
+def words(closed_set: type[StrEnum]) -> list[str]:
+    """Return the values of a closed set in the order in which they are declared."""
+    return [one.value for one in closed_set]
+
+
+FINAL: Final = [one for one in words(Status) if one in ENDS]
+WITHOUT_RESULT: Final = [one for one in FINAL if one != Status.SUCCEEDED]
+FROM_CODE: Final[Mapping[str, Any]] = {
+    "accounts": list(CATALOGUE),
+    "actors": words(Actor),
+    "default_page_size": list_query.DEFAULT_PAGE_SIZE,
+    "error_codes": words(ErrorCode),
+    "final": FINAL,
+    "job_id": "^job_[0-9a-z]{26}$",
+    "job_schema": JOB_SCHEMA,
+    "max_body_bytes": MAX_BODY_BYTES,
+    "max_depth": operation.MAX_DEPTH,
+    "max_history": MAX_HISTORY,
+    "max_id": answers.MAX_ID_LENGTH,
+    "max_input_bytes": f"{operation.MAX_INPUT_BYTES:,}",
+    "max_input_values": f"{operation.MAX_INPUT_VALUES:,}",
+    "max_metadata_key": create_body.LONGEST_METADATA_KEY,
+    "max_metadata_value": create_body.LONGEST_METADATA_VALUE,
+    "max_outputs": answers.MAX_OUTPUTS,
+    "max_page_size": list_query.LARGEST_PAGE_SIZE,
+    "max_url": answers.MAX_URL_LENGTH,
+    "max_word": answers.MAX_WORD_LENGTH,
+    "on_unconfirmed": words(OnUnconfirmed),
+    "operations": list(list_query.OPERATIONS),
+    "path": path.PATTERN,
+    "paths_of_their_own": list(create_body.PATHS_OF_THEIR_OWN),
+    "priorities": words(Priority),
+    "raw": RAW,
+    "statuses": words(Status),
+    "waiting_for": words(WaitingFor),
+    "without_result": WITHOUT_RESULT,
+}
+
+
+def read_base(name: str, values: Mapping[str, Any] = FROM_CODE) -> Any:
+    """Return the content of a YAML file beside this module with its values filled in.
+
+    A text that is one `${name}` and nothing else becomes the value itself, of whatever type.
+
+    Raises:
+        KeyError: The file names a value that is not among *values*.
+    """
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return _filled(yaml.safe_load(text), values)
+
+
+def _filled(node: Any, values: Mapping[str, Any]) -> Any:
+    match node:
+        case dict():
+            return {key: _filled(one, values) for key, one in node.items()}
+        case list():
+            return [_filled(one, values) for one in node]
+        case str():
+            whole = _PLACE.fullmatch(node)
+            if whole:
+                return values[whole[1]]
+            return _PLACE.sub(lambda place: str(values[place[1]]), node)
+        case _:
+            return node

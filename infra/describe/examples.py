@@ -1,0 +1,162 @@
+"""The examples: bodies of creates, jobs brought to each state by the relay's own transitions."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from infra.describe.base_files import read_base
+from relay.application.overview import AccountState
+from relay.application.progress import Progress, WaitingFor
+from relay.domain import transitions
+from relay.domain.catalogue import CATALOGUE
+from relay.domain.job import Actor, Claim, Entry, ErrorCode, Job, OnUnconfirmed, Status
+from relay.edges.job_answer import answer_json
+from relay.edges.provider_reads import gepetto_json, spacely_json
+from relay.edges.providers_view import to_json as providers_json
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+JOB_ID = "job_7k2m9q4x1v8c0d3f6h5j2n7p9r"
+RETRY_ID = "job_0w3e6r9t2y5h8g1a4s7d0f3k6m"
+PROVIDER_JOB_ID = "hV3kQ2pXn8Lw"
+REF_ID = "4f9d2c1e-7c55-4a3e-9c07-5a6b1f0e2d11"
+OUTPUT = "https://storage.example.com/renders/living-room.png"
+INPUTS: Final[Mapping[str, Mapping[str, Any]]] = read_base("example_inputs.yaml")
+RAW_PATHS: Final[Mapping[str, str]] = {
+    "gepetto": "/upscale",
+    "spacely": "/generate/text-to-image",
+}
+
+
+def create_body(provider: str, operation: str) -> dict[str, Any]:
+    """Return a body for `POST /v1/jobs`; raise KeyError if there is no example input."""
+    body = {
+        "provider": provider,
+        "operation": operation,
+        "input": INPUTS[provider][operation],
+        "metadata": {"listing": "42"},
+    }
+    if CATALOGUE[provider].operations[operation].path is None:
+        body["path"] = RAW_PATHS[provider]
+    return body
+
+
+def create_examples() -> dict[str, dict[str, Any]]:
+    """Return a body for each operation, and one that follows a job."""
+    bodies = {
+        f"{facts.name}-{operation}": create_body(facts.name, operation)
+        for facts in CATALOGUE.values()
+        for operation in facts.operations
+    }
+    follow = {"provider": "spacely", "operation": "advance", "providerJobId": REF_ID}
+    return {**bodies, "follow": follow}
+
+
+def example_jobs() -> Mapping[str, Job]:
+    """Return a job in every status, by its name, and some special ones."""
+    queued = Job(
+        id=JOB_ID,
+        tenant="demo",
+        provider="gepetto",
+        operation="redesign",
+        input=INPUTS["gepetto"]["redesign"],
+        path=None,
+        metadata={"listing": "42"},
+        on_unconfirmed=OnUnconfirmed.WAIT,
+        credits=None,
+        body_digest="",
+        retry_of=None,
+        created_at=NOON,
+        deadline_at=_after(900),
+        status=Status.QUEUED,
+        history=(Entry(at=NOON, status=Status.QUEUED, by=Actor.CALLER, note="created"),),
+        call_at=NOON,
+    )
+    claim = Claim(token="example", expires_at=_after(60))  # noqa: S106
+    claimed = transitions.claimed(queued, claim=claim, at=_after(1))
+    processing = transitions.accepted(
+        claimed,
+        claim=claim,
+        provider_job_id=PROVIDER_JOB_ID,
+        provider_status="pending",
+        poll_at=_after(30),
+        at=_after(2),
+    )
+    cancelled = transitions.cancelled(processing, at=_after(12))
+    return {
+        "queued": queued,
+        "submitting": claimed,
+        "unconfirmed": transitions.lost(
+            claimed, claim=claim, note="no answer within 30 s", at=_after(31)
+        ),
+        "processing": processing,
+        "succeeded": transitions.succeeded(
+            processing, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(34)
+        ),
+        "failed": transitions.failed(
+            processing,
+            code=ErrorCode.RENDER_FAILED,
+            message="the provider says that the render failed",
+            by=Actor.POLL,
+            at=_after(41),
+            provider_status="failed",
+        ),
+        "cancelled": cancelled,
+        "late": transitions.succeeded(cancelled, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(36)),
+        "retry": replace(queued, id=RETRY_ID, retry_of=JOB_ID),
+        "followed": replace(
+            queued,
+            input=None,
+            status=Status.PROCESSING,
+            provider_job_id=PROVIDER_JOB_ID,
+            history=(Entry(at=NOON, status=Status.PROCESSING, by=Actor.CALLER, note="created"),),
+        ),
+    }
+
+
+def example_values() -> dict[str, Any]:
+    """Return what the base files call `${job.NAME}`, `${gepetto.NAME}`, and the like."""
+    jobs = example_jobs()
+    answered = {name: _answered(job) for name, job in jobs.items()}
+    return {
+        "example.job_id": JOB_ID,
+        "example.provider_job_id": PROVIDER_JOB_ID,
+        "example.ref_id": REF_ID,
+        "example.creates": {name: {"value": body} for name, body in create_examples().items()},
+        "example.page": {"jobs": [answered["succeeded"]], "nextPageToken": None},
+        "example.providers": _providers(),
+        **{f"job.{name}": job for name, job in answered.items()},
+        **{f"gepetto.{name}": _parsed(gepetto_json(job)) for name, job in jobs.items()},
+        **{f"spacely.{name}": _parsed(spacely_json(job)) for name, job in jobs.items()},
+    }
+
+
+def _answered(job: Job) -> Any:
+    match job.status:
+        case Status.QUEUED:
+            progress = Progress(waiting_for=WaitingFor.TURN)
+        case Status.PROCESSING if job.submitted_at is not None:
+            progress = Progress(expected_at=_after(34))
+        case _:
+            progress = Progress()
+    return _parsed(answer_json(job, progress))
+
+
+def _providers() -> Any:
+    """Return the catalogue with one account switched on and one operation per provider."""
+    limit = CATALOGUE["gepetto"].limit
+    on = AccountState(name="gepetto", limit=limit, hold=None, queued_jobs=1, open_jobs=4)
+    shown = _parsed(providers_json([on]))
+    for provider in shown["providers"]:
+        del provider["catalogue"]["operations"][1:]
+    return shown
+
+
+def _parsed(text: bytes) -> Any:
+    return msgspec.json.decode(text)
+
+
+def _after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
