@@ -1,4 +1,8 @@
 locals {
+  # The one place where it is said; a label's value has no dots.
+  version       = regex("[0-9]+[.][0-9]+[.][0-9]+", file("${path.module}/../functions/relay/__init__.py"))
+  version_label = replace(local.version, ".", "-")
+
   # By entry point. The Cloud Run service beneath a function has the function's name.
   function_names = {
     jobs_api         = "jobs-api"

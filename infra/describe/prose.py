@@ -2,7 +2,9 @@
 
 from typing import Final
 
-VERSION: Final = "1.0.0"
+from relay import __version__
+
+VERSION: Final = __version__
 
 OPENAPI_DESCRIPTION: Final = """\
 Takes render jobs for AI interior-design providers, sends each one exactly once, learns how it
