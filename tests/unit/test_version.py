@@ -1,12 +1,14 @@
 """The version is said in one place, and shown the same everywhere."""
 
+import json
+import logging
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from relay import __version__
+from relay import __version__, bootstrap
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,3 +37,20 @@ def test_terraform_reads_the_version_from_where_it_is_said():
 
     assert (ROOT / "terraform" / path).resolve() == file
     assert re.findall(pattern, file.read_text()) == [__version__]
+
+
+def test_a_function_logs_its_version_when_it_starts(monkeypatch, capsys):
+    # Nobody is called: clients connect at their first call.
+    nowhere = "127.0.0.1:1"
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "a-project")
+    monkeypatch.setenv("WEBHOOK_KEYS", "w" * 32)
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", nowhere)
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", nowhere)
+
+    bootstrap.provider_webhook.__wrapped__()
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    started = [line for line in lines if line["message"] == "function started"]
+    assert [line["version"] for line in started] == [__version__]
