@@ -1,8 +1,4 @@
 locals {
-  # The one place where it is said; a label's value has no dots.
-  version       = regex("[0-9]+[.][0-9]+[.][0-9]+", file("${path.module}/../functions/relay/__init__.py"))
-  version_label = replace(local.version, ".", "-")
-
   # By entry point. The Cloud Run service beneath a function has the function's name.
   function_names = {
     jobs_api         = "jobs-api"
@@ -50,4 +46,8 @@ locals {
     var.webhook_base_url,
     "https://${local.function_names.provider_webhook}-${local.project_number}.${var.region}.run.app",
   )
+
+  # Said in one place; a label's value has no dots.
+  version       = regex("[0-9]+[.][0-9]+[.][0-9]+", file("${path.module}/../functions/relay/__init__.py"))
+  version_label = replace(local.version, ".", "-")
 }

@@ -1,7 +1,6 @@
 """Builds each function once per worker, from the environment and with the real adapters."""
 
 import functools
-import logging
 import os
 import random
 import secrets
@@ -12,7 +11,7 @@ from typing import TypeVar
 
 from google.cloud import firestore
 
-from relay import __version__, config, logs
+from relay import config, logs
 from relay.adapters.firestore import FirestoreAccounts, FirestoreDurations, FirestoreJobs
 from relay.adapters.providers.gepetto import Gepetto
 from relay.adapters.providers.spacely import Spacely
@@ -27,8 +26,6 @@ from relay.domain.tokens import callback_url
 from relay.edges.api import Api
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -99,7 +96,6 @@ def poll_tick() -> Ticks:
 
 def _relay(common: Common, *, patience_s: float) -> Relay:
     logs.configure(level=common.log_level, project=common.project)
-    log.info("function started", extra={"fields": {"version": __version__}})
     client = firestore.Client(project=common.project, database=common.database)
     adapters = Adapters(
         jobs=FirestoreJobs(client, time_to_live=common.time_to_live),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.topology import topology
-from relay import __version__, config
+from relay import config
 from relay.adapters import document, firestore, pubsub
 from relay.domain.catalogue import CATALOGUE
 from tests.factories import a_job
@@ -160,14 +160,6 @@ def test_every_entry_point_is_deployed(resources):
     assert {one["build_config"][0]["entry_point"] for one in functions} == entry_points
     assert {one["build_config"][0]["runtime"] for one in functions} == {"python311"}
     assert not any(one["event_trigger"] for one in functions)
-
-
-def test_the_functions_are_labelled_with_the_version(resources):
-    functions = of_type(resources, "google_cloudfunctions2_function").values()
-
-    assert [one["labels"] for one in functions] == [
-        {"version": __version__.replace(".", "-")} for _ in READERS
-    ]
 
 
 @pytest.mark.parametrize("function", READERS)
