@@ -1,7 +1,4 @@
-"""The job as the API and the events show it (contract, section 2).
-
-JSON in camelCase, times RFC 3339 in UTC.
-"""
+"""The job as the API and the events show it: JSON in camelCase, times RFC 3339 in UTC."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -37,7 +34,7 @@ class EntryView(msgspec.Struct):
 
 
 class JobView(msgspec.Struct, rename="camel"):
-    """A job as its caller sees it."""
+    """A job as its caller sees it; see design 2."""
 
     id: str
     provider: str

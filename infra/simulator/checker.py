@@ -1,4 +1,4 @@
-"""Checks that a history keeps the promises (contract, section 6), knowing only what happened.
+"""Whether a history keeps the promises of design 6; knows nothing of how it came about.
 
 P3 is checked with one addition: a fault that takes an account's pump away, or the store from
 its pump, between a job's deadline and its bound begins the 90 s anew (see `Trouble`). These are
@@ -21,7 +21,7 @@ from infra.simulator.sharing import sharing
 from infra.simulator.timeliness import timeliness
 from relay.domain.job import Announcement, EventType, Job, Status
 
-# Contract, section 2, written down once more: the checker does not trust the code.
+# Design 2, "States and moves", written down once more: the checker does not trust the code.
 ALLOWED = {
     Status.QUEUED: {Status.SUBMITTING, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED},
     Status.SUBMITTING: {

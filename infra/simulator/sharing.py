@@ -1,4 +1,4 @@
-"""Checks P8 and P9 (contract, section 6): what tenants feel of each other, what is bought.
+"""Whether a history keeps P8 and P9 of design 6: what tenants feel of each other, what is bought.
 
 The rules are written down once more here; the checker does not trust the code. P8 speaks of
 submissions "while a tenant had a job ready". A pump cannot know that at once: it looks at the queue

@@ -1,4 +1,4 @@
-"""Checks times (contract, section 1a): when jobs are sent, asked about and tried again.
+"""Whether a history keeps what design 1a says of time: what is sent, asked and tried again when.
 
 Written down once more here; the checker does not trust the code. A job that is claimed has the time
 that its render takes at least, by the pump's own clock (P9): a tenth of the catalogue's expectation

@@ -64,7 +64,7 @@ SET_ASIDE_FOR = timedelta(hours=6)
 # The platform kills an instance 10 s after it asked it to stop.
 STOPS_WITHIN_S = 8.0
 # An idle account may run ahead of an even pace by so much; a poll that comes due then is made
-# within 5 s at Gepetto and within 1 s at Spacely (contract, section 1a).
+# within 5 s at Gepetto and within 1 s at Spacely (design 1a).
 AHEAD_S = 4.0
 MOST_OF_WINDOW_AHEAD = 0.5
 # Of the calls that can be in flight one tenant gets so many times what it leaves free, so that

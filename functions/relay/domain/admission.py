@@ -1,10 +1,10 @@
 """Which calls an account admits now: holds, pauses and circuit breakers, fed by what calls bring.
 
-Three things stop calls (contract, section 1a). The provider refuses the account: a *hold*. It says
-slow down: a *pause*. Nobody knows whether it takes what is submitted: a *breaker* opens, for one
-tenant first, and for the whole account (an *outage*) when a second tenant's opens too. Each is left
-by a probe: one call at a time, never for the job that was stopped last while there is another, and
-for another tenant's first.
+Three things stop calls (design 1a). The provider refuses the account: a *hold*. It says slow down:
+a *pause*. Nobody knows whether it takes what is submitted: a *breaker* opens, for one tenant first,
+and for the whole account (an *outage*) when a second tenant's opens too. Each is left by a probe:
+one call at a time, never for the job that was stopped last while there is another, and for another
+tenant's first.
 
 What one tenant's jobs meet stops the others only as long as nothing speaks against it: if calls for
 others were answered since the tenant was stopped last, its trouble counts as its own.

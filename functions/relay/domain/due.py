@@ -29,7 +29,7 @@ class Action(StrEnum):
 def wake_at(job: Job) -> datetime | None:
     """Return when something must be done for the job, None if never again.
 
-    A job that stands in its account's queue only has its deadline (contract, decision 2).
+    A job that stands in its account's queue only has its deadline (design, decision 2).
     Never before its last move: a pump at work does not look far back, and would not see a job
     that somebody else moves after its deadline.
     """
@@ -47,7 +47,7 @@ def next_action(job: Job, *, at: datetime) -> Action | None:
     """Return what to do for the job at this moment, None if nothing is due.
 
     A queued job whose time has come takes its place in the queue; one that its provider refused is
-    tried once more from here, because such jobs go one at a time (contract, section 1a).
+    tried once more from here, because such jobs go one at a time (design 1a).
     A job that can be asked about is asked once more at its deadline; only when that cannot
     be done for `LAST_QUESTION` is it given up unasked.
     """

@@ -28,7 +28,7 @@ class Limit:
 
 
 class Pacer:
-    """Spreads calls over the window, so that a place is free again soon (contract, section 1a).
+    """Spreads calls over the window, so that a place becomes free again soon (design 1a).
 
     A token bucket: calls may run ahead of an even pace by so many; all times are seconds on one
     monotonic clock.

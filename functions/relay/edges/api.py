@@ -1,4 +1,4 @@
-"""The HTTP API: which path means what, and how its answers look; see contract, section 3."""
+"""The HTTP API: which path means what, and how its answers look; see design 3."""
 
 import re
 from collections.abc import Callable, Mapping

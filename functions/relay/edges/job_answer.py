@@ -1,4 +1,4 @@
-"""A job in the API's answers (contract, section 2): as events show it, and how it stands now."""
+"""A job as the API answers with it: as events show it, and what is true of it only now."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from relay.job_view import JobView, view
 
 
 class JobAnswer(JobView, rename="camel", kw_only=True):
-    """A job as its caller sees it."""
+    """A job as its caller sees it; see design 2."""
 
     expected_at: datetime | None
     waiting_for: str | None

@@ -1,7 +1,7 @@
 """Jobs as the providers' own read endpoints would show them.
 
 Sources: ``GET /job/{id}`` (gepetto.md 2.3) and ``GET /generate/poll-result`` (spacely.md 2). The
-shapes of a job that is not done or has failed are documented by neither: see contract, section 3.
+shapes of a job that is not done or has failed are documented by neither: see design 3.
 """
 
 from datetime import UTC
