@@ -1,90 +1,95 @@
-# Two commands do everything from a fresh checkout: `make demo` and `make test`.
+# `make demo` and `make test` do everything from a fresh checkout. Bare `make` lists the targets.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+CHECKOV := .local/checkov
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --requirement
 
-.PHONY: setup demo up test bench terraform-tools checkov terraform-validate storm-test simulate storm describe fuzz mutants lint format clean
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test storm-test lint format describe simulate storm fuzz mutants bench \
+	terraform-tools checkov terraform-validate clean
 
-setup: $(INSTALLED)
+# Runs a command and shows what it says only if it fails.
+define quietly
+	@mkdir -p .local
+	@$(1) >.local/install.log 2>&1 || { status=$$?; cat .local/install.log >&2; exit $$status; }
+endef
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(INSTALLED) ## install everything into .venv
 
 $(INSTALLED): requirements.txt functions/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Render Relay needs Python 3.11 or newer; say which with: make PYTHON=python3.11 ...")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@echo "Installing packages into .venv ..."
+	$(call quietly,$(PYTHON) -m venv .venv)
+	$(call quietly,$(BIN)/python $(PIP_INSTALL) requirements.txt)
 	@touch $@
 
-demo: setup
+demo: setup ## send twelve jobs through both providers' sandbox, and check them
 	$(BIN)/python -m infra.demo
 
-up: setup
+up: setup ## run the whole system here until Ctrl-C
 	$(BIN)/python -m infra.local up
 
-# Most of it is waiting, so three processes do on two cores; a file stays in one of them.
-test: setup terraform-tools
+# Tests mostly wait, so two cores can run three processes. Each file stays in one process.
+test: setup terraform-tools ## run all tests but the storm
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not storm"
 
-# What the tests of terraform/ need beside Terraform itself; the first time it downloads some 100 MB.
-terraform-tools: setup checkov
-	$(BIN)/python -m tests.terraform.provider_schema
-
-# It brings along a hundred packages, so it has a virtual environment of its own.
-CHECKOV := .local/checkov
-
-checkov: $(CHECKOV)/installed
-
-$(CHECKOV)/installed: tests/terraform/checkov-requirements.txt
-	$(PYTHON) -m venv --clear $(CHECKOV)
-	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $@
-
-# For machines that reach a registry of providers; the tests do without.
-terraform-validate:
-	terraform -chdir=terraform init -backend=false -input=false
-	terraform -chdir=terraform validate
-
-storm-test: setup
+storm-test: setup ## run the storm as a test: 150 jobs, processes killed
 	$(BIN)/python -m pytest -m storm tests/system/test_storm.py
 
-# Hostile histories on a virtual clock: make simulate SEEDS=100000 FROM=0
-SEEDS ?= 2000
-FROM ?= 0
-
-simulate: setup
-	$(BIN)/python -m infra.simulator --seeds $(SEEDS) --from $(FROM) --jobs 2
-
-# Real processes on the emulators, killed all the while: make storm ARGS="--jobs 1000 --seed 7"
-storm: setup
-	$(BIN)/python -m infra.storm $(ARGS)
-
-# OpenAPI, AsyncAPI and JSON Schemas in docs/, from the code and infra/describe/.
-describe: setup
-	$(BIN)/python -m infra.describe
-
-# All that the OpenAPI file allows and forbids, against a live stack: make fuzz CASES=20000
-CASES ?= 5000
-
-fuzz: setup
-	$(BIN)/python -m infra.describe.fuzz --cases $(CASES) $(ARGS)
-
-# Small random faults put into copies of the code, and which of them no test notices:
-# make mutants ARGS="--seed 7 --only domain/*.py"
-mutants: setup
-	$(BIN)/python -m infra.mutants $(ARGS)
-
-# Figures against the floor, counted operations, growth; writes docs/benchmarks.md and its charts.
-bench: setup
-	$(BIN)/python -m infra.bench all
-
-lint: setup
+lint: setup ## check style, types, the direction of imports, and citations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict functions infra
-	$(BIN)/python -m pytest --quiet tests/unit/test_architecture.py
+	$(BIN)/python -m pytest --quiet tests/unit/test_architecture.py tests/unit/test_citations.py
 
-format: setup
+format: setup ## format the code, and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean:
+describe: setup ## generate OpenAPI, AsyncAPI and JSON Schemas into docs/
+	$(BIN)/python -m infra.describe
+
+SEEDS ?= 2000
+FROM ?= 0
+
+simulate: setup ## check hostile histories on a virtual clock: SEEDS=100000 FROM=0
+	$(BIN)/python -m infra.simulator --seeds $(SEEDS) --from $(FROM) --jobs 2
+
+storm: setup ## kill real processes while jobs go through: ARGS="--jobs 1000 --seed 7"
+	$(BIN)/python -m infra.storm $(ARGS)
+
+CASES ?= 5000
+
+fuzz: setup ## call a live API with all that its description allows and forbids: CASES=20000
+	$(BIN)/python -m infra.describe.fuzz --cases $(CASES) $(ARGS)
+
+mutants: setup ## find one-line faults that no test catches: ARGS="--seed 7 --only domain/*.py"
+	$(BIN)/python -m infra.mutants $(ARGS)
+
+bench: setup ## measure cost, throughput and growth, and write docs/benchmarks.md
+	$(BIN)/python -m infra.bench all
+
+# Downloads some 100 MB the first time.
+terraform-tools: setup checkov ## fetch what the tests of terraform/ need beside Terraform
+	$(BIN)/python -m tests.terraform.provider_schema
+
+# Checkov needs a hundred packages, so it has a virtual environment of its own.
+checkov: $(CHECKOV)/installed ## install checkov into .local/checkov
+
+$(CHECKOV)/installed: tests/terraform/checkov-requirements.txt
+	@echo "Installing checkov into $(CHECKOV) ..."
+	$(call quietly,$(PYTHON) -m venv --clear $(CHECKOV))
+	$(call quietly,$(CHECKOV)/bin/python $(PIP_INSTALL) $<)
+	@touch $@
+
+terraform-validate: ## validate terraform/ with the real plugin, where a registry can be reached
+	terraform -chdir=terraform init -backend=false -input=false
+	terraform -chdir=terraform validate
+
+clean: ## remove everything that was installed or generated here
 	rm -rf .venv .local demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -76,6 +76,7 @@ resource "google_cloudfunctions2_function" "relay" {
   name        = local.function_names[each.key]
   location    = var.region
   description = each.value.description
+  labels      = { version = local.version_label }
 
   build_config {
     runtime           = "python311"

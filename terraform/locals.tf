@@ -46,4 +46,8 @@ locals {
     var.webhook_base_url,
     "https://${local.function_names.provider_webhook}-${local.project_number}.${var.region}.run.app",
   )
+
+  # Said in one place; a label's value has no dots.
+  version       = regex("[0-9]+[.][0-9]+[.][0-9]+", file("${path.module}/../functions/relay/__init__.py"))
+  version_label = replace(local.version, ".", "-")
 }

@@ -12,6 +12,10 @@ from typing import ParamSpec, TypeVar
 
 import flask
 
+from relay import __version__
+
+log = logging.getLogger(__name__)
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -33,6 +37,7 @@ def configure(*, level: str, project: str) -> None:
     logging.root.setLevel(level)
     # It quotes whole URLs, and what is worth knowing of a call is logged by who made it.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+    log.info("function started", extra={"fields": {"version": __version__}})
 
 
 def traced(entry_point: Callable[P, R]) -> Callable[P, R]:

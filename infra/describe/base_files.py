@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import yaml
 
+from relay import __version__
 from relay.adapters.pubsub import JOB_SCHEMA
 from relay.application.progress import WaitingFor
 from relay.domain import answers
@@ -40,6 +41,7 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "max_history": MAX_HISTORY,
     "max_id": answers.MAX_ID_LENGTH,
     "max_input_bytes": f"{operation.MAX_INPUT_BYTES:,}",
+    "version": __version__,
     "max_input_values": f"{operation.MAX_INPUT_VALUES:,}",
     "max_metadata_key": create_body.LONGEST_METADATA_KEY,
     "max_metadata_value": create_body.LONGEST_METADATA_VALUE,

@@ -1,6 +1,6 @@
 """The little of protocol buffers that Terraform's plugin protocol, version 5, needs here.
 
-See Terraform, docs/plugin-protocol, for the messages and the numbers of their fields.
+See plugin-protocol in Terraform's documentation for the messages and the numbers of their fields.
 """
 
 from collections.abc import Iterator
