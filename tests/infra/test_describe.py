@@ -177,8 +177,10 @@ def test_every_reason_for_a_failure_is_explained():
 
 
 def test_a_name_in_a_base_file_that_the_code_does_not_know_is_an_error():
+    known = {name: value for name, value in base_files.FROM_CODE.items() if name != "accounts"}
+
     with pytest.raises(KeyError, match="accounts"):
-        base_files.read_base("asyncapi.base.yaml", {})
+        base_files.read_base("asyncapi.base.yaml", known)
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
