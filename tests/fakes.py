@@ -686,7 +686,7 @@ class World:
             topics=self.topics,
             clock=self.clock,
             draw=lambda: 0.5,
-            random_bytes=lambda size: next(self._tokens).to_bytes(size, "big"),
+            random_bytes=lambda size: next(self._tokens).to_bytes(size, "little"),
             open_workers=lambda _: InlineWorkers(self.clock),
             is_stopping=lambda: self.is_stopping,
         )

@@ -53,10 +53,10 @@ def test_another_tenant_still_may_wait(api, world):
 def test_half_of_the_threads_waits_for_all_tenants():
     waits = wait_slots(threads=9)
 
-    with waits.place("a") as one, waits.place("a") as two, waits.place("b") as three:
-        with waits.place("c") as four, waits.place("d") as five:
+    with waits.take("a") as one, waits.take("a") as two, waits.take("b") as three:
+        with waits.take("c") as four, waits.take("d") as five:
             assert (one, two, three, four, five) == (True, True, True, True, False)
-        with waits.place("d") as after:
+        with waits.take("d") as after:
             assert after is True
 
 
@@ -86,5 +86,5 @@ def test_who_does_not_want_to_wait_takes_no_place(api, world):
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_where_a_quarter_is_less_than_a_thread_nobody_waits(threads):
-    with wait_slots(threads=threads).place("demo") as may_wait:
+    with wait_slots(threads=threads).take("demo") as may_wait:
         assert may_wait is False

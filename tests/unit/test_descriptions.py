@@ -15,15 +15,16 @@ from infra.describe.files import DOCS, SCHEMAS, stale_files
 from infra.describe.parameters import PARAMETERS
 from relay.adapters.pubsub import JOB_SCHEMA
 from relay.application.progress import Progress, ProgressReader, WaitingFor
+from relay.assembly import CreatePolicy
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Actor, ErrorCode, EventType, JobError, Status
 from relay.domain.transitions import succeeded
 from relay.edges import api as api_module
-from relay.edges.api import Api
 from relay.edges.job_answer import answer_json
 from relay.job_view import to_json
 from tests.event_schemas import FORMATS, REGISTRY
 from tests.factories import LATE_OUTPUT, a_job, finished_job, job_in, later
+from tests.fakes import World
 from tests.payloads.inputs import SAMPLES
 
 EDGES = Path(api_module.__file__).parent
@@ -299,7 +300,8 @@ def codes_in_the_code():
 
 def routes():
     """Yield what the API answers, as the OpenAPI file names it."""
-    for rule in Api(None, tenants={})._routes.iter_rules():
+    api = World().relay.api(CreatePolicy(accounts=()), limits={}, tenants={}, threads=1)
+    for rule in api._routes.iter_rules():
         path = re.sub(r"<\w+>", "{id}", rule.rule)
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             yield f"{method} {path}"
