@@ -14,7 +14,7 @@ from infra.describe.fields import JOB_ID
 from infra.describe.job_schema import job_schemas
 from infra.describe.prose import ASYNCAPI_DESCRIPTION, COMPLETIONS, TICKS, VERSION, WAKING
 from relay.domain.catalogue import CATALOGUE
-from relay.domain.catalogue.schema import Schema
+from relay.domain.catalogue.description import Schema
 from relay.domain.job import EventType
 
 SCHEMAS = "#/components/schemas/"

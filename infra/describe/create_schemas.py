@@ -6,15 +6,15 @@ import msgspec
 
 from infra.describe.samples import RAW_PATHS, sample_input
 from relay.domain.catalogue import CATALOGUE, input_schema
+from relay.domain.catalogue.description import Schema
 from relay.domain.catalogue.operation import (
     MAX_DEPTH,
     MAX_INPUT_BYTES,
     MAX_INPUT_VALUES,
+    RAW_PATH_PATTERN,
     Operation,
     ProviderFacts,
 )
-from relay.domain.catalogue.path import PATTERN
-from relay.domain.catalogue.schema import Schema
 from relay.domain.job import OnUnconfirmed, Priority
 from relay.edges.create_body import PATHS_OF_THEIR_OWN, CreateBody
 
@@ -86,7 +86,7 @@ def _create(facts: ProviderFacts, operation: Operation, *, refs: str) -> Schema:
     if operation.path is None:
         asked["path"] = {
             "type": "string",
-            "pattern": PATTERN,
+            "pattern": RAW_PATH_PATTERN,
             "description": "Is appended to the provider's base URL.",
             "examples": [RAW_PATHS[facts.name]],
         }

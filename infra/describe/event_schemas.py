@@ -12,7 +12,7 @@ from infra.describe.example_jobs import example_jobs
 from infra.describe.fields import JOB_ID, PROVIDER, TIME
 from infra.describe.job_schema import DIALECT, WITHOUT_RESULT
 from relay.adapters.pubsub import JOB_SCHEMA, PubSubTopics
-from relay.domain.catalogue.schema import Schema
+from relay.domain.catalogue.description import Schema
 from relay.domain.job import EventType, Status
 
 SUMMARIES: Mapping[EventType, str] = {

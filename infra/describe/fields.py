@@ -6,8 +6,8 @@ from enum import StrEnum
 from relay.application.progress import WaitingFor
 from relay.domain.answers import MAX_ID_LENGTH, MAX_OUTPUTS, MAX_URL_LENGTH, MAX_WORD_LENGTH
 from relay.domain.catalogue import CATALOGUE
-from relay.domain.catalogue.path import PATTERN as PATH
-from relay.domain.catalogue.schema import Schema
+from relay.domain.catalogue.description import Schema
+from relay.domain.catalogue.operation import RAW_PATH_PATTERN as PATH
 from relay.domain.job import Actor, ErrorCode, OnUnconfirmed, Priority, Status
 from relay.domain.transitions import MAX_HISTORY
 

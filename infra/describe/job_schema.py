@@ -2,8 +2,8 @@
 
 from infra.describe.structs import struct_schemas
 from relay.adapters.pubsub import JOB_SCHEMA
-from relay.domain.catalogue.raw import RAW
-from relay.domain.catalogue.schema import Schema
+from relay.domain.catalogue import RAW
+from relay.domain.catalogue.description import Schema
 from relay.domain.job import ENDS, MOVES, Status
 from relay.edges.job_answer import JobAnswer
 from relay.job_view import JobView

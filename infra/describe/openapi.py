@@ -11,7 +11,7 @@ from infra.describe.parameters import PARAMETERS
 from infra.describe.problem_answers import by_status, problem_response, problem_schemas
 from infra.describe.prose import OPENAPI_DESCRIPTION, VERSION
 from infra.describe.structs import struct_schemas
-from relay.domain.catalogue.schema import Schema
+from relay.domain.catalogue.description import Schema
 from relay.edges.page_view import PageView
 from relay.edges.provider_reads import GepettoJob, SpacelyResult
 from relay.edges.providers_view import ProvidersView

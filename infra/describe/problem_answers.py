@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from infra.describe.structs import struct_schemas
-from relay.domain.catalogue.schema import Schema
+from relay.domain.catalogue.description import Schema
 from relay.edges.api import MAX_BODY_BYTES
 from relay.edges.problems import (
     PROBLEM_JSON,

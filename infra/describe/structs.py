@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from infra.describe.fields import FIELDS, NAMES
-from relay.domain.catalogue.schema import Schema
+from relay.domain.catalogue.description import Schema
 
 
 def struct_schemas(structs: Sequence[type[msgspec.Struct]], *, refs: str) -> dict[str, Schema]:

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 
-from relay.domain.catalogue.description import describe_operation, describe_provider
+from relay.domain.catalogue.description import describe_provider, input_schema
 from relay.domain.catalogue.gepetto import GEPETTO
-from relay.domain.catalogue.operation import Operation, ProviderFacts
-from relay.domain.catalogue.raw import RAW
-from relay.domain.catalogue.schema import input_schema
+from relay.domain.catalogue.operation import RAW, Operation, ProviderFacts
 from relay.domain.catalogue.spacely import SPACELY
 
 __all__ = [
@@ -14,7 +12,6 @@ __all__ = [
     "RAW",
     "Operation",
     "ProviderFacts",
-    "describe_operation",
     "describe_provider",
     "find_operation",
     "input_schema",
