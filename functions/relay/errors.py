@@ -145,9 +145,7 @@ class TooManyOpenJobs(Transient):
     """
 
     def __init__(self, account: str, *, most: int, retry_after_s: float) -> None:
-        super().__init__(account)
-        self.account = account
-        self.most = most
+        super().__init__(f"{account} may have {most} open jobs of yours: wait for some to end")
         self.retry_after_s = retry_after_s
 
 

@@ -7,8 +7,7 @@ import msgspec
 from infra.describe.example_jobs import JOB_ID, example_jobs, shown
 from relay.application.overview import AccountState
 from relay.domain.catalogue import CATALOGUE
-from relay.edges.provider_reads import gepetto_json, spacely_json
-from relay.edges.providers_view import to_json as providers_json
+from relay.edges.answers import gepetto_json, providers_json, spacely_json
 
 Answer = dict[str, Any]
 

@@ -16,7 +16,7 @@ from relay.domain.catalogue.operation import (
     ProviderFacts,
 )
 from relay.domain.job import OnUnconfirmed, Priority
-from relay.edges.create_body import PATHS_OF_THEIR_OWN, CreateBody
+from relay.edges.bodies import PATHS_OF_THEIR_OWN, CreateBody
 
 # What every body may have beside what it asks for, as the reading code declares it.
 COMMON = ("metadata", "deadlineSeconds", "onUnconfirmed", "priority")

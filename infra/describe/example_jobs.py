@@ -12,7 +12,7 @@ from relay.application.progress import Progress, WaitingFor
 from relay.domain import transitions
 from relay.domain.catalogue import find_operation
 from relay.domain.job import Actor, Claim, Entry, ErrorCode, Job, OnUnconfirmed, Status
-from relay.edges.job_answer import answer_json
+from relay.edges.answers import job_json
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 JOB_ID = "job_7k2m9q4x1v8c0d3f6h5j2n7p9r"
@@ -73,7 +73,7 @@ def shown(job: Job) -> Any:
             progress = Progress(expected_at=_after(34))
         case _:
             progress = Progress()
-    return msgspec.json.decode(answer_json(job, progress))
+    return msgspec.json.decode(job_json(job, progress))
 
 
 def _queued() -> Job:

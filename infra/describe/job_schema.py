@@ -5,7 +5,7 @@ from relay.adapters.pubsub import JOB_SCHEMA
 from relay.domain.catalogue import RAW
 from relay.domain.catalogue.description import Schema
 from relay.domain.job import ENDS, MOVES, Status
-from relay.edges.job_answer import JobAnswer
+from relay.edges.answers import JobAnswer
 from relay.job_view import JobView
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

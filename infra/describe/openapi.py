@@ -12,9 +12,7 @@ from infra.describe.problem_answers import by_status, problem_response, problem_
 from infra.describe.prose import OPENAPI_DESCRIPTION, VERSION
 from infra.describe.structs import struct_schemas
 from relay.domain.catalogue.description import Schema
-from relay.edges.page_view import PageView
-from relay.edges.provider_reads import GepettoJob, SpacelyResult
-from relay.edges.providers_view import ProvidersView
+from relay.edges.answers import GepettoJob, PageView, ProvidersView, SpacelyResult
 
 SCHEMAS = "#/components/schemas/"
 KEYS: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]

@@ -7,8 +7,8 @@ from infra.describe.fields import JOB_ID as JOB_ID_SCHEMA
 from infra.describe.fields import PROVIDER, STATUS
 from relay.domain.answers import MAX_ID_LENGTH
 from relay.domain.catalogue import CATALOGUE
-from relay.edges.create_body import LONGEST_METADATA_KEY, LONGEST_METADATA_VALUE
-from relay.edges.list_query import (
+from relay.edges.bodies import LONGEST_METADATA_KEY, LONGEST_METADATA_VALUE
+from relay.edges.listing import (
     DEFAULT_PAGE_SIZE,
     LARGEST_PAGE_SIZE,
     METADATA,

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Request, Response
 
 from relay.application.callback_receiver import CallbackReceiver
 from relay.domain.tokens import is_good_token
-from relay.edges.body import parse_json, read_body
+from relay.edges.bodies import parse_json, read_body
 from relay.edges.problems import method_not_allowed, not_found, problem_answer
 from relay.errors import JobNotFound, RelayError
 

@@ -1,22 +1,52 @@
-"""Reads the bodies of requests, within limits."""
+"""Bodies of requests: read within limits, parsed strictly, and checked against their types."""
 
 import json
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from werkzeug.wrappers import Request, Response
 
+from relay.application.job_creator import DEFAULT_DEADLINE_S, NewJob
 from relay.domain.catalogue.operation import MAX_INPUT_VALUES, too_many_values
+from relay.domain.job import OnUnconfirmed, Priority
+from relay.domain.validation import invalid_field, pointer_token, validate
 from relay.edges.problems import body_too_large, duplicate_name, malformed_json
 from relay.errors import InvalidRequest
 
+T = TypeVar("T")
+
 # What stands beside an input: some fields, and metadata.
 MAX_BODY_VALUES = MAX_INPUT_VALUES + 100
+LONGEST_METADATA_KEY = 40
+LONGEST_METADATA_VALUE = 500
+# It ends up in the path and the query of a poll: nothing in it may mean another address.
+FOLLOWED_ID_PATTERN = r"^[A-Za-z0-9._~-]{1,200}$"
+PATHS_OF_THEIR_OWN = (".", "..")
+_FOLLOWED_ID = re.compile(FOLLOWED_ID_PATTERN)
 # A value, up to where it begins to have others in it; a text before a colon is a name.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"(?P<colon>\s*:)?|[\[{]|[^\s",:\[\]{}]+')
+
+MetadataKey = Annotated[str, Meta(min_length=1, max_length=LONGEST_METADATA_KEY)]
+MetadataValue = Annotated[str, Meta(max_length=LONGEST_METADATA_VALUE)]
+ProviderJobId = Annotated[str, Meta(pattern=FOLLOWED_ID_PATTERN)]
+
+
+class CreateBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """What a caller posts."""
+
+    provider: str
+    operation: str
+    input: dict[str, Any] | UnsetType = UNSET
+    provider_job_id: ProviderJobId | UnsetType = UNSET
+    path: str | UnsetType = UNSET
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=20)] = {}
+    deadline_seconds: Annotated[int, Meta(ge=60, le=86_400)] = DEFAULT_DEADLINE_S
+    on_unconfirmed: OnUnconfirmed = OnUnconfirmed.WAIT
+    priority: Priority = Priority.NORMAL
 
 
 class _Input(msgspec.Struct):
@@ -77,6 +107,52 @@ def parse_strict_json(body: bytes) -> Any:
     return value
 
 
+def read_create_body(body: bytes) -> NewJob:
+    """Return what the caller asks for.
+
+    Raises:
+        HttpProblem: 400, the body is not JSON.
+        InvalidRequest: A field is missing, unknown or of the wrong type; names it.
+    """
+    given = validate(_with_whole_numbers(parse_strict_json(body)), CreateBody)
+    if given.input is UNSET and given.provider_job_id is UNSET:
+        raise InvalidRequest(
+            "/input", "input is required, or providerJobId of a job that was submitted elsewhere"
+        )
+    if given.input is not UNSET and given.provider_job_id is not UNSET:
+        raise InvalidRequest("/providerJobId", "providerJobId and input exclude each other")
+    provider_job_id = _or_none(given.provider_job_id)
+    if provider_job_id is not None:
+        _require_followable(provider_job_id)
+    return NewJob(
+        provider=given.provider,
+        operation=given.operation,
+        input=_or_none(given.input),
+        provider_job_id=provider_job_id,
+        metadata=given.metadata,
+        deadline_s=given.deadline_seconds,
+        on_unconfirmed=given.on_unconfirmed,
+        priority=given.priority,
+        path=_or_none(given.path),
+    )
+
+
+def read_no_body(body: bytes) -> None:
+    """Accept a body that says nothing: none at all, or an empty object.
+
+    Raises:
+        HttpProblem: 400, the body is not JSON.
+        InvalidRequest: It says something.
+    """
+    if not body:
+        return
+    given = parse_strict_json(body)
+    if not isinstance(given, dict):
+        raise InvalidRequest("", "the body must be empty, or an empty object")
+    for name in given:
+        raise invalid_field(name, "is not a field: this call takes none")
+
+
 def _require_bounded(body: bytes) -> None:
     """Refuse a body that would take much memory once it is parsed.
 
@@ -108,11 +184,6 @@ def _has_more_values(body: bytes, *, than: int) -> bool:
     return next(islice(values, than, None), None) is not None
 
 
-def pointer_token(name: str) -> str:
-    """Return a member's name as JSON Pointer writes it (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for name, value in pairs:
@@ -134,3 +205,25 @@ def _nul_pointers(value: Any, pointer: str) -> Iterator[str]:
             if "\0" in name:
                 yield pointer
             yield from _nul_pointers(one, f"{pointer}/{pointer_token(name)}")
+
+
+def _with_whole_numbers(body: Any) -> Any:
+    """Read ``60.0`` as 60: to JSON Schema it is an integer too."""
+    if isinstance(body, dict):
+        seconds = body.get("deadlineSeconds")
+        if isinstance(seconds, float) and seconds.is_integer():
+            return {**body, "deadlineSeconds": int(seconds)}
+    return body
+
+
+def _require_followable(provider_job_id: str) -> None:
+    # In full: a dollar sign also matches before a line break at the end.
+    if not _FOLLOWED_ID.fullmatch(provider_job_id) or provider_job_id in PATHS_OF_THEIR_OWN:
+        raise InvalidRequest(
+            "/providerJobId",
+            f"providerJobId must match {FOLLOWED_ID_PATTERN}, and be neither `.` nor `..`",
+        )
+
+
+def _or_none(value: T | UnsetType) -> T | None:
+    return None if isinstance(value, UnsetType) else value
