@@ -49,7 +49,7 @@ def validate(
         # Not left to msgspec: a name can look like a part of its message.
         for name in value:
             if name not in fields:
-                expected = f"is not a field; there are {', '.join(fields)}"
+                expected = f"is not a field; there are {', '.join(fields) or 'none'}"
                 raise invalid_field(name, expected, within=within)
     try:
         return msgspec.convert(value, type, dec_hook=dec_hook)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 
 import msgspec
 
@@ -153,10 +154,7 @@ def providers_json(states: Sequence[AccountState]) -> bytes:
     accounts = {state.name: _account(state) for state in states}
     return msgspec.json.encode(
         ProvidersView(
-            [
-                ProviderView(name, describe_provider(facts), accounts.get(name))
-                for name, facts in CATALOGUE.items()
-            ]
+            [ProviderView(name, _catalogue(name), accounts.get(name)) for name in CATALOGUE]
         )
     )
 
@@ -165,6 +163,11 @@ def _word(job: Job, *, open_word: str) -> str:
     if job.status is Status.SUCCEEDED:
         return "success"
     return "failed" if job.is_final else open_word
+
+
+@cache
+def _catalogue(name: str) -> ProviderDescription:
+    return describe_provider(CATALOGUE[name])
 
 
 def _account(state: AccountState) -> AccountView:

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request, Response
 from relay.application.job_creator import DEFAULT_DEADLINE_S, NewJob
 from relay.domain.catalogue.operation import MAX_INPUT_VALUES, too_many_values
 from relay.domain.job import OnUnconfirmed, Priority
-from relay.domain.validation import invalid_field, pointer_token, validate
+from relay.domain.validation import pointer_token, validate
 from relay.edges.problems import body_too_large, duplicate_name, malformed_json
 from relay.errors import InvalidRequest
 
@@ -47,6 +47,10 @@ class CreateBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     deadline_seconds: Annotated[int, Meta(ge=60, le=86_400)] = DEFAULT_DEADLINE_S
     on_unconfirmed: OnUnconfirmed = OnUnconfirmed.WAIT
     priority: Priority = Priority.NORMAL
+
+
+class EmptyBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a call takes that needs no more than its path."""
 
 
 class _Input(msgspec.Struct):
@@ -144,13 +148,8 @@ def read_no_body(body: bytes) -> None:
         HttpProblem: 400, the body is not JSON.
         InvalidRequest: It says something.
     """
-    if not body:
-        return
-    given = parse_strict_json(body)
-    if not isinstance(given, dict):
-        raise InvalidRequest("", "the body must be empty, or an empty object")
-    for name in given:
-        raise invalid_field(name, "is not a field: this call takes none")
+    if body:
+        validate(parse_strict_json(body), EmptyBody)
 
 
 def _require_bounded(body: bytes) -> None:
