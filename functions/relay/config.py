@@ -25,7 +25,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """What every function needs.
+    """Settings of every function.
 
     Attributes:
         time_to_live: How long after its end a job is kept.
@@ -41,7 +41,7 @@ class Common:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """What `jobs_api` needs.
+    """Settings of `jobs_api`.
 
     Attributes:
         limits: The limit of each account that is switched on.
@@ -61,7 +61,7 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSettings:
-    """What `provider_webhook` needs."""
+    """Settings of `provider_webhook`."""
 
     common: Common
     webhook_keys: tuple[str, ...] = field(repr=False)
@@ -69,7 +69,7 @@ class WebhookSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
-    """One provider account."""
+    """Settings of one provider account."""
 
     base_url: str
     api_key: str = field(repr=False)
@@ -78,10 +78,10 @@ class AccountSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PumpSettings:
-    """What `poll_tick` needs.
+    """Settings of `poll_tick`.
 
     Attributes:
-        tenant_weights: The weights of the tenants that have another one than 1.
+        tenant_weights: The weights that are not 1.
     """
 
     common: Common

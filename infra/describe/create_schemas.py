@@ -16,7 +16,7 @@ from relay.domain.catalogue.operation import (
     ProviderFacts,
 )
 from relay.domain.job import OnUnconfirmed, Priority
-from relay.edges.bodies import PATHS_OF_THEIR_OWN, CreateBody
+from relay.edges.bodies import DOT_SEGMENTS, CreateBody
 
 # What every body may have beside what it asks for, as the reading code declares it.
 COMMON = ("metadata", "deadlineSeconds", "onUnconfirmed", "priority")
@@ -114,7 +114,7 @@ def _follow(facts: ProviderFacts, *, refs: str) -> Schema:
         "operation": {"type": "string", "enum": list(facts.operations)},
         "providerJobId": {
             **_declared()["properties"]["providerJobId"],
-            "not": {"enum": list(PATHS_OF_THEIR_OWN)},
+            "not": {"enum": list(DOT_SEGMENTS)},
             "description": "The id that the provider gave when the job was submitted.",
         },
     }

@@ -91,7 +91,7 @@ class ProvidersView(msgspec.Struct):
 
 
 def job_json(job: Job, progress: Progress) -> bytes:
-    """Return the job as events show it, with what is true of it only now."""
+    """Return the job as events show it, and its progress."""
     return msgspec.json.encode(
         JobAnswer(
             **msgspec.structs.asdict(view(job)),

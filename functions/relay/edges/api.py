@@ -1,4 +1,4 @@
-"""The HTTP API: which path means what, and how its answers look; see design 3."""
+"""The HTTP API: its routes, and the calls that they make; see design 3."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ from relay.edges.problems import (
 from relay.errors import JobNotFound, RelayError
 
 MAX_BODY_BYTES = 256 * 1024
-# A job can be half a MiB, and 80 pages may be made at a time: all but a few have the smaller size.
+# A job can be half a MiB and 80 pages be made at a time, so only a few may have the full size.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 SMALL_PAGE_BYTES = 256 * 1024
 LONGEST_WAIT_S = 60
@@ -91,7 +91,7 @@ class Api:
         )
 
     def answer(self, request: Request) -> Response:
-        """Return the answer to a request, also to one that is wrong."""
+        """Return the answer to a request, valid or not."""
         try:
             endpoint, arguments = self._route(request)
             return endpoint(request, **arguments)
@@ -137,7 +137,7 @@ class Api:
                     token=lambda end: self._page_tokens.write(tenant, query.wanted, end),
                 )
             )
-            # Until it is sent: the page is in memory as long as that.
+            # The page stays in memory until it is sent.
             answer.call_on_close(undo.pop_all().close)
             return answer
 

@@ -19,15 +19,15 @@ from relay.errors import InvalidRequest
 
 T = TypeVar("T")
 
-# What stands beside an input: some fields, and metadata.
+# The fields and the metadata beside an input.
 MAX_BODY_VALUES = MAX_INPUT_VALUES + 100
 LONGEST_METADATA_KEY = 40
 LONGEST_METADATA_VALUE = 500
 # It ends up in the path and the query of a poll: nothing in it may mean another address.
 FOLLOWED_ID_PATTERN = r"^[A-Za-z0-9._~-]{1,200}$"
-PATHS_OF_THEIR_OWN = (".", "..")
+DOT_SEGMENTS = (".", "..")
 _FOLLOWED_ID = re.compile(FOLLOWED_ID_PATTERN)
-# A value, up to where it begins to have others in it; a text before a colon is a name.
+# The start of a value; a string before a colon is a member's name.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"(?P<colon>\s*:)?|[\[{]|[^\s",:\[\]{}]+')
 
 MetadataKey = Annotated[str, Meta(min_length=1, max_length=LONGEST_METADATA_KEY)]
@@ -50,11 +50,11 @@ class CreateBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class EmptyBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What a call takes that needs no more than its path."""
+    """The body of a call that takes no fields."""
 
 
 class _Input(msgspec.Struct):
-    """What counts most in a body, unread."""
+    """The input of a body, unparsed."""
 
     input: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -71,7 +71,7 @@ def read_body(request: Request, *, max_bytes: int) -> bytes:
 
 
 def leaving_the_rest_unread(answer: Response) -> Response:
-    """Have the answer sent without what is left of the request being read first.
+    """Send an answer without reading the rest of its request first.
 
     The framework would read it into memory however long it is, unless the answer streams
     (functions-framework, `read_request`). The server drops it piece by piece.
@@ -83,7 +83,7 @@ def leaving_the_rest_unread(answer: Response) -> Response:
 
 
 def parse_json(body: bytes) -> Any:
-    """Return what the JSON says; raise the 400 problem if it is none."""
+    """Return the parsed JSON; raise the 400 problem if it is not JSON."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -91,17 +91,17 @@ def parse_json(body: bytes) -> Any:
 
 
 def parse_strict_json(body: bytes) -> Any:
-    """Return what a caller's JSON says; readers of it cannot differ on what that is.
+    """Return a caller's parsed JSON, if every parser reads it alike.
 
     Raises:
-        HttpProblem: 400, it is no JSON, or an object has two members of one name.
-        InvalidRequest: There are too many values in it, or a text has a NUL, which stores and
-            providers cut texts at.
+        HttpProblem: 400, it is not JSON, or an object has two members of one name.
+        InvalidRequest: It has too many values, or a string has a NUL, at which stores and
+            providers cut strings off.
     """
     _require_bounded(body)
     value = parse_json(body)
     try:
-        json.loads(body, object_pairs_hook=_without_twins)
+        json.loads(body, object_pairs_hook=_unique_members)
     except (ValueError, RecursionError):
         raise malformed_json() from None
     pointer = next(_nul_pointers(value, ""), None)
@@ -142,11 +142,11 @@ def read_create_body(body: bytes) -> NewJob:
 
 
 def read_no_body(body: bytes) -> None:
-    """Accept a body that says nothing: none at all, or an empty object.
+    """Accept no body at all, or an empty object.
 
     Raises:
         HttpProblem: 400, the body is not JSON.
-        InvalidRequest: It says something.
+        InvalidRequest: It has fields.
     """
     if body:
         validate(parse_strict_json(body), EmptyBody)
@@ -156,11 +156,11 @@ def _require_bounded(body: bytes) -> None:
     """Refuse a body that would take much memory once it is parsed.
 
     Raises:
-        HttpProblem: 400, it is no JSON.
+        HttpProblem: 400, it is not JSON.
         InvalidRequest: It has too many values.
     """
     try:
-        # Checks the whole of it and makes nothing of it.
+        # Checks all of it without building anything.
         msgspec.json.decode(body, type=msgspec.Raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise malformed_json() from None
@@ -176,14 +176,14 @@ def _require_bounded(body: bytes) -> None:
 
 
 def _has_more_values(body: bytes, *, than: int) -> bool:
-    # What every value but the first follows; texts may have some, too.
+    # Every value but the first follows one of these; strings may have them, too.
     if 1 + sum(body.count(mark) for mark in (b"[", b",", b":")) <= than:
         return False
     values = (1 for token in _TOKEN.finditer(body) if token["colon"] is None)
     return next(islice(values, than, None), None) is not None
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for name, value in pairs:
         if name in members:
@@ -217,7 +217,7 @@ def _with_whole_numbers(body: Any) -> Any:
 
 def _require_followable(provider_job_id: str) -> None:
     # In full: a dollar sign also matches before a line break at the end.
-    if not _FOLLOWED_ID.fullmatch(provider_job_id) or provider_job_id in PATHS_OF_THEIR_OWN:
+    if not _FOLLOWED_ID.fullmatch(provider_job_id) or provider_job_id in DOT_SEGMENTS:
         raise InvalidRequest(
             "/providerJobId",
             f"providerJobId must match {FOLLOWED_ID_PATTERN}, and be neither `.` nor `..`",

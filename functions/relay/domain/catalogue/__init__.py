@@ -1,4 +1,4 @@
-"""What the providers can do, as data: operations, their fields, and what is wrong with an input."""
+"""The providers' operations and the inputs that they take, as data."""
 
 from collections.abc import Mapping
 
@@ -21,5 +21,5 @@ CATALOGUE: Mapping[str, ProviderFacts] = {facts.name: facts for facts in (GEPETT
 
 
 def find_operation(provider: str, operation: str) -> Operation:
-    """Return the catalogue's entry; raise KeyError if there is none."""
+    """Return an operation of a provider; raise KeyError if there is none."""
     return CATALOGUE[provider].operations[operation]

@@ -1,4 +1,4 @@
-"""The catalogue as plain data in JSON's own types, for whoever shows it."""
+"""The catalogue as JSON, for `GET /v1/providers` and the OpenAPI document."""
 
 from typing import Any, TypeAlias, TypedDict
 
@@ -33,7 +33,7 @@ class CreditsDescription(TypedDict):
 
 
 class ExpectedDescription(TypedDict):
-    """How long a render is thought to take before anything has been learnt of it."""
+    """How long a render is expected to take before any was measured."""
 
     seconds: float
     source: str
@@ -74,7 +74,7 @@ class ProviderDescription(TypedDict):
 
 
 def describe_provider(facts: ProviderFacts) -> ProviderDescription:
-    """Return everything that the catalogue says of a provider."""
+    """Return everything that the catalogue says about a provider."""
     return {
         "name": facts.name,
         "baseUrl": facts.base_url,
@@ -116,10 +116,10 @@ def _describe_operation(operation: Operation) -> OperationDescription:
 
 
 def input_schema(operation: Operation) -> Schema:
-    """Return what a deployed relay takes, as JSON Schema 2020-12.
+    """Return the JSON Schema (2020-12) of the inputs that a deployed relay takes.
 
-    Three rules cannot be said in it and are checked only: hosts must be public, an input must not
-    be too deep, nor too long.
+    It cannot express three rules: hosts must be public, and an input must be neither too deep nor
+    too long.
     """
     (reference,), found = msgspec.json.schema_components(
         [operation.input], schema_hook=image_url_schema, ref_template="{name}"

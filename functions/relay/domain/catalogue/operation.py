@@ -1,4 +1,4 @@
-"""How the catalogue describes a provider and its operations, and the check of an input."""
+"""The types of the catalogue: providers and operations, which check their inputs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ class Credits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """How long a render takes as long as nothing has been learnt of it.
+    """How long a render takes, before any was measured.
 
     Attributes:
         source: Where the figure comes from.
@@ -76,7 +76,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One thing that a provider can do.
+    """One kind of render that a provider offers.
 
     Attributes:
         path: Below the provider's base URL; None where every job says its own.
@@ -104,7 +104,7 @@ class Operation:
         return issubclass(self.input, CompleteInput)
 
     def check(self, given: Mapping[str, Json], *, allow_local_urls: bool) -> None:
-        """Refuse an input that the provider's documentation says is wrong.
+        """Refuse an input that is wrong by the provider's documentation.
 
         Args:
             allow_local_urls: Let image URLs be ``http`` and on private hosts.
@@ -129,7 +129,7 @@ class Operation:
             )
 
     def check_path(self, path: str | None) -> None:
-        """Refuse a path of the job's own where there must be none, and the reverse.
+        """Refuse a raw job without a valid path, and any other job with a path.
 
         Raises:
             InvalidRequest: Names what was expected.
@@ -173,7 +173,7 @@ class ProviderFacts:
 
 
 def raw(*, expected: Expected) -> Operation:
-    """Return the entry for operations that are not in the catalogue yet."""
+    """Return the operation for what is not in the catalogue yet."""
     return Operation(
         name=RAW,
         path=None,
