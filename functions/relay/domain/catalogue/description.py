@@ -104,7 +104,7 @@ def _describe_operation(operation: Operation) -> OperationDescription:
         "isLegacy": operation.is_legacy,
         "credits": {
             "amount": operation.credits.amount,
-            "withField": dict(operation.credits.with_field),
+            "withField": operation.credits.with_field,
         },
         "expected": {
             "seconds": operation.expected.seconds,

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from relay.domain.catalogue.fields import CompleteInput, PartialInput, read_image_url
 from relay.domain.job import Json
@@ -29,8 +30,7 @@ RAW_PATH_PATTERN: Final = r"^/[a-z0-9][a-z0-9/-]{0,80}$"
 _RAW_PATH = re.compile(RAW_PATH_PATTERN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DependentValues:
+class DependentValues(msgspec.Struct, frozen=True, kw_only=True):
     """The only values of one text field, by the value of another.
 
     Attributes:
@@ -43,8 +43,7 @@ class DependentValues:
     values: Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credits:
+class Credits(msgspec.Struct, frozen=True, kw_only=True):
     """What an operation costs.
 
     Attributes:
@@ -53,7 +52,7 @@ class Credits:
     """
 
     amount: float | None
-    with_field: Mapping[str, float] = field(default_factory=dict)
+    with_field: dict[str, float] = {}
 
     def of(self, given: Mapping[str, Json]) -> float | None:
         """Return what this input costs."""
@@ -62,8 +61,7 @@ class Credits:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """How long a render takes, before any was measured.
 
     Attributes:
@@ -74,8 +72,7 @@ class Expected:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of render that a provider offers.
 
     Attributes:
@@ -155,8 +152,7 @@ class Operation:
                 raise _wrong(one.field, expected)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderFacts:
+class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One provider as its documentation shows it.
 
     Attributes:
