@@ -324,7 +324,7 @@ REFUSALS = {
         "two-point-perspective",
         {"topCornerLine": [POINT, POINT, {"x": 1, "y": None}]},
     ),
-    "input.topCornerLine[1].x must be a number of at most 64 bits": (
+    "input.topCornerLine[1].x must be a number in the range of 64-bit floats": (
         "spacely",
         "two-point-perspective",
         {"topCornerLine": [POINT, {"x": 10**400, "y": 1}, POINT]},

@@ -96,9 +96,9 @@ def _expected(what: str) -> str:
     """Return what msgspec says is wrong as the rest of a sentence."""
     match = _EXPECTED.fullmatch(what)
     if match is not None:
-        return f"must be {_TYPES[match['type']]}{match['bounds']}"
+        return f"must be {_TYPES.get(match['type'], match['type'])}{match['bounds']}"
     if what == "Number out of range":
-        return "must be a number of at most 64 bits"
+        return "must be a number in the range of 64-bit floats"
     return _UNKNOWN.sub(r"must not have \1", _MISSING.sub(r"must have \1", what))
 
 

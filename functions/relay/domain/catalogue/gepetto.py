@@ -145,6 +145,7 @@ class Upscale(PartialInput):
     url: Annotated[ImageUrl, Meta(description="Picture to enlarge.", examples=ROOM)]
 
 
+# Most pages show no price, and two only an old one in euros.
 OPERATIONS = (
     Operation(
         name="redesign",
