@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 gc.disable()
 
 from relay import bootstrap, logs  # noqa: E402
-from relay.edges.body import leaving_the_rest_unread  # noqa: E402
+from relay.edges.bodies import leaving_the_rest_unread  # noqa: E402
 from relay.edges.problems import not_found, problem_answer  # noqa: E402
 
 gc.freeze()

@@ -1,12 +1,14 @@
 """Settings from the environment: read once, complain once, keep secrets quiet; see design 7."""
 
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
+
+import msgspec
+from msgspec import Meta
 
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.limits import Limit
@@ -19,16 +21,11 @@ LARGEST_WEIGHT = 100
 # What the framework starts without THREADS.
 THREADS_PER_CPU = 4
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_LIMIT_VARIABLES = {
-    "gepetto": "GEPETTO_CALLS_PER_MINUTE",
-    "spacely": "SPACELY_CALLS_PER_SECOND",
-}
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """What every function needs.
+    """Settings of every function.
 
     Attributes:
         time_to_live: How long after its end a job is kept.
@@ -44,7 +41,7 @@ class Common:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """What `jobs_api` needs.
+    """Settings of `jobs_api`.
 
     Attributes:
         limits: The limit of each account that is switched on.
@@ -64,7 +61,7 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSettings:
-    """What `provider_webhook` needs."""
+    """Settings of `provider_webhook`."""
 
     common: Common
     webhook_keys: tuple[str, ...] = field(repr=False)
@@ -72,7 +69,7 @@ class WebhookSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
-    """One provider account."""
+    """Settings of one provider account."""
 
     base_url: str
     api_key: str = field(repr=False)
@@ -81,10 +78,10 @@ class AccountSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PumpSettings:
-    """What `poll_tick` needs.
+    """Settings of `poll_tick`.
 
     Attributes:
-        tenant_weights: The weights of the tenants that have another one than 1.
+        tenant_weights: The weights that are not 1.
     """
 
     common: Common
@@ -95,129 +92,41 @@ class PumpSettings:
     window_s: float
 
 
-def api_settings(env: Mapping[str, str]) -> ApiSettings:
-    """Read the settings of `jobs_api`.
+@dataclass(frozen=True, slots=True)
+class Variable(Generic[T]):
+    """One variable of the environment.
 
-    Raises:
-        LookupError: Names every missing or malformed variable at once, so that one failed
-            deploy is enough to fix them all.
+    Attributes:
+        parse: Its ValueError says what was expected, never what was found: it may be a secret.
+        default: As one would set it; None where it has to be set.
     """
-    variables = _Variables(env)
-    settings = ApiSettings(
-        common=_common(variables),
-        limits={name: _limit(variables, name) for name in _accounts(variables)},
-        tenants=variables.read("API_KEYS", _tenants, default=None, fallback={}),
-        allow_local_urls=variables.read("ALLOW_LOCAL_URLS", _flag, default="", fallback=False),
-        raw_operations=variables.read("RAW_OPERATIONS", _switch, default="1", fallback=True),
-        max_open_jobs=variables.read("MAX_OPEN_JOBS", _whole_from_one, default="5000", fallback=1),
-        threads=variables.read(
-            "THREADS",
-            _whole_from_one,
-            default=str((os.cpu_count() or 1) * THREADS_PER_CPU),
-            fallback=1,
-        ),
-    )
-    variables.complain()
-    return settings
+
+    name: str
+    parse: Callable[[str], T]
+    default: str | None = None
 
 
-def webhook_settings(env: Mapping[str, str]) -> WebhookSettings:
-    """Read the settings of `provider_webhook`.
+def _json(type: Any, expected: str) -> Callable[[str], Any]:
+    """Return a parser of JSON of a type."""
 
-    Raises:
-        LookupError: As `api_settings`.
-    """
-    variables = _Variables(env)
-    settings = WebhookSettings(common=_common(variables), webhook_keys=_webhook_keys(variables))
-    variables.complain()
-    return settings
-
-
-def pump_settings(env: Mapping[str, str]) -> PumpSettings:
-    """Read the settings of `poll_tick`.
-
-    Raises:
-        LookupError: As `api_settings`.
-    """
-    variables = _Variables(env)
-    settings = PumpSettings(
-        common=_common(variables),
-        accounts={name: _account(variables, name) for name in _accounts(variables)},
-        tenant_weights=variables.read("TENANT_WEIGHTS", _weights, default="{}", fallback={}),
-        webhook_base_url=variables.read("WEBHOOK_BASE_URL", _url, default=None, fallback=""),
-        webhook_keys=_webhook_keys(variables),
-        window_s=variables.read("TICK_WINDOW_S", _seconds, default="55", fallback=0.0),
-    )
-    variables.complain()
-    return settings
-
-
-class _Variables:
-    """Reads variables and remembers what is wrong with them."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
-        self._complaints: list[str] = []
-
-    def read(self, name: str, parse: Callable[[str], T], *, default: str | None, fallback: T) -> T:
-        """Return the parsed variable; `fallback` stands in until `complain` is called."""
-        text = self._env.get(name, "").strip() or default
-        if text is None:
-            self._complaints.append(f"{name} is not set")
-            return fallback
+    def parse(text: str) -> Any:
         try:
-            return parse(text)
-        except ValueError as error:
-            # Our own parsers say what was expected, never what was found: it may be a secret.
-            self._complaints.append(f"{name} must be {error}")
-            return fallback
+            return msgspec.json.decode(text, type=type)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            raise ValueError(expected) from None
 
-    def complain(self) -> None:
-        """Raise LookupError if anything was wrong."""
-        if self._complaints:
-            raise LookupError("; ".join(self._complaints))
+    return parse
 
 
-def _common(variables: _Variables) -> Common:
-    return Common(
-        project=variables.read("GOOGLE_CLOUD_PROJECT", str, default=None, fallback=""),
-        database=variables.read("FIRESTORE_DATABASE", str, default="(default)", fallback=""),
-        completions_topic=variables.read(
-            "COMPLETIONS_TOPIC", str, default="job-completions", fallback=""
-        ),
-        ticks_topic=variables.read("TICKS_TOPIC", str, default="poll-ticks", fallback=""),
-        time_to_live=timedelta(
-            days=variables.read("JOB_TTL_DAYS", _days, default="30", fallback=1)
-        ),
-        log_level=variables.read("LOG_LEVEL", _log_level, default="INFO", fallback="INFO"),
-    )
+def _one_of(values: Mapping[str, T], expected: str) -> Callable[[str], T]:
+    """Return a parser of a few words, in either case."""
 
+    def parse(text: str) -> T:
+        if text.upper() not in values:
+            raise ValueError(expected)
+        return values[text.upper()]
 
-def _accounts(variables: _Variables) -> tuple[str, ...]:
-    default = ",".join(CATALOGUE)
-    return variables.read("ACCOUNTS", _account_names, default=default, fallback=())
-
-
-def _account(variables: _Variables, name: str) -> AccountSettings:
-    facts = CATALOGUE[name]
-    prefix = name.upper()
-    return AccountSettings(
-        base_url=variables.read(f"{prefix}_BASE_URL", _url, default=facts.base_url, fallback=""),
-        api_key=variables.read(f"{prefix}_API_KEY", _header_word, default=None, fallback=""),
-        limit=_limit(variables, name),
-    )
-
-
-def _limit(variables: _Variables, name: str) -> Limit:
-    documented = CATALOGUE[name].limit
-    calls = variables.read(
-        _LIMIT_VARIABLES[name], _whole_from_one, default=str(documented.calls), fallback=1
-    )
-    return Limit(calls=calls, window_s=documented.window_s)
-
-
-def _webhook_keys(variables: _Variables) -> tuple[str, ...]:
-    return variables.read("WEBHOOK_KEYS", _secrets, default=None, fallback=())
+    return parse
 
 
 def _account_names(text: str) -> tuple[str, ...]:
@@ -237,39 +146,12 @@ def _secrets(text: str) -> tuple[str, ...]:
 
 
 def _tenants(text: str) -> Mapping[str, str]:
-    expected = ValueError('a JSON object {"tenant": ["sha256 hex of a key", ...]}')
-    try:
-        given = json.loads(text)
-    except ValueError:
-        raise expected from None
-    if not isinstance(given, dict) or not given:
-        raise expected
     tenants: dict[str, str] = {}
-    for tenant, digests in given.items():
-        if not tenant or not isinstance(digests, list) or not digests:
-            raise expected
+    for tenant, digests in _api_keys(text).items():
         for digest in digests:
-            if not isinstance(digest, str) or not _SHA256.fullmatch(digest.lower()):
-                raise expected
             if tenants.setdefault(digest.lower(), tenant) != tenant:
                 raise ValueError("such that no two tenants share a key")
     return tenants
-
-
-def _weights(text: str) -> Mapping[str, int]:
-    expected = ValueError(
-        f'a JSON object {{"tenant": weight}} with whole weights from 1 to {LARGEST_WEIGHT}'
-    )
-    try:
-        given = json.loads(text)
-    except (ValueError, RecursionError):
-        raise expected from None
-    if not isinstance(given, dict):
-        raise expected
-    for tenant, weight in given.items():
-        if not tenant or type(weight) is not int or not 1 <= weight <= LARGEST_WEIGHT:
-            raise expected
-    return given
 
 
 def _header_word(text: str) -> str:
@@ -284,41 +166,142 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 500:
-        raise ValueError("a number of seconds from 0 to 500")
-    return seconds
+Name = Annotated[str, Meta(min_length=1)]
+Digest = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{64}\Z")]
+_api_keys = _json(
+    Annotated[dict[Name, Annotated[list[Digest], Meta(min_length=1)]], Meta(min_length=1)],
+    'a JSON object {"tenant": ["sha256 hex of a key", ...]}',
+)
+_whole = _json(Annotated[int, Meta(ge=1)], "a whole number, at least 1")
+_days = _json(
+    Annotated[int, Meta(ge=1, le=MOST_DAYS)], f"a whole number of days from 1 to {MOST_DAYS}"
+)
+_seconds = _json(Annotated[float, Meta(ge=0, le=500)], "a number of seconds from 0 to 500")
+_weights = _json(
+    dict[Name, Annotated[int, Meta(ge=1, le=LARGEST_WEIGHT)]],
+    f'a JSON object {{"tenant": weight}} with whole weights from 1 to {LARGEST_WEIGHT}',
+)
+_log_level = _one_of({one: one for one in LOG_LEVELS}, f"one of {', '.join(LOG_LEVELS)}")
+
+PROJECT = Variable("GOOGLE_CLOUD_PROJECT", str)
+DATABASE = Variable("FIRESTORE_DATABASE", str, "(default)")
+COMPLETIONS_TOPIC = Variable("COMPLETIONS_TOPIC", str, "job-completions")
+TICKS_TOPIC = Variable("TICKS_TOPIC", str, "poll-ticks")
+JOB_TTL_DAYS: Variable[int] = Variable("JOB_TTL_DAYS", _days, "30")
+LOG_LEVEL = Variable("LOG_LEVEL", _log_level, "INFO")
+ACCOUNTS = Variable("ACCOUNTS", _account_names, ",".join(CATALOGUE))
+API_KEYS = Variable("API_KEYS", _tenants)
+ALLOW_LOCAL_URLS = Variable(
+    "ALLOW_LOCAL_URLS", _one_of({"": False, "0": False, "1": True}, "1 or unset"), ""
+)
+RAW_OPERATIONS = Variable("RAW_OPERATIONS", _one_of({"0": False, "1": True}, "1 or 0"), "1")
+MAX_OPEN_JOBS: Variable[int] = Variable("MAX_OPEN_JOBS", _whole, "5000")
+WEBHOOK_KEYS = Variable("WEBHOOK_KEYS", _secrets)
+WEBHOOK_BASE_URL = Variable("WEBHOOK_BASE_URL", _url)
+TENANT_WEIGHTS: Variable[Mapping[str, int]] = Variable("TENANT_WEIGHTS", _weights, "{}")
+TICK_WINDOW_S: Variable[float] = Variable("TICK_WINDOW_S", _seconds, "55")
+# Beside these each account has PROVIDER_API_KEY and PROVIDER_BASE_URL.
+LIMIT_VARIABLES = {"gepetto": "GEPETTO_CALLS_PER_MINUTE", "spacely": "SPACELY_CALLS_PER_SECOND"}
 
 
-def _whole_from_one(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ValueError("a whole number, at least 1")
-    return int(text)
+def api_settings(env: Mapping[str, str]) -> ApiSettings:
+    """Read the settings of `jobs_api`.
+
+    Raises:
+        LookupError: Names every missing or malformed variable at once, so that one failed
+            deploy is enough to fix them all.
+    """
+    read = _Reader(env)
+    threads = Variable("THREADS", _whole, str((os.cpu_count() or 1) * THREADS_PER_CPU))
+    settings = ApiSettings(
+        common=_common(read),
+        limits={name: _limit(read, name) for name in read(ACCOUNTS) or ()},
+        tenants=read(API_KEYS),
+        allow_local_urls=read(ALLOW_LOCAL_URLS),
+        raw_operations=read(RAW_OPERATIONS),
+        max_open_jobs=read(MAX_OPEN_JOBS),
+        threads=read(threads),
+    )
+    read.complain()
+    return settings
 
 
-def _days(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MOST_DAYS:
-        raise ValueError(f"a whole number of days from 1 to {MOST_DAYS}")
-    return int(text)
+def webhook_settings(env: Mapping[str, str]) -> WebhookSettings:
+    """Read the settings of `provider_webhook`.
+
+    Raises:
+        LookupError: As `api_settings`.
+    """
+    read = _Reader(env)
+    settings = WebhookSettings(common=_common(read), webhook_keys=read(WEBHOOK_KEYS))
+    read.complain()
+    return settings
 
 
-def _flag(text: str) -> bool:
-    if text not in ("", "0", "1"):
-        raise ValueError("1 or unset")
-    return text == "1"
+def pump_settings(env: Mapping[str, str]) -> PumpSettings:
+    """Read the settings of `poll_tick`.
+
+    Raises:
+        LookupError: As `api_settings`.
+    """
+    read = _Reader(env)
+    settings = PumpSettings(
+        common=_common(read),
+        accounts={name: _account(read, name) for name in read(ACCOUNTS) or ()},
+        tenant_weights=read(TENANT_WEIGHTS),
+        webhook_base_url=read(WEBHOOK_BASE_URL),
+        webhook_keys=read(WEBHOOK_KEYS),
+        window_s=read(TICK_WINDOW_S),
+    )
+    read.complain()
+    return settings
 
 
-def _switch(text: str) -> bool:
-    if text not in ("0", "1"):
-        raise ValueError("1 or 0")
-    return text == "1"
+class _Reader:
+    """Reads variables and remembers what is wrong with them."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self._complaints: list[str] = []
+
+    def __call__(self, variable: Variable[T]) -> T:
+        """Return the parsed variable; None, which is never used, if that cannot be."""
+        text = self._env.get(variable.name, "").strip() or variable.default
+        try:
+            if text is not None:
+                return variable.parse(text)
+            self._complaints.append(f"{variable.name} is not set")
+        except ValueError as error:
+            self._complaints.append(f"{variable.name} must be {error}")
+        return cast("T", None)
+
+    def complain(self) -> None:
+        """Raise LookupError if anything was wrong."""
+        if self._complaints:
+            raise LookupError("; ".join(self._complaints))
 
 
-def _log_level(text: str) -> str:
-    if text.upper() not in LOG_LEVELS:
-        raise ValueError(f"one of {', '.join(LOG_LEVELS)}")
-    return text.upper()
+def _common(read: _Reader) -> Common:
+    return Common(
+        project=read(PROJECT),
+        database=read(DATABASE),
+        completions_topic=read(COMPLETIONS_TOPIC),
+        ticks_topic=read(TICKS_TOPIC),
+        time_to_live=timedelta(days=read(JOB_TTL_DAYS) or 0),
+        log_level=read(LOG_LEVEL),
+    )
+
+
+def _account(read: _Reader, name: str) -> AccountSettings:
+    prefix = name.upper()
+    return AccountSettings(
+        base_url=read(Variable(f"{prefix}_BASE_URL", _url, CATALOGUE[name].base_url)),
+        api_key=read(Variable(f"{prefix}_API_KEY", _header_word)),
+        limit=_limit(read, name),
+    )
+
+
+def _limit(read: _Reader, name: str) -> Limit:
+    documented = CATALOGUE[name].limit
+    variable = Variable(LIMIT_VARIABLES[name], _whole, str(documented.calls))
+    return Limit(calls=read(variable), window_s=documented.window_s)

@@ -4,7 +4,7 @@ RelayError
 ├── Permanent               trying again gives the same answer
 │   ├── InvalidRequest      the caller's input is wrong                  -> 422
 │   ├── InvalidQuery        a query parameter is wrong                   -> 400
-│   ├── Unauthenticated     no key, or one that nobody has               -> 401
+│   ├── Unauthenticated     no key, or an unknown one                    -> 401
 │   ├── JobNotFound         no job of this tenant has this id            -> 404
 │   ├── KeyReused           an idempotency key with another body         -> 409
 │   ├── JobFinal            the job has ended, and is to be cancelled    -> 409
@@ -18,9 +18,10 @@ RelayError
     ├── StoreUnavailable    the store does not answer                    -> 503, or the next tick
     ├── TooManyOpenJobs     the tenant has as many as it may             -> 429
     ├── PublishFailed       the topic did not take the message           -> the pump, later
-    ├── NotAccepted         the provider certainly did not take the job  -> asked again later
-    ├── PerhapsAccepted     nobody knows whether it did                  -> unconfirmed
-    └── NoAnswer            a poll brought no answer                     -> polled again
+    ├── PerhapsAccepted     the provider may or may not have taken it    -> unconfirmed
+    └── AskAgain            the provider may be asked the same again
+        ├── NotAccepted     it certainly did not take the job            -> submitted again
+        └── NoAnswer        a poll brought no answer                     -> polled again
 """
 
 
@@ -145,9 +146,7 @@ class TooManyOpenJobs(Transient):
     """
 
     def __init__(self, account: str, *, most: int, retry_after_s: float) -> None:
-        super().__init__(account)
-        self.account = account
-        self.most = most
+        super().__init__(f"{account} may have {most} open jobs of yours: wait for some to end")
         self.retry_after_s = retry_after_s
 
 
@@ -155,11 +154,11 @@ class PublishFailed(Transient):
     """The topic did not confirm the message; it may have taken it all the same."""
 
 
-class NotAccepted(Transient):
-    """The provider certainly did not take the job.
+class AskAgain(Transient):
+    """The provider may be asked the same again.
 
     Args:
-        why: One phrase for the job's history.
+        why: One phrase for the job's history or the log.
         retry_after_s: What the provider asked for in ``Retry-After``; None if nothing.
         is_throttled: Whether it answered 429.
     """
@@ -170,24 +169,15 @@ class NotAccepted(Transient):
         super().__init__(why)
         self.retry_after_s = retry_after_s
         self.is_throttled = is_throttled
+
+
+class NotAccepted(AskAgain):
+    """The provider certainly did not take the job."""
 
 
 class PerhapsAccepted(Transient):
-    """Nobody knows whether the provider took the job; sending it again may pay twice."""
+    """The provider may have taken the job; sending it again may pay twice."""
 
 
-class NoAnswer(Transient):
-    """The provider was asked about a job and gave no answer that says anything of it.
-
-    Args:
-        why: One phrase for the log.
-        retry_after_s: What the provider asked for in ``Retry-After``; None if nothing.
-        is_throttled: Whether it answered 429.
-    """
-
-    def __init__(
-        self, why: str, retry_after_s: float | None = None, *, is_throttled: bool = False
-    ) -> None:
-        super().__init__(why)
-        self.retry_after_s = retry_after_s
-        self.is_throttled = is_throttled
+class NoAnswer(AskAgain):
+    """The provider was asked about a job and gave no answer that says anything of it."""

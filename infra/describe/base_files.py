@@ -12,10 +12,10 @@ from relay import __version__
 from relay.adapters.pubsub import JOB_SCHEMA
 from relay.application.progress import WaitingFor
 from relay.domain import answers
-from relay.domain.catalogue import CATALOGUE, RAW, operation, path
+from relay.domain.catalogue import CATALOGUE, RAW, operation
 from relay.domain.job import ENDS, Actor, ErrorCode, OnUnconfirmed, Priority, Status
 from relay.domain.transitions import MAX_HISTORY
-from relay.edges import create_body, list_query
+from relay.edges import bodies, listing
 from relay.edges.api import MAX_BODY_BYTES
 
 _PLACE = re.compile(r"\$\{([\w.]+)\}")
@@ -31,7 +31,7 @@ WITHOUT_RESULT: Final = [one for one in FINAL if one != Status.SUCCEEDED]
 FROM_CODE: Final[Mapping[str, Any]] = {
     "accounts": list(CATALOGUE),
     "actors": words(Actor),
-    "default_page_size": list_query.DEFAULT_PAGE_SIZE,
+    "default_page_size": listing.DEFAULT_PAGE_SIZE,
     "error_codes": words(ErrorCode),
     "final": FINAL,
     "job_id": "^job_[0-9a-z]{26}$",
@@ -43,16 +43,16 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "max_input_bytes": f"{operation.MAX_INPUT_BYTES:,}",
     "version": __version__,
     "max_input_values": f"{operation.MAX_INPUT_VALUES:,}",
-    "max_metadata_key": create_body.LONGEST_METADATA_KEY,
-    "max_metadata_value": create_body.LONGEST_METADATA_VALUE,
+    "max_metadata_key": bodies.LONGEST_METADATA_KEY,
+    "max_metadata_value": bodies.LONGEST_METADATA_VALUE,
     "max_outputs": answers.MAX_OUTPUTS,
-    "max_page_size": list_query.LARGEST_PAGE_SIZE,
+    "max_page_size": listing.LARGEST_PAGE_SIZE,
     "max_url": answers.MAX_URL_LENGTH,
     "max_word": answers.MAX_WORD_LENGTH,
     "on_unconfirmed": words(OnUnconfirmed),
-    "operations": list(list_query.OPERATIONS),
-    "path": path.PATTERN,
-    "paths_of_their_own": list(create_body.PATHS_OF_THEIR_OWN),
+    "operations": list(listing.OPERATIONS),
+    "path": operation.RAW_PATH_PATTERN,
+    "paths_of_their_own": list(bodies.DOT_SEGMENTS),
     "priorities": words(Priority),
     "raw": RAW,
     "statuses": words(Status),

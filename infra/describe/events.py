@@ -12,7 +12,7 @@ from infra.describe.examples import example_jobs
 from infra.describe.schemas import COMPONENTS, DIALECT, struct_schemas
 from relay.adapters.pubsub import JOB_SCHEMA, PubSubTopics
 from relay.domain.catalogue import CATALOGUE
-from relay.domain.catalogue.schema import Schema
+from relay.domain.catalogue.description import Schema
 from relay.domain.job import EventType
 from relay.job_view import JobView
 

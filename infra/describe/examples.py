@@ -13,9 +13,7 @@ from relay.application.progress import Progress, WaitingFor
 from relay.domain import transitions
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Actor, Claim, Entry, ErrorCode, Job, OnUnconfirmed, Status
-from relay.edges.job_answer import answer_json
-from relay.edges.provider_reads import gepetto_json, spacely_json
-from relay.edges.providers_view import to_json as providers_json
+from relay.edges.answers import gepetto_json, job_json, providers_json, spacely_json
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 JOB_ID = "job_7k2m9q4x1v8c0d3f6h5j2n7p9r"
@@ -141,7 +139,7 @@ def _answered(job: Job) -> Any:
             progress = Progress(expected_at=_after(34))
         case _:
             progress = Progress()
-    return _parsed(answer_json(job, progress))
+    return _parsed(job_json(job, progress))
 
 
 def _providers() -> Any:

@@ -8,14 +8,11 @@ from infra.describe.base_files import FROM_CODE, read_base
 from infra.describe.examples import example_values
 from infra.describe.schemas import COMPONENTS, create_schemas, struct_schemas
 from relay import errors
-from relay.domain.catalogue.schema import Schema
+from relay.domain.catalogue.description import Schema
 from relay.edges import problems
+from relay.edges.answers import GepettoJob, JobAnswer, PageView, ProvidersView, SpacelyResult
 from relay.edges.api import MAX_BODY_BYTES
-from relay.edges.job_answer import JobAnswer
-from relay.edges.page_view import PageView
 from relay.edges.problems import HttpProblem, Problem, problem_answer
-from relay.edges.provider_reads import GepettoJob, SpacelyResult
-from relay.edges.providers_view import ProvidersView
 
 # By name in the base file: the code, but for the providers' own reads, where it is a 400.
 ERRORS: Final[Mapping[str, errors.RelayError]] = {

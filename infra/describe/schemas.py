@@ -8,8 +8,8 @@ import msgspec
 from infra.describe.base_files import read_base
 from infra.describe.examples import RAW_PATHS, create_body
 from relay.domain.catalogue import CATALOGUE, Operation, ProviderFacts, input_schema
-from relay.domain.catalogue.schema import Schema
-from relay.edges.create_body import CreateBody
+from relay.domain.catalogue.description import Schema
+from relay.edges.bodies import CreateBody
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 COMPONENTS = "#/components/schemas/"

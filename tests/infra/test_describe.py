@@ -21,7 +21,7 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Actor, ErrorCode, EventType, JobError, Status
 from relay.domain.transitions import succeeded
 from relay.edges import api as api_module
-from relay.edges.job_answer import answer_json
+from relay.edges.answers import job_json
 from relay.job_view import JobView, to_json
 from tests.event_schemas import FORMATS, REGISTRY
 from tests.factories import LATE_OUTPUT, a_job, finished_job, job_in, later
@@ -284,7 +284,7 @@ def test_every_job_is_answered_with_as_the_schema_of_answers_says(job, world):
         accounts=world.accounts, durations=world.durations, clock=world.clock
     ).of(job)
 
-    answered = json.loads(answer_json(job, progress))
+    answered = json.loads(job_json(job, progress))
 
     assert complaints_within(OPENAPI, answered, {"$ref": "#/components/schemas/Job"}) == []
     described = OPENAPI["components"]["schemas"]["Job"]["properties"].keys()
@@ -305,7 +305,7 @@ def test_every_job_is_answered_with_as_the_schema_of_answers_says(job, world):
 def test_an_answer_that_cannot_be_is_refused_by_the_schema(status, change):
     job = job_in(Status(status))
     known = Progress(waiting_for=WaitingFor.TURN) if status == "queued" else Progress()
-    answered = json.loads(answer_json(job, known))
+    answered = json.loads(job_json(job, known))
 
     schema = {"$ref": "#/components/schemas/Job"}
     assert complaints_within(OPENAPI, answered, schema) == []

@@ -51,7 +51,7 @@ def is_valid(value, schema):
     """Return what JSON Schema 2020-12 says, for the words of it that the catalogue uses."""
     if isinstance(schema, bool):
         return schema
-    unknown = schema.keys() - RULES.keys() - {"then", "format"}
+    unknown = schema.keys() - RULES.keys() - {"then", "format", "description", "examples"}
     assert not unknown, f"this interpreter does not know {unknown}"
     return all(rule(value, schema[word], schema) for word, rule in RULES.items() if word in schema)
 
@@ -122,7 +122,7 @@ def test_the_good_inputs_fit_their_schemas(sample):
 @given(data=st.data())
 def test_the_schema_and_the_check_agree(provider, operation, data):
     entry = find_operation(provider, operation)
-    names = [*(field.name for field in entry.fields), *FOREIGN]
+    names = [*entry.input.__struct_encode_fields__, *FOREIGN]
     changes = data.draw(st.dictionaries(st.sampled_from(names), VALUES, max_size=2))
     left_out = data.draw(st.sets(st.sampled_from(names), max_size=1))
     value = {
@@ -145,6 +145,18 @@ def test_the_schema_and_the_check_agree_on_values_that_depend_on_another(field, 
     assert is_valid(value, input_schema(entry)) == is_taken(entry, value)
 
 
+@pytest.mark.parametrize(("provider", "operation"), ALL)
+def test_every_field_is_described_and_its_example_is_taken(provider, operation):
+    entry = find_operation(provider, operation)
+    fields = entry.input.__struct_encode_fields__
+
+    for name in fields:
+        schema = input_schema(entry)["properties"][name]
+        assert schema["description"].endswith(".")
+        for example in schema.get("examples", []):
+            assert is_valid(example, schema)
+
+
 @pytest.mark.parametrize("facts", CATALOGUE.values(), ids=CATALOGUE.keys())
 def test_a_provider_is_described_in_plain_json(facts):
     described = describe_provider(facts)
@@ -165,6 +177,12 @@ def test_an_operation_is_described_with_all_that_is_known_of_it():
         "format": "uri",
         "pattern": "^[hH][tT][tT][pP][sS]://",
         "maxLength": 2048,
+        "description": "Picture of the room.",
+        "examples": ["https://example.com/room.jpg"],
+    }
+    mask = url | {
+        "description": "Mask for decluttering by hand.",
+        "examples": ["https://example.com/mask.png"],
     }
 
     assert declutter == {
@@ -173,12 +191,12 @@ def test_an_operation_is_described_with_all_that_is_known_of_it():
         "pathPattern": None,
         "fields": [
             {"name": "url", "required": True, "schema": url},
-            {"name": "mask", "required": False, "schema": url},
+            {"name": "mask", "required": False, "schema": mask},
         ],
         "exactlyOneOf": [],
         "inputSchema": {
             "type": "object",
-            "properties": {"url": url, "mask": url},
+            "properties": {"url": url, "mask": mask},
             "required": ["url"],
             "additionalProperties": False,
         },

@@ -16,7 +16,7 @@ from relay.domain.answers import Accepted, Rendered, StillOpen, UnknownJob
 from relay.domain.catalogue import CATALOGUE, find_operation
 from relay.domain.catalogue.gepetto import GEPETTO
 from relay.domain.catalogue.spacely import SPACELY
-from relay.edges.create_body import read_create_body
+from relay.edges.bodies import read_create_body
 from relay.edges.problems import HttpProblem
 from relay.errors import InvalidRequest, PerhapsAccepted
 from tests.factories import OUTPUT, PROVIDER_JOB_ID, a_job, processing_job

@@ -2,8 +2,7 @@
 
 import pytest
 
-from relay.domain.catalogue import CATALOGUE, find_operation
-from relay.domain.catalogue.shapes import ImageUrl
+from relay.domain.catalogue import CATALOGUE, find_operation, input_schema
 from relay.errors import InvalidRequest
 from tests.payloads.inputs import sample_input
 
@@ -127,11 +126,11 @@ def test_what_is_no_url_is_refused_everywhere(url, allow_local_urls):
 
 
 EVERY_IMAGE = [
-    (facts.name, operation.name, field.name)
+    (facts.name, operation.name, name)
     for facts in CATALOGUE.values()
     for operation in facts.operations.values()
-    for field in operation.fields
-    if isinstance(field.shape, ImageUrl)
+    for name, schema in input_schema(operation)["properties"].items()
+    if "'format': 'uri'" in str(schema)
 ]
 
 

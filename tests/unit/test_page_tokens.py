@@ -6,7 +6,7 @@ import pytest
 
 from relay.application.ports import Cursor, JobFilter
 from relay.domain.job import Status
-from relay.edges.page_tokens import PageTokens
+from relay.edges.listing import PageTokens
 from relay.errors import InvalidQuery
 from tests.factories import JOB_ID, NOON
 

@@ -1,4 +1,4 @@
-"""The HTTP API: which path means what, and how its answers look; see design 3."""
+"""The HTTP API: its routes, and the calls that they make; see design 3."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -16,13 +16,10 @@ from relay.application.overview import Overview
 from relay.application.progress import ProgressReader
 from relay.application.slots import Slots
 from relay.domain.job import Job
+from relay.edges.answers import gepetto_json, job_json, page_json, providers_json, spacely_json
 from relay.edges.auth import tenant_of
-from relay.edges.body import read_body
-from relay.edges.create_body import read_create_body, read_no_body
-from relay.edges.job_answer import answer_json
-from relay.edges.list_query import read_list_query
-from relay.edges.page_tokens import PageTokens
-from relay.edges.page_view import page_json
+from relay.edges.bodies import read_body, read_create_body, read_no_body
+from relay.edges.listing import PageTokens, read_list_query
 from relay.edges.problems import (
     HttpProblem,
     method_not_allowed,
@@ -30,12 +27,10 @@ from relay.edges.problems import (
     not_found,
     problem_answer,
 )
-from relay.edges.provider_reads import gepetto_json, spacely_json
-from relay.edges.providers_view import to_json as providers_json
 from relay.errors import JobNotFound, RelayError
 
 MAX_BODY_BYTES = 256 * 1024
-# A job can be half a MiB, and 80 pages may be made at a time: all but a few have the smaller size.
+# A job can be half a MiB and 80 pages be made at a time, so only a few may have the full size.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 SMALL_PAGE_BYTES = 256 * 1024
 LONGEST_WAIT_S = 60
@@ -75,7 +70,7 @@ class Api:
         self._large_pages = large_pages
         self._tenants = tenants
         self._page_tokens = PageTokens(tenants)
-        # Redirects are answered by none of our callers, so no path is tidied up by one.
+        # Our callers don't follow redirects, so no path is tidied up by one.
         self._routes = Map(
             [
                 Rule("/healthz", endpoint=self._health, methods=["GET"]),
@@ -96,7 +91,7 @@ class Api:
         )
 
     def answer(self, request: Request) -> Response:
-        """Return the answer to a request, also to one that is wrong."""
+        """Return the answer to a request, valid or not."""
         try:
             endpoint, arguments = self._route(request)
             return endpoint(request, **arguments)
@@ -142,7 +137,7 @@ class Api:
                     token=lambda end: self._page_tokens.write(tenant, query.wanted, end),
                 )
             )
-            # Until it is sent: the page is in memory as long as that.
+            # The page stays in memory until it is sent.
             answer.call_on_close(undo.pop_all().close)
             return answer
 
@@ -193,7 +188,7 @@ class Api:
         return answer
 
     def _shown(self, job: Job) -> bytes:
-        return answer_json(job, self._progress.of(job))
+        return job_json(job, self._progress.of(job))
 
     def _tenant(self, request: Request) -> str:
         return tenant_of(request.headers, self._tenants)

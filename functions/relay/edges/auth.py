@@ -1,4 +1,4 @@
-"""Who is calling: the tenant that a key belongs to."""
+"""Authentication: the tenant that a key belongs to."""
 
 import hashlib
 import hmac
@@ -12,14 +12,14 @@ from relay.errors import Unauthenticated
 def tenant_of(headers: Headers, tenants: Mapping[str, str]) -> str:
     """Return the tenant of the key in ``X-API-KEY`` or, without it, ``Authorization: Bearer``.
 
-    In this order, because Cloud Run wants a token of its own in ``Authorization`` where not
-    everybody may reach the service. Takes the same time for every key, known or not.
+    In this order, because Cloud Run wants its own token in ``Authorization`` if the service is
+    not public. Takes the same time for every key, known or not.
 
     Args:
         tenants: The tenant of each key, by the key's SHA-256 digest in hex.
 
     Raises:
-        Unauthenticated: No key, or one that nobody has.
+        Unauthenticated: No key, or an unknown one.
     """
     scheme, _, bearer = headers.get("Authorization", "").partition(" ")
     key = headers.get("X-API-KEY", bearer.strip() if scheme.lower() == "bearer" else "")

@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem details, each with a stable ``code``."""
 
 import math
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -23,6 +24,33 @@ from relay.errors import (
 PROBLEM_JSON = "application/problem+json"
 SHOWN_NAME = 40
 
+_UNAVAILABLE = (
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "store_unavailable",
+    "the job could not be read or written now; try again",
+)
+# Where there is no detail, the error's own text is it.
+_ANSWERS: Mapping[type[RelayError], tuple[HTTPStatus, str, str]] = {
+    Unauthenticated: (
+        HTTPStatus.UNAUTHORIZED,
+        "unauthenticated",
+        "give a key as `Authorization: Bearer KEY` or as `X-API-KEY: KEY`",
+    ),
+    JobNotFound: (HTTPStatus.NOT_FOUND, "job_not_found", "there is no such job"),
+    InvalidRequest: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", ""),
+    InvalidQuery: (HTTPStatus.BAD_REQUEST, "invalid_query", ""),
+    JobFinal: (HTTPStatus.CONFLICT, "job_final", "the job has ended already"),
+    NotRetryable: (HTTPStatus.CONFLICT, "job_not_retryable", ""),
+    KeyReused: (
+        HTTPStatus.CONFLICT,
+        "idempotency_key_reused",
+        "this Idempotency-Key was used before, with another body",
+    ),
+    TooManyOpenJobs: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_open_jobs", ""),
+    StoreUnavailable: _UNAVAILABLE,
+    UnreadableJob: _UNAVAILABLE,
+}
+
 
 class Problem(msgspec.Struct, omit_defaults=True):
     """The body of an error answer.
@@ -43,7 +71,11 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 class HttpProblem(RelayError):
-    """What is wrong with a request at the level of HTTP."""
+    """What is wrong with a request at the level of HTTP.
+
+    Args:
+        allow: The methods that the path does allow.
+    """
 
     def __init__(
         self, status: HTTPStatus, code: str, detail: str, *, allow: str | None = None
@@ -55,56 +87,53 @@ class HttpProblem(RelayError):
 
 
 def not_found() -> HttpProblem:
-    """There is nothing at this path."""
+    """Refuse a path at which there is nothing."""
     return HttpProblem(HTTPStatus.NOT_FOUND, "not_found", "there is nothing here")
 
 
 def no_such_job() -> HttpProblem:
-    """The providers' own answer to an id that they do not know."""
+    """Refuse an id with the status that the providers use for unknown ones."""
     return HttpProblem(HTTPStatus.BAD_REQUEST, "job_not_found", "there is no such job")
 
 
-def method_not_allowed(allowed: list[str]) -> HttpProblem:
-    """The path does not know the method."""
+def method_not_allowed(allowed: Sequence[str]) -> HttpProblem:
+    """Refuse a method that the path does not know."""
     allow = ", ".join(sorted(allowed))
-    return HttpProblem(
-        HTTPStatus.METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        f"this path allows {allow}",
-        allow=allow,
-    )
+    detail = f"this path allows {allow}"
+    return HttpProblem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail, allow=allow)
 
 
 def body_too_large(max_bytes: int) -> HttpProblem:
-    """The body is over the limit."""
-    return HttpProblem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "body_too_large",
-        f"the body may have at most {max_bytes} bytes",
-    )
+    """Refuse a body over the limit."""
+    detail = f"the body may have at most {max_bytes} bytes"
+    return HttpProblem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail)
 
 
 def malformed_json() -> HttpProblem:
-    """The body does not parse."""
+    """Refuse a body that does not parse."""
     return HttpProblem(HTTPStatus.BAD_REQUEST, "malformed_json", "the body must be JSON")
 
 
 def duplicate_name(name: str) -> HttpProblem:
-    """An object in the body has two members of one name: which of them counts is anyone's guess."""
+    """Refuse an object with two members of one name, as readers differ on which of them counts."""
     shown = name if len(name) <= SHOWN_NAME else f"{name[:SHOWN_NAME]}..."
-    return HttpProblem(
-        HTTPStatus.BAD_REQUEST, "malformed_json", f"an object in the body has {shown!r} twice"
-    )
+    detail = f"an object in the body has {shown!r} twice"
+    return HttpProblem(HTTPStatus.BAD_REQUEST, "malformed_json", detail)
 
 
 def problem_answer(error: RelayError) -> Response:
-    """Return the answer that tells the caller of this error."""
-    status, code, detail = _described(error)
+    """Return the answer that tells the caller of this error; raise it if none does."""
+    if isinstance(error, HttpProblem):
+        status, code, detail = error.status, error.code, str(error)
+    elif type(error) in _ANSWERS:
+        status, code, detail = _ANSWERS[type(error)]
+    else:
+        raise error
     problem = Problem(
         title=status.phrase,
         status=status.value,
         code=code,
-        detail=detail,
+        detail=detail or str(error),
         pointer=error.pointer if isinstance(error, InvalidRequest) else None,
         parameter=error.parameter if isinstance(error, InvalidQuery) else None,
     )
@@ -118,45 +147,3 @@ def problem_answer(error: RelayError) -> Response:
     if isinstance(error, TooManyOpenJobs):
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return answer
-
-
-def _described(error: RelayError) -> tuple[HTTPStatus, str, str]:
-    match error:
-        case HttpProblem():
-            return error.status, error.code, str(error)
-        case Unauthenticated():
-            return (
-                HTTPStatus.UNAUTHORIZED,
-                "unauthenticated",
-                "give a key as `Authorization: Bearer KEY` or as `X-API-KEY: KEY`",
-            )
-        case JobNotFound():
-            return HTTPStatus.NOT_FOUND, "job_not_found", "there is no such job"
-        case InvalidRequest():
-            return HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", error.expected
-        case InvalidQuery():
-            return HTTPStatus.BAD_REQUEST, "invalid_query", error.expected
-        case JobFinal():
-            return HTTPStatus.CONFLICT, "job_final", "the job has ended already"
-        case NotRetryable():
-            return HTTPStatus.CONFLICT, "job_not_retryable", error.why
-        case KeyReused():
-            return (
-                HTTPStatus.CONFLICT,
-                "idempotency_key_reused",
-                "this Idempotency-Key was used before, with another body",
-            )
-        case TooManyOpenJobs():
-            return (
-                HTTPStatus.TOO_MANY_REQUESTS,
-                "too_many_open_jobs",
-                f"{error.account} may have {error.most} open jobs of yours: wait for some to end",
-            )
-        case StoreUnavailable() | UnreadableJob():
-            return (
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "store_unavailable",
-                "the job could not be read or written now; try again",
-            )
-        case _:
-            raise error

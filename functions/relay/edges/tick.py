@@ -1,4 +1,4 @@
-"""Ticks from Pub/Sub: which account's pump is to run."""
+"""Ticks from Pub/Sub: run the pump of the account that a message names."""
 
 import base64
 import binascii

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Request, Response
 
 from relay.application.callback_receiver import CallbackReceiver
 from relay.domain.tokens import is_good_token
-from relay.edges.body import parse_json, read_body
+from relay.edges.bodies import parse_json, read_body
 from relay.edges.problems import method_not_allowed, not_found, problem_answer
 from relay.errors import JobNotFound, RelayError
 
@@ -50,6 +50,6 @@ class Webhook:
         provider, job_id = path["provider"], path["job_id"]
         if not is_good_token(self._keys, path["token"], provider=provider, job_id=job_id):
             raise not_found()
-        # Only now: a stranger has us read nothing.
+        # Not before the token is checked: a stranger must not make us read a body.
         body = read_body(request, max_bytes=MAX_BODY_BYTES)
         self._callbacks.receive(provider, job_id, parse_json(body))

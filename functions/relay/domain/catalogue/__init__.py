@@ -1,12 +1,10 @@
-"""What the providers can do, as data: operations, their fields, and what is wrong with an input."""
+"""The providers' operations and the inputs that they take, as data."""
 
 from collections.abc import Mapping
 
-from relay.domain.catalogue.description import describe_operation, describe_provider
+from relay.domain.catalogue.description import describe_provider, input_schema
 from relay.domain.catalogue.gepetto import GEPETTO
-from relay.domain.catalogue.operation import Operation, ProviderFacts
-from relay.domain.catalogue.raw import RAW
-from relay.domain.catalogue.schema import input_schema
+from relay.domain.catalogue.operation import RAW, Operation, ProviderFacts
 from relay.domain.catalogue.spacely import SPACELY
 
 __all__ = [
@@ -14,7 +12,6 @@ __all__ = [
     "RAW",
     "Operation",
     "ProviderFacts",
-    "describe_operation",
     "describe_provider",
     "find_operation",
     "input_schema",
@@ -24,5 +21,5 @@ CATALOGUE: Mapping[str, ProviderFacts] = {facts.name: facts for facts in (GEPETT
 
 
 def find_operation(provider: str, operation: str) -> Operation:
-    """Return the catalogue's entry; raise KeyError if there is none."""
+    """Return an operation of a provider; raise KeyError if there is none."""
     return CATALOGUE[provider].operations[operation]

@@ -1,10 +1,20 @@
-"""The catalogue as plain data in JSON's own types, for whoever shows it."""
+"""The catalogue as JSON, for `GET /v1/providers` and the OpenAPI document."""
 
-from typing import TypedDict
+from typing import Any, TypeAlias, TypedDict
 
-from relay.domain.catalogue.operation import Field, Operation, ProviderFacts
-from relay.domain.catalogue.path import PATTERN
-from relay.domain.catalogue.schema import Schema, input_schema, shape_schema
+import msgspec
+
+from relay.domain.catalogue.fields import image_url_schema
+from relay.domain.catalogue.operation import (
+    CALLBACK_FIELDS,
+    RAW_PATH_PATTERN,
+    DependentValues,
+    Operation,
+    ProviderFacts,
+)
+
+# JSON, as deep as the operation needs it.
+Schema: TypeAlias = dict[str, Any]
 
 
 class FieldDescription(TypedDict):
@@ -23,7 +33,7 @@ class CreditsDescription(TypedDict):
 
 
 class ExpectedDescription(TypedDict):
-    """How long a render is thought to take before anything has been learnt of it."""
+    """How long a render is expected to take before any was measured."""
 
     seconds: float
     source: str
@@ -64,32 +74,37 @@ class ProviderDescription(TypedDict):
 
 
 def describe_provider(facts: ProviderFacts) -> ProviderDescription:
-    """Return everything that the catalogue says of a provider."""
+    """Return everything that the catalogue says about a provider."""
     return {
         "name": facts.name,
         "baseUrl": facts.base_url,
         "callsBack": facts.calls_back,
         "limit": {"calls": facts.limit.calls, "windowSeconds": facts.limit.window_s},
-        "operations": [describe_operation(one) for one in facts.operations.values()],
+        "operations": [_describe_operation(one) for one in facts.operations.values()],
     }
 
 
-def describe_operation(operation: Operation) -> OperationDescription:
-    """Return everything that the catalogue says of an operation."""
+def _describe_operation(operation: Operation) -> OperationDescription:
+    schema = input_schema(operation)
     return {
         "name": operation.name,
         "path": operation.path,
-        "pathPattern": PATTERN if operation.path is None else None,
+        "pathPattern": RAW_PATH_PATTERN if operation.path is None else None,
         "fields": [
-            _describe_field(one, is_complete=operation.is_complete) for one in operation.fields
+            {
+                "name": name,
+                "required": name in schema["required"],
+                "schema": schema["properties"][name],
+            }
+            for name in operation.input.__struct_encode_fields__
         ],
         "exactlyOneOf": list(operation.exactly_one_of),
-        "inputSchema": input_schema(operation),
+        "inputSchema": schema,
         "isComplete": operation.is_complete,
         "isLegacy": operation.is_legacy,
         "credits": {
             "amount": operation.credits.amount,
-            "withField": dict(operation.credits.with_field),
+            "withField": operation.credits.with_field,
         },
         "expected": {
             "seconds": operation.expected.seconds,
@@ -100,9 +115,53 @@ def describe_operation(operation: Operation) -> OperationDescription:
     }
 
 
-def _describe_field(field: Field, *, is_complete: bool) -> FieldDescription:
-    return {
-        "name": field.name,
-        "required": field.required,
-        "schema": shape_schema(field.shape, is_complete=is_complete),
-    }
+def input_schema(operation: Operation) -> Schema:
+    """Return the JSON Schema (2020-12) of the inputs that a deployed relay takes.
+
+    It cannot express three rules: hosts must be public, and an input must be neither too deep nor
+    too long.
+    """
+    (reference,), found = msgspec.json.schema_components(
+        [operation.input], schema_hook=image_url_schema, ref_template="{name}"
+    )
+    schema: Schema = _inlined(reference, found)
+    if not operation.is_complete:
+        schema["properties"] |= dict.fromkeys(CALLBACK_FIELDS, False)
+    if operation.exactly_one_of:
+        schema["oneOf"] = [{"required": [name]} for name in operation.exactly_one_of]
+    if operation.dependent:
+        schema["allOf"] = [
+            rule for dependent in operation.dependent for rule in _dependent_rules(dependent)
+        ]
+    return schema
+
+
+def _inlined(schema: Any, found: dict[str, Schema]) -> Any:
+    """Return a schema with structs in the place of references to them."""
+    match schema:
+        case {"$ref": str(name), **more}:
+            struct: Schema = _inlined(found[name], found)
+            # They name and describe the struct; the field has a description of its own.
+            del struct["title"], struct["description"]
+            return {**struct, **more}
+        case {"enum": list(), **more}:
+            return {**more, "type": "string", "enum": schema["enum"]}
+        case dict():
+            return {key: _inlined(one, found) for key, one in schema.items()}
+        case list():
+            return [_inlined(one, found) for one in schema]
+        case _:
+            return schema
+
+
+def _dependent_rules(dependent: DependentValues) -> list[Schema]:
+    return [
+        {
+            "if": {
+                "properties": {dependent.given_by: {"const": word}},
+                "required": [dependent.given_by],
+            },
+            "then": {"properties": {dependent.field: {"enum": list(values)}}},
+        }
+        for word, values in dependent.values.items()
+    ]

@@ -1,15 +1,18 @@
-"""Gepetto's operations, as docs.gepettoapp.com shows them."""
+"""Gepetto's operations and their inputs, as docs.gepettoapp.com shows them."""
 
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from relay.domain.catalogue.fields import CompleteInput, ImageUrl, PartialInput
 from relay.domain.catalogue.operation import (
     Credits,
     DependentValues,
     Expected,
-    Field,
     Operation,
     ProviderFacts,
+    raw,
 )
-from relay.domain.catalogue.raw import raw
-from relay.domain.catalogue.shapes import Flag, ImageUrl, Number, Text
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
 
@@ -17,152 +20,192 @@ EXPECTED = Expected(
     seconds=30.0,
     source="our guess: only the minutes of a cold start are documented (introduction/cold-boots)",
 )
-# Most pages show no price, and two only an old one in euros.
-UNKNOWN = Credits(amount=None)
+ROOM = ["https://example.com/room.jpg"]
+MASK = ["https://example.com/mask.png"]
 
-URL = Field(name="url", shape=ImageUrl(), required=True)
-MASK = Field(name="mask", shape=ImageUrl(), required=False)
-STYLE = Field(name="styleId", shape=Text(), required=True)
-ROOM = Field(name="roomId", shape=Text(), required=True)
+Room = Annotated[ImageUrl, Meta(description="Picture of the room.", examples=ROOM)]
+Mask = Annotated[ImageUrl, Meta(description="Mask of the same dimensions.", examples=MASK)]
+ByHand = Annotated[ImageUrl, Meta(description="Mask for decluttering by hand.", examples=MASK)]
+StyleId = Annotated[str, Meta(min_length=1, description="From Get Styles.", examples=["modern"])]
+RoomId = Annotated[str, Meta(min_length=1, description="From Get Rooms.", examples=["living_room"])]
+FurnitureId = Annotated[str, Meta(min_length=1, description="From Get Furnitures.")]
+Windows = Annotated[bool, Meta(description="Keep windows, doors and bay windows.", examples=[True])]
+Keep = Annotated[bool, Meta(description="Keep them as they are.", examples=[True])]
+
+
+class Redesign(CompleteInput):
+    """What `redesign` takes; see gepetto.md 4.1."""
+
+    url: Room
+    style_id: StyleId
+    room_id: RoomId
+    creativity: Annotated[
+        float,
+        Meta(ge=0, le=30, description="Higher departs further from the picture.", examples=[14]),
+    ]
+    mask: Mask | UnsetType = UNSET
+    preserve_windows: Windows | UnsetType = UNSET
+    preserve_walls: Keep | UnsetType = UNSET
+    preserve_ceiling: Keep | UnsetType = UNSET
+    preserve_floor: Keep | UnsetType = UNSET
+
+
+class CreativeRedesign(CompleteInput):
+    """What `creative-redesign` takes; see gepetto.md 4.2."""
+
+    url: Room
+    style_id: StyleId
+    room_id: RoomId
+
+
+class Furnish(CompleteInput):
+    """What `furnish` takes; see gepetto.md 4.3."""
+
+    url: Room
+    style_id: StyleId
+    room_id: RoomId | UnsetType = UNSET
+    furniture_id: FurnitureId | UnsetType = UNSET
+    mask: Mask | UnsetType = UNSET
+    preserve_windows: Windows | UnsetType = UNSET
+
+
+class SmartStaging(CompleteInput):
+    """What `smart-staging` takes; see gepetto.md 4.4."""
+
+    url: Annotated[ImageUrl, Meta(description="Picture of an empty room.", examples=ROOM)]
+    room_id: Annotated[
+        Literal["living_room", "bedroom", "dining_room", "home_office", "gaming_room"],
+        Meta(description="What the room is.", examples=["living_room"]),
+    ]
+    style_id: StyleId
+
+
+class SmartStagingV2(CompleteInput):
+    """What `smart-staging-v2` takes; see gepetto.md 4.5."""
+
+    url: Annotated[
+        ImageUrl, Meta(description="Picture of a room, best an empty one.", examples=ROOM)
+    ]
+    room_id: Annotated[
+        Literal[
+            "living_room",
+            "living_dining",
+            "kitchen_living",
+            "bedroom",
+            "dining_room",
+            "home_office",
+            "outdoor_terrace",
+            "kitchen",
+        ],
+        Meta(description="What the room is.", examples=["living_room"]),
+    ]
+    style_id: StyleId
+
+
+class Refresh(CompleteInput):
+    """What `refresh` takes; see gepetto.md 4.6."""
+
+    url: Room
+    transformation: Annotated[
+        Literal["walls", "floor"], Meta(description="What to change.", examples=["walls"])
+    ]
+    value: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="The colour of the walls or the material of the floor.",
+            examples=["egg shell"],
+        ),
+    ]
+
 
 REFRESHED = {
-    "walls": (
-        "white",
-        "egg shell",
-        "black",
-        "gray",
-        "blue",
-        "deep blue",
-        "olive",
-        "terracotta",
-    ),
+    "walls": ("white", "egg shell", "black", "gray", "blue", "deep blue", "olive", "terracotta"),
     # An older page has hardwood too; see gepetto.md 9 row 5.
     "floor": ("parquet", "tile", "marble", "carpet", "concrete"),
 }
 
-MASK_IS_AMBIGUOUS = "The page says of the mask both that it preserves and that it modifies."
+
+class Sunshine(PartialInput):
+    """What is known of what `sunshine` takes; see gepetto.md 4.7."""
+
+    url: Annotated[ImageUrl, Meta(description="Picture, outdoor or indoor.", examples=ROOM)]
 
 
-def _page(path: str) -> str:
-    return f"docs.gepettoapp.com, {path}"
+class Declutter(CompleteInput):
+    """What `declutter` takes; see gepetto.md 4.8."""
+
+    url: Room
+    mask: ByHand | UnsetType = UNSET
 
 
-def _flag(name: str) -> Field:
-    return Field(name=name, shape=Flag(), required=False)
+class Upscale(PartialInput):
+    """What is known of what `upscale` takes; see gepetto.md 4.9."""
+
+    url: Annotated[ImageUrl, Meta(description="Picture to enlarge.", examples=ROOM)]
 
 
-def _room_of(*values: str) -> Field:
-    return Field(name="roomId", shape=Text(values=values), required=True)
-
-
+# Most pages show no price, and two only an old one in euros.
 OPERATIONS = (
     Operation(
         name="redesign",
         path="/redesign",
-        fields=(
-            URL,
-            STYLE,
-            ROOM,
-            Field(name="creativity", shape=Number(least=0, most=30), required=True),
-            MASK,
-            _flag("preserveWindows"),
-            _flag("preserveWalls"),
-            _flag("preserveCeiling"),
-            _flag("preserveFloor"),
-        ),
-        is_complete=True,
-        credits=UNKNOWN,
+        input=Redesign,
         expected=EXPECTED,
-        source=_page("endpoints/redesign"),
-        notes=(MASK_IS_AMBIGUOUS, "With a mask the preserve flags are ignored."),
+        source="docs.gepettoapp.com, endpoints/redesign",
+        notes=(
+            "The page says of the mask both that it preserves and that it modifies.",
+            "With a mask the preserve flags are ignored.",
+        ),
     ),
     Operation(
         name="creative-redesign",
         path="/creative-redesign",
-        fields=(URL, STYLE, ROOM),
-        is_complete=True,
-        credits=UNKNOWN,
+        input=CreativeRedesign,
         expected=EXPECTED,
-        source=_page("endpoints/creative-redesign"),
+        source="docs.gepettoapp.com, endpoints/creative-redesign",
     ),
     Operation(
         name="furnish",
         path="/furnish",
-        fields=(
-            URL,
-            Field(name="roomId", shape=Text(), required=False),
-            Field(name="furnitureId", shape=Text(), required=False),
-            STYLE,
-            MASK,
-            _flag("preserveWindows"),
-        ),
+        input=Furnish,
         exactly_one_of=("roomId", "furnitureId"),
-        is_complete=True,
-        credits=UNKNOWN,
         expected=EXPECTED,
-        source=_page("endpoints/furnish"),
+        source="docs.gepettoapp.com, endpoints/furnish",
         notes=("With a mask, preserveWindows is ignored.",),
     ),
     Operation(
         name="smart-staging",
         path="/smart-staging",
-        fields=(
-            URL,
-            _room_of("living_room", "bedroom", "dining_room", "home_office", "gaming_room"),
-            STYLE,
-        ),
-        is_complete=True,
+        input=SmartStaging,
         is_legacy=True,
-        credits=UNKNOWN,
         expected=EXPECTED,
-        source=_page("legacy-endpoints/smart-staging-v1"),
+        source="docs.gepettoapp.com, legacy-endpoints/smart-staging-v1",
         notes=("For empty rooms only.", "smart-staging-v2 is advised instead."),
     ),
     Operation(
         name="smart-staging-v2",
         path="/smart-staging-v2",
-        fields=(
-            URL,
-            _room_of(
-                "living_room",
-                "living_dining",
-                "kitchen_living",
-                "bedroom",
-                "dining_room",
-                "home_office",
-                "outdoor_terrace",
-                "kitchen",
-            ),
-            STYLE,
-        ),
-        is_complete=True,
-        credits=UNKNOWN,
+        input=SmartStagingV2,
         expected=EXPECTED,
-        source=_page("endpoints/smart-staging-v2"),
+        source="docs.gepettoapp.com, endpoints/smart-staging-v2",
         notes=("The page names kitchen above its table but not in it: it may be refused.",),
     ),
     Operation(
         name="refresh",
         path="/refresh",
-        fields=(
-            URL,
-            Field(name="transformation", shape=Text(values=tuple(REFRESHED)), required=True),
-            Field(name="value", shape=Text(), required=True),
-        ),
+        input=Refresh,
         dependent=(DependentValues(field="value", given_by="transformation", values=REFRESHED),),
-        is_complete=True,
-        credits=UNKNOWN,
         expected=EXPECTED,
-        source=_page("endpoints/refresh"),
+        source="docs.gepettoapp.com, endpoints/refresh",
     ),
     Operation(
         name="sunshine",
         path="/sunshine",
-        fields=(URL,),
-        is_complete=False,
+        input=Sunshine,
         credits=Credits(amount=2),
         expected=EXPECTED,
-        source=_page("endpoints/sunshine"),
+        source="docs.gepettoapp.com, endpoints/sunshine",
         notes=(
             "The page was only seen in part: other fields pass unchecked, such as the sky.",
             "The regular mode at 1 credit is retired since 10 December 2025.",
@@ -171,20 +214,17 @@ OPERATIONS = (
     Operation(
         name="declutter",
         path="/declutter",
-        fields=(URL, MASK),
-        is_complete=True,
+        input=Declutter,
         credits=Credits(amount=2, with_field={"mask": 1}),
         expected=EXPECTED,
-        source=_page("endpoints/declutter"),
+        source="docs.gepettoapp.com, endpoints/declutter",
     ),
     Operation(
         name="upscale",
         path="/upscale",
-        fields=(URL,),
-        is_complete=False,
-        credits=UNKNOWN,
+        input=Upscale,
         expected=EXPECTED,
-        source=_page("webhooks and endpoints/get-job"),
+        source="docs.gepettoapp.com, webhooks and endpoints/get-job",
         notes=("Its own page was not seen: that it takes url is our inference.",),
     ),
     raw(expected=EXPECTED),

@@ -1,16 +1,19 @@
-"""How the catalogue describes a provider and its operations, and the check of an input."""
+"""The types of the catalogue: providers and operations, which check their inputs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import islice
 from typing import Final
 
-from relay.domain.catalogue.checks import complaint, count_values, depth_of
-from relay.domain.catalogue.path import is_path
-from relay.domain.catalogue.shapes import Shape
+import msgspec
+
+from relay.domain.catalogue.fields import CompleteInput, PartialInput, read_image_url
 from relay.domain.job import Json
 from relay.domain.json_text import json_text
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
+from relay.domain.validation import invalid_field, validate
 from relay.errors import InvalidRequest
 
 # Far below the interpreter's recursion limit, far above any documented input.
@@ -22,18 +25,12 @@ MAX_INPUT_VALUES = 10_000
 # The relay hands over its own to Gepetto; for Spacely none may be sent (spacely.md 5).
 CALLBACK_FIELDS: Final = ("webhook", "webhookUrl")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One field of an operation's input, in the provider's own spelling."""
-
-    name: str
-    shape: Shape
-    required: bool
+RAW: Final = "raw"
+RAW_PATH_PATTERN: Final = r"^/[a-z0-9][a-z0-9/-]{0,80}$"
+_RAW_PATH = re.compile(RAW_PATH_PATTERN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DependentValues:
+class DependentValues(msgspec.Struct, frozen=True, kw_only=True):
     """The only values of one text field, by the value of another.
 
     Attributes:
@@ -46,8 +43,7 @@ class DependentValues:
     values: Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credits:
+class Credits(msgspec.Struct, frozen=True, kw_only=True):
     """What an operation costs.
 
     Attributes:
@@ -56,7 +52,7 @@ class Credits:
     """
 
     amount: float | None
-    with_field: Mapping[str, float] = field(default_factory=dict)
+    with_field: dict[str, float] = {}
 
     def of(self, given: Mapping[str, Json]) -> float | None:
         """Return what this input costs."""
@@ -65,9 +61,8 @@ class Credits:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """How long a render takes as long as nothing has been learnt of it.
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a render takes, before any was measured.
 
     Attributes:
         source: Where the figure comes from.
@@ -77,15 +72,13 @@ class Expected:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One thing that a provider can do.
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of render that a provider offers.
 
     Attributes:
         path: Below the provider's base URL; None where every job says its own.
         exactly_one_of: Fields of which an input has exactly one.
         dependent: Fields whose values depend on another field's.
-        is_complete: Whether the documentation shows every field: then others are refused.
         is_legacy: Whether the provider advises another operation instead.
         source: The page of the provider's documentation, or what else is known.
         notes: What the documentation leaves open, for people.
@@ -93,18 +86,22 @@ class Operation:
 
     name: str
     path: str | None
-    fields: tuple[Field, ...]
+    input: type[PartialInput]
     exactly_one_of: tuple[str, ...] = ()
     dependent: tuple[DependentValues, ...] = ()
-    is_complete: bool
     is_legacy: bool = False
-    credits: Credits
+    credits: Credits = Credits(amount=None)
     expected: Expected
     source: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the documentation shows every field: then others are refused."""
+        return issubclass(self.input, CompleteInput)
+
     def check(self, given: Mapping[str, Json], *, allow_local_urls: bool) -> None:
-        """Refuse an input that the provider's documentation says is wrong.
+        """Refuse an input that is wrong by the provider's documentation.
 
         Args:
             allow_local_urls: Let image URLs be ``http`` and on private hosts.
@@ -112,25 +109,16 @@ class Operation:
         Raises:
             InvalidRequest: Names the field, and what was expected.
         """
-        if count_values(given, most=MAX_INPUT_VALUES) > MAX_INPUT_VALUES:
+        if _count_values(given) > MAX_INPUT_VALUES:
             raise too_many_values()
-        shapes = {one.name: one.shape for one in self.fields}
         for name, value in given.items():
-            wrong = _unfit(name, value)
-            if wrong is None and name in shapes:
-                wrong = complaint(
-                    shapes[name],
-                    value,
-                    allow_local_urls=allow_local_urls,
-                    is_complete=self.is_complete,
-                )
-            elif wrong is None and self.is_complete:
-                wrong = f"is not a field of {self.name}; it has {', '.join(shapes)}"
-            if wrong is not None:
-                raise _wrong(name, wrong)
-        for one in self.fields:
-            if one.required and one.name not in given:
-                raise _wrong(one.name, "is required")
+            if name in CALLBACK_FIELDS:
+                raise _wrong(name, "must not be given: the relay sees to callbacks itself")
+            # The input is the first level.
+            if _depth_of(value) >= MAX_DEPTH:
+                raise _wrong(name, f"must not be nested so deep: {MAX_DEPTH} levels at most")
+        read = partial(read_image_url, allow_local_urls=allow_local_urls)
+        validate(dict(given), self.input, within="input", dec_hook=read)
         self._check_together(given)
         if len(json_text(given).encode()) > MAX_INPUT_BYTES:
             raise InvalidRequest(
@@ -138,7 +126,7 @@ class Operation:
             )
 
     def check_path(self, path: str | None) -> None:
-        """Refuse a path of the job's own where there must be none, and the reverse.
+        """Refuse a raw job without a valid path, and any other job with a path.
 
         Raises:
             InvalidRequest: Names what was expected.
@@ -147,7 +135,8 @@ class Operation:
             raise InvalidRequest("/path", f"path is not taken by {self.name}, only by raw")
         if self.path is None and path is None:
             raise InvalidRequest("/path", f"path is required for {self.name}")
-        if path is not None and not is_path(path):
+        # In full: a dollar sign also matches before a line break at the end.
+        if path is not None and not _RAW_PATH.fullmatch(path):
             raise InvalidRequest("/path", "path must be like /name/of-operation, in lower case")
 
     def _check_together(self, given: Mapping[str, Json]) -> None:
@@ -163,8 +152,7 @@ class Operation:
                 raise _wrong(one.field, expected)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderFacts:
+class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One provider as its documentation shows it.
 
     Attributes:
@@ -180,6 +168,18 @@ class ProviderFacts:
     operations: Mapping[str, Operation]
 
 
+def raw(*, expected: Expected) -> Operation:
+    """Return the operation for what is not in the catalogue yet."""
+    return Operation(
+        name=RAW,
+        path=None,
+        input=PartialInput,
+        expected=expected,
+        source="none: any JSON object is sent to the job's own path",
+        notes=("Nothing in the input is checked, image URLs neither.",),
+    )
+
+
 def too_many_values() -> InvalidRequest:
     """Return the refusal of an input with more values than any operation takes."""
     return InvalidRequest(
@@ -188,16 +188,34 @@ def too_many_values() -> InvalidRequest:
     )
 
 
-def _unfit(name: str, value: Json) -> str | None:
-    """Return why no operation takes such a field."""
-    if name in CALLBACK_FIELDS:
-        return "must not be given: the relay sees to callbacks itself"
-    # The input is the first level.
-    if depth_of(value, most=MAX_DEPTH) >= MAX_DEPTH:
-        return f"must not be nested so deep: {MAX_DEPTH} levels at most"
-    return None
-
-
 def _wrong(name: str, expected: str) -> InvalidRequest:
-    escaped = name.replace("~", "~0").replace("/", "~1")
-    return InvalidRequest(f"/input/{escaped}", f"input.{name} {expected}")
+    return invalid_field(name, expected, within="input")
+
+
+def _depth_of(value: Json) -> int:
+    """Return how many arrays and objects are in one another, counting up to `MAX_DEPTH`."""
+    levels = islice(_levels(value), MAX_DEPTH)
+    return sum(any(isinstance(one, list | dict) for one in level) for level in levels)
+
+
+def _count_values(given: Mapping[str, Json]) -> int:
+    """Return how many values there are, counting until there are more than are allowed."""
+    count = 0
+    for level in _levels(given):
+        count += len(level)
+        if count > MAX_INPUT_VALUES:
+            break
+    return count
+
+
+def _levels(value: object) -> Iterator[list[object]]:
+    """Yield the value, then what is in it, then what is in that, until nothing is."""
+    level = [value]
+    while level:
+        yield level
+        level = [
+            inner
+            for one in level
+            if isinstance(one, list | Mapping)
+            for inner in (one.values() if isinstance(one, Mapping) else one)
+        ]

@@ -3,9 +3,22 @@
 There is no one-point perspective: its page prints the path of the two-point one (spacely.md 3.7).
 """
 
-from relay.domain.catalogue.operation import Credits, Expected, Field, Operation, ProviderFacts
-from relay.domain.catalogue.raw import raw
-from relay.domain.catalogue.shapes import Box, ImageUrl, Number, Points, Text, Texts
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from relay.domain.catalogue.fields import (
+    BoxInPicture,
+    CompleteInput,
+    ImageUrl,
+    ImageUrlOrEmpty,
+    Length,
+    PartialBox,
+    PartialInput,
+    PartialPoint,
+    Point,
+)
+from relay.domain.catalogue.operation import Credits, Expected, Operation, ProviderFacts, raw
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
 
@@ -15,62 +28,158 @@ EXPECTED = Expected(
 )
 # Of every feature in introduction/credit-consumption.
 ONE = Credits(amount=1)
+ROOM = ["https://example.com/room.jpg"]
+PRODUCT = ["https://example.com/chair.png"]
+LINE = [{"x": 10, "y": 20}, {"x": 210.5, "y": 24}, {"x": 400, "y": 18}]
+BOX = [{"x": 40, "y": 60, "w": 120, "h": 80}]
 
-IMAGE = Field(name="imageUrl", shape=ImageUrl(), required=True)
-PRODUCT = Field(name="productImageUrl", shape=ImageUrl(), required=True)
-MODEL = Field(name="model", shape=Text(), required=True)
-SPACE_TYPE = Field(name="spaceType", shape=Text(), required=True)
-INTERIORS = ("residential", "commercial")
-PAINTED = (
-    IMAGE,
-    Field(name="area", shape=Text(values=("wall", "ceiling", "floor")), required=True),
-    Field(name="color", shape=Text(), required=True),
-)
+Room = Annotated[ImageUrl, Meta(description="Picture of the room.", examples=ROOM)]
+Product = Annotated[ImageUrl, Meta(description="Picture of the product.", examples=PRODUCT)]
+Model = Annotated[str, Meta(min_length=1, description="Its name.", examples=["spacely-v1"])]
+SpaceType = Annotated[
+    str, Meta(min_length=1, description="What the room is.", examples=["bedroom"])
+]
+Colors = Annotated[str, Meta(description="Name of a set of colours.", examples=["set_1"])]
+Reference = Annotated[
+    ImageUrlOrEmpty, Meta(description="Picture of a further reference.", examples=ROOM)
+]
+Materials = Annotated[
+    list[str], Meta(description="Names of materials.", examples=[["paper_wallpaper"]])
+]
+Prompt = Annotated[str, Meta(description="What to show.", examples=["mid_century"])]
+NegativePrompt = Annotated[str, Meta(description="By its name, what not to show.", examples=[""])]
+ThreePoints = Annotated[list[Point], Meta(min_length=3, max_length=3)]
+Interior = Annotated[
+    Literal["residential", "commercial"],
+    Meta(description="What is renovated.", examples=["residential"]),
+]
+Building = Annotated[
+    Literal["residential", "commercial", "exterior"],
+    Meta(description="What is renovated.", examples=["residential"]),
+]
 
-SEEN_IN_PART = "The page was only seen in part: other fields pass unchecked."
-SEEN_IN_CLIENTS = "Known from clients only: other fields pass unchecked."
+
+class Standard(CompleteInput):
+    """What `standard` takes; see spacely.md 3.1."""
+
+    model: Model
+    image_url: Room
+    space_type: SpaceType
+    space_style: Annotated[
+        str, Meta(min_length=1, description="Name of a style.", examples=["industrial_loft"])
+    ]
+    renovate_type: Building
+    space_color: Colors | UnsetType = UNSET
+    style_url: Reference | UnsetType = UNSET
+    materials_ids: Materials | UnsetType = UNSET
+
+
+class Advance(CompleteInput):
+    """What `advance` takes; see spacely.md 3.2."""
+
+    model: Model
+    image_url: Room
+    renovate_type: Interior
+    prompt: Prompt | UnsetType = UNSET
+    n_prompt: NegativePrompt | UnsetType = UNSET
+
+
+class StyleTransfer(CompleteInput):
+    """What `style-transfer` takes; see spacely.md 3.3."""
+
+    image_url: Room
+    space_type: SpaceType
+    style_image_url: Annotated[ImageUrl, Meta(description="Picture of the style.", examples=ROOM)]
+    renovate_type: Building
+
+
+class FurniturePlacement(CompleteInput):
+    """What `furniture-placement` takes; see spacely.md 3.4."""
+
+    image_url: Room
+    product_image_url: Product
+    placement: Annotated[BoxInPicture, Meta(description="Where the item is.", examples=BOX)]
+    area: Annotated[
+        BoxInPicture, Meta(description="Larger box in which the item may lie.", examples=BOX)
+    ]
+
+
+class DecorationPlacement(PartialInput):
+    """What is known of what `decoration-placement` takes; see spacely.md 3.5."""
+
+    image_url: Room
+    product_image_url: Annotated[
+        ImageUrl,
+        Meta(
+            description="Picture of the product without background.",
+            examples=["https://example.com/lamp.png"],
+        ),
+    ]
+    product_width: Annotated[
+        Length, Meta(description="Real width, in the unit of `lineLength`.", examples=[0.6])
+    ]
+    product_height: Annotated[
+        Length, Meta(description="Real height, in the unit of `lineLength`.", examples=[0.9])
+    ]
+    # The example has two; that there must not be more is said nowhere.
+    reference_line: Annotated[
+        list[PartialPoint],
+        Meta(min_length=2, description="Points of a line of known length.", examples=[LINE[:2]]),
+    ]
+    line_length: Annotated[
+        Length, Meta(description="Real length of `referenceLine`.", examples=[2.4])
+    ]
+    placement: Annotated[PartialBox, Meta(description="Where the item is.", examples=BOX)]
+
+
+class ColorTransfer(PartialInput):
+    """What is known of what both `color-transfer`s take; see spacely.md 3.8 and 4."""
+
+    image_url: Room
+    area: Annotated[
+        Literal["wall", "ceiling", "floor"], Meta(description="What to paint.", examples=["wall"])
+    ]
+    color: Annotated[
+        str, Meta(min_length=1, description="A colour, such as a hex code.", examples=["#0543F5"])
+    ]
+
+
+class TwoPointPerspective(CompleteInput):
+    """What `two-point-perspective` takes; see spacely.md 3.6."""
+
+    image_url: Room
+    top_corner_line: Annotated[
+        ThreePoints,
+        Meta(description="Corner, middle and corner, left to right.", examples=[LINE]),
+    ]
+    bottom_corner_reference_line: Annotated[
+        ThreePoints,
+        Meta(description="Left to right, each 1 m from the real corner.", examples=[LINE]),
+    ]
+    room_height: Annotated[Length, Meta(description="In metres.", examples=[2.6])]
+
+
+class TextToImage(PartialInput):
+    """What is known of what `text-to-image` takes; see spacely.md 4."""
+
+    prompt: Annotated[
+        str,
+        Meta(min_length=1, description="What to show.", examples=["a quiet reading corner"]),
+    ]
+    n_prompt: NegativePrompt | UnsetType = UNSET
 
 
 def _page(path: str) -> str:
     return f"docs.enterprise.spacely.ai, {path}"
 
 
-def _optional_text(name: str) -> Field:
-    return Field(name=name, shape=Text(may_be_empty=True), required=False)
-
-
-def _renovate_type(*values: str) -> Field:
-    return Field(name="renovateType", shape=Text(values=values), required=True)
-
-
-def _length(name: str) -> Field:
-    return Field(name=name, shape=Number(above=0), required=True)
-
-
-def _box(name: str, *, may_begin_outside: bool) -> Field:
-    shape = Box(may_begin_outside=may_begin_outside)
-    return Field(name=name, shape=shape, required=True)
-
-
-def _three_points(name: str) -> Field:
-    return Field(name=name, shape=Points(fewest=3, most=3), required=True)
-
+SEEN_IN_CLIENTS = "Known from clients only: other fields pass unchecked."
 
 OPERATIONS = (
     Operation(
         name="standard",
         path="/generate/standard",
-        fields=(
-            MODEL,
-            IMAGE,
-            SPACE_TYPE,
-            Field(name="spaceStyle", shape=Text(), required=True),
-            _optional_text("spaceColor"),
-            _renovate_type(*INTERIORS, "exterior"),
-            Field(name="styleUrl", shape=ImageUrl(may_be_empty=True), required=False),
-            Field(name="materialsIds", shape=Texts(), required=False),
-        ),
-        is_complete=True,
+        input=Standard,
         credits=ONE,
         expected=EXPECTED,
         source=_page("instant-rendering-api/create-renders-from-spacely-ai-preset-styles"),
@@ -78,14 +187,7 @@ OPERATIONS = (
     Operation(
         name="advance",
         path="/generate/advance",
-        fields=(
-            MODEL,
-            IMAGE,
-            _optional_text("prompt"),
-            _optional_text("nPrompt"),
-            _renovate_type(*INTERIORS),
-        ),
-        is_complete=True,
+        input=Advance,
         credits=ONE,
         expected=EXPECTED,
         source=_page("instant-rendering-api/create-renders-from-custom-input"),
@@ -94,13 +196,7 @@ OPERATIONS = (
     Operation(
         name="style-transfer",
         path="/generate/style-transfer",
-        fields=(
-            IMAGE,
-            SPACE_TYPE,
-            Field(name="styleImageUrl", shape=ImageUrl(), required=True),
-            _renovate_type(*INTERIORS, "exterior"),
-        ),
-        is_complete=True,
+        input=StyleTransfer,
         credits=ONE,
         expected=EXPECTED,
         source=_page("instant-rendering-api/create-renders-from-image-style-transferring"),
@@ -108,13 +204,7 @@ OPERATIONS = (
     Operation(
         name="furniture-placement",
         path="/generate/furniture-placement",
-        fields=(
-            IMAGE,
-            PRODUCT,
-            _box("placement", may_begin_outside=False),
-            _box("area", may_begin_outside=False),
-        ),
-        is_complete=True,
+        input=FurniturePlacement,
         credits=ONE,
         expected=EXPECTED,
         source=_page("product-visualization-api/furniture-placement"),
@@ -122,27 +212,16 @@ OPERATIONS = (
     Operation(
         name="decoration-placement",
         path="/generate/decoration-placement",
-        fields=(
-            IMAGE,
-            PRODUCT,
-            _length("productWidth"),
-            _length("productHeight"),
-            # The example has two; that there must not be more is said nowhere.
-            Field(name="referenceLine", shape=Points(fewest=2, most=None), required=True),
-            _length("lineLength"),
-            _box("placement", may_begin_outside=True),
-        ),
-        is_complete=False,
+        input=DecorationPlacement,
         credits=ONE,
         expected=EXPECTED,
         source=_page("product-visualization-api/decoration-placement"),
-        notes=(SEEN_IN_PART,),
+        notes=("The page was only seen in part: other fields pass unchecked.",),
     ),
     Operation(
         name="color-transfer",
         path="/generate/color-transfer",
-        fields=PAINTED,
-        is_complete=False,
+        input=ColorTransfer,
         # Missing from the price list; see spacely.md 8 row 11.
         credits=ONE,
         expected=EXPECTED,
@@ -152,9 +231,7 @@ OPERATIONS = (
     Operation(
         name="color-transfer-exact",
         path="/generate/color-transfer-exact",
-        fields=PAINTED,
-        is_complete=False,
-        credits=Credits(amount=None),
+        input=ColorTransfer,
         expected=EXPECTED,
         source="spacely-ai/changeroomcolor, the provider's own app",
         notes=(SEEN_IN_CLIENTS,),
@@ -162,13 +239,7 @@ OPERATIONS = (
     Operation(
         name="two-point-perspective",
         path="/generate/two-point-perspective",
-        fields=(
-            IMAGE,
-            _three_points("topCornerLine"),
-            _three_points("bottomCornerReferenceLine"),
-            _length("roomHeight"),
-        ),
-        is_complete=True,
+        input=TwoPointPerspective,
         credits=ONE,
         expected=EXPECTED,
         source=_page("precision-space-planning-api/2-point-perspective"),
@@ -176,9 +247,7 @@ OPERATIONS = (
     Operation(
         name="text-to-image",
         path="/generate/text-to-image",
-        fields=(Field(name="prompt", shape=Text(), required=True), _optional_text("nPrompt")),
-        is_complete=False,
-        credits=Credits(amount=None),
+        input=TextToImage,
         expected=EXPECTED,
         source="public clients",
         notes=(SEEN_IN_CLIENTS,),

@@ -1,0 +1,138 @@
+"""The types of inputs and their fields, and which pictures a provider can fetch.
+
+Fields are in snake case here and in the providers' camel case outside.
+"""
+
+import ipaddress
+import re
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from relay.domain.answers import MAX_URL_LENGTH
+
+# Translated to the IPv4 address in its last 32 bits (RFC 6052).
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# IPv4 addresses written as IPv6 ones, long deprecated (RFC 4291, 2.5.5.1).
+IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
+# Anything else in a host is read differently by different programs.
+HOST_NAME = re.compile(r"[a-z0-9._-]+")
+
+
+class PartialInput(msgspec.Struct, rename="camel"):
+    """An input of which the documentation may not show every field: others pass unchecked."""
+
+
+class CompleteInput(PartialInput, forbid_unknown_fields=True):
+    """An input of which the documentation shows every field: others are refused."""
+
+
+class ImageUrl(str):
+    """URL from which the provider fetches a picture."""
+
+    __slots__ = ()
+
+
+class ImageUrlOrEmpty(ImageUrl):
+    """An image's URL, or the empty string that the provider's own samples send."""
+
+    __slots__ = ()
+
+
+Length = Annotated[float, Meta(gt=0)]
+
+
+class PartialPoint(msgspec.Struct):
+    """A point; coordinates may be fractions and negative."""
+
+    x: float
+    y: float
+
+
+class Point(PartialPoint, forbid_unknown_fields=True):
+    """A point with nothing but coordinates."""
+
+
+class PartialBox(msgspec.Struct):
+    """A rectangle that may begin outside of the picture."""
+
+    x: float
+    y: float
+    w: Length
+    h: Length
+
+
+class BoxInPicture(msgspec.Struct, forbid_unknown_fields=True):
+    """A rectangle; the origin is the picture's top left corner."""
+
+    x: Annotated[float, Meta(ge=0)]
+    y: Annotated[float, Meta(ge=0)]
+    w: Length
+    h: Length
+
+
+def read_image_url(type: type[ImageUrl], value: object, *, allow_local_urls: bool) -> ImageUrl:
+    """Return the URL of an image.
+
+    Args:
+        allow_local_urls: Let it be ``http`` and on a private host.
+
+    Raises:
+        ValueError: Says what was expected, as the rest of a sentence.
+    """
+    if value == "" and issubclass(type, ImageUrlOrEmpty):
+        return type()
+    if not isinstance(value, str) or len(value) > MAX_URL_LENGTH or not value.isprintable():
+        raise ValueError(f"must be a URL of at most {MAX_URL_LENGTH} characters")
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("must be a URL") from None
+    schemes = ("http", "https") if allow_local_urls else ("https",)
+    if parts.scheme not in schemes or not host or any(mark in value for mark in " \\"):
+        raise ValueError(f"must be an {' or '.join(schemes)} URL")
+    if not allow_local_urls and not _is_public(host):
+        raise ValueError("must have a public host name")
+    return type(value)
+
+
+def image_url_schema(type: type[Any]) -> dict[str, Any]:
+    """Return the JSON Schema of image URLs, which are ``https`` in a deployed relay."""
+    url = {
+        "type": "string",
+        "format": "uri",
+        "pattern": "^[hH][tT][tT][pP][sS]://",
+        "maxLength": MAX_URL_LENGTH,
+    }
+    return {"anyOf": [{"const": ""}, url]} if issubclass(type, ImageUrlOrEmpty) else url
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return _is_public_address(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    try:
+        # Folds other alphabets' dots and digits as resolvers do.
+        name = host.encode("idna").decode().rstrip(".").lower()
+    except UnicodeError:
+        return False
+    if not HOST_NAME.fullmatch(name):
+        return False
+    last = name.rpartition(".")[2]
+    # A last label of digits is an IPv4 address in a shorthand that resolvers understand.
+    looks_numeric = last.isdigit() or last.startswith("0x")
+    return "." in name and not looks_numeric and last not in ("localhost", "local", "internal")
+
+
+def _is_public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in NAT64 or address in IPV4_COMPATIBLE:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is not None:
+            return _is_public_address(inner)
+    return address.is_global and not address.is_multicast

@@ -1,0 +1,180 @@
+"""Answers as JSON: jobs, pages of them, jobs as the providers show them, and the providers."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+
+import msgspec
+
+from relay.application.overview import AccountState
+from relay.application.ports import Cursor, JobPage
+from relay.application.progress import Progress
+from relay.domain.catalogue import CATALOGUE, describe_provider
+from relay.domain.catalogue.description import ProviderDescription
+from relay.domain.job import Job, Status
+from relay.job_view import JobView, view
+
+
+class JobAnswer(JobView, rename="camel", kw_only=True):
+    """A job as its caller sees it; see design 2."""
+
+    expected_at: datetime | None
+    waiting_for: str | None
+
+
+class PageView(msgspec.Struct, rename="camel"):
+    """What a list answers; `next_page_token` is null on the last page."""
+
+    jobs: list[msgspec.Raw]
+    next_page_token: str | None
+
+
+class GepettoJob(msgspec.Struct, rename="camel"):
+    """What Gepetto's Get Job answers."""
+
+    status: str
+    output: str | None
+    mode: str
+    created_at: str
+
+
+class SpacelyData(msgspec.Struct):
+    """What Spacely's poll answers in ``data``."""
+
+    status: str
+    result: list[str]
+
+
+class SpacelyResult(msgspec.Struct):
+    """What Spacely's poll answers."""
+
+    data: SpacelyData
+
+
+class HoldView(msgspec.Struct, rename="camel"):
+    """Why a provider is not called now, and when that is tried again."""
+
+    code: str
+    http_status: int
+    since: datetime
+    next_probe_at: datetime
+
+
+class LimitView(msgspec.Struct, rename="camel"):
+    """The call limit that this deployment works by."""
+
+    calls: int
+    window_seconds: float
+
+
+class AccountView(msgspec.Struct, rename="camel"):
+    """How the account with a provider stands; jobs are the caller's own."""
+
+    limit: LimitView
+    hold: HoldView | None
+    queued_jobs: int
+    open_jobs: int
+
+
+class ProviderView(msgspec.Struct, rename="camel"):
+    """One provider; `account` is null where it is not switched on."""
+
+    name: str
+    catalogue: ProviderDescription
+    account: AccountView | None
+
+
+class ProvidersView(msgspec.Struct):
+    """All providers."""
+
+    providers: list[ProviderView]
+
+
+def job_json(job: Job, progress: Progress) -> bytes:
+    """Return the job as events show it, and its progress."""
+    return msgspec.json.encode(
+        JobAnswer(
+            **msgspec.structs.asdict(view(job)),
+            expected_at=progress.expected_at,
+            waiting_for=progress.waiting_for,
+        )
+    )
+
+
+def page_json(
+    page: JobPage,
+    *,
+    shown: Callable[[Job], bytes],
+    max_bytes: int,
+    token: Callable[[Cursor], str],
+) -> bytes:
+    """Return the page, shorter than was asked for if its jobs are very large.
+
+    Args:
+        shown: Makes JSON of a job.
+    """
+    jobs: list[msgspec.Raw] = []
+    bytes_shown, end = 0, page.end
+    for count, job in enumerate(page.jobs):
+        one = shown(job)
+        bytes_shown += len(one)
+        if jobs and bytes_shown > max_bytes:
+            last = page.jobs[count - 1]
+            end = Cursor(last.created_at, last.id)
+            break
+        jobs.append(msgspec.Raw(one))
+    return msgspec.json.encode(PageView(jobs, token(end) if end is not None else None))
+
+
+def gepetto_json(job: Job) -> bytes:
+    """Return the job as Gepetto's ``GET /job/{id}`` would show it (gepetto.md 2.3).
+
+    The shape of a job that is not done or has failed is documented by neither provider: see
+    design 3. The time has milliseconds, as there.
+    """
+    created_at = job.created_at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return msgspec.json.encode(
+        GepettoJob(
+            status=_word(job, open_word="pending"),
+            output=next(iter(job.outputs), None),
+            mode=job.operation,
+            created_at=created_at.replace("+00:00", "Z"),
+        )
+    )
+
+
+def spacely_json(job: Job) -> bytes:
+    """Return the job as Spacely's ``GET /generate/poll-result`` would show it (spacely.md 2)."""
+    word = _word(job, open_word="processing")
+    return msgspec.json.encode(SpacelyResult(SpacelyData(word, list(job.outputs))))
+
+
+def providers_json(states: Sequence[AccountState]) -> bytes:
+    """Return the catalogue, and how each account stands."""
+    accounts = {state.name: _account(state) for state in states}
+    return msgspec.json.encode(
+        ProvidersView(
+            [ProviderView(name, _catalogue(name), accounts.get(name)) for name in CATALOGUE]
+        )
+    )
+
+
+def _word(job: Job, *, open_word: str) -> str:
+    if job.status is Status.SUCCEEDED:
+        return "success"
+    return "failed" if job.is_final else open_word
+
+
+@cache
+def _catalogue(name: str) -> ProviderDescription:
+    return describe_provider(CATALOGUE[name])
+
+
+def _account(state: AccountState) -> AccountView:
+    hold = state.hold
+    return AccountView(
+        limit=LimitView(state.limit.calls, state.limit.window_s),
+        hold=HoldView(hold.code, hold.status, hold.since, hold.probe_at) if hold else None,
+        queued_jobs=state.queued_jobs,
+        open_jobs=state.open_jobs,
+    )
