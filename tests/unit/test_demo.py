@@ -23,7 +23,7 @@ from infra.demo.plain import PlainScreen
 from infra.demo.reports import Failure, JobReport, Output, Step
 from infra.demo.screen import View
 from infra.local.inbox import Delivery
-from infra.sandbox.wishes import of_job
+from infra.sandbox.behaviours import asked_by_job
 from relay.domain.catalogue import CATALOGUE, find_operation
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -127,7 +127,7 @@ def test_a_job_is_one_that_the_relay_takes_and_the_sandbox_understands(job):
     inputs = body["input"]
 
     find_operation(job.provider, job.operation).check(inputs, allow_local_urls=True)
-    behaviour = of_job(inputs.get("url") or inputs["imageUrl"], "")
+    behaviour = asked_by_job(inputs.get("url") or inputs["imageUrl"], "")
     assert set(behaviour) == ({job.behaviour.partition("=")[0]} if job.behaviour else set())
 
 

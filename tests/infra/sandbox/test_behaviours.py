@@ -4,10 +4,17 @@ import json
 
 import pytest
 
-from infra.sandbox.answers import HELD_S, HungUpError
-from infra.sandbox.behaviour import BEHAVIOURS, described
-from infra.sandbox.wishes import UnknownBehaviourError, Wish, as_json, from_json, parse
-from tests.unit.test_sandbox import HOOK, a_sandbox
+from infra.sandbox.behaviours import (
+    BEHAVIOURS,
+    BehaviourRequest,
+    UnknownBehaviourError,
+    as_json,
+    described,
+    from_json,
+    parse,
+)
+from infra.sandbox.provider_api import HELD_S, HungUpError
+from tests.infra.sandbox.test_provider_api import HOOK, a_sandbox
 
 
 def ended(sandbox, misbehaving: str) -> dict[str, object]:
@@ -256,11 +263,13 @@ def test_an_unreadable_behaviour_document_changes_nothing(document):
 
 
 def test_every_behaviour_survives_being_written_and_read():
-    wishes = parse(",".join(behaviour.name for behaviour in BEHAVIOURS))
+    requests = parse(",".join(behaviour.name for behaviour in BEHAVIOURS))
 
-    assert from_json(as_json(wishes)) == wishes
-    assert parse("gepetto:fails=2@0.25") == {"gepetto:fails": Wish(2.0, 0.25, "gepetto")}
-    assert from_json({"failed": False, "render-s": 2}) == {"render-s": Wish(2.0)}
+    assert from_json(as_json(requests)) == requests
+    assert parse("gepetto:fails=2@0.25") == {
+        "gepetto:fails": BehaviourRequest(2.0, 0.25, "gepetto")
+    }
+    assert from_json({"failed": False, "render-s": 2}) == {"render-s": BehaviourRequest(2.0)}
 
 
 def test_help_describes_every_behaviour_on_one_line():

@@ -10,12 +10,11 @@ import pytest
 from PIL import Image
 from werkzeug.test import Client, TestResponse
 
-from infra.sandbox.answers import HungUpError
 from infra.sandbox.app import Application
-from infra.sandbox.download import InputUnusableError
-from infra.sandbox.settings import Settings
-from infra.sandbox.wishes import parse
-from infra.sandbox.world import World
+from infra.sandbox.behaviours import parse
+from infra.sandbox.pictures import InputUnusableError
+from infra.sandbox.provider_api import HungUpError
+from infra.sandbox.state import SandboxState, Settings
 
 NOON = 1_800_000_000.0
 G = "/gepetto/v1"
@@ -34,10 +33,10 @@ STANDARD = {
 
 @dataclass
 class HandClock:
-    """A clock that moves when somebody sleeps, and lets what fell due happen."""
+    """A clock that moves when it is slept on, and then runs what is due."""
 
     now: float = 0.0
-    moved: Callable[[], None] = lambda: None
+    moved: Callable[[], object] = lambda: None
 
     def wall(self) -> float:
         return NOON + self.now
@@ -61,13 +60,13 @@ def a_photo() -> bytes:
 class Sandbox:
     """A sandbox without network or waiting."""
 
-    world: World
+    state: SandboxState
     clock: HandClock
     sent: list[tuple[str, bytes]]
     http: Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = Client(Application(self.world))
+        self.http = Client(Application(self.state))
 
     def gepetto(self, path: str, body: object = None, key: str = "sandbox-gepetto-key"):
         return self._call(G + path, body, {"Authorization": f"Bearer {key}"})
@@ -105,15 +104,15 @@ def a_sandbox(behave: str = "", **settings: object) -> Sandbox:
             return b"<html>"
         return a_photo()
 
-    world = World.build(
+    state = SandboxState.build(
         Settings(behaviours=parse(behave), **settings),
         clock=clock,
         run=lambda action: action(),
         fetch=fetch,
         send=send,
     )
-    clock.moved = world.timetable.run_due
-    return Sandbox(world, clock, sent)
+    clock.moved = state.scheduler.run_due
+    return Sandbox(state, clock, sent)
 
 
 @pytest.fixture
@@ -255,7 +254,7 @@ SPACELY_BODIES = {
 
 
 @pytest.mark.parametrize("operation", SPACELY_BODIES)
-def test_spacely_takes_every_operation_and_draws_it(sandbox, operation):
+def test_spacely_takes_every_operation_and_renders_it(sandbox, operation):
     ref = sandbox.spacely(f"/{operation}", SPACELY_BODIES[operation]).json["data"]
 
     sandbox.clock.sleep(60)
@@ -305,7 +304,7 @@ def test_an_input_that_is_no_image_is_a_failed_render(sandbox):
     assert (job["state"], job["fetchedInput"]) == ("failed", False)
 
 
-def test_without_downloads_a_room_is_drawn_in_place_of_the_input():
+def test_without_downloads_a_sample_room_replaces_the_input():
     sandbox = a_sandbox(fetches_inputs=False)
     ident = sandbox.redesign(url="https://rooms.example/broken.jpg").json["id"]
 
