@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from infra.demo.checks import Evidence, Restart, all_checks
-from infra.demo.documents import DocumentFacts, read_facts
-from infra.demo.errors import Refused
+from infra.demo.checks import all_checks
+from infra.demo.evidence import DocumentFacts, Evidence, Restart
 from infra.demo.following import Followed
 from infra.demo.jobs import JOBS, DemoJob
-from infra.demo.reports import JobReport
+from infra.demo.relay_api import JobReport
 from infra.local.inbox import Delivery
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -246,35 +245,3 @@ def test_a_second_render_is_allowed_where_the_demo_gave_its_word():
     lines = [check.line for check in all_checks(evidence) if check.holds]
 
     assert "13 renders bought for 12 jobs (1 sent again on the caller's word)" in lines
-
-
-def test_a_document_is_read_as_firestore_shows_it():
-    body = json.dumps(
-        {
-            "name": "projects/p/databases/(default)/documents/jobs/job_1",
-            "fields": {
-                "polls": {"integerValue": "0"},
-                "status": {"stringValue": "succeeded"},
-                "announcements": {
-                    "arrayValue": {
-                        "values": [
-                            {"mapValue": {"fields": {"id": {"stringValue": "job_1.succeeded"}}}}
-                        ]
-                    }
-                },
-            },
-        }
-    ).encode()
-
-    assert read_facts(body) == DocumentFacts(status="succeeded", event_ids=("job_1.succeeded",))
-
-
-def test_a_document_without_events_has_none():
-    body = b'{"fields": {"status": {"stringValue": "queued"}, "announcements": {"arrayValue": {}}}}'
-
-    assert read_facts(body).event_ids == ()
-
-
-def test_another_document_is_refused():
-    with pytest.raises(Refused):
-        read_facts(b'{"fields": {}}')
