@@ -5,6 +5,7 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
@@ -105,22 +106,13 @@ def main(arguments: Sequence[str]) -> int:
         help="how long an account stays blocked (%(default)s)")  # fmt: skip
     add("--latency-s", type=float, default=usual.latency_s, metavar="SECONDS",
         help="every call takes at least that long (%(default)s)")  # fmt: skip
-    add("--no-download", action="store_true", help="ignore inputs, use sample rooms instead")
-    add("--behave", type=_behaviours, default={}, metavar="NAME[=VALUE],...", help="see below")
+    add("--no-download", dest="fetches_inputs", action="store_false",
+        help="ignore inputs, use sample rooms instead")  # fmt: skip
+    add("--behave", dest="behaviours", type=_behaviours, default={}, metavar="NAME[=VALUE],...",
+        help="see below")  # fmt: skip
     add("--verbose", action="store_true", help="log every event on stderr")
     given = parser.parse_args(arguments)
-    settings = Settings(
-        gepetto_key=given.gepetto_key,
-        spacely_key=given.spacely_key,
-        render_s=given.render_s,
-        seed=given.seed,
-        gepetto_calls_per_minute=given.gepetto_calls_per_minute,
-        spacely_calls_per_second=given.spacely_calls_per_second,
-        spacely_block_s=given.spacely_block_s,
-        latency_s=given.latency_s,
-        fetches_inputs=not given.no_download,
-        behaviours=given.behave,
-    )
+    settings = Settings(**{field.name: getattr(given, field.name) for field in fields(Settings)})
     try:
         listener = _listen(given.host, given.port)
     except OSError as error:

@@ -15,8 +15,8 @@ from infra.sandbox import behaviours
 from infra.sandbox.calls import CallLimit, Kind
 from infra.sandbox.gepetto import GEPETTO
 from infra.sandbox.jobs import State
-from infra.sandbox.pictures import ROOMS, room_jpeg
 from infra.sandbox.provider_api import ProviderApi, document, refusal
+from infra.sandbox.rendering import ROOMS, room_jpeg
 from infra.sandbox.spacely import SPACELY
 from infra.sandbox.state import SandboxState
 
@@ -80,7 +80,7 @@ class Application:
     def _calls(self, request: Request) -> Response:
         """List the calls; with `?after=NUMBER` only later ones."""
         after = request.args.get("after", 0, type=int)
-        return document({"calls": [call.as_json() for call in self._state.calls.after(after)]})
+        return document({"calls": self._state.calls.after(after)})
 
     def _jobs(self, _: Request) -> Response:
         """List the accepted jobs, oldest first."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Lock
 
+import msgspec
+
 from infra.sandbox.clock import Clock
 
 LOGGED_CALLS = 200_000
@@ -18,9 +20,8 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(slots=True)
-class Call:
-    """One call, logged on arrival and completed with its response.
+class Call(msgspec.Struct, rename="camel"):
+    """One call as `/sandbox/calls` shows it, logged on arrival and completed on response.
 
     Attributes:
         at: Wall clock, on arrival.
@@ -42,23 +43,6 @@ class Call:
     status: int | None = None
     provider_job_id: str | None = None
     input: str | None = None
-
-    def as_json(self) -> dict[str, object]:
-        """Return the call as `/sandbox/calls` shows it."""
-        return {
-            "number": self.number,
-            "at": self.at,
-            "monotonic": self.monotonic,
-            "provider": self.provider,
-            "method": self.method,
-            "path": self.path,
-            "kind": self.kind,
-            "authenticated": self.authenticated,
-            "overLimit": self.over_limit,
-            "status": self.status,
-            "providerJobId": self.provider_job_id,
-            "input": self.input,
-        }
 
 
 @dataclass(slots=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Event, Lock
 
+import msgspec
+
 from infra.sandbox.behaviours import JobBehaviour
 
 KEPT_JOBS = 100_000
@@ -19,8 +21,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, rename="camel"):
     """One webhook that was sent; *status* is None if there was no response."""
 
     at: float
@@ -92,10 +93,7 @@ class RenderJob:
             "finishedAt": self.finished_at,
             "fetchedInput": self.fetched_input,
             "polls": self.polls,
-            "webhooks": [
-                {"at": w.at, "answeredAt": w.answered_at, "status": w.status, "error": w.error}
-                for w in list(self.webhooks)
-            ],
+            "webhooks": list(self.webhooks),
         }
 
 
@@ -131,10 +129,12 @@ class JobStore:
     def another_ref(self, job: RenderJob) -> str:
         """Return the id of the provider's newest other job, or an unknown id if there is none."""
         with self._lock:
-            for (provider, ref), _ in reversed(self._jobs.items()):
-                if provider == job.provider and ref != job.ref:
-                    return ref
-        return job.ref[::-1]
+            others = (
+                ref
+                for provider, ref in reversed(self._jobs)
+                if provider == job.provider and ref != job.ref
+            )
+            return next(others, job.ref[::-1])
 
     def clear(self) -> None:
         """Forget every job."""

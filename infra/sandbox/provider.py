@@ -59,8 +59,3 @@ class Provider:
         except msgspec.ValidationError as error:
             return str(error)
         return None
-
-
-def operation_name(path: str) -> str:
-    """Return an operation's name: the last part of its path."""
-    return path.rpartition("/")[2]

@@ -3,7 +3,6 @@
 import base64
 import errno
 import hmac
-import json
 import logging
 import select
 import socket
@@ -11,14 +10,14 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
 
+import msgspec
 from werkzeug.wrappers import Request, Response
 
 from infra.sandbox import behaviours
-from infra.sandbox.behaviours import JobBehaviour
 from infra.sandbox.calls import Call, CallLimit, Kind
 from infra.sandbox.clock import Clock
 from infra.sandbox.jobs import RenderJob, State
-from infra.sandbox.provider import Inputs, Provider, operation_name
+from infra.sandbox.provider import Inputs, Provider
 from infra.sandbox.state import SandboxState
 
 HELD_S = 600.0
@@ -41,7 +40,7 @@ class HungUpError(ConnectionResetError):
 
 def document(body: object) -> Response:
     """Return a JSON response."""
-    return Response(json.dumps(body), mimetype="application/json")
+    return Response(msgspec.json.encode(body), mimetype="application/json")
 
 
 def refusal(status: int, message: str, *, html: bool = False) -> Response:
@@ -147,7 +146,7 @@ class ProviderApi:
         return document(self.provider.polled(job))
 
     def _submit(self, request: Request, path: str, inputs: Inputs, call: Call) -> Response:
-        operation = operation_name(path)
+        operation = path.rpartition("/")[2]
         number, tries = self._count_submit(operation, call.input or "")
         image_url, prompt = (
             str(inputs.get(name) or "") for name in (self.provider.image_field, "prompt")
@@ -199,7 +198,7 @@ class ProviderApi:
             return self._submits, tries
 
     def _acknowledge(self, request: Request, job: RenderJob) -> Response:
-        behaviour: JobBehaviour = job.behaviour
+        behaviour = job.behaviour
         if behaviour.lasts("accept-500", job.tries):
             return refusal(500, "accepted, but 500 as asked for", html=behaviour.has("html-errors"))
         if behaviour.lasts("accept-hang", job.tries):

@@ -3,15 +3,16 @@
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import requests
 
 from infra.sandbox.clock import Clock, Scheduler
 from infra.sandbox.jobs import Delivery, JobStore, RenderJob, State
-from infra.sandbox.pictures import InputUnusableError, Pictures, Render
+from infra.sandbox.pictures import InputUnusableError, Pictures
+from infra.sandbox.rendering import Render
 
 CONNECT_S, READ_S, TOTAL_S = 5.0, 10.0, 20.0
 MAX_BYTES = 20 * 1024 * 1024
@@ -24,16 +25,10 @@ class UndeliveredError(Exception):
     """A webhook got no response."""
 
 
-class Fetch(Protocol):
-    """Downloads an input image; raises InputUnusableError."""
-
-    def __call__(self, url: str) -> bytes: ...
-
-
-class Send(Protocol):
-    """Posts a body to a URL and returns the response's status; raises UndeliveredError."""
-
-    def __call__(self, url: str, body: bytes) -> int: ...
+Fetch = Callable[[str], bytes]
+"""Downloads an input image from a URL; raises InputUnusableError."""
+Send = Callable[[str, bytes], int]
+"""Posts a body to a URL and returns the status of the response; raises UndeliveredError."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,99 +1,16 @@
-"""Every operation visibly changes a room, each in its own way."""
+"""The store of rendered pictures and their inputs."""
 
 from io import BytesIO
-from itertools import combinations
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image
 
-from infra.sandbox.gepetto import OPERATIONS as GEPETTO_OPERATIONS
-from infra.sandbox.pictures import (
-    MAX_WIDTH,
-    ROOMS,
-    InputUnusableError,
-    Render,
-    Source,
-    reduced,
-    render_png,
-    room_jpeg,
-)
-from infra.sandbox.provider import operation_name
-from infra.sandbox.spacely import OPERATIONS as SPACELY_OPERATIONS
-
-OPERATIONS = sorted({operation_name(path) for path in (*GEPETTO_OPERATIONS, *SPACELY_OPERATIONS)})
-KINDS = (
-    "redesign", "furnish", "refresh", "color-transfer", "furniture-placement",
-    "decoration-placement", "sunshine", "declutter", "upscale", "text-to-image",
-)  # fmt: skip
-INPUTS = {
-    "styleId": "deep_blue",
-    "spaceStyle": "deep_blue",
-    "prompt": "a deep blue bedroom",
-    "roomId": "bedroom",
-    "spaceType": "bedroom",
-    "area": "floor",
-    "color": "#0543F5",
-    "placement": {"x": 600, "y": 300, "w": 300, "h": 300},
-}
-REFRESH = {"transformation": "walls", "value": "terracotta"}
-VISIBLE = 2.0
-"""Mean difference of two pictures' channels, from 0 to 255; JPEG alone makes about 0.5."""
+from infra.sandbox.pictures import KEPT_RENDERS, InputUnusableError, Pictures, reduced
+from infra.sandbox.rendering import MAX_WIDTH, Render, room_jpeg
 
 
-def rendered(operation: str, source: Source | None, variant: int = 1) -> Image.Image:
-    inputs = REFRESH if operation == "refresh" else INPUTS
-    render = Render("ref", "gepetto", operation, 4, inputs, source)
-    return Image.open(BytesIO(render_png(render, variant)))
-
-
-def difference(one: Image.Image, other: Image.Image) -> float:
-    """Compare two pictures without the caption at the bottom."""
-    size, above_caption = (384, 256), (0, 0, 384, 240)
-    pair = [picture.convert("RGB").resize(size).crop(above_caption) for picture in (one, other)]
-    return sum(ImageStat.Stat(ImageChops.difference(*pair)).mean) / 3
-
-
-def a_photo() -> bytes:
-    """Return a picture that is none of the sample rooms."""
-    bands = (Image.linear_gradient("L"), Image.radial_gradient("L"), Image.linear_gradient("L"))
-    file = BytesIO()
-    Image.merge("RGB", bands).resize((900, 600)).save(file, "JPEG")
-    return file.getvalue()
-
-
-@pytest.mark.parametrize("raw", [room_jpeg("living"), a_photo()], ids=["a room", "a photo"])
-@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one != "text-to-image"])
-def test_an_operation_changes_its_input_visibly(operation: str, raw: bytes):
-    before = Image.open(BytesIO(raw))
-
-    assert difference(before, rendered(operation, reduced(raw))) > VISIBLE
-
-
-def test_kinds_of_operations_differ_from_each_other():
-    source = reduced(room_jpeg("loft"))
-    pictures = {operation: rendered(operation, source) for operation in KINDS}
-
-    for one, other in combinations(KINDS, 2):
-        assert difference(pictures[one], pictures[other]) > VISIBLE, (one, other)
-
-
-def test_four_variants_differ_from_each_other():
-    source = reduced(room_jpeg("kitchen"))
-    variants = [rendered("standard", source, variant) for variant in (1, 2, 3, 4)]
-
-    assert all(difference(one, other) > VISIBLE for one, other in combinations(variants, 2))
-
-
-def test_the_same_render_gives_the_same_file():
-    render = Render("ref", "spacely", "text-to-image", 4, INPUTS, None)
-
-    assert render_png(render, 2) == render_png(render, 2)
-
-
-@pytest.mark.parametrize("name", ROOMS)
-def test_a_sample_room_is_a_picture_of_1200_by_800(name: str):
-    assert Image.open(BytesIO(room_jpeg(name))).size == (1200, 800)
-    assert 50_000 < len(room_jpeg(name)) < 150_000
+def a_render(ref: str) -> Render:
+    return Render(ref, "spacely", "upscale", 4, {}, None)
 
 
 def test_an_input_is_reduced_and_its_width_remembered():
@@ -107,3 +24,21 @@ def test_an_input_is_reduced_and_its_width_remembered():
 def test_a_file_that_is_no_whole_picture_is_refused(raw: bytes):
     with pytest.raises(InputUnusableError):
         reduced(raw)
+
+
+def test_renders_of_one_input_share_it():
+    pictures = Pictures()
+
+    assert pictures.source(room_jpeg("loft")) is pictures.source(
+        bytes(bytearray(room_jpeg("loft")))
+    )
+
+
+def test_only_the_newest_renders_have_pictures():
+    pictures = Pictures()
+    for number in range(KEPT_RENDERS + 1):
+        pictures.add(a_render(f"ref{number}"))
+
+    assert pictures.png("ref0", 1) is None
+    assert pictures.png("ref1", 5) is None
+    assert pictures.png("ref1", 4) == pictures.png("ref1", 4)
