@@ -141,20 +141,17 @@ def lost_webhooks_were_polled(evidence: Evidence) -> Check:
 def failures_were_intended(evidence: Evidence) -> Check:
     """Check that only the renders that were made to fail failed, and for that reason."""
     expected = sum(one.job.fails for one in evidence.followed)
-    failed = [one for one in evidence.followed if one.report is not None and one.report.error]
+    failed = [
+        (one, one.report.error.code)
+        for one in evidence.followed
+        if one.report is not None and one.report.error is not None
+    ]
     as_meant = [
         one
-        for one in failed
-        if one.job.fails
-        and one.report
-        and one.report.error
-        and (one.report.status, one.report.error.code) == ("failed", RENDER_FAILED)
+        for one, code in failed
+        if one.job.fails and (one.status, code) == ("failed", RENDER_FAILED)
     ]
-    wrong = [
-        f"{_name(one)} with {one.report.error.code}"
-        for one in failed
-        if one not in as_meant and one.report is not None and one.report.error is not None
-    ]
+    wrong = [f"{_name(one)} with {code}" for one, code in failed if one not in as_meant]
     if len(as_meant) != expected:
         wrong.append("what was made to fail did not")
     return _check(f"{len(as_meant)} of {expected} failing renders failed as {RENDER_FAILED}", wrong)

@@ -1,4 +1,4 @@
-"""What the checks look at, gathered after the last job from every place that knows something."""
+"""Gathers the evidence for the checks: from the API, Firestore, Pub/Sub and the sandbox."""
 
 import json
 import time
@@ -40,7 +40,7 @@ class Evidence:
     """Everything that the checks look at.
 
     Attributes:
-        documents: By job id; without the jobs whose document could not be read.
+        documents: By job id; jobs with an unreadable document are missing.
         renders: The provider's ids of the renders that it accepted.
         pictures: How many pictures were saved.
         restarts: Empty if nothing was to be killed.

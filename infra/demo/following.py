@@ -68,7 +68,7 @@ class Followed:
 
     @property
     def ending(self) -> str:
-        """What reported the end, and with what result; empty while the job is open."""
+        """The source of the result and the result; empty while the job is open."""
         if self.report is None or not self.report.is_final:
             return ""
         count = len(self.report.outputs)

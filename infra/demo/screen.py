@@ -1,4 +1,4 @@
-"""What the demo prints: a live table in a terminal, lines of text elsewhere, then the result."""
+"""Shows the progress of the jobs: a live table in a terminal, lines of text elsewhere."""
 
 import logging
 from collections.abc import Iterator, Sequence

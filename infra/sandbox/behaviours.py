@@ -109,7 +109,7 @@ class UnknownBehaviourError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BehaviourRequest:
-    """A behaviour that somebody asked for.
+    """A behaviour that a job, the command line or a PUT asks for.
 
     Attributes:
         value: None where the behaviour takes none, or for every time.

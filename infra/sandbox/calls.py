@@ -13,7 +13,7 @@ LOGGED_CALLS = 200_000
 
 
 class Kind(StrEnum):
-    """What a call is for."""
+    """The purpose of a call."""
 
     SUBMIT = "submit"
     POLL = "poll"

@@ -1,4 +1,4 @@
-"""Answers the calls to one provider: submissions, polls, and whatever else it documents."""
+"""Answers the calls to one provider: submissions, polls, and its documented lists."""
 
 import base64
 import errno

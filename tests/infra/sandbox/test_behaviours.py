@@ -246,7 +246,7 @@ def test_a_job_wins_over_the_server():
     ["nope", "render-s=x", "render-s=-1", "webhook-lost@2", "webhook-lost=1", "submit-503=1.5",
      "account=500", "failed=<b>", "acme:failed", "A B", "render-s=nan"],
 )  # fmt: skip
-def test_what_cannot_be_read_is_refused_by_name(text):
+def test_an_unreadable_behaviour_is_refused(text):
     with pytest.raises(UnknownBehaviourError):
         parse(text)
 

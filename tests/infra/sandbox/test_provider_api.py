@@ -279,7 +279,7 @@ def test_spacely_advance_knows_no_exterior(sandbox):
     assert sandbox.spacely("/advance", body).status_code == 400
 
 
-def test_a_job_nobody_knows_is_400_at_both(sandbox):
+def test_an_unknown_job_is_400_at_both(sandbox):
     assert sandbox.gepetto("/job/nobody").status_code == 400
     assert sandbox.spacely("/poll-result?refId=nobody").status_code == 400
 
