@@ -20,7 +20,7 @@ class DemoJob:
     Attributes:
         room: The sandbox's sample room that is the picture before.
         style_room: The sample room whose style is transferred; empty for other operations.
-        wish: The wanted picture, in words for people.
+        caption: The wanted picture, in words for people.
         trouble: The misbehaviour in words for people; empty for none.
         behaviour: The misbehaviour in the sandbox's syntax.
     """
@@ -30,7 +30,7 @@ class DemoJob:
     operation: str
     room: str
     inputs: Mapping[str, str | int]
-    wish: str
+    caption: str
     trouble: str = ""
     behaviour: str = ""
     style_room: str = ""
@@ -82,49 +82,49 @@ _CALM, _BRIGHT = "a calm office with warm wood", "a bright living room in soft c
 JOBS = (
     DemoJob(number=1, provider=GEPETTO, operation="redesign", room="living",
             inputs={"styleId": "mid_century", "roomId": "living_room", "creativity": 14},
-            wish="mid-century living room"),
+            caption="mid-century living room"),
     DemoJob(number=2, provider=GEPETTO, operation="redesign", room="dining",
             inputs={"styleId": "demeures", "roomId": "dining_room", "creativity": 8},
-            wish="manor-house dining room",
+            caption="manor-house dining room",
             trouble="webhook lost", behaviour=_LOST_WEBHOOK),
     DemoJob(number=3, provider=GEPETTO, operation="furnish", room="loft",
             inputs={"styleId": "modern", "roomId": "living_room"},
-            wish="modern living room",
+            caption="modern living room",
             trouble="webhook twice", behaviour="webhook-twice"),
     DemoJob(number=4, provider=GEPETTO, operation="furnish", room="loft",
             inputs={"styleId": "coastal", "roomId": "dining_room"},
-            wish="coastal dining room",
+            caption="coastal dining room",
             trouble="503 at first", behaviour="submit-503=1"),
     DemoJob(number=5, provider=GEPETTO, operation="smart-staging-v2", room="loft",
             inputs={"styleId": "scandinavian", "roomId": "bedroom"},
-            wish="Scandinavian bedroom",
+            caption="Scandinavian bedroom",
             trouble="webhook early", behaviour="webhook-early"),
     DemoJob(number=6, provider=GEPETTO, operation="smart-staging-v2", room="loft",
             inputs={"styleId": "tropical", "roomId": "home_office"},
-            wish="tropical home office",
+            caption="tropical home office",
             trouble="429 at first", behaviour="submit-429=1"),
     DemoJob(number=7, provider=SPACELY, operation="standard", room="bedroom",
             inputs={**_SPACELY_HOME, "spaceType": "bedroom", "spaceStyle": "deep_blue"},
-            wish="deep-blue bedroom"),
+            caption="deep-blue bedroom"),
     DemoJob(number=8, provider=SPACELY, operation="standard", room="kitchen",
             inputs={**_SPACELY_HOME, "spaceType": "kitchen", "spaceStyle": "zen"},
-            wish="zen kitchen",
+            caption="zen kitchen",
             trouble="503 at first", behaviour="submit-503=1"),
     DemoJob(number=9, provider=SPACELY, operation="advance", room="office",
             inputs={**_SPACELY_WORK, "prompt": _CALM},
-            wish="calm office",
+            caption="calm office",
             trouble="first poll: 500", behaviour="poll-500=1"),
     DemoJob(number=10, provider=SPACELY, operation="advance", room="living",
             inputs={**_SPACELY_HOME, "prompt": _BRIGHT},
-            wish="bright living room",
+            caption="bright living room",
             trouble="cold model, 8 s", behaviour="cold-s=8"),
     DemoJob(number=11, provider=SPACELY, operation="style-transfer", room="bedroom",
             style_room="dining",
             inputs={"spaceType": "bedroom", "renovateType": "residential"},
-            wish="in another picture's style"),
+            caption="in another picture's style"),
     DemoJob(number=12, provider=SPACELY, operation="style-transfer", room="kitchen",
             style_room="living",
             inputs={"spaceType": "kitchen", "renovateType": "residential"},
-            wish="in another picture's style",
+            caption="in another picture's style",
             trouble="render fails", behaviour=_FAILING_RENDER),
 )  # fmt: skip

@@ -174,7 +174,7 @@ def _card(one: Followed, saved: SavedPictures) -> Image.Image:
     card.paste(_fitted(saved.after, _failure(one)), (CARD[0] - PICTURE[0], 0))
     is_good = one.status == "succeeded"
     _write(card, (left, bottom + 24), one.job.operation, size=22)
-    _write(card, (right, bottom + 24), one.job.wish, size=18, fill=FAINT, anchor="rm")
+    _write(card, (right, bottom + 24), one.job.caption, size=18, fill=FAINT, anchor="rm")
     _write(card, (left, bottom + 58), _ending(one), size=17, fill=GREEN if is_good else RED)
     _write(card, (right, bottom + 58), one.job.trouble, size=17, fill=AMBER, anchor="rm")
     return card

@@ -14,7 +14,7 @@ Inputs = Mapping[str, object]
 Document = Mapping[str, object]
 
 Text = Annotated[str, Meta(min_length=1)]
-Url = Annotated[str, Meta(pattern="^(?i:https?)://[^/?#]")]
+Url = Annotated[str, Meta(pattern=r"^(?i:https?)://(\[[^/?#\]]+\]|[^/?#\[\]])")]
 
 
 class Fields(msgspec.Struct, kw_only=True, rename="camel"):

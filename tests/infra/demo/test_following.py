@@ -1,4 +1,4 @@
-"""How the demo follows its jobs."""
+"""The demo follows its jobs through calls without a response."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from tests.infra.demo.factories import NOON, SANDBOX, a_report
 
 @dataclass
 class FakeApi:
-    """Takes jobs, and gives no answer as often as it is told to."""
+    """Accepts jobs; the next `silences` calls get no response."""
 
     silences: int = 0
     keys: list[str] = field(default_factory=list)
