@@ -110,7 +110,8 @@ class RelayApi:
         """
         headers = {"Idempotency-Key": idempotency_key, "Content-Type": "application/json"}
         data = msgspec.json.encode(body)
-        return _report(call(self._session, "POST", f"{self._url}/v1/jobs", headers, data))
+        url = f"{self._url}/v1/jobs"
+        return _report(call(self._session, "POST", url, headers=headers, data=data))
 
     def read(self, job_id: str) -> JobReport:
         """Read a job.
@@ -133,6 +134,7 @@ def call(
     session: requests.Session,
     method: str,
     url: str,
+    *,
     headers: Mapping[str, str] | None = None,
     data: bytes | None = None,
 ) -> bytes:
