@@ -19,14 +19,14 @@ _COLOURS = {"white", "egg shell", "black", "gray", "blue", "deep blue", "olive",
 _FLOORS = {"parquet", "tile", "marble", "carpet", "concrete"}
 
 
-class Render(Fields, kw_only=True):
+class RenderInputs(Fields, kw_only=True):
     """The inputs that every operation has."""
 
     url: Url
     webhook: Url | None = None
 
 
-class Styled(Render, kw_only=True):
+class Styled(RenderInputs, kw_only=True):
     """A render in a style."""
 
     style_id: Text
@@ -70,7 +70,7 @@ class SmartStagingV2(Styled, kw_only=True):
     ]  # fmt: skip
 
 
-class Refresh(Render, kw_only=True):
+class Refresh(RenderInputs, kw_only=True):
     transformation: Literal["walls", "floor"]
     value: Text
 
@@ -80,7 +80,7 @@ class Refresh(Render, kw_only=True):
             raise ValueError(f"value is not one of {', '.join(sorted(known))}")
 
 
-class Declutter(Render, kw_only=True):
+class Declutter(RenderInputs, kw_only=True):
     mask: Url | None = None
 
 
@@ -91,9 +91,9 @@ OPERATIONS: dict[str, type[Fields]] = {
     "smart-staging": SmartStaging,
     "smart-staging-v2": SmartStagingV2,
     "refresh": Refresh,
-    "sunshine": Render,
+    "sunshine": RenderInputs,
     "declutter": Declutter,
-    "upscale": Render,
+    "upscale": RenderInputs,
 }
 
 MODES = {
