@@ -1,1 +1,1 @@
-"""Twelve render jobs through the whole relay on one machine, with things going wrong on purpose."""
+"""Twelve render jobs through the whole relay on one machine, with deliberate trouble."""

@@ -1,4 +1,4 @@
-"""The command line: `python -m infra.demo` shows the relay at work, in about half a minute."""
+"""`python -m infra.demo` shows the relay at work, in about half a minute."""
 
 import argparse
 import os
@@ -8,11 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from infra.demo.errors import DemoError
 from infra.demo.jobs import JOBS
-from infra.demo.run import LIMIT_S, LIMIT_WITH_KILLS_S, Demo
+from infra.demo.relay_api import DemoError
+from infra.demo.run import LIMIT_S, LIMIT_WITH_KILLS_S, Outcome, run_demo
 from infra.demo.screen import logging_to, say, short_path
-from infra.demo.summary import tell
 from infra.local.errors import LocalStackError, Stopped
 from infra.local.plan import ROOT
 from infra.local.settings import machine_environment
@@ -70,20 +69,12 @@ def _run(arguments: argparse.Namespace, *, console: Console, stop: StopRequest) 
     say(console, _opening(with_kills=arguments.kill), style="bold")
     with running_stack(stack_file=arguments.stack_file, env=_environment(), stop=stop) as stack:
         logs = short_path(logs_directory(arguments.stack_file))
-        say(
-            console,
-            f"  the stack is up at {stack.description.api_url}, logs in {logs}",
-            style="dim",
+        up = f"  the stack is up at {stack.description.api_url}, logs in {logs}"
+        say(console, up, style="dim")
+        outcome = run_demo(
+            stack, console=console, output=arguments.output, with_kills=arguments.kill, stop=stop
         )
-        demo = Demo(
-            stack,
-            console=console,
-            output=arguments.output,
-            with_kills=arguments.kill,
-            stop=stop,
-        )
-        outcome = demo.run()
-        tell(outcome, console=console)
+        _report(outcome, console=console)
     return outcome.is_good
 
 
@@ -96,9 +87,34 @@ def _opening(*, with_kills: bool) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return an environment in which every run is alike, and no real provider is called."""
+    """Return an environment that makes all runs alike and calls no real provider."""
     machine = machine_environment(os.environ)
     return {name: value for name, value in machine.items() if not name.startswith("LOCAL_")}
+
+
+def _report(outcome: Outcome, *, console: Console) -> None:
+    """Print the outcome, one line for each check."""
+    is_utf8 = console.encoding.startswith("utf")
+    tick, cross = ("✓", "✗") if is_utf8 else ("ok", "NOT OK")
+    say(console, "")
+    if not outcome.is_in_time:
+        say(console, f"{cross} time was up after {outcome.took_s:.0f} s", style="bold red")
+        for name in outcome.unfinished:
+            say(console, f"    {name}", style="red")
+    for check in outcome.checks:
+        mark, style = (tick, "green") if check.holds else (cross, "bold red")
+        say(console, f"{mark} {check.line}", style=style)
+    broken = sum(not check.holds for check in outcome.checks) + (not outcome.is_in_time)
+    say(console, "")
+    if outcome.is_good:
+        say(console, f"Everything holds. It took {outcome.took_s:.0f} s.", style="bold")
+    else:
+        say(console, f"{broken} of these lines do not hold.", style="bold red")
+    say(console, f"  pictures   {short_path(outcome.sheet.parent)}/")
+    say(console, f"  all in one {short_path(outcome.sheet)}")
+    say(
+        console, "  next       make up keeps the same system running; README.md shows how to use it"
+    )
 
 
 if __name__ == "__main__":

@@ -1,66 +1,28 @@
-"""What must hold after the demo, each as one line with its figures."""
+"""The checks after the demo, each as one line with its figures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
-from infra.demo.documents import DocumentFacts
+from infra.demo.evidence import Evidence
 from infra.demo.following import Followed
-from infra.demo.reports import JobReport
+from infra.demo.relay_api import JobReport
 from infra.local.inbox import Delivery
 
 RENDER_FAILED = "render_failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restart:
-    """A function that was killed, and what runs in its place."""
-
-    function: str
-    old_pid: int
-    new_pid: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """All that the checks look at.
-
-    Attributes:
-        documents: By job id; a job is missing if its document could not be read.
-        renders: The providers' ids of the renders that they accepted.
-        pictures: How many pictures were saved.
-        restarts: Empty if nothing was to be killed.
-    """
-
-    followed: tuple[Followed, ...]
-    documents: Mapping[str, DocumentFacts]
-    deliveries: tuple[Delivery, ...]
-    renders: tuple[str, ...]
-    pictures: int
-    restarts: tuple[Restart, ...] = ()
-
-    @property
-    def reports(self) -> tuple[JobReport, ...]:
-        """The jobs that the API took."""
-        return tuple(one.report for one in self.followed if one.report is not None)
-
-    @property
-    def events(self) -> dict[str, Delivery]:
-        """One delivery of each event, by the event's id."""
-        return {delivery.event_id: delivery for delivery in self.deliveries}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that must hold, whether it does, and the figures."""
+    """One condition, whether it holds, and its figures."""
 
     holds: bool
     line: str
 
 
 def all_checks(evidence: Evidence) -> tuple[Check, ...]:
-    """Check everything, in the order in which it is best read."""
+    """Run every check, in the order that reads best."""
     checks = [
         every_job_is_final(evidence),
         every_job_has_one_event(evidence),
@@ -68,18 +30,18 @@ def all_checks(evidence: Evidence) -> tuple[Check, ...]:
         event_ids_are_made_from_job_and_type(evidence),
         documents_agree(evidence),
         events_show_the_job(evidence),
-        lost_webhooks_were_made_good(evidence),
-        one_render_failed(evidence),
+        lost_webhooks_were_polled(evidence),
+        failures_were_intended(evidence),
         nothing_was_paid_twice(evidence),
         pictures_were_saved(evidence),
     ]
     if evidence.restarts:
-        checks.append(the_killed_came_back(evidence))
+        checks.append(killed_functions_restarted(evidence))
     return tuple(checks)
 
 
 def every_job_is_final(evidence: Evidence) -> Check:
-    """Check that each job was taken and has come to its end."""
+    """Check that each job was accepted and is final."""
     final = [one for one in evidence.followed if one.is_final]
     open_ones = [_name(one) for one in evidence.followed if not one.is_final]
     total = len(evidence.followed)
@@ -87,7 +49,7 @@ def every_job_is_final(evidence: Evidence) -> Check:
 
 
 def every_job_has_one_event(evidence: Evidence) -> Check:
-    """Check that there are as many different events as jobs, and one for each of them."""
+    """Check that there is exactly one event for each job, and no other."""
     about = [delivery.job_id for delivery in evidence.events.values()]
     ids = {report.id for report in evidence.reports}
     wrong = [f"no event for {job_id}" for job_id in sorted(ids - set(about))]
@@ -100,7 +62,7 @@ def every_job_has_one_event(evidence: Evidence) -> Check:
 
 
 def copies_are_identical(evidence: Evidence) -> Check:
-    """Check that an event which came more than once was the same to the byte."""
+    """Check that all copies of an event were the same to the byte."""
     events = evidence.events
     differing = {
         delivery.event_id
@@ -125,7 +87,7 @@ def event_ids_are_made_from_job_and_type(evidence: Evidence) -> Check:
 
 
 def documents_agree(evidence: Evidence) -> Check:
-    """Check that the API, the Firestore document and the event tell the same of each job."""
+    """Check that API, Firestore document and event agree on each job."""
     wrong = []
     for report in evidence.reports:
         facts = evidence.documents.get(report.id)
@@ -148,7 +110,7 @@ def documents_agree(evidence: Evidence) -> Check:
 
 
 def events_show_the_job(evidence: Evidence) -> Check:
-    """Check that what an event carries is the job as the API shows it."""
+    """Check that an event carries the job as the API shows it."""
     jobs = {report.id: report for report in evidence.reports}
     wrong = [
         delivery.event_id
@@ -161,8 +123,8 @@ def events_show_the_job(evidence: Evidence) -> Check:
     )
 
 
-def lost_webhooks_were_made_good(evidence: Evidence) -> Check:
-    """Check that a job whose webhook was lost succeeded all the same, by polling."""
+def lost_webhooks_were_polled(evidence: Evidence) -> Check:
+    """Check that a job whose webhook was lost succeeded by polling."""
     lost = [one for one in evidence.followed if one.job.loses_webhook]
     wrong = [
         f"{_name(one)}, by {one.report.finished_by if one.report else None}"
@@ -176,33 +138,30 @@ def lost_webhooks_were_made_good(evidence: Evidence) -> Check:
     )
 
 
-def one_render_failed(evidence: Evidence) -> Check:
-    """Check that exactly what was made to fail failed, and for that reason."""
+def failures_were_intended(evidence: Evidence) -> Check:
+    """Check that only the renders that were made to fail failed, and for that reason."""
     expected = sum(one.job.fails for one in evidence.followed)
-    failed = [one for one in evidence.followed if one.report is not None and one.report.error]
+    failed = [
+        (one, one.report.error.code)
+        for one in evidence.followed
+        if one.report is not None and one.report.error is not None
+    ]
     as_meant = [
         one
-        for one in failed
-        if one.job.fails
-        and one.report
-        and one.report.error
-        and (one.report.status, one.report.error.code) == ("failed", RENDER_FAILED)
+        for one, code in failed
+        if one.job.fails and (one.status, code) == ("failed", RENDER_FAILED)
     ]
-    wrong = [
-        f"{_name(one)} with {one.report.error.code}"
-        for one in failed
-        if one not in as_meant and one.report is not None and one.report.error is not None
-    ]
+    wrong = [f"{_name(one)} with {code}" for one, code in failed if one not in as_meant]
     if len(as_meant) != expected:
         wrong.append("what was made to fail did not")
     return _check(f"{len(as_meant)} of {expected} failing renders failed as {RENDER_FAILED}", wrong)
 
 
 def nothing_was_paid_twice(evidence: Evidence) -> Check:
-    """Check that the providers accepted one render a job.
+    """Check that the providers accepted one render for each job.
 
-    A submission of which nobody knows what became of it was sent again at the demo's own
-    word, so each of those may have cost one more.
+    The demo allows the relay to submit an unconfirmed job again, so each of those may have
+    cost one more.
     """
     known = {report.provider_job_id for report in evidence.reports}
     extra = len([ref for ref in evidence.renders if ref not in known])
@@ -216,14 +175,14 @@ def nothing_was_paid_twice(evidence: Evidence) -> Check:
 
 
 def pictures_were_saved(evidence: Evidence) -> Check:
-    """Check that there is a file for each picture that the jobs should have brought."""
+    """Check that every expected picture was saved."""
     expected = sum(one.job.pictures for one in evidence.followed if not one.job.fails)
     wrong = [] if evidence.pictures == expected else ["some could not be had"]
     return _check(f"{evidence.pictures} of {expected} pictures saved", wrong)
 
 
-def the_killed_came_back(evidence: Evidence) -> Check:
-    """Check that each function that was killed runs again."""
+def killed_functions_restarted(evidence: Evidence) -> Check:
+    """Check that each killed function runs again."""
     wrong = [one.function for one in evidence.restarts if one.new_pid == one.old_pid]
     back = [
         f"{one.function} {one.old_pid} -> {one.new_pid}"

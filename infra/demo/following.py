@@ -1,23 +1,24 @@
-"""Sends the jobs and follows each to its end, over whatever gaps the API may have."""
+"""Sends the jobs and follows each to its end, however often the API does not answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from infra.demo.errors import Unanswered
 from infra.demo.jobs import DemoJob
-from infra.demo.reports import JobReport
+from infra.demo.relay_api import JobReport, Unanswered
 from infra.local.inbox import Delivery
 
-SENT_AT_ONCE = 4
-"""Jobs sent in one step, so that there is something to see, and to kill, between them."""
+SENT_PER_STEP = 4
+"""So that there is something to see, and to kill, between two jobs."""
+NOT_SENT = "not sent"
+_SHORT_ID = slice(len("job_"), len("job_") + 6)
 
 
 class Api(Protocol):
     """The relay as a caller knows it; see `RelayApi`."""
 
     def create(self, body: Mapping[str, object], *, idempotency_key: str) -> JobReport:
-        """Create a job, or get the one that this key has created; raises Unanswered."""
+        """Create a job, or get the one that this key created; raises Unanswered."""
         ...
 
     def read(self, job_id: str) -> JobReport:
@@ -25,8 +26,8 @@ class Api(Protocol):
         ...
 
 
-class Received(Protocol):
-    """Whatever knows the events that have come so far."""
+class Deliveries(Protocol):
+    """The events received so far; see `Inbox`."""
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]: ...
@@ -34,16 +35,21 @@ class Received(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """What is known of one job.
+    """One job as it was last seen.
 
     Attributes:
-        report: None until the API has said that it took the job.
+        report: None until the API has accepted the job.
         is_announced: Its completion event was received.
     """
 
     job: DemoJob
     report: JobReport | None = None
     is_announced: bool = False
+
+    @property
+    def status(self) -> str:
+        """The relay's word for its state, or `NOT_SENT`."""
+        return self.report.status if self.report is not None else NOT_SENT
 
     @property
     def is_final(self) -> bool:
@@ -55,9 +61,24 @@ class Followed:
         """Whether there is nothing left to wait for."""
         return self.is_final and self.is_announced
 
+    @property
+    def short_id(self) -> str:
+        """Enough of the id to tell twelve jobs apart, or a dash before there is one."""
+        return self.report.id[_SHORT_ID] if self.report is not None else "-"
+
+    @property
+    def ending(self) -> str:
+        """The source of the result and the result; empty while the job is open."""
+        if self.report is None or not self.report.is_final:
+            return ""
+        count = len(self.report.outputs)
+        pictures = f"{count} picture" if count == 1 else f"{count} pictures"
+        result = self.report.error.code if self.report.error is not None else pictures
+        return f"{self.report.finished_by}: {result}"
+
 
 class Following:
-    """The twelve jobs in flight.
+    """All jobs of one run.
 
     Args:
         run: Makes this run's idempotency keys different from any other's.
@@ -69,7 +90,7 @@ class Following:
         *,
         api: Api,
         sandbox_url: str,
-        inbox: Received,
+        inbox: Deliveries,
         run: str,
     ) -> None:
         self._followed = [Followed(job=job) for job in jobs]
@@ -78,38 +99,32 @@ class Following:
         self._inbox = inbox
         self._run = run
 
-    @property
-    def all(self) -> tuple[Followed, ...]:
-        """Every job as it was last seen."""
-        return tuple(self._followed)
-
     def step(self) -> tuple[Followed, ...]:
-        """Send the next few, read what is not final; what gets no answer waits for the next step.
+        """Send the next few jobs and read the open ones; a call without a response ends the step.
 
         Raises:
-            Refused: A job is wrong.
+            Refused: A job is invalid.
         """
-        try:
-            for place in self._places_to_ask():
-                one = self._followed[place]
-                self._followed[place] = replace(one, report=self._asked(one))
-        except Unanswered:
-            pass
-        heard = {delivery.event_id for delivery in self._inbox.deliveries}
-        self._followed = [
-            replace(one, is_announced=one.report.completion_event_id in heard)
-            if one.report is not None
-            else one
-            for one in self._followed
-        ]
-        return self.all
-
-    def _places_to_ask(self) -> list[int]:
         sent = [at for at, one in enumerate(self._followed) if one.report is not None]
         unsent = [at for at, one in enumerate(self._followed) if one.report is None]
-        return [at for at in sent if not self._followed[at].is_final] + unsent[:SENT_AT_ONCE]
+        open_ones = [at for at in sent if not self._followed[at].is_final]
+        try:
+            for at in open_ones + unsent[:SENT_PER_STEP]:
+                one = self._followed[at]
+                self._followed[at] = replace(one, report=self._call(one))
+        except Unanswered:
+            pass
+        received = {delivery.event_id for delivery in self._inbox.deliveries}
+        self._followed = [
+            replace(
+                one,
+                is_announced=one.report is not None and one.report.completion_event_id in received,
+            )
+            for one in self._followed
+        ]
+        return tuple(self._followed)
 
-    def _asked(self, one: Followed) -> JobReport:
+    def _call(self, one: Followed) -> JobReport:
         if one.report is not None:
             return self._api.read(one.report.id)
         key = f"demo-{self._run}-{one.job.number}"

@@ -1,29 +1,29 @@
-"""The demo on a running stack: send, follow, crash what is to be crashed, gather, check."""
+"""One run of the demo on a running stack, and the kills on the way."""
 
+import logging
 import secrets
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 
-from infra.demo import captions
-from infra.demo.checks import Check, Evidence, Restart, all_checks
-from infra.demo.contact_sheet import contact_sheet
-from infra.demo.errors import Refused
-from infra.demo.following import Followed, Following
-from infra.demo.gathering import patiently, read_again, read_documents
-from infra.demo.jobs import JOBS
-from infra.demo.kills import KILLS, Killed, Killer
-from infra.demo.live import live_screen
-from infra.demo.pictures import PictureStore, SavedPictures
-from infra.demo.plain import PlainScreen
-from infra.demo.renders import accepted_renders
-from infra.demo.screen import Screen, View
-from infra.demo.submitting import RelayApi
+from infra.demo.checks import Check, all_checks
+from infra.demo.evidence import (
+    Evidence,
+    Restart,
+    accepted_renders,
+    read_again,
+    read_documents,
+)
+from infra.demo.following import NOT_SENT, Followed, Following
+from infra.demo.jobs import GEPETTO, JOBS
+from infra.demo.pictures import PictureStore, contact_sheet
+from infra.demo.relay_api import Refused, RelayApi
+from infra.demo.screen import open_screen
 from infra.local.inbox import Inbox
 from infra.local.stack import Stack
 from infra.local.stopping import StopRequest
@@ -34,17 +34,19 @@ LIMIT_S = 110.0
 LIMIT_WITH_KILLS_S = 240.0
 _STEP_S = 0.25
 _LINGER_S = 2.0
-"""How long an event too many is waited for."""
+"""How long to wait for surplus events."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of the demo.
+    """The result of a run.
 
     Attributes:
         took_s: From the first job sent to the last event received.
-        is_in_time: All that was to happen did so before the time was up.
-        unfinished: The jobs that were not over then, and what they lack.
+        is_in_time: Everything happened within the time limit.
+        unfinished: The jobs that were not over by then, and what they lack.
     """
 
     checks: tuple[Check, ...]
@@ -59,138 +61,155 @@ class Outcome:
         return self.is_in_time and all(check.holds for check in self.checks)
 
 
-class Demo:
-    """One run.
+def run_demo(
+    stack: Stack, *, console: Console, output: Path, with_kills: bool, stop: StopRequest
+) -> Outcome:
+    """Run the twelve jobs to their end, or to the time limit, and check everything.
 
     Args:
         output: The directory for the pictures.
-        with_kills: Each function is crashed once while jobs are running.
+        with_kills: Kill each function once while jobs are running.
+
+    Raises:
+        DemoError: The relay refused a job, or no longer answers at all.
+        LocalStackError: The stack ended, or was asked to stop.
+    """
+    at = stack.description
+    if at.sandbox_url is None:
+        raise Refused("the stack has no sandbox; the demo never calls real providers")
+    killer = Killer(KILLS if with_kills else (), stack=stack)
+    with ExitStack() as cleanup:
+        # The subscription comes first: Pub/Sub keeps no event for a later subscriber.
+        inbox = cleanup.enter_context(
+            Inbox(
+                host=at.pubsub_emulator_host,
+                project=at.project,
+                topic=at.completions_topic,
+                subscription=SUBSCRIPTION,
+            )
+        )
+        api = cleanup.enter_context(RelayApi(url=at.api_url, key=at.api_key))
+        store = cleanup.enter_context(PictureStore(output, jobs=JOBS, sandbox_url=at.sandbox_url))
+        following = Following(
+            JOBS, api=api, sandbox_url=at.sandbox_url, inbox=inbox, run=secrets.token_hex(4)
+        )
+        limit_s = LIMIT_WITH_KILLS_S if with_kills else LIMIT_S
+        began = time.monotonic()
+        with open_screen(console) as screen:
+            while True:
+                stop.check()
+                stack.check()
+                followed = following.step()
+                screen.show(followed, elapsed_s=time.monotonic() - began)
+                store.fetch(followed)
+                killer.step(followed)
+                took_s = time.monotonic() - began
+                is_over = all(one.is_over for one in followed) and not killer.left
+                if is_over or took_s > limit_s:
+                    break
+                time.sleep(_STEP_S)
+            if is_over:
+                _linger(stop)
+        followed = read_again(followed, api=api)
+        saved = store.saved()
+        pids = stack.description.pids
+        evidence = Evidence(
+            followed=followed,
+            documents=read_documents(followed, at=at),
+            deliveries=inbox.deliveries,
+            renders=accepted_renders(at.sandbox_url),
+            pictures=sum(len(pictures.after) for pictures in saved.values()),
+            restarts=tuple(
+                Restart(function=name, old_pid=old_pid, new_pid=pids[name])
+                for name, old_pid in killer.killed.items()
+            ),
+        )
+    sheet = output / SHEET
+    contact_sheet(followed, saved).save(sheet)
+    return Outcome(
+        checks=all_checks(evidence),
+        sheet=sheet,
+        took_s=took_s,
+        is_in_time=is_over,
+        unfinished=tuple(_shortfall(one) for one in followed if not one.is_over),
+    )
+
+
+def _linger(stop: StopRequest) -> None:
+    until = time.monotonic() + _LINGER_S
+    while time.monotonic() < until:
+        stop.check()
+        time.sleep(_STEP_S)
+
+
+def _shortfall(one: Followed) -> str:
+    name = one.report.id if one.report is not None else f"number {one.job.number}"
+    if one.is_final:
+        return f"{name} (final, but its event has not come)"
+    return f"{name} ({one.job.provider} {one.job.operation}, {one.status})"
+
+
+class Killable(Protocol):
+    """A stack whose functions can be killed."""
+
+    def kill(self, name: str) -> int:
+        """Kill a function and return its process id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """One SIGKILL to a function, at a moment when it is needed.
+
+    Attributes:
+        danger: What can go wrong at that moment, in words.
     """
 
-    def __init__(
-        self,
-        stack: Stack,
-        *,
-        console: Console,
-        output: Path,
-        with_kills: bool,
-        stop: StopRequest,
-    ) -> None:
+    function: str
+    is_due: Callable[[Sequence[Followed]], bool]
+    danger: str
+
+
+def _some_are_sent(followed: Sequence[Followed]) -> bool:
+    return any(one.report is not None for one in followed)
+
+
+def _awaits_webhook(followed: Sequence[Followed]) -> bool:
+    return any(one.job.provider == GEPETTO and one.status == "processing" for one in followed)
+
+
+def _renders_run(followed: Sequence[Followed]) -> bool:
+    """Return whether no job is being sent and most of the open ones are being rendered."""
+    statuses = [one.status for one in followed]
+    is_sending = NOT_SENT in statuses or "submitting" in statuses
+    return not is_sending and statuses.count("processing") > statuses.count("queued")
+
+
+KILLS = (
+    Kill(function="jobs_api", is_due=_some_are_sent, danger="jobs are still being sent"),
+    Kill(function="provider_webhook", is_due=_awaits_webhook, danger="webhooks are on their way"),
+    Kill(function="poll_tick", is_due=_renders_run, danger="it holds the leases of both accounts"),
+)
+
+
+class Killer:
+    """Kills each function once.
+
+    Attributes:
+        left: The kills that are still to come.
+        killed: The process ids of the killed functions.
+    """
+
+    def __init__(self, kills: Sequence[Kill], *, stack: Killable) -> None:
+        self.left = list(kills)
+        self.killed: dict[str, int] = {}
         self._stack = stack
-        self._at = stack.description
-        self._console = console
-        self._output = output
-        self._stop = stop
-        self._killer = Killer(KILLS if with_kills else (), stack=stack)
-        self._limit_s = LIMIT_WITH_KILLS_S if with_kills else LIMIT_S
-        self._began = time.monotonic()
 
-    def run(self) -> Outcome:
-        """Run it to its end, or to its time limit.
-
-        Raises:
-            DemoError: The relay refused a job, or can no longer be asked at all.
-            LocalStackError: The stack ended, or was asked to stop.
-        """
-        sandbox_url = self._at.sandbox_url
-        if sandbox_url is None:
-            raise Refused("the stack has no sandbox; the demo never calls real providers")
-        with ExitStack() as cleanup:
-            # The subscription first: Pub/Sub keeps nothing for those who come later.
-            inbox = cleanup.enter_context(
-                Inbox(
-                    host=self._at.pubsub_emulator_host,
-                    project=self._at.project,
-                    topic=self._at.completions_topic,
-                    subscription=SUBSCRIPTION,
-                )
-            )
-            api = cleanup.enter_context(RelayApi(url=self._at.api_url, key=self._at.api_key))
-            store = cleanup.enter_context(
-                PictureStore(self._output, jobs=JOBS, sandbox_url=sandbox_url)
-            )
-            following = Following(
-                JOBS, api=api, sandbox_url=sandbox_url, inbox=inbox, run=secrets.token_hex(4)
-            )
-            with _screen(self._console) as screen:
-                is_over, took_s = self._follow(following, store=store, screen=screen)
-            followed = read_again(following.all, api=api)
-            saved = store.saved()
-            evidence = Evidence(
-                followed=followed,
-                documents=read_documents(followed, at=self._at),
-                deliveries=inbox.deliveries,
-                renders=patiently(lambda: accepted_renders(sandbox_url)),
-                pictures=sum(len(pictures.after) for pictures in saved.values()),
-                restarts=self._restarts(self._killer.done),
-            )
-        return Outcome(
-            checks=all_checks(evidence),
-            sheet=self._save_sheet(followed, saved),
-            took_s=took_s,
-            is_in_time=is_over,
-            unfinished=_unfinished(followed),
-        )
-
-    def _follow(
-        self, following: Following, *, store: PictureStore, screen: Screen
-    ) -> tuple[bool, float]:
-        """Follow the jobs; return whether all came to their end, and after how many seconds."""
-        self._began = time.monotonic()
-        while True:
-            followed = self._step(following, store=store, screen=screen)
-            took_s = time.monotonic() - self._began
-            if all(one.is_over for one in followed) and not self._killer.left:
-                break
-            if took_s > self._limit_s:
-                return False, took_s
-            time.sleep(_STEP_S)
-        while time.monotonic() < self._began + took_s + _LINGER_S:
-            self._stop.check()
-            time.sleep(_STEP_S)
-        return True, took_s
-
-    def _step(
-        self, following: Following, *, store: PictureStore, screen: Screen
-    ) -> tuple[Followed, ...]:
-        self._stop.check()
-        self._stack.check()
-        followed = following.step()
-        elapsed_s = time.monotonic() - self._began
-        screen.show(View(followed=followed, elapsed_s=elapsed_s, now=datetime.now(UTC)))
-        store.fetch(followed)
-        self._killer.step(followed)
-        return followed
-
-    def _restarts(self, killed: Sequence[Killed]) -> tuple[Restart, ...]:
-        pids = self._stack.description.pids
-        return tuple(
-            Restart(function=one.function, old_pid=one.old_pid, new_pid=pids[one.function])
-            for one in killed
-        )
-
-    def _save_sheet(self, followed: Sequence[Followed], saved: dict[int, SavedPictures]) -> Path:
-        title = f"Render Relay: {len(followed)} renders, two providers, six operations"
-        path = self._output / SHEET
-        contact_sheet(
-            captions.sections(followed, saved), title=title, remark=captions.remark(followed)
-        ).save(path)
-        return path
-
-
-def _screen(console: Console) -> AbstractContextManager[Screen]:
-    if console.is_terminal and not console.is_dumb_terminal:
-        return live_screen(console)
-    return nullcontext(PlainScreen(console))
-
-
-def _unfinished(followed: Sequence[Followed]) -> tuple[str, ...]:
-    names = []
-    for one in followed:
-        name = one.report.id if one.report is not None else f"number {one.job.number}"
-        if not one.is_final:
-            status = one.report.status if one.report is not None else "never taken"
-            names.append(f"{name} ({one.job.provider} {one.job.operation}, {status})")
-        elif not one.is_announced:
-            names.append(f"{name} (final, but its event has not come)")
-    return tuple(names)
+    def step(self, followed: Sequence[Followed]) -> None:
+        """Kill the first function whose moment has come, at most one at a time."""
+        due = next((kill for kill in self.left if kill.is_due(followed)), None)
+        if due is None:
+            return
+        self.left.remove(due)
+        log.info("SIGKILL to %s while %s", due.function, due.danger)
+        self.killed[due.function] = self._stack.kill(due.function)

@@ -1,41 +1,144 @@
-"""Where the jobs are shown: a live table in a terminal, lines of text anywhere else."""
+"""Shows the progress of the jobs: a live table in a terminal, lines of text elsewhere."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
-from rich.console import Console
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
-from infra.demo.following import Followed
+from infra.demo.following import NOT_SENT, Followed
+from infra.demo.jobs import GEPETTO
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What there is to show at one moment.
-
-    Attributes:
-        elapsed_s: Since the jobs began to be sent.
-    """
-
-    followed: tuple[Followed, ...]
-    elapsed_s: float
-    now: datetime
+_STATUS_STYLES = {
+    NOT_SENT: "dim",
+    "queued": "yellow",
+    "submitting": "bright_yellow",
+    "unconfirmed": "bold magenta",
+    "processing": "cyan",
+    "succeeded": "green",
+    "failed": "bold red",
+    "cancelled": "red",
+}
+WIDE = 104
+"""Columns of a terminal that has room for the whole table."""
 
 
 class Screen(Protocol):
-    """Shows how the jobs are getting on."""
+    """Shows the progress of the jobs."""
 
-    def show(self, view: View) -> None:
-        """Show this moment in place of the last one."""
+    def show(self, followed: Sequence[Followed], *, elapsed_s: float) -> None:
+        """Show the jobs as they are now."""
         ...
 
 
+@contextmanager
+def open_screen(console: Console) -> Iterator[Screen]:
+    """Choose the screen that suits the console; the last state of a live table stays."""
+    if console.is_terminal and not console.is_dumb_terminal:
+        with Live(console=console, auto_refresh=False, transient=False) as live:
+            yield LiveScreen(live)
+    else:
+        yield PlainScreen(console)
+
+
+class PlainScreen:
+    """Prints one line for each change: for logs, pipes and simple terminals."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown: dict[int, tuple[str, bool]] = {}
+
+    def show(self, followed: Sequence[Followed], *, elapsed_s: float) -> None:
+        """See `Screen`."""
+        for one in followed:
+            now = (one.status, one.is_announced)
+            if one.report is None or self._shown.get(one.job.number) == now:
+                continue
+            self._shown[one.job.number] = now
+            trouble = f"[{one.job.trouble}]" if one.job.trouble else ""
+            announced = "announced" if one.is_announced else ""
+            progress = ", ".join(filter(None, (one.status, one.ending, announced)))
+            say(
+                self._console,
+                f"{elapsed_s:6.1f} s  {one.short_id}  {one.job.provider:<7}  "
+                f"{one.job.operation:<16}  {trouble:<18}  {progress}",
+            )
+
+
+class LiveScreen:
+    """Redraws a table in place."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def show(self, followed: Sequence[Followed], *, elapsed_s: float) -> None:
+        """See `Screen`."""
+        is_wide = self._live.console.width >= WIDE
+        table = jobs_table(followed, elapsed_s=elapsed_s, now=datetime.now(UTC), is_wide=is_wide)
+        self._live.update(table, refresh=True)
+
+
+def jobs_table(
+    followed: Sequence[Followed], *, elapsed_s: float, now: datetime, is_wide: bool
+) -> RenderableType:
+    """Return the table of all jobs and a progress bar; a narrow one has fewer columns."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    if is_wide:
+        table.add_column("job", no_wrap=True, min_width=6)
+        table.add_column("provider", no_wrap=True)
+    table.add_column("operation", no_wrap=True)
+    table.add_column("made difficult by" if is_wide else "difficulty", no_wrap=True)
+    table.add_column("state", no_wrap=True, min_width=10)
+    table.add_column("age", no_wrap=True, min_width=4, justify="right")
+    table.add_column("ended by", no_wrap=True, min_width=19)
+    table.add_column("announced" if is_wide else "told", no_wrap=True)
+    for provider, group in groupby(followed, key=lambda one: one.job.provider):
+        colour = "bright_blue" if provider == GEPETTO else "bright_magenta"
+        if not is_wide:
+            table.add_row(Text(provider, style=f"bold {colour}"))
+        for one in group:
+            wide = [Text(one.short_id, style="dim"), Text(provider, style=colour)]
+            table.add_row(*(wide if is_wide else ()), *_cells(one, now))
+    return Group(Text(), table, Text(), _progress(followed, elapsed_s))
+
+
+def _cells(one: Followed, now: datetime) -> list[Text]:
+    style = _STATUS_STYLES.get(one.status, "")
+    age = f"{one.report.age_s(now=now):.0f} s" if one.report is not None else ""
+    return [
+        Text(one.job.operation),
+        Text(one.job.trouble or "-", style="yellow" if one.job.trouble else "dim"),
+        Text(one.status, style=style),
+        Text(age, style="dim" if one.is_final else ""),
+        Text(one.ending, style=style),
+        Text("yes", style="green") if one.is_announced else Text("no", style="dim"),
+    ]
+
+
+def _progress(followed: Sequence[Followed], elapsed_s: float) -> Table:
+    total = len(followed)
+    over = sum(one.is_over for one in followed)
+    final = sum(one.is_final for one in followed)
+    announced = sum(one.is_announced for one in followed)
+    bar = ProgressBar(
+        total=total, completed=over, width=32, complete_style="cyan", finished_style="green"
+    )
+    line = Table.grid(padding=(0, 1))
+    line.add_row(bar, Text(f"{final} of {total} final, {announced} announced, {elapsed_s:.0f} s"))
+    return line
+
+
 class ConsoleLog(logging.Handler):
-    """Prints what the stack and the demo log above the live table, not through it."""
+    """Prints log records above the live table."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
@@ -48,7 +151,7 @@ class ConsoleLog(logging.Handler):
 
 @contextmanager
 def logging_to(console: Console) -> Iterator[None]:
-    """Print what is logged in infra/ for the length of the block."""
+    """Print what infra/ logs for the length of the block."""
     handler, logger = ConsoleLog(console), logging.getLogger("infra")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
@@ -59,7 +162,7 @@ def logging_to(console: Console) -> Iterator[None]:
 
 
 def say(console: Console, line: str, *, style: str = "") -> None:
-    """Print one line as it is: no markup read into it, wrapped only in a terminal."""
+    """Print one line without interpreting markup; wrap it only in a terminal."""
     console.print(
         line,
         style=style or None,
@@ -70,6 +173,6 @@ def say(console: Console, line: str, *, style: str = "") -> None:
 
 
 def short_path(path: Path) -> Path:
-    """Return the path as seen from where the demo was started, if it lies below."""
+    """Return the path relative to the working directory, if it lies below."""
     whole = path.resolve()
     return whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole

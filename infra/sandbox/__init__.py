@@ -1,1 +1,1 @@
-"""A stand-in for both providers, behaving as they are documented to, and worse on request."""
+"""A local stand-in for both providers: it behaves as documented, and worse on request."""

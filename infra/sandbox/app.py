@@ -1,5 +1,9 @@
-"""The sandbox as a WSGI application: which URL is answered by what."""
+"""The sandbox as a WSGI application: its routes, and what tests can see and change.
 
+`/sandbox/...` needs no key: it shows the calls and the jobs, and sets the misbehaviour.
+"""
+
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -7,14 +11,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from infra.sandbox.answers import document, from_exception, refusal
-from infra.sandbox.desk import Desk
-from infra.sandbox.drawing.rooms import ROOMS, room_jpeg
+from infra.sandbox import behaviours
+from infra.sandbox.calls import CallLimit, Kind
 from infra.sandbox.gepetto import GEPETTO
-from infra.sandbox.limits import CallLimit
-from infra.sandbox.observe import Observatory
+from infra.sandbox.jobs import State
+from infra.sandbox.provider_api import ProviderApi, document, refusal
+from infra.sandbox.rendering import ROOMS, room_jpeg
 from infra.sandbox.spacely import SPACELY
-from infra.sandbox.world import World
+from infra.sandbox.state import SandboxState
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -26,18 +30,34 @@ Endpoint = Callable[..., Response]
 class Application:
     """Answers every request to the sandbox."""
 
-    def __init__(self, world: World) -> None:
-        settings, clock = world.settings, world.clock
+    def __init__(self, state: SandboxState) -> None:
+        settings, clock = state.settings, state.clock
         a_minute = CallLimit(settings.gepetto_calls_per_minute, 60.0, 0.0, clock)
         a_second = CallLimit(
             settings.spacely_calls_per_second, 1.0, settings.spacely_block_s, clock
         )
-        desks = (
-            Desk(GEPETTO, settings.gepetto_key, a_minute, world),
-            Desk(SPACELY, settings.spacely_key, a_second, world),
+        self._state = state
+        self._apis = (
+            ProviderApi(GEPETTO, settings.gepetto_key, a_minute, state),
+            ProviderApi(SPACELY, settings.spacely_key, a_second, state),
         )
-        self._world = world
-        self._routes = self._map(desks, Observatory(world, desks))
+        routes: tuple[tuple[str, str, Endpoint], ...] = (
+            ("GET", "/", _index),
+            ("GET", "/rooms", _rooms),
+            ("GET", "/rooms/<name>.jpg", _room),
+            ("GET", "/renders/<ref>-<int:n>.png", self._picture),
+            ("GET", "/sandbox/calls", self._calls),
+            ("GET", "/sandbox/jobs", self._jobs),
+            ("GET", "/sandbox/summary", self._summary),
+            ("GET", "/sandbox/behaviour", self._behaviour),
+            ("PUT", "/sandbox/behaviour", self._set_behaviour),
+            ("POST", "/sandbox/reset", self._reset),
+        )
+        rules = [Rule(path, endpoint=answer, methods=[method]) for method, path, answer in routes]
+        rules += [
+            Rule(f"{api.provider.prefix}/<path:path>", endpoint=api.answer) for api in self._apis
+        ]
+        self._routes = Map(rules, merge_slashes=False, strict_slashes=False)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -48,31 +68,69 @@ class Application:
             endpoint, arguments = self._routes.bind_to_environ(environ).match()
             response: Response = endpoint(request, **arguments)
         except HTTPException as error:
-            response = from_exception(error)
+            response = refusal(error.code or 500, error.name)
         return response(environ, start_response)
 
-    def _map(self, desks: Iterable[Desk], watch: Observatory) -> Map:
-        rules = [
-            Rule("/", endpoint=_index, methods=["GET"]),
-            Rule("/rooms", endpoint=_rooms, methods=["GET"]),
-            Rule("/rooms/<name>.jpg", endpoint=_room, methods=["GET"]),
-            Rule("/renders/<ref>-<int:n>.png", endpoint=self._render, methods=["GET"]),
-            Rule("/sandbox/calls", endpoint=watch.calls, methods=["GET"]),
-            Rule("/sandbox/jobs", endpoint=watch.jobs, methods=["GET"]),
-            Rule("/sandbox/summary", endpoint=watch.summary, methods=["GET"]),
-            Rule("/sandbox/behaviour", endpoint=watch.behaviour, methods=["GET", "PUT"]),
-            Rule("/sandbox/reset", endpoint=watch.reset, methods=["POST"]),
-        ]
-        rules += [
-            Rule(f"{desk.provider.prefix}/<path:path>", endpoint=desk.answer) for desk in desks
-        ]
-        return Map(rules, merge_slashes=False, strict_slashes=False)
+    def _picture(self, _: Request, ref: str, n: int) -> Response:
+        png = self._state.pictures.png(ref, n)
+        if png is None:
+            return refusal(404, "no such picture, or no longer")
+        return Response(png, mimetype="image/png")
 
-    def _render(self, _: Request, ref: str, n: int) -> Response:
-        drawn = self._world.gallery.picture(ref, n)
-        if drawn is None:
-            return refusal(404, "no such picture, or no longer", html=False)
-        return Response(drawn, mimetype="image/png")
+    def _calls(self, request: Request) -> Response:
+        """List the calls; with `?after=NUMBER` only later ones."""
+        after = request.args.get("after", 0, type=int)
+        return document({"calls": self._state.calls.after(after)})
+
+    def _jobs(self, _: Request) -> Response:
+        """List the accepted jobs, oldest first."""
+        return document({"jobs": [job.as_json() for job in self._state.jobs.all()]})
+
+    def _summary(self, _: Request) -> Response:
+        """Return the counts for each provider."""
+        return document({api.provider.name: self._counts(api) for api in self._apis})
+
+    def _counts(self, api: ProviderApi) -> dict[str, object]:
+        name, limit = api.provider.name, api.limit
+        calls = [call for call in self._state.calls.after(0) if call.provider == name]
+        jobs = [job for job in self._state.jobs.all() if job.provider == name]
+        kinds = Counter(call.kind for call in calls)
+        states = Counter(job.state for job in jobs)
+        sent = [delivery for job in jobs for delivery in list(job.webhooks)]
+        return {
+            "calls": {"total": len(calls), **{kind.value: kinds[kind] for kind in Kind}},
+            "unauthenticated": sum(not call.authenticated for call in calls),
+            "jobs": {"total": len(jobs), **{state.value: states[state] for state in State}},
+            "webhooks": {
+                "sent": len(sent),
+                "accepted": sum(200 <= (delivery.status or 0) < 300 for delivery in sent),
+            },
+            "limit": {"calls": limit.calls, "windowS": limit.window_s},
+            "mostCallsInWindow": limit.most,
+            "limitExceeded": limit.exceeded > 0,
+            "callsOverLimit": limit.exceeded,
+            "blocked": limit.is_blocked(),
+        }
+
+    def _behaviour(self, _: Request) -> Response:
+        """Return the server-wide misbehaviour."""
+        return document(behaviours.as_json(self._state.behaviours))
+
+    def _set_behaviour(self, request: Request) -> Response:
+        """Replace the server-wide misbehaviour."""
+        try:
+            wanted = behaviours.from_json(request.get_json(force=True, silent=True))
+        except behaviours.UnknownBehaviourError as error:
+            return refusal(400, str(error))
+        self._state.behaviours = wanted
+        return self._behaviour(request)
+
+    def _reset(self, _: Request) -> Response:
+        """Forget everything; a render that is ending right now may still send its webhook."""
+        self._state.reset()
+        for api in self._apis:
+            api.reset()
+        return Response(status=204)
 
 
 def _index(request: Request) -> Response:
@@ -95,5 +153,5 @@ def _rooms(request: Request) -> Response:
 
 def _room(_: Request, name: str) -> Response:
     if name not in ROOMS:
-        return refusal(404, f"no such room; there are {', '.join(ROOMS)}", html=False)
+        return refusal(404, f"no such room; there are {', '.join(ROOMS)}")
     return Response(room_jpeg(name), mimetype="image/jpeg")

@@ -1,66 +1,100 @@
 """Gepetto as its documentation describes it.
 
-Where the documentation is silent the sandbox has to do something: a call too many is
-answered 429, a pending job's `output` is null, the bodies of errors are a line of text.
-None of that may be relied on.
+The documentation does not cover everything. The sandbox answers a call too many with 429,
+gives a pending job a null `output` and writes an error body as one line of text. Do not rely
+on any of that.
 """
 
 import secrets
 from datetime import UTC, datetime
+from typing import Annotated, Literal
 
+from msgspec import Meta
 from werkzeug.wrappers import Request
 
-from infra.sandbox.fields import FLAG, TEXT, WEB_URL, Field, Inputs, number_within, one_of, optional
 from infra.sandbox.jobs import RenderJob
-from infra.sandbox.provider import Document, Operation, Provider, by_path
+from infra.sandbox.provider import Document, Fields, Provider, Text, Url
 
-_URL = Field("url", WEB_URL)
-_STYLE = Field("styleId", TEXT)
-_ROOM = Field("roomId", TEXT)
-_MASK = optional("mask", WEB_URL)
-_WEBHOOK = optional("webhook", WEB_URL)
-_STAGED_V1 = one_of("living_room", "bedroom", "dining_room", "home_office", "gaming_room")
-_STAGED_V2 = one_of(
-    "living_room", "living_dining", "kitchen_living", "bedroom", "dining_room",
-    "home_office", "outdoor_terrace", "kitchen",
-)  # fmt: skip
-_REFRESHED = {
-    "walls": one_of(
-        "white", "egg shell", "black", "gray", "blue", "deep blue", "olive", "terracotta"
-    ),
-    "floor": one_of("parquet", "tile", "marble", "carpet", "concrete"),
+_COLOURS = {"white", "egg shell", "black", "gray", "blue", "deep blue", "olive", "terracotta"}
+_FLOORS = {"parquet", "tile", "marble", "carpet", "concrete"}
+
+
+class RenderInputs(Fields, kw_only=True):
+    """The inputs that every operation has."""
+
+    url: Url
+    webhook: Url | None = None
+
+
+class Styled(RenderInputs, kw_only=True):
+    """A render in a style."""
+
+    style_id: Text
+
+
+# The classes below are named after the pages of the documentation that list their fields.
+class CreativeRedesign(Styled, kw_only=True):
+    room_id: Text
+
+
+class Redesign(CreativeRedesign, kw_only=True):
+    creativity: Annotated[float, Meta(ge=0, le=30)]
+    mask: Url | None = None
+    preserve_windows: bool | None = None
+    preserve_walls: bool | None = None
+    preserve_ceiling: bool | None = None
+    preserve_floor: bool | None = None
+
+
+class Furnish(Styled, kw_only=True):
+    """A whole room or a single piece."""
+
+    room_id: Text | None = None
+    furniture_id: Text | None = None
+    mask: Url | None = None
+    preserve_windows: bool | None = None
+
+    def __post_init__(self) -> None:
+        if (self.room_id is None) == (self.furniture_id is None):
+            raise ValueError("exactly one of roomId and furnitureId is needed")
+
+
+class SmartStaging(Styled, kw_only=True):
+    room_id: Literal["living_room", "bedroom", "dining_room", "home_office", "gaming_room"]
+
+
+class SmartStagingV2(Styled, kw_only=True):
+    room_id: Literal[
+        "living_room", "living_dining", "kitchen_living", "bedroom", "dining_room",
+        "home_office", "outdoor_terrace", "kitchen",
+    ]  # fmt: skip
+
+
+class Refresh(RenderInputs, kw_only=True):
+    transformation: Literal["walls", "floor"]
+    value: Text
+
+    def __post_init__(self) -> None:
+        known = _COLOURS if self.transformation == "walls" else _FLOORS
+        if self.value not in known:
+            raise ValueError(f"value is not one of {', '.join(sorted(known))}")
+
+
+class Declutter(RenderInputs, kw_only=True):
+    mask: Url | None = None
+
+
+OPERATIONS: dict[str, type[Fields]] = {
+    "redesign": Redesign,
+    "creative-redesign": CreativeRedesign,
+    "furnish": Furnish,
+    "smart-staging": SmartStaging,
+    "smart-staging-v2": SmartStagingV2,
+    "refresh": Refresh,
+    "sunshine": RenderInputs,
+    "declutter": Declutter,
+    "upscale": RenderInputs,
 }
-
-
-def _either_room_or_furniture(inputs: Inputs) -> str | None:
-    given = [name for name in ("roomId", "furnitureId") if inputs.get(name) is not None]
-    return None if len(given) == 1 else "exactly one of roomId and furnitureId is needed"
-
-
-def _refreshed_with(inputs: Inputs) -> str | None:
-    return Field("value", _REFRESHED[str(inputs["transformation"])]).complaint(inputs)
-
-
-OPERATIONS = by_path(
-    Operation("redesign", (
-        _URL, _STYLE, _ROOM, Field("creativity", number_within(0, 30)), _MASK, _WEBHOOK,
-        optional("preserveWindows", FLAG), optional("preserveWalls", FLAG),
-        optional("preserveCeiling", FLAG), optional("preserveFloor", FLAG),
-    )),
-    Operation("creative-redesign", (_URL, _STYLE, _ROOM, _WEBHOOK)),
-    Operation("furnish", (
-        _URL, _STYLE, optional("roomId", TEXT), optional("furnitureId", TEXT), _MASK,
-        optional("preserveWindows", FLAG), _WEBHOOK,
-    ), _either_room_or_furniture),
-    Operation("smart-staging", (_URL, Field("roomId", _STAGED_V1), _STYLE, _WEBHOOK)),
-    Operation("smart-staging-v2", (_URL, Field("roomId", _STAGED_V2), _STYLE, _WEBHOOK)),
-    Operation("refresh", (
-        _URL, Field("transformation", one_of(*_REFRESHED)), Field("value", TEXT), _WEBHOOK,
-    ), _refreshed_with),
-    Operation("sunshine", (_URL, _WEBHOOK)),
-    Operation("declutter", (_URL, _MASK, _WEBHOOK)),
-    Operation("upscale", (_URL, _WEBHOOK)),
-)  # fmt: skip
 
 MODES = {
     "redesign": "redesign",
@@ -70,13 +104,13 @@ MODES = {
     "refresh": "redesign",
     "declutter": "sunshine",
 }
-"""`mode` as the pages print it, pasted ones included; no other operation's was seen."""
+"""`mode` as the pages print it, copied mistakes included; other operations show none."""
 
-_PASTED: dict[str, dict[str, object]] = {
+_COPIED: dict[str, dict[str, object]] = {
     "refresh": {"styleId": "demeures", "roomId": "living_room", "creativity": 14},
     "declutter": {"skyId": None},
 }
-"""What two pages echo although their operation takes no such input."""
+"""Fields that two pages echo although their operations take no such input."""
 
 _ECHOED = {
     "redesign": ("styleId", "roomId", "creativity"),
@@ -95,11 +129,11 @@ def _acknowledged(job: RenderJob, with_id: bool) -> Document:
         answer["mode"] = MODES[job.operation]
     echoed = _ECHOED.get(job.operation, ())
     answer |= {key: job.inputs[key] for key in echoed if key in job.inputs}
-    return answer | _PASTED.get(job.operation, {})
+    return answer | _COPIED.get(job.operation, {})
 
 
 def _polled(job: RenderJob) -> Document:
-    """Return Get Job's answer; it has no id."""
+    """Return the response of Get Job; it has no id."""
     created = datetime.fromtimestamp(job.accepted_at, UTC).isoformat(timespec="milliseconds")
     return {
         "status": job.status("pending"),

@@ -1,4 +1,4 @@
-"""The render jobs that the providers have accepted."""
+"""The render jobs that the providers accepted."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -6,22 +6,23 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Event, Lock
 
-from infra.sandbox.plan import Plan
+import msgspec
 
-KEPT = 100_000
+from infra.sandbox.behaviours import JobBehaviour
+
+KEPT_JOBS = 100_000
 
 
 class State(StrEnum):
-    """How far a render is."""
+    """The progress of a render."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One webhook that was sent: *status* is None if nobody answered."""
+class Delivery(msgspec.Struct, frozen=True, rename="camel"):
+    """One webhook that was sent; *status* is None if there was no response."""
 
     at: float
     answered_at: float
@@ -31,12 +32,12 @@ class Delivery:
 
 @dataclass(slots=True)
 class RenderJob:
-    """A render and what has become of it; times are wall clock seconds unless said.
+    """A render and its state; times are wall clock seconds unless said otherwise.
 
     Attributes:
         tries: How often the same input was submitted before.
+        base_url: The address that the caller used, without a trailing slash.
         due: Monotonic: when the render is done.
-        base_url: Where the caller reached us, without a slash at the end.
         ended: Set when the state is final.
     """
 
@@ -50,7 +51,7 @@ class RenderJob:
     webhook_url: str | None
     base_url: str
     pictures: int
-    plan: Plan
+    behaviour: JobBehaviour
     accepted_at: float
     due: float
     state: State = State.RUNNING
@@ -61,17 +62,17 @@ class RenderJob:
     ended: Event = field(default_factory=Event)
 
     def urls(self) -> list[str]:
-        """Return where the pictures are: none before success, and none if so planned."""
-        if self.state is not State.SUCCEEDED or self.plan.has("no-output"):
+        """Return the URLs of the pictures; none before success, or if it has `no-output`."""
+        if self.state is not State.SUCCEEDED or self.behaviour.has("no-output"):
             return []
         return [f"{self.base_url}/renders/{self.ref}-{n}.png" for n in range(1, self.pictures + 1)]
 
     def status(self, running: str) -> str:
-        """Return the word for the job's state; *running* is the provider's own for that."""
+        """Return the provider's word for the state; *running* is its word for a running job."""
         if self.state is State.RUNNING:
-            return self.plan.word("odd-status", running)
+            return self.behaviour.word("odd-status", running)
         if self.state is State.FAILED:
-            return self.plan.word("failed", "failed")
+            return self.behaviour.word("failed", "failed")
         return "success"
 
     def as_json(self) -> dict[str, object]:
@@ -84,32 +85,30 @@ class RenderJob:
             "input": {key: value for key, value in self.inputs.items() if key != "webhook"},
             "webhookUrl": self.webhook_url,
             "behaviour": {
-                key: True if value is None else value for key, value in self.plan.values.items()
+                key: True if value is None else value
+                for key, value in self.behaviour.values.items()
             },
             "state": self.state,
             "acceptedAt": self.accepted_at,
             "finishedAt": self.finished_at,
             "fetchedInput": self.fetched_input,
             "polls": self.polls,
-            "webhooks": [
-                {"at": w.at, "answeredAt": w.answered_at, "status": w.status, "error": w.error}
-                for w in list(self.webhooks)
-            ],
+            "webhooks": list(self.webhooks),
         }
 
 
 @dataclass(slots=True)
-class Jobs:
+class JobStore:
     """The newest jobs, by provider and the provider's id."""
 
     _jobs: OrderedDict[tuple[str, str], RenderJob] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, job: RenderJob) -> None:
-        """Remember a job, and forget the oldest if there are too many."""
+        """Store a job, dropping the oldest if there are too many."""
         with self._lock:
             self._jobs[job.provider, job.ref] = job
-            while len(self._jobs) > KEPT:
+            while len(self._jobs) > KEPT_JOBS:
                 self._jobs.popitem(last=False)
 
     def find(self, provider: str, ref: str) -> RenderJob | None:
@@ -117,7 +116,7 @@ class Jobs:
         return self._jobs.get((provider, ref))
 
     def count_poll(self, job: RenderJob) -> int:
-        """Count a poll and return how many came before it."""
+        """Count a poll and return how many there were before it."""
         with self._lock:
             job.polls += 1
             return job.polls - 1
@@ -127,13 +126,15 @@ class Jobs:
         with self._lock:
             return list(self._jobs.values())
 
-    def another(self, job: RenderJob) -> str:
-        """Return the id of the newest other job of a provider, or of none if there is none."""
+    def another_ref(self, job: RenderJob) -> str:
+        """Return the id of the provider's newest other job, or an unknown id if there is none."""
         with self._lock:
-            for (provider, ref), _ in reversed(self._jobs.items()):
-                if provider == job.provider and ref != job.ref:
-                    return ref
-        return job.ref[::-1]
+            others = (
+                ref
+                for provider, ref in reversed(self._jobs)
+                if provider == job.provider and ref != job.ref
+            )
+            return next(others, job.ref[::-1])
 
     def clear(self) -> None:
         """Forget every job."""

@@ -1,56 +1,41 @@
-"""What the sandbox must know of a provider; the rest is the same for both."""
+"""The parts of a provider that differ between the two."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
+import msgspec
+from msgspec import Meta
 from werkzeug.wrappers import Request
 
-from infra.sandbox.fields import Field, Inputs
 from infra.sandbox.jobs import RenderJob
 
+Inputs = Mapping[str, object]
 Document = Mapping[str, object]
 
+Text = Annotated[str, Meta(min_length=1)]
+Url = Annotated[str, Meta(pattern=r"^(?i:https?)://(\[[^/?#\]]+\]|[^/?#\[\]])")]
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A render that can be asked for.
 
-    Attributes:
-        path: Below the provider's base URL, without a slash in front.
-        also: A rule that no single field can express: returns a complaint or None.
-    """
-
-    path: str
-    fields: tuple[Field, ...]
-    also: Callable[[Inputs], str | None] = lambda _: None
-
-    @property
-    def name(self) -> str:
-        """Return the operation's name: the last part of its path."""
-        return self.path.rpartition("/")[2]
-
-    def complaint(self, inputs: Inputs) -> str | None:
-        """Return the first thing wrong with the inputs, or None; unknown fields pass."""
-        for field in self.fields:
-            if (complaint := field.complaint(inputs)) is not None:
-                return complaint
-        return self.also(inputs)
+class Fields(msgspec.Struct, kw_only=True, rename="camel"):
+    """The documented inputs of an operation; null counts as absent, unknown fields pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider's documented surface.
+    """One provider's documented interface.
 
     Attributes:
-        prefix: Where its base URL is in the sandbox.
-        key_of: Returns the key that a request carries, "" if none.
+        prefix: The path of its base URL in the sandbox.
+        key_of: Returns the API key of a request, "" if it has none.
         image_field: The input that holds the room's picture.
         pictures: How many pictures a render yields.
         over_limit_status: Documented by neither provider; see the two modules.
+        operations: Their inputs, by path below the base URL.
         polled_ref: Returns the job id that a GET asks about, None if it asks something else.
-        acknowledged: The answer to an accepted submit; the flag says whether with the id.
-        polled: The answer to a poll.
-        lists: Other things to GET, by path.
+        acknowledged: Returns the response to an accepted submit; the flag adds the id.
+        polled: Returns the response to a poll.
+        lists: Other documents to GET, by path.
     """
 
     name: str
@@ -60,14 +45,17 @@ class Provider:
     pictures: int
     takes_webhook: bool
     over_limit_status: int
-    operations: Mapping[str, Operation]
+    operations: Mapping[str, type[Fields]]
     polled_ref: Callable[[Request, str], str | None]
     acknowledged: Callable[[RenderJob, bool], Document]
     polled: Callable[[RenderJob], Document]
     new_ref: Callable[[], str]
     lists: Mapping[str, object]
 
-
-def by_path(*operations: Operation) -> Mapping[str, Operation]:
-    """Return the operations by their paths."""
-    return {operation.path: operation for operation in operations}
+    def complaint(self, path: str, inputs: Inputs) -> str | None:
+        """Return the first mistake in an operation's inputs, or None."""
+        try:
+            msgspec.convert(inputs, self.operations[path])
+        except msgspec.ValidationError as error:
+            return str(error)
+        return None

@@ -1,62 +1,111 @@
 """Spacely as its documentation, and its public clients, describe it.
 
-Where the documentation is silent the sandbox has to do something: a blocked account is
-answered 403, a failed render says `failed`, the bodies of errors are a line of text. None
-of that may be relied on.
+The documentation does not cover everything. The sandbox answers a blocked account with 403,
+calls a failed render `failed` and writes an error body as one line of text. Do not rely on
+any of that.
 """
 
+from typing import Annotated, Literal
 from uuid import uuid4
 
-from infra.sandbox.fields import (
-    ANY_TEXT,
-    BOX,
-    NUMBER,
-    TEXT,
-    TEXTS,
-    WEB_URL,
-    Field,
-    one_of,
-    optional,
-    points,
-)
+import msgspec
+from msgspec import Meta
+
 from infra.sandbox.jobs import RenderJob
-from infra.sandbox.provider import Document, Operation, Provider, by_path
+from infra.sandbox.provider import Document, Fields, Provider, Text, Url
 
-_IMAGE = Field("imageUrl", WEB_URL)
-_PRODUCT = Field("productImageUrl", WEB_URL)
-_MODEL = Field("model", TEXT)
-_SPACE = Field("spaceType", TEXT)
-_ANY_KIND = Field("renovateType", one_of("residential", "commercial", "exterior"))
-_INSIDE = Field("renovateType", one_of("residential", "commercial"))
-_PAINTED = (_IMAGE, Field("area", one_of("wall", "ceiling", "floor")), Field("color", TEXT))
+Kind = Literal["residential", "commercial", "exterior"]
+NotNegative = Annotated[float, Meta(ge=0)]
 
-OPERATIONS = by_path(
-    Operation("generate/standard", (
-        _MODEL, _IMAGE, _SPACE, Field("spaceStyle", TEXT), optional("spaceColor", ANY_TEXT),
-        _ANY_KIND, optional("styleUrl", ANY_TEXT), optional("materialsIds", TEXTS),
-    )),
-    Operation("generate/advance", (
-        _MODEL, _IMAGE, optional("prompt", ANY_TEXT), optional("nPrompt", ANY_TEXT), _INSIDE,
-    )),
-    Operation("generate/style-transfer", (
-        _IMAGE, _SPACE, Field("styleImageUrl", WEB_URL), _ANY_KIND,
-    )),
-    Operation("generate/furniture-placement", (
-        _IMAGE, _PRODUCT, Field("placement", BOX), Field("area", BOX),
-    )),
-    Operation("generate/decoration-placement", (
-        _IMAGE, _PRODUCT, Field("productWidth", NUMBER), Field("productHeight", NUMBER),
-        Field("referenceLine", points(2, 100)), Field("lineLength", NUMBER),
-        Field("placement", BOX),
-    )),
-    Operation("generate/two-point-perspective", (
-        _IMAGE, Field("topCornerLine", points(3, 3)),
-        Field("bottomCornerReferenceLine", points(3, 3)), Field("roomHeight", NUMBER),
-    )),
-    Operation("generate/color-transfer", _PAINTED),
-    Operation("generate/color-transfer-exact", _PAINTED),
-    Operation("generate/text-to-image", (Field("prompt", TEXT), optional("nPrompt", ANY_TEXT))),
-)  # fmt: skip
+
+class Point(msgspec.Struct):
+    """A point of the picture; negative ones lie outside of it."""
+
+    x: float
+    y: float
+
+
+class Box(msgspec.Struct):
+    """A box of the picture, in pixels."""
+
+    x: NotNegative
+    y: NotNegative
+    w: NotNegative
+    h: NotNegative
+
+
+class RoomPicture(Fields, kw_only=True):
+    """The input of every operation on a picture."""
+
+    image_url: Url
+
+
+# The classes below are named after the pages of the documentation that list their fields.
+class Standard(RoomPicture, kw_only=True):
+    model: Text
+    space_type: Text
+    space_style: Text
+    renovate_type: Kind
+    space_color: str | None = None
+    style_url: str | None = None
+    materials_ids: list[str] | None = None
+
+
+class Advance(RoomPicture, kw_only=True):
+    model: Text
+    renovate_type: Literal["residential", "commercial"]
+    prompt: str | None = None
+    n_prompt: str | None = None
+
+
+class StyleTransfer(RoomPicture, kw_only=True):
+    space_type: Text
+    style_image_url: Url
+    renovate_type: Kind
+
+
+class FurniturePlacement(RoomPicture, kw_only=True):
+    product_image_url: Url
+    placement: Box
+    area: Box
+
+
+class DecorationPlacement(RoomPicture, kw_only=True):
+    product_image_url: Url
+    product_width: float
+    product_height: float
+    reference_line: Annotated[list[Point], Meta(min_length=2, max_length=100)]
+    line_length: float
+    placement: Box
+
+
+class TwoPointPerspective(RoomPicture, kw_only=True):
+    top_corner_line: tuple[Point, Point, Point]
+    bottom_corner_reference_line: tuple[Point, Point, Point]
+    room_height: float
+
+
+class ColorTransfer(RoomPicture, kw_only=True):
+    area: Literal["wall", "ceiling", "floor"]
+    color: Text
+
+
+class TextToImage(Fields, kw_only=True):
+    prompt: Text
+    n_prompt: str | None = None
+
+
+OPERATIONS: dict[str, type[Fields]] = {
+    "generate/standard": Standard,
+    "generate/advance": Advance,
+    "generate/style-transfer": StyleTransfer,
+    "generate/furniture-placement": FurniturePlacement,
+    "generate/decoration-placement": DecorationPlacement,
+    "generate/two-point-perspective": TwoPointPerspective,
+    "generate/color-transfer": ColorTransfer,
+    "generate/color-transfer-exact": ColorTransfer,
+    "generate/text-to-image": TextToImage,
+}
 
 
 def _acknowledged(job: RenderJob, with_id: bool) -> Document:

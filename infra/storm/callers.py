@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Self
 
-from infra.demo.errors import Refused, Unanswered
-from infra.demo.submitting import RelayApi
+from infra.demo.relay_api import Refused, RelayApi, Unanswered
 from infra.storm.jobs import StormJob
 from infra.storm.settings import HOSTILE_KEY
 

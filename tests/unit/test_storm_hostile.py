@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from infra.sandbox import wishes
+from infra.sandbox import behaviours
 from infra.storm.jobs import HOSTILE, SHORTEST_DEADLINE_S, hostile_jobs
 from tests.factories import JOB_ID
 from tests.unit.test_storm_checks import found_in, good_evidence
@@ -16,7 +16,7 @@ def test_a_hostile_tenant_floods_with_jobs_that_are_to_be_sent_again():
     assert all(job.is_hostile and job.is_resubmitted and job.send_at_s < 30.0 for job in jobs)
     assert all(SHORTEST_DEADLINE_S <= job.deadline_s <= 125.0 - job.send_at_s for job in jobs)
     assert {wish for job in jobs for wish in job.wishes} == set(HOSTILE)
-    assert wishes.parse(",".join(HOSTILE))
+    assert behaviours.parse(",".join(HOSTILE))
 
 
 def test_an_honest_job_that_is_never_sent_is_noticed():

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from infra.sandbox.wishes import parse
+from infra.sandbox.behaviours import parse
 from infra.storm.callers import all_sends
 from infra.storm.crashes import STORE, drawn_kills, drawn_pauses
 from infra.storm.jobs import (

@@ -1,1 +1,0 @@
-"""Drawn rooms: the sample inputs, and what a render makes of an input."""
