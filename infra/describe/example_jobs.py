@@ -46,7 +46,7 @@ def example_jobs() -> Mapping[str, Job]:
     return {
         "queued": queued,
         "submitting": claimed,
-        "unconfirmed": transitions.lost(
+        "unconfirmed": transitions.unconfirmed(
             claimed,
             claim=_CLAIM,
             note="no answer within 30 s",

@@ -1,4 +1,4 @@
-"""The due jobs that one pump has in its hands, in the order in which they are served."""
+"""The due jobs that a pump holds in memory, in order of service."""
 
 import heapq
 from collections import Counter
@@ -13,9 +13,9 @@ from relay.domain.job import Job
 
 
 class Lane(Enum):
-    """What a job in hand waits for.
+    """The kind of work a due job waits for.
 
-    ``CHANGE`` is everything that only changes the document: mostly what must end now.
+    ``CHANGE`` covers everything that only changes the document, mostly ending jobs.
     """
 
     POLL = auto()
@@ -39,7 +39,7 @@ class _Entry:
 
 
 class DueJobs:
-    """Jobs by lane, earliest due first; polls by tenant as well, because they take turns."""
+    """Due jobs by lane, earliest first; polls also by tenant, since tenants take turns."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
@@ -48,31 +48,31 @@ class DueJobs:
         self._serial = 0
 
     def __len__(self) -> int:
-        """Return how many jobs there are."""
+        """Return the number of jobs."""
         return len(self._entries)
 
     def __iter__(self) -> Iterator[DueJob]:
-        """Return all jobs, in no order."""
+        """Iterate over all jobs, in no particular order."""
         return iter([entry.due_job for entry in self._entries.values()])
 
     def count(self, lane: Lane, tenant: str | None = None) -> int:
-        """Return how many jobs wait in a lane, of one tenant or of all."""
+        """Return the number of jobs in a lane, optionally of one tenant."""
         if tenant is not None and lane is Lane.POLL:
             return self._counts[lane, tenant]
         return sum(count for (one, _), count in self._counts.items() if one is lane)
 
     def tenants(self) -> int:
-        """Return of how many tenants jobs wait to be polled."""
+        """Return how many tenants have jobs to poll."""
         return sum(lane is Lane.POLL and count > 0 for (lane, _), count in self._counts.items())
 
     def version_of(self, job_id: str) -> object:
-        """Return the version of the job's document that is known here, None if it is not."""
+        """Return the document version held of this job; None if the job is not here."""
         entry = self._entries.get(job_id)
         return None if entry is None else entry.due_job.version
 
     def put(self, due_job: DueJob, *, at: datetime) -> None:
-        """Add a job, or replace what is known of it."""
-        self.take(due_job.job.id)
+        """Add or replace a job."""
+        self.remove(due_job.job.id)
         due = wake_at(due_job.job)
         if due is None:
             return
@@ -84,20 +84,20 @@ class DueJobs:
         heap = self._heaps.setdefault((lane, queue), [])
         heapq.heappush(heap, _Place(due, self._serial, due_job.job.id))
 
-    def sort_again(self, *, at: datetime) -> None:
-        """Move the jobs whose lane has changed with time: those past their deadline."""
+    def sort_by_lane(self, *, at: datetime) -> None:
+        """Move jobs whose lane changed with time: those past their deadline."""
         for entry in list(self._entries.values()):
             if lane_of(entry.due_job.job, at=at) is not entry.lane:
                 self.put(entry.due_job, at=at)
 
     def next_due(self, lane: Lane) -> datetime | None:
-        """Return when the lane's first job is due, None if the lane is empty."""
+        """Return when the lane's first job is due; None if the lane is empty."""
         queues = [queue for one, queue in self._heaps if one is lane]
         firsts = [self._first((lane, queue)) for queue in queues]
         return min((place.due for place in firsts if place is not None), default=None)
 
     def tenants_to_poll(self, *, at: datetime) -> list[str]:
-        """Return the tenants of which a job is to be polled now."""
+        """Return the tenants that have a job to poll now."""
         return [
             queue
             for lane, queue in list(self._heaps)
@@ -109,10 +109,10 @@ class DueJobs:
     def first(
         self, lane: Lane, *, at: datetime, tenant: str = "", avoid: Collection[str] = ()
     ) -> DueJob | None:
-        """Return the lane's first job, or the tenant's, None if none is due.
+        """Return the first due job of the lane, or of the tenant in it; None if none is due.
 
         Args:
-            avoid: The ids of jobs that are only returned if there is no other.
+            avoid: The ids of jobs to return only if there is no other.
         """
         place = self._first((lane, tenant))
         if place is None or place.due > at:
@@ -121,13 +121,13 @@ class DueJobs:
             others = (
                 one
                 for one in self._heaps[lane, tenant]
-                if one.due <= at and one.job_id not in avoid and self._is_there(one)
+                if one.due <= at and one.job_id not in avoid and self._is_current(one)
             )
             place = min(others, default=place)
         return self._entries[place.job_id].due_job
 
-    def take(self, job_id: str) -> None:
-        """Take a job out, if it is there."""
+    def remove(self, job_id: str) -> None:
+        """Remove a job if it is here."""
         entry = self._entries.pop(job_id, None)
         if entry is not None:
             self._counts[entry.lane, entry.queue] -= 1
@@ -135,13 +135,13 @@ class DueJobs:
     def _first(self, key: tuple[Lane, str]) -> _Place | None:
         heap = self._heaps.get(key, [])
         while heap:
-            if self._is_there(heap[0]):
+            if self._is_current(heap[0]):
                 return heap[0]
             heapq.heappop(heap)
         self._heaps.pop(key, None)
         return None
 
-    def _is_there(self, place: _Place) -> bool:
+    def _is_current(self, place: _Place) -> bool:
         entry = self._entries.get(place.job_id)
         return entry is not None and entry.serial == place.serial
 
