@@ -11,6 +11,7 @@ from relay.domain.admission import (
     RECORDED,
     Admission,
     CallKind,
+    CallReport,
     CallResult,
     Flight,
     starts_of,
@@ -40,6 +41,12 @@ def begin(
     return admission.begin(kind, job or job_of(), is_suspect=is_suspect)
 
 
+def reported(
+    result: CallResult, *, status: int = 0, retry_after_s: float | None = None
+) -> CallReport:
+    return CallReport(result=result, ended_s=0.0, status=status, retry_after_s=retry_after_s)
+
+
 def call(
     admission: Admission,
     result: CallResult,
@@ -52,7 +59,8 @@ def call(
 ) -> None:
     """Make one call, from its beginning to its end."""
     flight = begin(admission, kind=kind, job=job)
-    admission.end(flight, result, at=at, status=status, retry_after_s=retry_after_s)
+    report = reported(result, status=status, retry_after_s=retry_after_s)
+    admission.end(flight, report, at=at)
 
 
 def fail(admission: Admission, tenant: str, *, times: int = FAILURES_TO_OPEN, at=NOON) -> None:
@@ -156,7 +164,7 @@ def test_an_account_on_hold_is_probed_by_one_call_at_a_time_of_whatever_kind(kin
 
     assert not any(admission.may_call(one, at=later(30)) for one in CallKind)
 
-    admission.end(flight, CallResult.INCONCLUSIVE, at=later(31))
+    admission.end(flight, reported(CallResult.INCONCLUSIVE), at=later(31))
 
     assert not admission.may_call(kind, at=later(60.999))
     assert admission.may_call(kind, at=later(61))
@@ -182,7 +190,7 @@ def test_a_call_that_was_in_flight_when_the_hold_began_says_nothing_about_it(res
     call(admission, CallResult.REFUSED)
     before = admission.hold
 
-    admission.end(stray, result, at=later(1), status=402)
+    admission.end(stray, reported(result, status=402), at=later(1))
 
     assert admission.hold == before
 
@@ -302,7 +310,7 @@ def test_unanswered_polls_open_no_breaker():
 def test_no_more_than_five_submissions_are_unknown_even_with_calls_in_flight():
     admission = an_admission()
     flights = [begin(admission, job=job_of(number=number)) for number in range(3)]
-    admission.end(flights.pop(), CallResult.UNKNOWN, at=NOON)
+    admission.end(flights.pop(), reported(CallResult.UNKNOWN), at=NOON)
 
     while admission.may_submit_for("demo", at=NOON):
         flights.append(begin(admission))
@@ -316,7 +324,7 @@ def test_an_open_breaker_lets_one_submission_through_at_a_time():
     flight = begin(admission)
 
     assert not admission.may_submit_for("demo", at=later(31))
-    admission.end(flight, CallResult.INCONCLUSIVE, at=later(31))
+    admission.end(flight, reported(CallResult.INCONCLUSIVE), at=later(31))
     assert not admission.may_submit_for("demo", at=later(60))
     assert admission.may_submit_for("demo", at=later(61))
 
@@ -503,7 +511,7 @@ def test_jobs_that_were_refused_are_tried_again_one_at_a_time():
     begin(admission, job=job_of("other"))
 
     assert not admission.may_try_suspect()
-    admission.end(flight, CallResult.ACCEPTED, at=NOON)
+    admission.end(flight, reported(CallResult.ACCEPTED), at=NOON)
     assert admission.may_try_suspect()
 
 

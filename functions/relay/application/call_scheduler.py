@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.application.due_jobs import DueJobs, Lane
-from relay.application.job_actions import CallReport, DueJob
+from relay.application.job_actions import DueJob
 from relay.application.ports import Stored
 from relay.application.submission_queue import SubmissionQueue
-from relay.domain.admission import Admission, CallKind, Flight, Hold, Stop
+from relay.domain.admission import Admission, CallKind, CallReport, Flight, Hold, Stop
 from relay.domain.round_robin import WeightedRoundRobin
 
 log = logging.getLogger(__name__)
@@ -141,13 +141,7 @@ class CallScheduler:
         admission = self._admission
         before = (admission.hold, admission.pause, admission.outage)
         tenant_before = admission.state_of(flight.tenant).stop
-        admission.end(
-            flight,
-            report.result,
-            at=at,
-            status=report.status,
-            retry_after_s=report.retry_after_s,
-        )
+        admission.end(flight, report, at=at)
         after = (admission.hold, admission.pause, admission.outage)
         for (begins, ends), old, new in zip(STOP_LINES, before, after, strict=True):
             if old is new:

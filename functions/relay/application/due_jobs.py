@@ -3,7 +3,7 @@
 import heapq
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
@@ -24,18 +24,12 @@ class Lane(Enum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Place:
+class _Entry:
     due: datetime
     serial: int
-    job_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    due_job: DueJob
-    lane: Lane
-    queue: str
-    serial: int
+    due_job: DueJob = field(compare=False)
+    lane: Lane = field(compare=False)
+    tenant: str = field(compare=False)
 
 
 class DueJobs:
@@ -43,7 +37,7 @@ class DueJobs:
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
-        self._heaps: dict[tuple[Lane, str], list[_Place]] = {}
+        self._heaps: dict[tuple[Lane, str], list[_Entry]] = {}
         self._counts: Counter[tuple[Lane, str]] = Counter()
         self._serial = 0
 
@@ -77,12 +71,12 @@ class DueJobs:
         if due is None:
             return
         lane = lane_of(due_job.job, at=at)
-        queue = due_job.job.tenant if lane is Lane.POLL else ""
+        tenant = due_job.job.tenant if lane is Lane.POLL else ""
         self._serial += 1
-        self._entries[due_job.job.id] = _Entry(due_job, lane, queue, self._serial)
-        self._counts[lane, queue] += 1
-        heap = self._heaps.setdefault((lane, queue), [])
-        heapq.heappush(heap, _Place(due, self._serial, due_job.job.id))
+        entry = _Entry(due, self._serial, due_job, lane, tenant)
+        self._entries[due_job.job.id] = entry
+        self._counts[lane, tenant] += 1
+        heapq.heappush(self._heaps.setdefault((lane, tenant), []), entry)
 
     def sort_by_lane(self, *, at: datetime) -> None:
         """Move jobs whose lane changed with time: those past their deadline."""
@@ -92,19 +86,13 @@ class DueJobs:
 
     def next_due(self, lane: Lane) -> datetime | None:
         """Return when the lane's first job is due; None if the lane is empty."""
-        queues = [queue for one, queue in self._heaps if one is lane]
-        firsts = [self._first((lane, queue)) for queue in queues]
-        return min((place.due for place in firsts if place is not None), default=None)
+        firsts = [self._first(key) for key in list(self._heaps) if key[0] is lane]
+        return min((entry.due for entry in firsts if entry is not None), default=None)
 
     def tenants_to_poll(self, *, at: datetime) -> list[str]:
         """Return the tenants that have a job to poll now."""
-        return [
-            queue
-            for lane, queue in list(self._heaps)
-            if lane is Lane.POLL
-            and (place := self._first((lane, queue))) is not None
-            and place.due <= at
-        ]
+        firsts = [self._first(key) for key in list(self._heaps) if key[0] is Lane.POLL]
+        return [entry.tenant for entry in firsts if entry is not None and entry.due <= at]
 
     def first(
         self, lane: Lane, *, at: datetime, tenant: str = "", avoid: Collection[str] = ()
@@ -114,25 +102,25 @@ class DueJobs:
         Args:
             avoid: The ids of jobs to return only if there is no other.
         """
-        place = self._first((lane, tenant))
-        if place is None or place.due > at:
+        entry = self._first((lane, tenant))
+        if entry is None or entry.due > at:
             return None
-        if place.job_id in avoid:
+        if entry.due_job.job.id in avoid:
             others = (
                 one
                 for one in self._heaps[lane, tenant]
-                if one.due <= at and one.job_id not in avoid and self._is_current(one)
+                if one.due <= at and one.due_job.job.id not in avoid and self._is_current(one)
             )
-            place = min(others, default=place)
-        return self._entries[place.job_id].due_job
+            entry = min(others, default=entry)
+        return entry.due_job
 
     def remove(self, job_id: str) -> None:
         """Remove a job if it is here."""
         entry = self._entries.pop(job_id, None)
         if entry is not None:
-            self._counts[entry.lane, entry.queue] -= 1
+            self._counts[entry.lane, entry.tenant] -= 1
 
-    def _first(self, key: tuple[Lane, str]) -> _Place | None:
+    def _first(self, key: tuple[Lane, str]) -> _Entry | None:
         heap = self._heaps.get(key, [])
         while heap:
             if self._is_current(heap[0]):
@@ -141,9 +129,8 @@ class DueJobs:
         self._heaps.pop(key, None)
         return None
 
-    def _is_current(self, place: _Place) -> bool:
-        entry = self._entries.get(place.job_id)
-        return entry is not None and entry.serial == place.serial
+    def _is_current(self, entry: _Entry) -> bool:
+        return self._entries.get(entry.due_job.job.id) is entry
 
 
 def lane_of(job: Job, *, at: datetime) -> Lane:

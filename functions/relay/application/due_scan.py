@@ -79,9 +79,7 @@ class DueScan:
         self.oldest_due_s = 0.0
 
     def next_read(self, *, now: datetime) -> DueRead | None:
-        """Return the query to make now, if any; it is under way until its page or its failure comes
-        back.
-        """
+        """Return the query to make now, if any; it stays under way until its result is reported."""
         self._restore_retries(now)
         if self._reading is not None:
             return None

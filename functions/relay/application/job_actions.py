@@ -12,7 +12,7 @@ from relay.application.duration_learner import DurationLearner
 from relay.application.ports import Clock, Provider, RenderOwners, Stored
 from relay.application.store import JobStore, Step
 from relay.domain import answers, transitions
-from relay.domain.admission import CallResult, Evidence, refusal_code
+from relay.domain.admission import CallReport, CallResult, Evidence, refusal_code
 from relay.domain.due import Action, wake_at
 from relay.domain.events import not_published
 from relay.domain.job import Actor, Claim, ErrorCode, Job, Status
@@ -61,22 +61,6 @@ class DueJob:
     def stored(self) -> Stored:
         """The job with its document's version."""
         return Stored(self.job, self.version)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallReport:
-    """The result of a call to the provider.
-
-    Attributes:
-        ended_s: When it ended, on the monotonic clock.
-        status: HTTP status of a refusal of the account.
-        retry_after_s: The provider's ``Retry-After``; None without one.
-    """
-
-    result: CallResult
-    ended_s: float
-    status: int = 0
-    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

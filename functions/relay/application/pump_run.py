@@ -20,7 +20,7 @@ from relay.application.call_scheduler import Call, CallScheduler
 from relay.application.due_jobs import Lane
 from relay.application.due_scan import PAGE, DueRead, DueScan
 from relay.application.duration_learner import DurationLearner
-from relay.application.job_actions import ActionResult, CallReport, DueJob, JobActions
+from relay.application.job_actions import ActionResult, DueJob, JobActions
 from relay.application.lease import Lease
 from relay.application.ports import (
     Accounts,
@@ -40,6 +40,7 @@ from relay.domain.account import FULL_SCAN_EVERY, Account
 from relay.domain.admission import (
     Admission,
     CallKind,
+    CallReport,
     CallResult,
     Flight,
     TenantState,
@@ -611,9 +612,7 @@ class PumpRun:
             yield stored.job.deadline_at
 
     def _has_no_wake_in_window(self, now: datetime) -> bool:
-        """Query, once, for the next job that comes due in the window; if there is one, stay until
-        then.
-        """
+        """Query, once, for the next job due in the window; if there is one, stay until then."""
         if not self._asks_for_next:
             self._asks_for_next = True
             find = partial(self._deps.documents.next_wake, self._name, after=now)
@@ -633,9 +632,7 @@ class PumpRun:
             self._scan.stay(until=wakes_at)
 
     def _pause_s(self) -> float:
-        """Return the longest time to wait for a task, in seconds, before there is something else to
-        do.
-        """
+        """Return how many seconds the run may wait for a task before other work comes up."""
         now = self._clock.now()
         moments = [self._until, self._scan.next_read_at(), self._scan.stay_until]
         moments += [due for lane in Lane if (due := self._scan.due_jobs.next_due(lane)) is not None]

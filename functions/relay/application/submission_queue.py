@@ -56,9 +56,7 @@ class QueueRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floors:
-    """All of a tenant's fresh jobs created before these moments have left the queue; None if
-    unknown.
-    """
+    """Fresh jobs created before these moments have all left the queue; None if unknown."""
 
     normal: datetime | None = None
     low: datetime | None = None
@@ -142,8 +140,7 @@ class SubmissionQueue:
     # Reading
 
     def next_reads(self, *, now: datetime, looks: bool) -> Iterator[QueueRead]:
-        """Yield the queries to make now; each is under way until its page or its failure comes
-        back.
+        """Yield the queries to make now; each stays under way until its result is reported.
 
         Args:
             looks: Whether to look for unknown jobs, if it is time to.

@@ -65,6 +65,22 @@ class CallResult(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallReport:
+    """How a call to the provider ended.
+
+    Attributes:
+        ended_s: When, on the monotonic clock.
+        status: The HTTP status, if the provider refused the account.
+        retry_after_s: The provider's ``Retry-After``; None without one.
+    """
+
+    result: CallResult
+    ended_s: float
+    status: int = 0
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """Calls are stopped, except for one probe at a time.
 
@@ -291,31 +307,19 @@ class Admission:
         self.flights[flight.number] = flight
         return flight
 
-    def end(
-        self,
-        flight: Flight,
-        result: CallResult,
-        *,
-        at: datetime,
-        status: int = 0,
-        retry_after_s: float | None = None,
-    ) -> None:
+    def end(self, flight: Flight, report: CallReport, *, at: datetime) -> None:
         """Apply a call's result.
 
         Only probes say something about a stop; calls that began before it do not.
-
-        Args:
-            status: The HTTP status of a refusal.
-            retry_after_s: The provider's ``Retry-After``; None without one.
         """
         del self.flights[flight.number]
-        record = self.state_of(flight.tenant)
+        record, result = self.state_of(flight.tenant), report.result
         if flight.is_probe_of_account:
-            self._end_probe(flight, result, at=at, status=status, retry_after_s=retry_after_s)
+            self._end_probe(flight, report, at=at)
         elif result is CallResult.REFUSED:
-            self._refused(flight, record, at=at, status=status, retry_after_s=retry_after_s)
+            self._refused(flight, record, report, at=at)
         elif result is CallResult.THROTTLED:
-            self._throttled(flight, record, at=at, retry_after_s=retry_after_s)
+            self._throttled(flight, record, report, at=at)
         if flight.kind is CallKind.SUBMIT:
             self._judge_submission(flight, record, result, at=at)
         if result.is_normal:
@@ -341,24 +345,16 @@ class Admission:
             for flight in self.flights.values()
         )
 
-    def _end_probe(
-        self,
-        flight: Flight,
-        result: CallResult,
-        *,
-        at: datetime,
-        status: int,
-        retry_after_s: float | None,
-    ) -> None:
+    def _end_probe(self, flight: Flight, report: CallReport, *, at: datetime) -> None:
         # A probe does not end a stop that began after it.
         hold = None if self.hold is flight.hold else self.hold
         pause = None if self.pause is flight.pause else self.pause
-        if result is CallResult.REFUSED:
+        if report.result is CallResult.REFUSED:
             self.pause = pause
-            self.hold = _held(self.hold, flight, at=at, status=status, retry_after_s=retry_after_s)
-        elif result is CallResult.THROTTLED:
-            self.pause = self._paused(flight, at=at, retry_after_s=retry_after_s)
-        elif result.is_normal:
+            self.hold = _held(self.hold, flight, report, at=at)
+        elif report.result is CallResult.THROTTLED:
+            self.pause = self._paused(flight, report, at=at)
+        elif report.result.is_normal:
             self.hold, self.pause = hold, pause
         else:
             # Inconclusive: probe again with another job.
@@ -367,13 +363,7 @@ class Admission:
                 self.hold = _repeated(self.hold, flight, at=at)
 
     def _refused(
-        self,
-        flight: Flight,
-        record: TenantState,
-        *,
-        at: datetime,
-        status: int,
-        retry_after_s: float | None,
+        self, flight: Flight, record: TenantState, report: CallReport, *, at: datetime
     ) -> None:
         if self.hold is not None or flight.evidence.refusal_is_own:
             return
@@ -382,19 +372,19 @@ class Admission:
             record.failures = max(record.failures, 1)
             record.opened_at = at
             return
-        self.hold = _held(None, flight, at=at, status=status, retry_after_s=retry_after_s)
+        self.hold = _held(None, flight, report, at=at)
 
     def _throttled(
-        self, flight: Flight, record: TenantState, *, at: datetime, retry_after_s: float | None
+        self, flight: Flight, record: TenantState, report: CallReport, *, at: datetime
     ) -> None:
         if flight.evidence.throttle_is_own:
             return
         if self.pause is None:
             if not self._others_passed_since(record.throttled_at, flight, at=at):
-                self.pause = self._paused(flight, at=at, retry_after_s=retry_after_s)
-        elif retry_after_s is not None:
+                self.pause = self._paused(flight, report, at=at)
+        elif report.retry_after_s is not None:
             # The call began before the pause, but its Retry-After may be longer.
-            asked = self._paused(flight, at=at, retry_after_s=retry_after_s)
+            asked = self._paused(flight, report, at=at)
             if asked.probe_at > self.pause.probe_at:
                 self.pause = replace(asked, since=self.pause.since, gap_s=self.pause.gap_s)
 
@@ -421,8 +411,9 @@ class Admission:
                 record.stop = _repeated(record.stop, flight, at=at)
 
     def _open(self, flight: Flight, record: TenantState, *, at: datetime) -> None:
-        """Open the tenant's breaker; open the account's too if a second tenant's is open and
-        nothing has passed since.
+        """Open the tenant's breaker, and the account's if another tenant's is open.
+
+        The account's stays closed if calls for other tenants passed since that one opened.
         """
         record.stop = _prolonged(None, flight, at=at)
         record.opened_at = at
@@ -435,13 +426,13 @@ class Admission:
         if not is_alone and self.outage is None:
             self.outage = _prolonged(None, flight, at=at)
 
-    def _paused(self, flight: Flight, *, at: datetime, retry_after_s: float | None) -> Stop:
+    def _paused(self, flight: Flight, report: CallReport, *, at: datetime) -> Stop:
         gap_s = self.window_s
         if self.pause is not None:
             gap_s = min(self.pause.gap_s * 2, LONGEST_PAUSE_S)
         wait_s = gap_s
-        if retry_after_s is not None:
-            wait_s = min(max(retry_after_s, 1.0), LONGEST_RETRY_AFTER_S)
+        if report.retry_after_s is not None:
+            wait_s = min(max(report.retry_after_s, 1.0), LONGEST_RETRY_AFTER_S)
         return Stop(
             since=at if self.pause is None else self.pause.since,
             probe_at=at + timedelta(seconds=wait_s),
@@ -469,9 +460,7 @@ class Admission:
 
 
 def refusal_code(status: int) -> ErrorCode:
-    """Return the error code for jobs whose account is refused with this status until their
-    deadline.
-    """
+    """Return the error code of jobs that end while the account is refused with this status."""
     return ErrorCode.PROVIDER_OUT_OF_CREDITS if status == 402 else ErrorCode.PROVIDER_AUTH
 
 
@@ -487,24 +476,17 @@ def starts_of(tenants: Mapping[str, TenantState], kind: CallKind) -> dict[str, f
     return {record.tenant: record.turn for record in tenants.values() if record.turn}
 
 
-def _held(
-    hold: Hold | None,
-    flight: Flight,
-    *,
-    at: datetime,
-    status: int,
-    retry_after_s: float | None,
-) -> Hold:
+def _held(hold: Hold | None, flight: Flight, report: CallReport, *, at: datetime) -> Hold:
     """Put the account on hold, or extend the hold after a refused probe.
 
     The first probe comes after 30 s, later ones after gaps that double up to 10 minutes. A longer
     ``Retry-After`` wins, also up to 10 minutes.
     """
     gap_s = FIRST_GAP_S if hold is None else min(hold.gap_s * 2, LONGEST_GAP_S)
-    wait_s = min(max(gap_s, retry_after_s or 0.0), LONGEST_GAP_S)
+    wait_s = min(max(gap_s, report.retry_after_s or 0.0), LONGEST_GAP_S)
     return Hold(
-        code=refusal_code(status),
-        status=status,
+        code=refusal_code(report.status),
+        status=report.status,
         since=at if hold is None else hold.since,
         probe_at=at + timedelta(seconds=wait_s),
         gap_s=gap_s,
