@@ -8,6 +8,7 @@ from relay.adapters.fields import from_fields, to_fields
 from relay.domain.account import Account
 from relay.domain.admission import (
     FAILURES_TO_OPEN,
+    MOST_RECORDS,
     RECORDED,
     Admission,
     CallKind,
@@ -561,6 +562,17 @@ def test_records_are_kept_for_an_hour_and_those_that_still_stop_something_for_lo
 
     assert kept(NOON + RECORDED) == {"stopped", "fine"}
     assert kept(NOON + RECORDED + RECORDED) == {"stopped"}
+
+
+def test_of_too_many_records_those_that_stop_calls_are_kept_and_then_those_used_last():
+    admission = broken("stopped")
+    for number in range(MOST_RECORDS):
+        call(admission, CallResult.ACCEPTED, job=job_of(f"fine-{number}"), at=later(1 + number))
+
+    kept = [one.tenant for one in admission.records_to_keep(at=later(MOST_RECORDS))]
+
+    latest = [f"fine-{number}" for number in range(MOST_RECORDS)]
+    assert kept == ["stopped", *reversed(latest[1:])]
 
 
 @pytest.mark.parametrize("kind", CallKind)

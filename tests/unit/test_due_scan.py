@@ -9,8 +9,8 @@ from relay.domain.job import ErrorCode
 from tests.factories import NOON, a_job, job_id, later, processing_job
 
 
-def a_scan(*, floor=None, is_one_pass=False):
-    return DueScan(floor=floor, is_one_pass=is_one_pass, now=NOON)
+def a_scan(*, floor=None, is_one_pass=False, take_suspect=None):
+    return DueScan(floor=floor, is_one_pass=is_one_pass, take_suspect=take_suspect, now=NOON)
 
 
 def stored(job, version=1):
@@ -64,12 +64,13 @@ def test_one_pass_looks_once():
 
 
 def test_documents_that_do_not_parse_are_handed_out_and_refused_jobs_become_suspects():
-    scan = a_scan()
+    suspects = []
+    scan = a_scan(take_suspect=suspects.append)
     refused = stored(a_job(call_at=NOON, refusal=ErrorCode.PROVIDER_AUTH))
     poison = Unreadable(job_id(9), "no field")
 
     assert read(scan, poison, refused) == [poison]
-    assert scan.suspects == [refused]
+    assert suspects == [refused]
     assert len(scan.due_jobs) == 0
 
 

@@ -6,7 +6,7 @@ jobs waiting for the call limit or the topic is held; the rest is deferred and r
 is room.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -51,19 +51,26 @@ class DueScan:
 
     Args:
         floor: Where the first scan starts; None to scan everything.
+        take_suspect: Receives due jobs that the provider refused: they take turns in the queue.
 
     Attributes:
         due_jobs: The jobs held.
-        suspects: Refused jobs to retry, until the caller moves them to the queue.
-        misplaced: Jobs that are not due although their ``wakeAt`` says so: they had been set aside.
         has_looked: Whether one complete scan was read.
         stay_until: How long the pump must stay to scan again.
         oldest_due_s: How overdue the oldest job was when first seen.
     """
 
-    def __init__(self, *, floor: datetime | None, is_one_pass: bool, now: datetime) -> None:
+    def __init__(
+        self,
+        *,
+        floor: datetime | None,
+        is_one_pass: bool,
+        take_suspect: Callable[[Stored], None],
+        now: datetime,
+    ) -> None:
         self._floor = floor
         self._is_one_pass = is_one_pass
+        self._take_suspect = take_suspect
         self._cursor = floor
         self._next_scan = self._read_on_at = now
         self._reading: DueRead | None = None
@@ -72,8 +79,6 @@ class DueScan:
         self._checked_out: dict[str, tuple[DueJob, Stored | None]] = {}
         self._retries: list[tuple[datetime, DueJob]] = []
         self.due_jobs = DueJobs()
-        self.suspects: list[Stored] = []
-        self.misplaced: list[Stored] = []
         self.has_looked = False
         self.stay_until = now
         self.oldest_due_s = 0.0
@@ -88,24 +93,29 @@ class DueScan:
             ahead = timedelta(0) if self._is_one_pass else SCAN_EVERY
             self._reading = DueRead(self._cursor, now + ahead, None, now)
             return self._reading
-        low = next((one for one in self._deferred if self._has_room(one, share=0.5)), None)
-        if low is not None and now >= self._read_on_at:
-            self._reading = DueRead(self._deferred.pop(low), now, low, now)
+        place = next((one for one in self._deferred if self._has_room(one, share=0.5)), None)
+        if place is not None and now >= self._read_on_at:
+            self._reading = DueRead(self._deferred.pop(place), now, place, now)
         return self._reading
 
-    def take_page(self, read: DueRead, page: DuePage, *, now: datetime) -> Sequence[Unreadable]:
-        """Take in the result of a query; return the documents that do not parse."""
+    def take_page(
+        self, read: DueRead, page: DuePage, *, now: datetime
+    ) -> Sequence[Stored | Unreadable]:
+        """Take in the result of a query; return the documents to repair.
+
+        They do not parse, or are not due although their ``wakeAt`` says so: they were set aside.
+        """
         self._reading = None
         if read.deferred is None and not self.has_looked:
             self._note_oldest(page.items, now=now)
         self.due_jobs.sort_by_lane(at=now)
-        unreadable = []
+        broken: list[Stored | Unreadable] = []
         for item in page.items:
             if isinstance(item, Unreadable):
-                unreadable.append(item)
+                broken.append(item)
             elif _is_misplaced(item, read):
                 self._seen[item.job.id] = item.version
-                self.misplaced.append(item)
+                broken.append(item)
             else:
                 self.offer(item, now=now)
         if read.deferred is not None:
@@ -119,7 +129,7 @@ class DueScan:
             self._next_scan = read.began_at + SCAN_EVERY
             if now < self.stay_until < self._next_scan:
                 self._next_scan = self.stay_until
-        return unreadable
+        return broken
 
     def read_failed(self, read: DueRead, *, now: datetime) -> None:
         """Schedule the query again after a failure, one second later."""
@@ -129,10 +139,7 @@ class DueScan:
         self._next_scan = self._read_on_at = now + SCAN_EVERY
 
     def offer(self, stored: Stored, *, now: datetime) -> None:
-        """Hold a due job, unless it is known already or there is no room.
-
-        A job that the provider refused goes to `suspects`: it takes its turn in the queue.
-        """
+        """Hold a due job, unless it is known already or there is no room."""
         job_id = stored.job.id
         if job_id in self._checked_out:
             # Somebody else may have changed it: compared when its worker returns it.
@@ -144,7 +151,7 @@ class DueScan:
             self.linger(now=now)
         if next_action(stored.job, at=now) is Action.SUBMIT:
             self._seen[job_id] = stored.version
-            self.suspects.append(stored)
+            self._take_suspect(stored)
             return
         lane, due = lane_of(stored.job, at=now), wake_at(stored.job)
         place = (lane, stored.job.tenant if lane is Lane.POLL else "")

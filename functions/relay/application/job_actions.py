@@ -155,11 +155,6 @@ class JobActions:
         self._store.keep(stored)
         return ActionResult(stored=self._store.read(stored.job.id))
 
-    def announce(self, stored: Stored) -> ActionResult:
-        """Publish the events of a job that has just ended, or leave them to a later pump."""
-        self._announcer.announce_or_leave(stored)
-        return ActionResult()
-
     def publish(self, stored: Stored) -> ActionResult:
         """Publish the events that are still unpublished.
 
@@ -178,11 +173,6 @@ class JobActions:
                 return job
 
             self._store.change(stored, delayed)
-        return ActionResult()
-
-    def write_ahead(self, due_job: DueJob) -> ActionResult:
-        """Write the bookkeeping of a job that the pump releases."""
-        self._store.keep(due_job.stored)
         return ActionResult()
 
     def submit(self, known: Stored, evidence: Evidence) -> ActionResult:
@@ -306,8 +296,10 @@ class JobActions:
             step = partial(transitions.poll_unanswered, poll_at=poll_at, refused_at=now)
             report = call.report(CallResult.REFUSED, error.retry_after_s, status=error.status)
             return self._apply_answer(due_job, step, report, now=now)
-        if job.is_followed and not isinstance(answer, answers.UnknownJob):
-            answer = self._unless_other_tenants(job, answer)
+        is_known = not isinstance(answer, answers.UnknownJob)
+        if is_known and job.is_followed and self._owners.is_anothers(job):
+            # Another tenant's render must look like an unknown one.
+            answer = answers.UnknownJob()
         now = self._clock.now()
         if isinstance(answer, answers.StillOpen) and not answer.is_known_word:
             log.warning("unknown status word", extra=_fields(job, word=answer.provider_status))
@@ -319,10 +311,6 @@ class JobActions:
             at=now,
         )
         return self._apply_answer(due_job, step, call.report(CallResult.ANSWERED), now=now)
-
-    def _unless_other_tenants(self, job: Job, answer: answers.PollAnswer) -> answers.PollAnswer:
-        """Hide another tenant's render from whoever follows it: it looks like an unknown id."""
-        return answers.UnknownJob() if self._owners.is_anothers(job) else answer
 
     def _apply_answer(
         self, due_job: DueJob, step: Step, report: CallReport, *, now: datetime
@@ -342,8 +330,8 @@ class JobActions:
             job=ahead, version=due_job.version, is_ahead=True, wakes_at=due_job.wakes_at
         )
         due = wake_at(ahead)
-        is_let_go = due is None or due > self._until
-        if is_let_go and self._store.keep(due_job.stored):
+        is_released = due is None or due > self._until
+        if is_released and self._store.keep(due_job.stored):
             return ActionResult(call=report)
         return ActionResult(due_job=due_job, call=report)
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ from relay.application.ports import (
     RenderOwners,
     Stored,
     Topics,
+    Unreadable,
     Workers,
 )
 from relay.application.store import JobStore
@@ -43,7 +44,6 @@ from relay.domain.admission import (
     CallReport,
     CallResult,
     Flight,
-    TenantState,
     starts_of,
     tenants_by_name,
 )
@@ -66,7 +66,6 @@ STOPS_WITHIN_S = 8.0
 # at Gepetto and within 1 s at Spacely (design 1a).
 AHEAD_S = 4.0
 MOST_OF_WINDOW_AHEAD = 0.5
-MOST_RECORDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +158,7 @@ class PumpRun:
         self._scan = DueScan(
             floor=None if self._looks_back else account.due_floor,
             is_one_pass=is_one_pass,
+            take_suspect=self._queue.put_suspect,
             now=now,
         )
         ahead_s = min(AHEAD_S, limit.window_s * MOST_OF_WINDOW_AHEAD)
@@ -178,11 +178,11 @@ class PumpRun:
             poll_starts=starts_of(tenants, CallKind.POLL),
             last_kind=CallKind.POLL if account.polled_last else CallKind.SUBMIT,
         )
-        self._waits_for_place = False
-        self._ended: deque[Stored] = deque()
+        self._waits_for_limit = False
+        self._to_announce: deque[Stored] = deque()
         self._tasks: dict[Future[Any], Callable[[Future[Any]], None]] = {}
         self._running = {"calls": 0, "changes": 0, "events": 0, "reads": 0}
-        self._asks_for_next = False
+        self._asked_for_next_wake = False
         self._is_finished = False
         self._calls_made = 0
         self._workers = deps.open_workers(deps.concurrency.workers)
@@ -243,7 +243,7 @@ class PumpRun:
             return True
         if self._calls.next(now) is None:
             return self._queue.is_reading and not self._is_one_pass
-        return not self._is_one_pass or self._place_in_s() <= 0.0
+        return not self._is_one_pass or self._next_call_in_s() <= 0.0
 
     def is_something_new_due(self) -> bool:
         """Scan once more, from the floors; return whether a job is due that this run has not seen.
@@ -262,7 +262,7 @@ class PumpRun:
         queued = documents.queued(self._name, spans=self._queue.unread_spans(), limit=1)
         return any(self._queue.is_new(one) for one in queued)
 
-    # Reading
+    # Reads
 
     def _start_reads(self) -> None:
         now = self._clock.now()
@@ -273,29 +273,25 @@ class PumpRun:
         due = self._scan.next_read(now=now)
         if due is not None:
             find = partial(documents.due, self._name, after=due.after, until=due.until, limit=PAGE)
-            self._start("reads", find, partial(self._take_due, due))
+            self._start("reads", find, partial(self._take_due_page, due))
         looks = not (self._is_one_pass and self._queue.has_looked)
         for read in self._queue.next_reads(now=now, looks=looks):
             find_queued = partial(documents.queued, self._name, spans=read.spans, limit=read.limit)
-            self._start("reads", find_queued, partial(self._take_queued, read))
+            self._start("reads", find_queued, partial(self._take_queue_page, read))
         if len(self._scan.due_jobs) + len(self._queue) and self._deps.learner.is_sync_due():
             self._start("reads", self._deps.learner.sync_if_due, self._log_error)
 
-    def _take_due(self, read: DueRead, future: Future[DuePage]) -> None:
+    def _take_due_page(self, read: DueRead, future: Future[DuePage]) -> None:
         now = self._clock.now()
         if self._read_failed(future):
             self._scan.read_failed(read, now=now)
             return
-        for unreadable in self._scan.take_page(read, future.result(), now=now):
-            self._set_aside(unreadable.job_id, why=unreadable.why)
-        self._repair_misplaced()
-        self._take_suspects()
-
-    def _repair_misplaced(self) -> None:
-        for stored in self._scan.misplaced:
-            task = partial(self._actions.repair_index_fields, stored)
-            self._start("changes", task, partial(self._take_repaired, stored))
-        self._scan.misplaced.clear()
+        for item in self._scan.take_page(read, future.result(), now=now):
+            if isinstance(item, Unreadable):
+                self._set_aside(item.job_id, why=item.why)
+                continue
+            task = partial(self._actions.repair_index_fields, item)
+            self._start("changes", task, partial(self._take_repaired, item))
 
     def _take_repaired(self, stored: Stored, future: Future[ActionResult]) -> None:
         error = future.exception()
@@ -306,7 +302,7 @@ class PumpRun:
         else:
             self._take_error(stored.job, error)
 
-    def _take_queued(self, read: QueueRead, future: Future[Sequence[Queued]]) -> None:
+    def _take_queue_page(self, read: QueueRead, future: Future[Sequence[Queued]]) -> None:
         now = self._clock.now()
         if self._read_failed(future):
             self._queue.read_failed(read, now=now)
@@ -317,11 +313,6 @@ class PumpRun:
         if len(self._queue) > known:
             self._scan.linger(now=now)
 
-    def _take_suspects(self) -> None:
-        for stored in self._scan.suspects:
-            self._queue.put_suspect(stored)
-        self._scan.suspects.clear()
-
     def _read_failed(self, future: Future[Any]) -> bool:
         error = future.exception()
         if error is None:
@@ -331,7 +322,7 @@ class PumpRun:
         log.warning("look failed", extra=self._fields(why=str(error)))
         return True
 
-    # Handing out
+    # Starting tasks
 
     def _start_changes(self) -> None:
         """Start ending expired jobs and requeueing others; goes on past the end of the window."""
@@ -340,14 +331,14 @@ class PumpRun:
             return
         for stored in self._queue.suspects_past_deadline(now=now):
             self._scan.offer(stored, now=now)
-        while self._is_free("changes") and self._queue.infeasible:
+        while self._has_worker("changes") and self._queue.infeasible:
             stored = self._queue.infeasible.pop()
             self._start(
                 "changes",
                 partial(self._actions.give_up_unsent, stored),
-                partial(self._take_queue_job, stored),
+                partial(self._take_queued_job, stored),
             )
-        while self._is_free("changes"):
+        while self._has_worker("changes"):
             due_job = self._scan.due_jobs.first(Lane.CHANGE, at=now)
             if due_job is None:
                 return
@@ -359,7 +350,6 @@ class PumpRun:
                 # Its lane changed while it waited.
                 self._scan.due_jobs.remove(due_job.job.id)
                 self._scan.offer(due_job.stored, now=now)
-                self._take_suspects()
                 continue
             self._queue.remove(due_job.job)
             self._start_due_job(
@@ -369,29 +359,33 @@ class PumpRun:
     def _start_events(self) -> None:
         """Start publishing events: first of jobs that have just ended, then those left over."""
         now = self._clock.now()
-        while self._ended and now < self._begin_until + END_LONGER and self._is_free("events"):
-            task = partial(self._actions.announce, self._ended.popleft())
+        while (
+            self._to_announce
+            and now < self._begin_until + END_LONGER
+            and self._has_worker("events")
+        ):
+            task = partial(self._deps.announcer.announce_or_leave, self._to_announce.popleft())
             self._start("events", task, self._log_error)
-        while now < self._begin_until and self._is_free("events"):
+        while now < self._begin_until and self._has_worker("events"):
             due_job = self._scan.due_jobs.first(Lane.PUBLISH, at=now)
             if due_job is None:
                 return
             self._start_due_job(due_job, "events", partial(self._actions.publish, due_job.stored))
 
     def _start_calls(self) -> None:
-        self._waits_for_place = False
-        while self._is_free("calls"):
+        self._waits_for_limit = False
+        while self._has_worker("calls"):
             now = self._clock.now()
             call = self._calls.next(now) if now < self._begin_until else None
             if call is None:
                 return
-            if self._place_in_s() > 0.0 or not self._lease.start_call():
-                self._waits_for_place = True
+            if self._next_call_in_s() > 0.0 or not self._lease.start_call():
+                self._waits_for_limit = True
                 return
             self._pacer.start(self._clock.monotonic())
-            self._call(call)
+            self._start_call(call)
 
-    def _call(self, call: Call) -> None:
+    def _start_call(self, call: Call) -> None:
         flight = self._calls.begin(call)
         if call.due_job is not None:
             task = partial(self._actions.poll, call.due_job, flight.evidence)
@@ -403,8 +397,6 @@ class PumpRun:
             partial(self._take_submission, call.stored, flight),
         )
 
-    # Taking in
-
     def _start_due_job(
         self,
         due_job: DueJob,
@@ -414,6 +406,8 @@ class PumpRun:
     ) -> None:
         self._scan.check_out(due_job)
         self._start(kind, task, partial(self._take_due_job, due_job, flight))
+
+    # Results of tasks
 
     def _take_due_job(
         self, due_job: DueJob, flight: Flight | None, future: Future[ActionResult]
@@ -441,9 +435,9 @@ class PumpRun:
         result = self._end_call(flight, future)
         if result is not None and result.call is None:
             self._queue.turns.return_turn(stored.job.tenant)
-        self._take_queue_job(stored, future)
+        self._take_queued_job(stored, future)
 
-    def _take_queue_job(self, stored: Stored, future: Future[ActionResult]) -> None:
+    def _take_queued_job(self, stored: Stored, future: Future[ActionResult]) -> None:
         error = future.exception()
         after = None if error is not None else future.result().stored
         if after is not None and after.version == stored.version:
@@ -463,7 +457,7 @@ class PumpRun:
         if stored is None:
             return
         if stored.job.unpublished:
-            self._ended.append(stored)
+            self._to_announce.append(stored)
             return
         if stored.job.is_ready:
             self._queue.put(stored)
@@ -471,25 +465,22 @@ class PumpRun:
         due = wake_at(stored.job)
         if due is not None and due <= now:
             self._scan.offer(stored, now=now)
-            self._take_suspects()
 
     def _end_call(self, flight: Flight | None, future: Future[ActionResult]) -> ActionResult | None:
         """Count the task's call, if it made one; return the task's result, None if it raised."""
         result = None if future.exception() is not None else future.result()
         if flight is None:
             return result
-        report = result.call if result is not None else None
-        if result is None:
-            # It may have made the call.
-            report = CallReport(result=CallResult.INCONCLUSIVE, ended_s=self._clock.monotonic())
+        unknown = CallReport(result=CallResult.INCONCLUSIVE, ended_s=self._clock.monotonic())
+        # A task that raised may have made its call.
+        report = unknown if result is None else result.call
         if report is None:
             self._lease.window.cancel()
             self._pacer.cancel()
-            report = CallReport(result=CallResult.INCONCLUSIVE, ended_s=self._clock.monotonic())
         else:
             self._lease.window.end(report.ended_s)
             self._calls_made += 1
-        if self._calls.end(flight, report, at=self._clock.now()):
+        if self._calls.end(flight, report or unknown, at=self._clock.now()):
             self._lease.write_soon()
         return result
 
@@ -525,7 +516,7 @@ class PumpRun:
         if error is not None:
             log.warning("left for later", extra=self._fields(why=repr(error)))
 
-    # The run itself
+    # The loop
 
     def _start(
         self, kind: str, task: Callable[[], Any], take: Callable[[Future[Any]], None]
@@ -546,14 +537,14 @@ class PumpRun:
         hold = self._admission.hold
         return None if hold is None else hold.code
 
-    def _is_free(self, kind: str) -> bool:
+    def _has_worker(self, kind: str) -> bool:
         return self._running[kind] < int(getattr(self._deps.concurrency, kind))
 
     def _is_due(self, lane: Lane, now: datetime) -> bool:
         due = self._scan.due_jobs.next_due(lane)
         return due is not None and due <= now
 
-    def _place_in_s(self) -> float:
+    def _next_call_in_s(self) -> float:
         """Return in how many seconds the next call may start."""
         free_at_s = self._lease.free_at()
         if free_at_s is None:
@@ -569,7 +560,7 @@ class PumpRun:
         if self._is_one_pass:
             looked = self._scan.has_looked and self._queue.has_looked
             reads_on = self._scan.is_behind or (
-                self._queue.is_reading and self._place_in_s() <= 0.0
+                self._queue.is_reading and self._next_call_in_s() <= 0.0
             )
             return (looked and not reads_on) or now >= self._begin_until
         if now >= self._until:
@@ -583,9 +574,9 @@ class PumpRun:
             return True
         if self._queue.infeasible or self._queue.is_reading:
             return True
-        return any(moment <= self._until for moment in self._moments(now))
+        return any(moment <= self._until for moment in self._upcoming_work_times(now))
 
-    def _moments(self, now: datetime) -> Iterator[datetime]:
+    def _upcoming_work_times(self, now: datetime) -> Iterator[datetime]:
         """Yield the known moments at which there will be something to do."""
         for due_job in self._scan.due_jobs:
             due = wake_at(due_job.job)
@@ -613,22 +604,22 @@ class PumpRun:
 
     def _has_no_wake_in_window(self, now: datetime) -> bool:
         """Query, once, for the next job due in the window; if there is one, stay until then."""
-        if not self._asks_for_next:
-            self._asks_for_next = True
+        if not self._asked_for_next_wake:
+            self._asked_for_next_wake = True
             find = partial(self._deps.documents.next_wake, self._name, after=now)
             self._start("reads", find, self._take_next_wake)
             return False
-        self._asks_for_next = False
+        self._asked_for_next_wake = False
         return True
 
     def _take_next_wake(self, future: Future[datetime | None]) -> None:
         if self._read_failed(future):
-            self._asks_for_next = False
+            self._asked_for_next_wake = False
             self._scan.stay(until=self._clock.now() + timedelta(seconds=1))
             return
         wakes_at = future.result()
         if wakes_at is not None and wakes_at <= self._until:
-            self._asks_for_next = False
+            self._asked_for_next_wake = False
             self._scan.stay(until=wakes_at)
 
     def _pause_s(self) -> float:
@@ -641,14 +632,15 @@ class PumpRun:
         moments += self._admission.openings()
         pauses_s = [(at - now).total_seconds() for at in moments if at > now]
         pauses_s += [self._lease.renewal_in_s(), LONGEST_PAUSE_S]
-        if self._waits_for_place:
-            pauses_s.append(self._place_in_s())
+        if self._waits_for_limit:
+            pauses_s.append(self._next_call_in_s())
         return max(min(pauses_s), SHORTEST_PAUSE_S)
 
     def _write_ahead(self) -> None:
         for due_job in self._scan.due_jobs:
             if due_job.is_ahead:
-                self._start("changes", partial(self._actions.write_ahead, due_job), self._log_error)
+                write = partial(self._deps.store.keep, due_job.stored)
+                self._start("changes", write, self._log_error)
 
     def _abandon_calls_in_flight(self) -> None:
         """Count calls that a stopping server does not wait for as ended now.
@@ -658,7 +650,7 @@ class PumpRun:
         while self._lease.window.in_flight > 0:
             self._lease.window.end(self._clock.monotonic())
 
-    # Handing over
+    # Hand-over
 
     def _with_handover(self, account: Account) -> Account:
         """Return the account with what the next pump must know."""
@@ -673,7 +665,7 @@ class PumpRun:
             record.poll_turn = poll_starts.get(tenant, 0.0)
             floor = floors.get(tenant, Floors())
             record.normal_floor, record.low_floor = floor.normal, floor.low
-        kept = sorted(admission.records_to_keep(at=now), key=_retention_rank, reverse=True)
+        kept = admission.records_to_keep(at=now)
         return replace(
             account,
             hold=admission.hold,
@@ -681,7 +673,7 @@ class PumpRun:
             outage=admission.outage,
             accepted_at=admission.accepted_at,
             polled_last=self._calls.last_kind is CallKind.POLL,
-            tenants=tuple(replace(record) for record in kept[:MOST_RECORDS]),
+            tenants=tuple(replace(record) for record in kept),
             due_floor=self._scan.floor(now=now, also=self._suspect_due_times()),
             looked_back_at=(
                 self._looked_back_at if self._scan.has_looked else account.looked_back_at
@@ -721,11 +713,3 @@ def _floors_of(account: Account) -> dict[str, Floors]:
         for record in account.tenants
         if record.normal_floor is not None or record.low_floor is not None
     }
-
-
-def _retention_rank(record: TenantState) -> tuple[bool, datetime]:
-    """Rank records for the limited room: those that stop calls first, then by last use."""
-    moments = [record.opened_at, record.refused_at, record.throttled_at, record.answered_at]
-    known = [moment for moment in moments if moment is not None]
-    stops = record.stop is not None or record.failures > 0
-    return stops, max(known, default=datetime.min.replace(tzinfo=UTC))

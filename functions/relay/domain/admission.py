@@ -16,7 +16,7 @@ answered others since that tenant was last stopped, the trouble is the tenant's 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import TypeVar
 
@@ -31,6 +31,9 @@ FAILURES_TO_OPEN = 5
 REMEMBERED = timedelta(minutes=10)
 # How long a tenant's record outlives its last call.
 RECORDED = timedelta(hours=1)
+MOST_RECORDS = 300
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 S = TypeVar("S", bound="Stop")
@@ -138,6 +141,17 @@ class TenantState:
     poll_turn: float = 0.0
     normal_floor: datetime | None = None
     low_floor: datetime | None = None
+
+    @property
+    def stops_calls(self) -> bool:
+        """Whether the tenant's breaker is open or failures count towards it."""
+        return self.stop is not None or self.failures > 0
+
+    @property
+    def last_used_at(self) -> datetime:
+        """The latest of these moments; long ago if there is none."""
+        moments = (self.opened_at, self.refused_at, self.throttled_at, self.answered_at)
+        return max((one for one in moments if one is not None), default=_LONG_AGO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,13 +345,21 @@ class Admission:
         if result is CallResult.THROTTLED:
             record.throttled_at = at
 
-    def records_to_keep(self, *, at: datetime) -> Iterable[TenantState]:
-        """Yield the tenants' records that the next pump needs: those of the last hour."""
-        for record in self.tenants.values():
-            moments = [record.opened_at, record.refused_at, record.throttled_at, record.answered_at]
-            is_recent = any(one is not None and at - one <= RECORDED for one in moments)
-            if is_recent or record.stop or record.failures or record.turn or record.poll_turn:
-                yield record
+    def records_to_keep(self, *, at: datetime) -> list[TenantState]:
+        """Return the records that the next pump needs, mostly those of the last hour.
+
+        If there are too many, records that stop calls come first, then those used last.
+        """
+        kept = [
+            record
+            for record in self.tenants.values()
+            if at - record.last_used_at <= RECORDED
+            or record.stops_calls
+            or record.turn
+            or record.poll_turn
+        ]
+        kept.sort(key=lambda record: (record.stops_calls, record.last_used_at), reverse=True)
+        return kept[:MOST_RECORDS]
 
     def _is_probing(self, kind: CallKind) -> bool:
         return any(
