@@ -4,7 +4,7 @@ The deployed functions pass in the real adapters; the simulator, the benchmarks 
 in their own.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -14,6 +14,7 @@ from relay.application.announcer import Announcer
 from relay.application.callback_receiver import CallbackReceiver
 from relay.application.duration_learner import DurationLearner
 from relay.application.job_controls import JobControls
+from relay.application.job_creator import CreatePolicy as CreatePolicy
 from relay.application.job_creator import JobCreator
 from relay.application.job_reader import JobReader
 from relay.application.overview import Overview
@@ -30,7 +31,6 @@ from relay.application.ports import (
 from relay.application.progress import ProgressReader
 from relay.application.pump import Pump
 from relay.application.pump_run import Concurrency, PumpDependencies
-from relay.application.quota import OpenJobsQuota
 from relay.application.slots import large_page_slots, wait_slots
 from relay.application.store import JobStore
 from relay.application.waker import Waker
@@ -74,23 +74,6 @@ class Adapters:
     is_stopping: Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreatePolicy:
-    """Which jobs may be created.
-
-    Attributes:
-        accounts: The accounts that are switched on.
-        allow_local_urls: Accept ``http`` and private image URLs.
-        allow_raw: Accept `raw` jobs, whose input and path are not checked.
-        max_open_jobs: How many open jobs a tenant may have in an account; None for no limit.
-    """
-
-    accounts: Collection[str]
-    allow_local_urls: bool = False
-    allow_raw: bool = True
-    max_open_jobs: int | None = None
-
-
 class Relay:
     """One instance of the relay, whichever function it runs.
 
@@ -109,18 +92,14 @@ class Relay:
 
     def creator(self, policy: CreatePolicy) -> JobCreator:
         """Return the service that creates jobs."""
-        adapters, quota = self._adapters, None
-        if policy.max_open_jobs is not None:
-            quota = OpenJobsQuota(adapters.jobs, clock=adapters.clock, most=policy.max_open_jobs)
+        adapters = self._adapters
         return JobCreator(
+            policy=policy,
             store=self.store,
+            counts=adapters.jobs,
             waker=self.waker,
             clock=adapters.clock,
-            accounts=frozenset(policy.accounts),
-            allow_local_urls=policy.allow_local_urls,
             random_bytes=adapters.random_bytes,
-            allow_raw=policy.allow_raw,
-            quota=quota,
         )
 
     def reader(self) -> JobReader:

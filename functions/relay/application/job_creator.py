@@ -4,12 +4,12 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
-from relay.application.ports import Clock, Stored
+from relay.application.ports import Clock, JobCounts, Stored
 from relay.application.quota import OpenJobsQuota, Place
 from relay.application.store import JobStore
 from relay.application.waker import Waker
@@ -62,37 +62,48 @@ class Created:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePolicy:
+    """Which jobs may be created.
+
+    Attributes:
+        accounts: The accounts that are switched on.
+        allow_local_urls: Accept ``http`` and private image URLs.
+        allow_raw: Accept `raw` jobs, whose input and path are not checked.
+        max_open_jobs: How many open jobs a tenant may have in an account; None for no limit.
+    """
+
+    accounts: Collection[str]
+    allow_local_urls: bool = False
+    allow_raw: bool = True
+    max_open_jobs: int | None = None
+
+
 class JobCreator:
     """Creates jobs.
 
     Args:
-        accounts: The accounts that are switched on.
-        allow_local_urls: Accept ``http`` and private image URLs.
-        allow_raw: Accept `raw` jobs, whose input and path are not checked.
+        counts: Counts a tenant's open jobs.
         random_bytes: Returns that many unguessable bytes.
-        quota: Limits a tenant's open jobs; None for no limit.
     """
 
     def __init__(
         self,
         *,
+        policy: CreatePolicy,
         store: JobStore,
+        counts: JobCounts,
         waker: Waker,
         clock: Clock,
-        accounts: frozenset[str],
-        allow_local_urls: bool,
         random_bytes: Callable[[int], bytes],
-        allow_raw: bool = True,
-        quota: OpenJobsQuota | None = None,
     ) -> None:
+        self._policy = policy
         self._store = store
         self._waker = waker
         self._clock = clock
-        self._accounts = accounts
-        self._allow_local_urls = allow_local_urls
         self._random_bytes = random_bytes
-        self._allow_raw = allow_raw
-        self._quota = quota
+        most = policy.max_open_jobs
+        self._quota = None if most is None else OpenJobsQuota(counts, clock=clock, most=most)
 
     def create(
         self,
@@ -162,10 +173,10 @@ class JobCreator:
         """
         if new.provider not in CATALOGUE:
             raise InvalidRequest("/provider", f"provider must be one of {', '.join(CATALOGUE)}")
-        if new.provider not in self._accounts:
+        if new.provider not in self._policy.accounts:
             raise InvalidRequest("/provider", f"provider {new.provider} is not switched on here")
         operations = CATALOGUE[new.provider].operations
-        offered = [name for name in operations if self._allow_raw or name != RAW]
+        offered = [name for name in operations if self._policy.allow_raw or name != RAW]
         if new.operation not in offered:
             raise InvalidRequest(
                 "/operation", f"operation of {new.provider} must be one of {', '.join(offered)}"
@@ -176,7 +187,7 @@ class JobCreator:
                 raise InvalidRequest("/path", "path is not taken with providerJobId")
             return None if operation.credits.with_field else operation.credits.amount
         operation.check_path(new.path)
-        operation.check(new.input, allow_local_urls=self._allow_local_urls)
+        operation.check(new.input, allow_local_urls=self._policy.allow_local_urls)
         return operation.credits.of(new.input)
 
     def check_key(self, tenant: str, new: NewJob, *, idempotency_key: str | None) -> None:

@@ -115,8 +115,7 @@ class PumpRun:
     Args:
         until: The end of the pump's window.
         is_one_pass: Scan once, do what is due, and stop.
-        begin_until: After this only jobs that end are started: the end of the window, or of the
-            longest pass.
+        begin_until: After this, jobs are only ended: the end of the window, or of the longest pass.
     """
 
     def __init__(

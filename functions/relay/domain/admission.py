@@ -466,7 +466,7 @@ class Admission:
     def _others_passed_since(
         self, moment: datetime | None, flight: Flight, *, at: datetime
     ) -> bool:
-        """Return whether calls for other tenants passed since then.
+        """Return whether calls for other tenants passed since a moment.
 
         For submissions only accepted submissions count: an account without credits can still poll.
         """
