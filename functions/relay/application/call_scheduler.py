@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from relay.application.due_jobs import DueJobs, Lane
-from relay.application.job_actions import DueJob
+from relay.application.due_jobs import DueJob, DueJobs, Lane
 from relay.application.ports import Stored
 from relay.application.submission_queue import SubmissionQueue
 from relay.domain.admission import Admission, CallKind, CallReport, Flight, Hold, Stop

@@ -7,9 +7,38 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
-from relay.application.job_actions import DueJob
+from relay.application.ports import Stored
 from relay.domain.due import Action, next_action, wake_at
 from relay.domain.job import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueJob:
+    """A job held by a pump, without its input.
+
+    Attributes:
+        job: As the pump knows it; its bookkeeping may be ahead of the document.
+        version: Of the document when last read or written.
+        is_ahead: Whether the job holds bookkeeping that the document lacks.
+        wakes_at: The document's ``wakeAt``.
+    """
+
+    job: Job
+    version: object
+    is_ahead: bool
+    wakes_at: datetime | None
+
+    @classmethod
+    def found(cls, stored: Stored) -> "DueJob":
+        """Return a job as read from its document."""
+        return cls(
+            job=stored.job, version=stored.version, is_ahead=False, wakes_at=wake_at(stored.job)
+        )
+
+    @property
+    def stored(self) -> Stored:
+        """The job with its document's version."""
+        return Stored(self.job, self.version)
 
 
 class Lane(Enum):

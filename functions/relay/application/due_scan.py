@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from relay.application.due_jobs import DueJobs, Lane, lane_of
-from relay.application.job_actions import DueJob
+from relay.application.due_jobs import DueJob, DueJobs, Lane, lane_of
 from relay.application.ports import DuePage, Stored, Unreadable
 from relay.application.waker import WAKE_EVERY_S
 from relay.domain.due import Action, next_action, wake_at

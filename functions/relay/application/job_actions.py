@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from relay.application.announcer import Announcer
+from relay.application.due_jobs import DueJob
 from relay.application.duration_learner import DurationLearner
 from relay.application.ports import Clock, Provider, RenderOwners, Stored
 from relay.application.store import JobStore, Step
@@ -32,35 +33,6 @@ log = logging.getLogger(__name__)
 CLAIM_S = 40.0
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueJob:
-    """A job held by a pump, without its input.
-
-    Attributes:
-        job: As the pump knows it; its bookkeeping may be ahead of the document.
-        version: Of the document when last read or written.
-        is_ahead: Whether the job holds bookkeeping that the document lacks.
-        wakes_at: The document's ``wakeAt``.
-    """
-
-    job: Job
-    version: object
-    is_ahead: bool
-    wakes_at: datetime | None
-
-    @classmethod
-    def found(cls, stored: Stored) -> "DueJob":
-        """Return a job as read from its document."""
-        return cls(
-            job=stored.job, version=stored.version, is_ahead=False, wakes_at=wake_at(stored.job)
-        )
-
-    @property
-    def stored(self) -> Stored:
-        """The job with its document's version."""
-        return Stored(self.job, self.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,13 +129,10 @@ class _Cache(Generic[T]):
         """Return the value; readers do not wait while another thread refreshes it."""
         now_s = self._clock.monotonic()
         with self._lock:
-            is_fresh = now_s < self._read_again_at_s.get(account, now_s)
-            self._read_again_at_s[account] = (
-                self._read_again_at_s[account] if is_fresh else now_s + self._every_s
-            )
             known = self._known.get(account, self._unknown(account))
-        if is_fresh:
-            return known
+            if now_s < self._read_again_at_s.get(account, now_s):
+                return known
+            self._read_again_at_s[account] = now_s + self._every_s
         try:
             known = self._read(account)
         except StoreUnavailable:

@@ -17,10 +17,10 @@ from typing import Any
 
 from relay.application.announcer import Announcer
 from relay.application.call_scheduler import Call, CallScheduler
-from relay.application.due_jobs import Lane
+from relay.application.due_jobs import DueJob, Lane
 from relay.application.due_scan import PAGE, DueRead, DueScan
 from relay.application.duration_learner import DurationLearner
-from relay.application.job_actions import ActionResult, DueJob, JobActions
+from relay.application.job_actions import ActionResult, JobActions
 from relay.application.lease import Lease
 from relay.application.ports import (
     Accounts,
