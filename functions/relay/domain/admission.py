@@ -168,17 +168,15 @@ class Evidence:
     throttle_is_own: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Flight:
     """A call in flight.
 
     Attributes:
-        number: Unique within the run.
         hold, pause: What the call probes. Its result says nothing about a stop that began later.
         is_probe_of_outage, is_probe_of_tenant: Likewise.
     """
 
-    number: int
     kind: CallKind
     tenant: str
     job_id: str
@@ -209,8 +207,7 @@ class Admission:
     outage: Stop | None = None
     accepted_at: datetime | None = None
     tenants: dict[str, TenantState] = field(default_factory=dict)
-    flights: dict[int, Flight] = field(default_factory=dict)
-    _numbers: int = 0
+    flights: list[Flight] = field(default_factory=list)
 
     def state_of(self, tenant: str) -> TenantState:
         """Return the tenant's record, creating it if needed."""
@@ -263,13 +260,13 @@ class Admission:
 
     def may_try_suspect(self) -> bool:
         """Return whether a refused job may be tried again: one at a time."""
-        return not any(flight.is_suspect for flight in self.flights.values())
+        return not any(flight.is_suspect for flight in self.flights)
 
     def in_flight(self, tenant: str | None = None, kind: CallKind | None = None) -> int:
         """Return how many calls are in flight, optionally of one tenant or kind."""
         return sum(
             (tenant is None or one.tenant == tenant) and (kind is None or one.kind is kind)
-            for one in self.flights.values()
+            for one in self.flights
         )
 
     def openings(self) -> list[datetime]:
@@ -303,11 +300,9 @@ class Admission:
 
     def begin(self, kind: CallKind, job: Job, *, is_suspect: bool) -> Flight:
         """Record that a call begins."""
-        self._numbers += 1
         record = self.state_of(job.tenant)
         is_submission = kind is CallKind.SUBMIT
         flight = Flight(
-            number=self._numbers,
             kind=kind,
             tenant=job.tenant,
             job_id=job.id,
@@ -318,7 +313,7 @@ class Admission:
             is_probe_of_outage=is_submission and self.outage is not None,
             is_probe_of_tenant=is_submission and record.stop is not None,
         )
-        self.flights[flight.number] = flight
+        self.flights.append(flight)
         return flight
 
     def end(self, flight: Flight, report: CallReport, *, at: datetime) -> None:
@@ -326,7 +321,7 @@ class Admission:
 
         Only probes say something about a stop; calls that began before it do not.
         """
-        del self.flights[flight.number]
+        self.flights.remove(flight)
         record, result = self.state_of(flight.tenant), report.result
         if flight.is_probe_of_account:
             self._end_probe(flight, report, at=at)
@@ -364,7 +359,7 @@ class Admission:
     def _is_probing(self, kind: CallKind) -> bool:
         return any(
             flight.is_probe_of_account or (flight.is_probe_of_outage and kind is CallKind.SUBMIT)
-            for flight in self.flights.values()
+            for flight in self.flights
         )
 
     def _end_probe(self, flight: Flight, report: CallReport, *, at: datetime) -> None:
