@@ -1,4 +1,4 @@
-"""The due jobs that a pump holds in memory, in order of service."""
+"""The due jobs that a pump keeps in memory, in order of service."""
 
 import heapq
 from collections import Counter
@@ -14,12 +14,12 @@ from relay.domain.job import Job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueJob:
-    """A job held by a pump, without its input.
+    """A due job in a pump's memory, without its input.
 
     Attributes:
         job: As the pump knows it; its bookkeeping may be ahead of the document.
         version: Of the document when last read or written.
-        is_ahead: Whether the job holds bookkeeping that the document lacks.
+        is_ahead: Whether the job has bookkeeping that the document lacks.
         wakes_at: The document's ``wakeAt``.
     """
 
@@ -89,7 +89,7 @@ class DueJobs:
         return sum(lane is Lane.POLL and count > 0 for (lane, _), count in self._counts.items())
 
     def version_of(self, job_id: str) -> object:
-        """Return the document version held of this job; None if the job is not here."""
+        """Return the known document version of this job; None if the job is not here."""
         entry = self._entries.get(job_id)
         return None if entry is None else entry.due_job.version
 

@@ -1,8 +1,8 @@
-"""Scans an account for due jobs about once a second, and holds them until they are served.
+"""Scans an account for due jobs about once a second, and keeps them until they are served.
 
 Each scan continues where the last one ended, less a margin for instances with a slow clock; the
 first scan of a run starts at the floor that the last pump handed over. Only a limited number of
-jobs waiting for the call limit or the topic is held; the rest is deferred and read again once there
+jobs waiting for the call limit or the topic is kept; the rest is deferred and read again once there
 is room.
 """
 
@@ -24,7 +24,7 @@ LOOK_BACK = timedelta(seconds=3)
 WRITTEN_WITHIN = timedelta(seconds=120)
 # A wake-up suppressed because of one a moment earlier must still find the pump running.
 LINGER = timedelta(seconds=WAKE_EVERY_S + 0.5)
-# At most this many jobs are held per lane; the others stay in the store until there is room. The
+# At most this many jobs are kept per lane; the others stay in the store until there is room. The
 # poll lane's share is divided among its tenants, with a minimum for each.
 MOST_IN_HAND = 1000
 LEAST_POLLS = 10
@@ -53,7 +53,7 @@ class DueScan:
         take_suspect: Receives due jobs that the provider refused: they take turns in the queue.
 
     Attributes:
-        due_jobs: The jobs held.
+        due_jobs: The jobs kept in memory.
         has_looked: Whether one complete scan was read.
         stay_until: How long the pump must stay to scan again.
         oldest_due_s: How overdue the oldest job was when first seen.
@@ -138,7 +138,7 @@ class DueScan:
         self._next_scan = self._read_on_at = now + SCAN_EVERY
 
     def offer(self, stored: Stored, *, now: datetime) -> None:
-        """Hold a due job, unless it is known already or there is no room."""
+        """Keep a due job, unless it is known already or there is no room."""
         job_id = stored.job.id
         if job_id in self._checked_out:
             # Somebody else may have changed it: compared when its worker returns it.
@@ -161,7 +161,7 @@ class DueScan:
         self.due_jobs.put(DueJob.found(stored), at=now)
 
     def check_out(self, due_job: DueJob) -> None:
-        """Hand a job to a worker."""
+        """Give a job to a worker."""
         self.due_jobs.remove(due_job.job.id)
         self._checked_out[due_job.job.id] = (due_job, None)
 
@@ -172,7 +172,7 @@ class DueScan:
         one is under way.
 
         Args:
-            due_job: The job as it should be held from now on; None to let go of it.
+            due_job: The job as it should be kept from now on; None to drop it.
         """
         before, changed = self._checked_out.pop(job_id)
         if due_job is not None:
@@ -213,7 +213,7 @@ class DueScan:
         Below it lie only dead index entries, which a query would have to skip one by one.
 
         Args:
-            also: When the jobs held elsewhere are due.
+            also: When the jobs kept elsewhere are due.
         """
         if not self.has_looked:
             return self._floor

@@ -41,7 +41,7 @@ class ActionResult:
 
     Attributes:
         stored: The job as now stored, its events unpublished; None if it was not written.
-        due_job: The job, if the pump should keep holding it.
+        due_job: The job, if the pump should keep it in memory.
         call: The result of the call; None if the provider was not called.
     """
 

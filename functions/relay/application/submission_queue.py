@@ -1,6 +1,6 @@
 """An account's queue as its pump sees it: the heads of each tenant's line, read just in time.
 
-A run reads each queued job once. The jobs held of a tenant cover a span of queue keys; about once a
+A run reads each queued job once. A tenant's jobs in memory cover a span of queue keys; about once a
 second the run queries all other spans, which finds new tenants and nothing already known. If more
 of a tenant's jobs are stored than were read, the next ones are read when the last are about to be
 sent: as many as go out in about two seconds.

@@ -346,7 +346,7 @@ def poll_requested(job: Job, *, provider_job_id: str | None, at: datetime) -> Jo
         )
         return replace(moved, provider_job_id=provider_job_id, call_at=at)
     if job.status is Status.PROCESSING and job.call_at != at:
-        # Written even if a poll is due already: a pump may hold this job with bookkeeping ahead of
+        # Written even if a poll is due already: a pump may keep this job with bookkeeping ahead of
         # the document, and only a new version tells it of the callback.
         return replace(job, call_at=at)
     return job
