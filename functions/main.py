@@ -8,8 +8,8 @@ from cloudevents.http import CloudEvent
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-# Imports make many objects and hardly any garbage, yet looking for it takes a tenth of a cold
-# start. What they made is then left out of all collections, and stays shared with the worker.
+# Imports make hardly any garbage, yet collecting it takes a tenth of a cold start. Freezing then
+# exempts their objects from collection and keeps them shared with the worker.
 gc.disable()
 
 from relay import bootstrap, logs  # noqa: E402
@@ -30,18 +30,18 @@ def jobs_api(request: flask.Request) -> Response:
 @functions_framework.http
 @logs.traced
 def provider_webhook(request: flask.Request) -> Response:
-    """Take a provider's callback."""
+    """Receive a provider's callback."""
     return leaving_the_rest_unread(bootstrap.provider_webhook().answer(request))
 
 
 @functions_framework.cloud_event
 @logs.traced
 def poll_tick(event: CloudEvent) -> None:
-    """Run the pump that a tick from Pub/Sub asks for."""
+    """Run the pump for a tick from Pub/Sub."""
     bootstrap.poll_tick().receive(event.get_data())
 
 
 @functions_framework.errorhandler(NotFound)  # type: ignore[untyped-decorator]
 def nothing_here(_error: NotFound) -> Response:
-    """Answer for paths that the framework does not pass on, such as one with a line break."""
+    """Answer paths that the framework does not pass on, such as one with a line break."""
     return leaving_the_rest_unread(problem_answer(not_found()))

@@ -4,35 +4,35 @@ locals {
     [for channel in google_monitoring_notification_channel.mail : channel.id],
   )
 
-  # A person is wanted as soon as one such line is logged.
+  # Each of these lines calls for a person.
   line_alerts = {
     account_on_hold = {
       title    = "Render Relay: account on hold"
       severity = "CRITICAL"
       message  = "account on hold"
       fields   = ["account", "code"]
-      text     = "The provider refuses the account: provider_auth means that the key is wrong, provider_out_of_credits that credits have run out. Its jobs wait and nothing is lost until their deadlines. One probe is made after 30 s and then after gaps that double up to 10 minutes, each for another job than the one before; the line \"account off hold\" says that one was answered. Buy credits, or put the right key into provider_keys and raise its number in secret_versions."
+      text     = "The provider refuses the account: provider_auth means a wrong key, provider_out_of_credits that credits have run out. Jobs wait, and nothing is lost before their deadlines. The relay probes after 30 s and then at gaps that double up to 10 minutes, each time with a different job; \"account off hold\" is logged once a probe is answered. Buy credits, or put the right key into provider_keys and raise its number in secret_versions."
     }
     provider_throttled = {
       title    = "Render Relay: provider throttled"
       severity = "ERROR"
       message  = "provider throttled"
       fields   = ["account"]
-      text     = "The provider answered 429 although the relay stays below the documented limit, and Spacely blocks accounts that go on calling. All calls of the account pause until the provider's Retry-After, or for a window that doubles up to 5 minutes; then one call goes first. Look for something else that uses the same key, or ask the provider whether it has lowered the limit, and set call_limit in accounts to what is left for the relay."
+      text     = "The provider answered 429 although the relay stays below the documented limit, and Spacely blocks accounts that keep calling. All calls of the account pause for the provider's Retry-After, or for one window, doubling up to 5 minutes; then a single call probes. Look for something else that uses the same key, or ask the provider whether it has lowered the limit, and set call_limit in accounts to what is left for the relay."
     }
     provider_down = {
       title    = "Render Relay: provider down"
       severity = "ERROR"
       message  = "provider down"
       fields   = ["account"]
-      text     = "Submissions of two tenants in a row were answered 500, 502 or 504, timed out or broke off, so the account submits one job at a time, after 30 s and then after gaps that double up to 10 minutes. Polls go on. The line \"provider back\" says that a submission was answered. Look at the provider's status page. Some jobs may be unconfirmed; all others wait, and fail as not_sent_in_time if it lasts too long for them."
+      text     = "Two tenants' submissions repeatedly got 500, 502 or 504, timed out or were reset, so the account submits one job at a time, after 30 s and then at gaps that double up to 10 minutes. Polls continue. \"provider back\" is logged once a submission is answered. Look at the provider's status page. Some jobs may be unconfirmed; all others wait, and fail as not_sent_in_time if the outage outlasts their time."
     }
     job_set_aside = {
       title    = "Render Relay: job set aside"
       severity = "ERROR"
       message  = "job set aside"
       fields   = ["account", "why"]
-      text     = "A job's document cannot be read, or a step with it broke. It is left alone for 6 hours, or until its deadline, so that it does not stop the others. The line names the job; the line \"job step broke\" before it has the traceback."
+      text     = "A job's document cannot be parsed, or a step on it raised an error. The job is left alone for 6 hours, or until its deadline, so that it does not block others. The line names the job; \"job step broke\" before it has the traceback."
     }
   }
 }
@@ -118,7 +118,7 @@ resource "google_monitoring_alert_policy" "overdue" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Pumps fail or do not run: look for 5xx of poll-tick, dead letters, and whether the scheduler's jobs succeed. Or more polls come due than the provider's limit lets out: see \"Calls to ..., against its limit\" on the dashboard. Queued jobs that wait for their turn do not cause this alert."
+    content   = "Pumps fail or do not run: look for 5xx from poll-tick, dead letters, and failed scheduler jobs. Or more polls come due than the provider's limit allows: see \"Calls to ..., against its limit\" on the dashboard. Queued jobs that wait for their turn do not cause this alert."
   }
 }
 
@@ -147,7 +147,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "poll_tick failed 5 times with one tick: mostly because Firestore did not answer. Ticks carry no work of their own, and the next minute brings another: find out from the logs why it failed, then clear the dead letters."
+    content   = "poll_tick failed 5 times on one tick, usually because Firestore did not answer. No work is lost, and the next tick comes within a minute: find the cause in the logs, then clear the dead letters."
   }
 }
 
@@ -175,7 +175,7 @@ resource "google_monitoring_alert_policy" "unpublished" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Jobs have ended, but the completions topic does not take their events: look whether it exists and whether the functions may publish to it. The documents keep the events, and pumps go on trying, at the longest every 10 minutes."
+    content   = "Jobs have ended, but the completions topic does not accept their events: check that it exists and that the functions may publish to it. The documents keep the events, and pumps retry at least every 10 minutes."
   }
 }
 
@@ -211,7 +211,7 @@ resource "google_monitoring_alert_policy" "server_errors" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "503 means that Firestore does not answer; callers and Pub/Sub try again. 500 is a bug or a missing variable: the log has the traceback, or one line that names every variable."
+    content   = "503 means that Firestore does not answer; callers and Pub/Sub retry. 500 is a bug or a missing variable: the log has the traceback, or one line that names every variable."
   }
 
   depends_on = [google_project_service.needed]

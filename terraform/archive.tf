@@ -2,13 +2,13 @@ data "archive_file" "functions" {
   type        = "zip"
   source_dir  = "${path.module}/../functions"
   output_path = "${path.module}/.build/functions.zip"
-  # The same bytes from every machine, so that only a change of the source is a change.
+  # Byte-identical on every machine, so that only a changed source causes a deployment.
   output_file_mode = "0644"
   excludes         = ["**/__pycache__", "**/__pycache__/**", "**/*.pyc", "**/.*"]
 }
 
 resource "google_storage_bucket" "source" {
-  #checkov:skip=CKV_GCP_62:It holds published source, read by builds alone; the audit log has who wrote to it.
+  #checkov:skip=CKV_GCP_62:It holds published source that only builds read; the audit log records writes.
   name                        = "${var.project_id}-render-relay-source"
   location                    = var.region
   storage_class               = "STANDARD"
@@ -39,11 +39,11 @@ resource "google_storage_bucket_object" "source" {
 }
 
 resource "google_artifact_registry_repository" "images" {
-  #checkov:skip=CKV_GCP_84:Images are made from the public source of this repository; Google's own encryption does.
+  #checkov:skip=CKV_GCP_84:Images are built from this repository's public source; Google's default encryption is enough.
   repository_id = "render-relay"
   location      = var.region
   format        = "DOCKER"
-  description   = "What Cloud Build makes of functions/."
+  description   = "Images that Cloud Build makes of functions/."
 
   cleanup_policy_dry_run = false
 

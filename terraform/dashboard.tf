@@ -92,7 +92,7 @@ locals {
             plotType   = "LINE"
             targetAxis = "Y1"
             timeSeriesQuery = {
-              # The sum of a distribution can be had by PromQL only.
+              # Only PromQL can query the sum of a distribution.
               prometheusQuery = "${account.window_s} * sum(rate(logging_googleapis_com:user_${google_logging_metric.line_numbers["relay_provider_calls"].name}_sum{monitored_resource=\"cloud_run_revision\",account=\"${name}\"}[5m]))"
             }
           }]

@@ -14,19 +14,19 @@ resource "google_firestore_database" "relay" {
 }
 
 locals {
-  # Asked with equality alone (how many open jobs a tenant has), served by merging these.
+  # Merged for queries with equality filters only (how many open jobs a tenant has).
   jobs_indexed_fields = ["account", "status", "tenant"]
 
-  # Lists are of one tenant, newest first. Indexes that hold one filter each and end in the same
-  # order are merged, so that five serve every combination of filters, and finding a tenant's job
-  # by the provider's id. Firestore adds __name__ at the end, in the direction of the last field.
+  # Lists show one tenant's jobs, newest first. Firestore merges indexes that hold one filter each
+  # and end in the same order, so five serve every combination of filters and the search by the
+  # provider's id. Firestore adds __name__ at the end, in the direction of the last field.
   jobs_indexes = {
     due = [
       { path = "account", mode = "ASCENDING" },
       { path = "wakeAt", mode = "ASCENDING" },
     ]
-    # One index for every tenant's line: a key begins with its tenant. Its writes do not queue up
-    # behind one another as times that only grow would: they spread over the tenants.
+    # One index for all tenants' lines. Keys begin with the tenant, so writes spread over the
+    # tenants instead of piling up at the end as ever-growing times would.
     queue = [
       { path = "account", mode = "ASCENDING" },
       { path = "queueKey", mode = "ASCENDING" },
@@ -92,9 +92,8 @@ resource "google_firestore_index" "jobs" {
   depends_on = [google_firestore_database.relay]
 }
 
-# No field is indexed by itself. Inputs, outputs and histories are large, and createdAt, wakeAt and
-# queueKey only grow, which would limit how fast documents can be written. accounts and durations
-# are read by id alone.
+# No single-field indexes: inputs, outputs and histories are large, and createdAt, wakeAt and
+# queueKey only grow, which would limit the write rate. accounts and durations are only read by id.
 resource "google_firestore_field" "unindexed" {
   for_each = toset(["accounts", "durations", "jobs"])
 

@@ -19,7 +19,7 @@ locals {
       memory        = "512Mi"
       cpu           = "1"
       concurrency   = 80
-      timeout_s     = 90 # A caller may wait 60 s for a job, and the store is given 8 s.
+      timeout_s     = 90 # A caller may wait 60 s for a job, and the store's retry budget is 8 s.
       min_instances = var.min_instances
       max_instances = 20
       ingress       = "ALLOW_ALL"
@@ -34,7 +34,7 @@ locals {
       secrets = ["API_KEYS"]
     }
     provider_webhook = {
-      description   = "Takes the providers' callbacks."
+      description   = "Receives the providers' callbacks."
       memory        = "512Mi"
       cpu           = "1"
       concurrency   = 80
@@ -46,10 +46,10 @@ locals {
       secrets       = ["WEBHOOK_KEYS"]
     }
     poll_tick = {
-      description = "Sends, polls and ends everything that has come due for one provider account."
+      description = "Sends, polls and ends all due jobs of one provider account."
       memory      = "512Mi"
       cpu         = "1"
-      # A tick that meets a pump at work is answered at once: it needs no instance of its own.
+      # A tick that finds a pump running returns at once: it needs no instance of its own.
       concurrency   = 16
       timeout_s     = ceil(var.tick_window_s) + local.after_window_s
       min_instances = 0
@@ -70,7 +70,7 @@ locals {
 }
 
 resource "google_cloudfunctions2_function" "relay" {
-  #checkov:skip=CKV_GCP_124:Callers and providers are outside; poll_tick, which nobody else calls, is internal.
+  #checkov:skip=CKV_GCP_124:Callers and providers are outside; poll_tick is internal, since only Pub/Sub calls it.
   for_each = local.functions
 
   name        = local.function_names[each.key]
@@ -106,7 +106,7 @@ resource "google_cloudfunctions2_function" "relay" {
     environment_variables = merge(
       local.common_variables,
       each.value.variables,
-      # What the framework would do by itself is 4 threads for each CPU.
+      # The framework's default is 4 threads per CPU.
       { THREADS = tostring(each.value.concurrency) },
     )
 

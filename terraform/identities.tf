@@ -28,7 +28,7 @@ resource "google_service_account" "build" {
   depends_on = [google_project_service.needed]
 }
 
-# All three read and write documents, in this one database.
+# All three functions read and write documents in this one database.
 resource "google_project_iam_member" "documents" {
   for_each = local.functions
 
@@ -42,7 +42,7 @@ resource "google_project_iam_member" "documents" {
   }
 }
 
-# All three announce what they end, and wake the pump.
+# All three publish the events of jobs they end, and wake the pump.
 resource "google_pubsub_topic_iam_member" "functions" {
   for_each = {
     for pair in setproduct(keys(local.functions), concat(["completions"], keys(local.accounts))) :
@@ -86,7 +86,7 @@ resource "google_cloud_run_v2_service_iam_member" "push" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "callbacks" {
-  #checkov:skip=CKV_GCP_102:Providers call back without credentials; the address carries a token that is checked.
+  #checkov:skip=CKV_GCP_102:Providers call back without credentials; the URL carries a token that is checked.
   name     = google_cloudfunctions2_function.relay["provider_webhook"].name
   location = var.region
   role     = "roles/run.invoker"
@@ -94,7 +94,7 @@ resource "google_cloud_run_v2_service_iam_member" "callbacks" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "api" {
-  #checkov:skip=CKV_GCP_102:Everybody only if public_api says so; API keys are checked either way.
+  #checkov:skip=CKV_GCP_102:Open to everybody only with public_api; API keys are checked either way.
   for_each = var.public_api ? ["allUsers"] : var.api_invokers
 
   name     = google_cloudfunctions2_function.relay["jobs_api"].name
@@ -103,13 +103,13 @@ resource "google_cloud_run_v2_service_iam_member" "api" {
   member   = each.key
 }
 
-# Pub/Sub's own account signs the pushes with the push identity.
+# Pub/Sub's service agent signs pushes as the push identity.
 resource "google_service_account_iam_member" "push_tokens" {
   service_account_id = google_service_account.push.name
   role               = "roles/iam.serviceAccountOpenIdTokenCreator"
   member             = local.pubsub_agent
 
-  # The first use of Pub/Sub in a project is what makes its account there.
+  # Pub/Sub's service agent exists only after the project's first use of Pub/Sub.
   depends_on = [google_pubsub_topic.ticks]
 }
 
@@ -142,7 +142,7 @@ resource "google_artifact_registry_repository_iam_member" "build" {
 locals {
   pubsub_agent = "serviceAccount:service-${local.project_number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 
-  # Cloud Functions copies the archive into a bucket of its own, from which it is built.
+  # Cloud Functions copies the archive into its own bucket and builds from there.
   build_buckets = join(" || ", [
     "resource.name.startsWith(\"projects/_/buckets/${var.project_id}-render-relay-source\")",
     "resource.name.startsWith(\"projects/_/buckets/gcf-v2-\")",

@@ -1,12 +1,12 @@
 locals {
-  # By entry point. The Cloud Run service beneath a function has the function's name.
+  # By entry point. A function's Cloud Run service has the function's name.
   function_names = {
     jobs_api         = "jobs-api"
     provider_webhook = "provider-webhook"
     poll_tick        = "poll-tick"
   }
 
-  # What the providers document; functions/relay/domain/catalogue has the same.
+  # As the providers document; the same as in functions/relay/domain/catalogue.
   provider_facts = {
     gepetto = {
       base_url       = "https://europe-west1-gepettoai.cloudfunctions.net/v1"
@@ -33,15 +33,15 @@ locals {
     }
   }
 
-  # What the work after the window may take: calls in the air, the store's patience, the lease.
+  # Time for the work after the window: calls in flight, the store's retry budget, the lease.
   after_window_s = 65
 
-  # On a push subscription this is the request's timeout too, and 600 is the most there is.
+  # On a push subscription this is also the request's timeout; 600 is the maximum.
   ticks_ack_deadline_s = 600
 
   project_number = data.google_project.this.number
 
-  # The address that Cloud Run gives a service of this name; it is known before the service is.
+  # The URL that Cloud Run gives a service of this name, known before the service exists.
   webhook_base_url = coalesce(
     var.webhook_base_url,
     "https://${local.function_names.provider_webhook}-${local.project_number}.${var.region}.run.app",

@@ -4,7 +4,7 @@ locals {
     "resource.labels.service_name=(${join(" OR ", [for name in values(local.function_names) : "\"${name}\""])})",
   ])
 
-  # How often a line was logged, by some of its fields.
+  # Counts of log lines, by some of their fields.
   line_counts = {
     relay_jobs_created = {
       description = "Jobs created."
@@ -12,38 +12,38 @@ locals {
       labels      = ["provider", "operation", "tenant"]
     }
     relay_job_moves = {
-      description = "Jobs that came into a state; of failed ones, code says why."
+      description = "Jobs that moved to a state; for failed jobs, code says why."
       messages    = ["job moved", "job finished"]
       labels      = ["provider", "status", "by", "code"]
     }
     relay_pump_runs = {
-      description = "Runs that pumps have finished."
+      description = "Finished pump runs."
       messages    = ["pump done"]
       labels      = ["account"]
     }
     relay_account_stops = {
-      description = "Holds, pauses and outages of accounts that began; a pause that is prolonged counts again."
+      description = "Holds, pauses and outages of accounts that began; a prolonged pause counts again."
       messages    = ["account on hold", "provider throttled", "provider down"]
       labels      = ["account", "message"]
     }
     relay_breakers_opened = {
-      description = "Circuit breakers of tenants that opened: their submissions pause."
+      description = "Tenants' circuit breakers that opened, pausing their submissions."
       messages    = ["tenant's breaker opened"]
       labels      = ["account", "tenant"]
     }
     relay_quotas_reached = {
-      description = "Creates refused because a tenant has too many open jobs: one for each instance, tenant and account in 5 seconds."
+      description = "Creates refused because a tenant has too many open jobs, counted once per instance, tenant and account in 5 seconds."
       messages    = ["quota reached"]
       labels      = ["account", "tenant"]
     }
     relay_events_unpublished = {
-      description = "Tries to publish an event that failed, or whose success could not be written down."
+      description = "Attempts to publish an event that failed, or whose success could not be recorded."
       messages    = ["event not published", "event left to the pump"]
       labels      = []
     }
   }
 
-  # What a number in a line is spread over, by some of its fields.
+  # Distributions of numbers in log lines, by some of their fields.
   line_numbers = {
     relay_job_seconds = {
       description = "Time from a job's creation to its end."
@@ -54,7 +54,7 @@ locals {
       bounds      = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800, 3600, 86400]
     }
     relay_oldest_due_seconds = {
-      description = "How overdue the most overdue job was when a pump's run found it. Jobs that wait for their turn are not due."
+      description = "How overdue the oldest due job was when a pump run found it. Jobs that wait for their turn are not due."
       message     = "pump done"
       field       = "oldest_due_s"
       unit        = "s"
@@ -70,7 +70,7 @@ locals {
       bounds      = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
     }
     relay_queued_jobs = {
-      description = "Queued jobs that a run had read and not sent when it ended: the heads of the queue, not all of it."
+      description = "Queued jobs that a run had read but not sent when it ended: the heads of the queue, not all of it."
       message     = "pump done"
       field       = "queued"
       unit        = "1"

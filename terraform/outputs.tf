@@ -1,25 +1,25 @@
 output "api_url" {
-  description = "Where jobs_api answers."
+  description = "URL of jobs_api."
   value       = google_cloudfunctions2_function.relay["jobs_api"].service_config[0].uri
 }
 
 output "webhook_url" {
-  description = "What the callback addresses given to providers begin with."
+  description = "The beginning of all callback URLs given to providers."
   value       = local.webhook_base_url
 }
 
 output "completions_topic" {
-  description = "The topic to subscribe to for completion events."
+  description = "Topic to subscribe to for completion events."
   value       = google_pubsub_topic.completions.id
 }
 
 output "event_schema" {
-  description = "The name of the schema of an event's data, as each event has it in ce-dataschema."
+  description = "The schema URI of event data, as in each event's ce-dataschema."
   value       = "urn:render-relay:schema:job:1"
 }
 
 output "dead_letter_subscriptions" {
-  description = "Where ticks that failed again and again are kept, by account."
+  description = "The dead-letter subscriptions of ticks that failed repeatedly, by account."
   value       = { for name, subscription in google_pubsub_subscription.dead_ticks : name => subscription.id }
 }
 

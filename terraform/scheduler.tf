@@ -8,8 +8,8 @@ resource "google_cloud_scheduler_job" "ticks" {
   time_zone        = "Etc/UTC"
   attempt_deadline = "30s"
 
-  # Published as an identity that may do nothing else; with a Pub/Sub target it would be the
-  # scheduler's own account, which may publish to every topic of the project.
+  # Publishes as an identity that may do nothing else; a Pub/Sub target would use the scheduler's
+  # service agent, which may publish to every topic of the project.
   http_target {
     uri         = "https://pubsub.googleapis.com/v1/${google_pubsub_topic.ticks[each.key].id}:publish"
     http_method = "POST"
@@ -24,7 +24,7 @@ resource "google_cloud_scheduler_job" "ticks" {
     }
   }
 
-  # The next minute brings another tick.
+  # One retry is enough: the next tick comes within a minute.
   retry_config {
     retry_count          = 1
     min_backoff_duration = "5s"

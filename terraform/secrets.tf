@@ -1,5 +1,5 @@
 locals {
-  # By the variable that a function reads it from: its number, which changes when its value does.
+  # The number of each secret, by environment variable; it changes with the value.
   secrets = merge(
     {
       API_KEYS     = substr(sha256(jsonencode(var.api_keys)), 0, 16)
@@ -40,11 +40,11 @@ resource "google_secret_manager_secret_version" "relay" {
   secret_data_wo_version = each.value
   enabled                = true
 
-  # Out of use, but not lost: what was rotated too early can be switched on again.
+  # Disabled, not destroyed: a secret rotated too early can be enabled again.
   deletion_policy = "DISABLE"
 
   lifecycle {
-    # The functions move to the new version before the old one is switched off.
+    # The functions move to the new version before the old one is disabled.
     create_before_destroy = true
   }
 }

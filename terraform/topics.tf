@@ -1,9 +1,9 @@
 resource "google_pubsub_topic" "completions" {
-  #checkov:skip=CKV_GCP_83:Google's own encryption does; jobs hold links to pictures, no credentials.
+  #checkov:skip=CKV_GCP_83:Google's default encryption is enough; jobs hold links to pictures, no credentials.
   name                       = var.completions_topic
   message_retention_duration = "${var.completions_retention_days * 86400}s"
 
-  # No Pub/Sub schema is attached: docs/decisions/0007 says why. Each event names its own, which is
+  # No Pub/Sub schema; docs/decisions/0007 says why. Each event names its schema, which is
   # docs/schemas/job.schema.json.
   labels = {
     event-schema = "render-relay-job-1"
@@ -51,7 +51,7 @@ resource "google_pubsub_subscription" "ticks" {
     }
   }
 
-  # Five tries of at most two minutes with these pauses fit into the retention.
+  # Five tries of at most two minutes, with these pauses, fit into the retention.
   retry_policy {
     minimum_backoff = "10s"
     maximum_backoff = "600s"
@@ -86,7 +86,7 @@ resource "google_pubsub_subscription" "dead_ticks" {
   }
 }
 
-# Dead letters are moved by Pub/Sub's own account.
+# Pub/Sub's service agent moves the dead letters.
 resource "google_pubsub_topic_iam_member" "dead_ticks" {
   for_each = local.accounts
 

@@ -1,6 +1,6 @@
 variable "project_id" {
   type        = string
-  description = "Id of the Google Cloud project that everything is made in."
+  description = "Id of the Google Cloud project to deploy to."
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
@@ -20,7 +20,7 @@ variable "region" {
 
 variable "labels" {
   type        = map(string)
-  description = "Labels put on everything that can have some, beside app = render-relay."
+  description = "Labels for every resource that takes labels, in addition to app = render-relay."
   default     = {}
 }
 
@@ -29,7 +29,7 @@ variable "accounts" {
     base_url   = optional(string)
     call_limit = optional(number)
   }))
-  description = "The provider accounts that are switched on. Of each, base_url is where its API is, and call_limit how many calls the provider allows (for gepetto in 60 seconds, for spacely in 1 second); what is left out is as the provider documents it."
+  description = "The provider accounts that are switched on. For each, base_url is the URL of its API and call_limit the number of calls the provider allows (gepetto: in 60 seconds, spacely: in 1 second); values left out are as the provider documents them."
   default = {
     gepetto = {}
     spacely = {}
@@ -53,7 +53,7 @@ variable "accounts" {
 
 variable "provider_keys" {
   type        = map(string)
-  description = "The provider's API key of each account that is switched on. It is written to Secret Manager when its number in secret_versions changes, and is never in the plan or the state."
+  description = "The provider's API key for each account that is switched on. A key is written to Secret Manager when its number in secret_versions changes, and is never in the plan or the state."
   sensitive   = true
   ephemeral   = true
 
@@ -70,7 +70,7 @@ variable "provider_keys" {
 
 variable "webhook_keys" {
   type        = list(string)
-  description = "The secrets that callback addresses are signed with, at least 32 characters each. The first makes new addresses; a second one is still accepted, for the days of a rotation. It is written to Secret Manager when its number in secret_versions changes, and is never in the plan or the state."
+  description = "The secrets that sign callback URLs, at least 32 characters each. The first signs new URLs; a second one is still accepted during a rotation. They are written to Secret Manager when their number in secret_versions changes, and are never in the plan or the state."
   sensitive   = true
   ephemeral   = true
 
@@ -87,7 +87,7 @@ variable "webhook_keys" {
 
 variable "secret_versions" {
   type        = map(number)
-  description = "A number for each of webhook_keys and the accounts, 1 where it is left out. Raising it writes the value given now as a new secret version and puts that into the functions; otherwise values given are not looked at."
+  description = "A version number for webhook_keys and for each account, 1 by default. Raising a number writes the current value as a new secret version and deploys it to the functions; otherwise given values are ignored."
   default     = {}
 
   validation {
@@ -103,7 +103,7 @@ variable "secret_versions" {
 
 variable "api_keys" {
   type        = map(list(string))
-  description = "The SHA-256 digests, in lower-case hex, of the API keys of each tenant. The keys themselves are never given to Terraform. A change takes effect with the next apply."
+  description = "The SHA-256 digests, in lower-case hex, of the API keys of each tenant. Terraform never sees the keys themselves. A change takes effect with the next apply."
 
   validation {
     condition     = length(var.api_keys) > 0 && alltrue([for tenant, digests in var.api_keys : tenant != "" && length(digests) > 0])
@@ -123,13 +123,13 @@ variable "api_keys" {
 
 variable "public_api" {
   type        = bool
-  description = "Whether anybody may reach jobs_api. API keys are checked either way; false has Cloud Run ask for an identity token first, and callers then send the API key as X-API-KEY."
+  description = "Whether jobs_api is open to everybody. API keys are checked either way; with false, Cloud Run requires an identity token first, and callers send the API key as X-API-KEY."
   default     = false
 }
 
 variable "api_invokers" {
   type        = set(string)
-  description = "Who may reach jobs_api where public_api is false, as IAM members such as serviceAccount:shop@my-project.iam.gserviceaccount.com."
+  description = "Who may call jobs_api if public_api is false, as IAM members such as serviceAccount:shop@my-project.iam.gserviceaccount.com."
   default     = []
 
   validation {
@@ -140,7 +140,7 @@ variable "api_invokers" {
 
 variable "webhook_base_url" {
   type        = string
-  description = "Public URL of provider_webhook, if it has a domain of its own; its Cloud Run address if null. Jobs that were sent before a change are called back at the old address."
+  description = "Public URL of provider_webhook if it has its own domain; null for its Cloud Run URL. Jobs sent before a change are called back at the old URL."
   default     = null
 
   validation {
@@ -151,7 +151,7 @@ variable "webhook_base_url" {
 
 variable "create_database" {
   type        = bool
-  description = "Whether to make the Firestore database; false for a project that has it already. Indexes and field settings are made either way."
+  description = "Whether to create the Firestore database; false if the project already has it. Indexes and field settings are created either way."
   default     = true
 }
 
@@ -168,13 +168,13 @@ variable "firestore_database" {
 
 variable "firestore_location" {
   type        = string
-  description = "Location of the Firestore database, such as europe-west1 or eur3; the region if null. It cannot be changed later."
+  description = "Location of the Firestore database, such as europe-west1 or eur3; null for the region. It cannot be changed later."
   default     = null
 }
 
 variable "completions_topic" {
   type        = string
-  description = "Name of the topic that completion events are published to."
+  description = "Name of the topic for completion events."
   default     = "job-completions"
 
   validation {
@@ -185,7 +185,7 @@ variable "completions_topic" {
 
 variable "ticks_topic" {
   type        = string
-  description = "The part of the tick topics' names before the hyphen and the account."
+  description = "Prefix of the tick topics' names, before the hyphen and the account."
   default     = "poll-ticks"
 
   validation {
@@ -207,7 +207,7 @@ variable "tick_window_s" {
 
 variable "max_open_jobs" {
   type        = number
-  description = "How many open jobs a tenant may have in one provider account; creates beyond them are answered 429."
+  description = "How many open jobs a tenant may have in one provider account; further creates get a 429."
   default     = 5000
 
   validation {
@@ -218,7 +218,7 @@ variable "max_open_jobs" {
 
 variable "tenant_weights" {
   type        = map(number)
-  description = "The weight of each tenant that is to have another one than 1: of the calls that submissions get, a tenant of weight 2 has twice those of a tenant of weight 1 while both have jobs waiting."
+  description = "The weight of each tenant whose weight is not 1: while both have jobs waiting, a tenant of weight 2 gets twice as many submissions as one of weight 1."
   default     = {}
 
   validation {
@@ -234,7 +234,7 @@ variable "tenant_weights" {
 
 variable "raw_operations" {
   type        = bool
-  description = "Whether jobs may be raw, that is, name a path of the provider's that the catalogue does not know, with any input."
+  description = "Whether to allow raw jobs, which name a provider's path outside the catalogue, with any input."
   default     = true
 }
 
@@ -251,7 +251,7 @@ variable "job_ttl_days" {
 
 variable "completions_retention_days" {
   type        = number
-  description = "How many days the completions topic keeps what was published, for new subscriptions and for seeking back."
+  description = "How many days the completions topic keeps events, for new subscriptions and for seeking back."
   default     = 7
 
   validation {
@@ -262,7 +262,7 @@ variable "completions_retention_days" {
 
 variable "log_level" {
   type        = string
-  description = "The least severity that the functions log. The metrics are made from INFO lines."
+  description = "The lowest severity that the functions log. The metrics are made from INFO lines."
   default     = "INFO"
 
   validation {
@@ -273,7 +273,7 @@ variable "log_level" {
 
 variable "min_instances" {
   type        = number
-  description = "How many instances of jobs_api and of provider_webhook are kept ready all the time."
+  description = "How many instances of jobs_api and of provider_webhook are always kept warm."
   default     = 0
 
   validation {
@@ -284,7 +284,7 @@ variable "min_instances" {
 
 variable "alert_emails" {
   type        = set(string)
-  description = "Addresses that alerts are mailed to."
+  description = "Email addresses that receive alerts."
   default     = []
 
   validation {
@@ -295,7 +295,7 @@ variable "alert_emails" {
 
 variable "notification_channels" {
   type        = set(string)
-  description = "Cloud Monitoring notification channels that exist already and are told of alerts too, as projects/PROJECT/notificationChannels/NUMBER."
+  description = "Existing Cloud Monitoring notification channels that also receive alerts, as projects/PROJECT/notificationChannels/NUMBER."
   default     = []
 
   validation {

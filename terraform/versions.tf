@@ -1,5 +1,5 @@
 terraform {
-  # Write-only arguments, which keep secrets out of the state, came with 1.11.
+  # 1.11 introduced write-only arguments, which keep secrets out of the state.
   required_version = ">= 1.11, < 2.0"
 
   required_providers {
@@ -13,7 +13,7 @@ terraform {
     }
   }
 
-  # Where the state is kept is yours to say. A bucket with versioning is a good place:
+  # Choose where to keep the state; a bucket with versioning is a good place:
   #
   #   backend "gcs" {
   #     bucket = "my-terraform-state"

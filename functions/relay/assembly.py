@@ -1,10 +1,10 @@
-"""Puts the relay together from adapters; the only place where its parts meet.
+"""Assembles the relay from adapters: the only composition root.
 
-Everything that runs the relay hands in adapters of its own: the deployed functions the real ones,
-the simulator, the benchmarks and the tests others.
+The deployed functions pass in the real adapters; the simulator, the benchmarks and the tests pass
+in their own.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -14,6 +14,7 @@ from relay.application.announcer import Announcer
 from relay.application.callback_receiver import CallbackReceiver
 from relay.application.duration_learner import DurationLearner
 from relay.application.job_controls import JobControls
+from relay.application.job_creator import CreatePolicy as CreatePolicy
 from relay.application.job_creator import JobCreator
 from relay.application.job_reader import JobReader
 from relay.application.overview import Overview
@@ -30,7 +31,6 @@ from relay.application.ports import (
 from relay.application.progress import ProgressReader
 from relay.application.pump import Pump
 from relay.application.pump_run import Concurrency, PumpDependencies
-from relay.application.quota import OpenJobsQuota
 from relay.application.slots import large_page_slots, wait_slots
 from relay.application.store import JobStore
 from relay.application.waker import Waker
@@ -41,7 +41,7 @@ from relay.edges.api import Api
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
 
-# A caller waits for these; a pump has nobody waiting and more to lose.
+# Retry budgets: an edge has a caller waiting; a pump has none, and more to lose.
 EDGE_PATIENCE_S = 8.0
 PUMP_PATIENCE_S = 20.0
 CONCURRENCY = Concurrency(calls=32, changes=12, events=8)
@@ -54,12 +54,12 @@ CALLBACK_READERS: Mapping[str, CallbackReader] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """Everything outside that the relay stands on.
+    """All adapters that the relay needs.
 
     Attributes:
         draw: Returns a random number from 0 to 1.
-        random_bytes: Returns so many unguessable bytes.
-        open_workers: Starts so many workers.
+        random_bytes: Returns that many unguessable bytes.
+        open_workers: Starts that many workers.
         is_stopping: Whether the server was told to stop.
     """
 
@@ -74,28 +74,11 @@ class Adapters:
     is_stopping: Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreatePolicy:
-    """Which jobs are taken.
-
-    Attributes:
-        accounts: The accounts that are switched on.
-        allow_local_urls: Let image URLs be ``http`` and private.
-        allow_raw: Take `raw` jobs, whose input and path nobody checks.
-        max_open_jobs: How many open jobs a tenant may have in an account; None for any number.
-    """
-
-    accounts: Collection[str]
-    allow_local_urls: bool = False
-    allow_raw: bool = True
-    max_open_jobs: int | None = None
-
-
 class Relay:
-    """One instance of the relay, of whichever function.
+    """One instance of the relay, whichever function it runs.
 
     Args:
-        patience_s: For how long it repeats what the store does not answer.
+        patience_s: The retry budget for one store operation, in seconds.
     """
 
     def __init__(self, adapters: Adapters, *, patience_s: float) -> None:
@@ -108,27 +91,23 @@ class Relay:
         self.learner = cache(self._learner)
 
     def creator(self, policy: CreatePolicy) -> JobCreator:
-        """Return what takes new jobs."""
-        adapters, quota = self._adapters, None
-        if policy.max_open_jobs is not None:
-            quota = OpenJobsQuota(adapters.jobs, clock=adapters.clock, most=policy.max_open_jobs)
+        """Return the service that creates jobs."""
+        adapters = self._adapters
         return JobCreator(
+            policy=policy,
             store=self.store,
+            counts=adapters.jobs,
             waker=self.waker,
             clock=adapters.clock,
-            accounts=frozenset(policy.accounts),
-            allow_local_urls=policy.allow_local_urls,
             random_bytes=adapters.random_bytes,
-            allow_raw=policy.allow_raw,
-            quota=quota,
         )
 
     def reader(self) -> JobReader:
-        """Return what shows jobs."""
+        """Return the service that reads jobs."""
         return JobReader(listings=self._adapters.jobs, store=self.store, clock=self._adapters.clock)
 
     def controls(self, creator: JobCreator) -> JobControls:
-        """Return what cancels and retries jobs."""
+        """Return the service that cancels and retries jobs."""
         return JobControls(
             store=self.store,
             creator=creator,
@@ -167,7 +146,7 @@ class Relay:
         )
 
     def callback_receiver(self) -> CallbackReceiver:
-        """Return what takes providers' callbacks."""
+        """Return the service that applies providers' callbacks."""
         return CallbackReceiver(
             store=self.store,
             announcer=self.announcer,
@@ -200,8 +179,8 @@ class Relay:
         """Return the pump of a provider's account.
 
         Args:
-            window_s: How long one run may work; 0 makes one pass over what is due.
-            weights: The tenants' weights; 1 for those that are not named.
+            window_s: How long one tick may work; 0 makes one pass over what is due.
+            weights: The tenants' weights; 1 where not named.
         """
         adapters = self._adapters
         deps = PumpDependencies(
@@ -230,10 +209,10 @@ class Relay:
         window_s: float,
         weights: Mapping[str, int],
     ) -> Ticks:
-        """Return the function `poll_tick`, for these accounts.
+        """Return the function `poll_tick` for these accounts.
 
         Args:
-            providers: How to make each account's provider; every pump gets its own.
+            providers: Makes each account's provider; every pump gets its own.
         """
 
         def pump(open_provider: Callable[[], Provider]) -> Pump:

@@ -31,11 +31,11 @@ T = TypeVar("T")
 
 
 def once_per_worker(build: Callable[[], T]) -> Callable[[], T]:
-    """Have something built on the first call, and only once.
+    """Build on the first call, and only once.
 
-    Not built at import: the framework imports us in the gunicorn parent and answers requests
-    in a forked worker, and gRPC channels may not survive a fork (grpc/grpc#41725). Locked,
-    because functools.cache lets two first requests build two of everything.
+    Not built at import: the framework imports us in the gunicorn parent and answers requests in a
+    forked worker, and gRPC channels may not survive a fork (grpc/grpc#41725). Locked, because
+    functools.cache lets two concurrent first requests build two of everything.
     """
     lock = threading.Lock()
     built: list[T] = []
@@ -52,7 +52,7 @@ def once_per_worker(build: Callable[[], T]) -> Callable[[], T]:
 
 @once_per_worker
 def jobs_api() -> Api:
-    """Return the API.
+    """Return the HTTP API.
 
     Raises:
         LookupError: Names every variable that is missing or malformed.
@@ -72,7 +72,7 @@ def jobs_api() -> Api:
 
 @once_per_worker
 def provider_webhook() -> Webhook:
-    """Return the receiver of callbacks.
+    """Return the callback endpoint.
 
     Raises:
         LookupError: As `jobs_api`.
@@ -83,7 +83,7 @@ def provider_webhook() -> Webhook:
 
 @once_per_worker
 def poll_tick() -> Ticks:
-    """Return the runner of pumps.
+    """Return the tick handler that runs pumps.
 
     Raises:
         LookupError: As `jobs_api`.

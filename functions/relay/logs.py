@@ -1,4 +1,4 @@
-"""Log lines as Cloud Logging reads them: one JSON object a line, with severity and trace."""
+"""Logs for Cloud Logging: one JSON object per line, with severity and trace."""
 
 import contextlib
 import functools
@@ -25,23 +25,23 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")
 
 
 def configure(*, level: str, project: str) -> None:
-    """Send everything that is logged to standard output, as JSON.
+    """Write all logs to standard output as JSON.
 
     Args:
-        level: Name of the least severity that is written.
-        project: Names the traces.
+        level: The lowest severity written.
+        project: The Google Cloud project in the traces' names.
     """
     handler = _StandardOutput()
     handler.setFormatter(_JsonLines(project))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
-    # It quotes whole URLs, and what is worth knowing of a call is logged by who made it.
+    # It logs whole URLs; callers log what matters about a call.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     log.info("function started", extra={"fields": {"version": __version__}})
 
 
 def traced(entry_point: Callable[P, R]) -> Callable[P, R]:
-    """Have everything that is logged during a request carry its trace."""
+    """Attach the request's trace to everything logged during it."""
 
     @functools.wraps(entry_point)
     def with_trace(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -66,7 +66,7 @@ def _trace_of_request() -> Iterator[None]:
 
 class _StandardOutput(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        # Looked up at every write: the framework swaps the stream for each request.
+        # Looked up for every write: the framework swaps the stream for each request.
         sys.stdout.write(self.format(record) + "\n")
         sys.stdout.flush()
 

@@ -86,7 +86,7 @@ def example_jobs() -> Mapping[str, Job]:
     return {
         "queued": queued,
         "submitting": claimed,
-        "unconfirmed": transitions.lost(
+        "unconfirmed": transitions.unconfirmed(
             claimed, claim=claim, note="no answer within 30 s", at=_after(31)
         ),
         "processing": processing,

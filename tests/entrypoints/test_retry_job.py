@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from relay.domain.job import Actor, OnUnconfirmed, Priority, Status
-from relay.domain.transitions import cancelled, nudged, succeeded
+from relay.domain.transitions import cancelled, poll_requested, succeeded
 from tests.entrypoints.requests import BEARER, BODY, KEY, OTHER, create
 from tests.factories import (
     INPUT,
@@ -138,7 +138,7 @@ def test_a_success_that_is_faster_makes_the_retry_409_and_no_second_render(api, 
 
 def test_a_callback_that_confirms_the_job_makes_the_retry_409_and_leaves_the_job_open(api, world):
     world.jobs.put(unconfirmed_job())
-    known = nudged(unconfirmed_job(), provider_job_id="6512f0bb", at=later(0))
+    known = poll_requested(unconfirmed_job(), provider_job_id="6512f0bb", at=later(0))
     world.jobs.before_next_write(partial(world.jobs.put, known))
 
     answer = retry(api)

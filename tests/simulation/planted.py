@@ -145,26 +145,26 @@ FAULTS = (
         except NotAccepted as error:
             log.warning("submission not accepted", extra=_fields(stored.job, why=str(error)))
             step: Step = partial(
-                transitions.put_back,
+                transitions.requeued,
                 claim=claim,
-                call_at=self._try_again_at(stored.job.tries, error.retry_after_s),
+                call_at=self._retry_at(stored.job.tries, error.retry_after_s),
                 note=str(error),
                 is_throttled=error.is_throttled,
                 at=self._clock.now(),
             )
-            result = CallResult.THROTTLED if error.is_throttled else CallResult.NOTHING
-            return self._take(stored, step, call.report(result, error.retry_after_s))
+            result = CallResult.THROTTLED if error.is_throttled else CallResult.INCONCLUSIVE
+            return self._change(stored, step, call.report(result, error.retry_after_s))
 """,
         """\
         except (NotAccepted, PerhapsAccepted) as error:
             step: Step = partial(
-                transitions.put_back,
+                transitions.requeued,
                 claim=claim,
-                call_at=self._try_again_at(stored.job.tries, None),
+                call_at=self._retry_at(stored.job.tries, None),
                 note=str(error),
                 at=self._clock.now(),
             )
-            return self._take(stored, step, call.report(CallResult.NOTHING, None))
+            return self._change(stored, step, call.report(CallResult.INCONCLUSIVE, None))
 """,
     ),
     Fault(
@@ -228,7 +228,7 @@ FAULTS = (
             for tenant in self._queue.tenants():
                 one = self._queue.first(tenant, now=now, suspects=True)
                 if one is not None and one.job.id in avoid.job_ids:
-                    return Call(Kind.SUBMIT, one, None, is_suspect=True)
+                    return Call(CallKind.SUBMIT, one, None, is_suspect=True)
         calls = [self._next(kind, now, avoid=avoid) for kind in order]
 """,
     ),
@@ -244,7 +244,7 @@ FAULTS = (
         "P8",
         "application/call_scheduler.py",
         """\
-        if self.last_kind is Kind.SUBMIT:
+        if self.last_kind is CallKind.SUBMIT:
             kinds.reverse()
         elif""",
         """\
@@ -291,8 +291,8 @@ FAULTS = (
         "due floor without a margin for late documents",
         "P3",
         "application/due_scan.py",
-        "floor = min([(self._cursor or now) - WRITTEN_WITHIN, *self._left.values()])",
-        "floor = min([self._cursor or now, *self._left.values()])",
+        "floor = min([(self._cursor or now) - WRITTEN_WITHIN, *self._deferred.values()])",
+        "floor = min([self._cursor or now, *self._deferred.values()])",
         profile="floors",
     ),
     Fault(

@@ -22,7 +22,7 @@ from relay.domain.due import wake_at
 from relay.domain.events import as_announced, published
 from relay.domain.job import Actor, Claim, ErrorCode, OnUnconfirmed
 from relay.domain.limits import Limit
-from relay.domain.transitions import accepted, claimed, failed, lost, resubmitted, succeeded
+from relay.domain.transitions import accepted, claimed, failed, resubmitted, succeeded, unconfirmed
 from relay.job_view import to_json
 from tests.factories import JOB_ID, LATE_OUTPUT, OUTPUT, PROVIDER_JOB_ID, a_job
 
@@ -43,7 +43,7 @@ SUCCEEDED = succeeded(PROCESSING, outputs=(OUTPUT,), by=Actor.POLL, at=moment(30
 FAILED = failed(
     PROCESSING, code=ErrorCode.RENDER_FAILED, message="it failed", by=Actor.POLL, at=moment(30)
 )
-UNCONFIRMED = lost(CLAIMED, claim=CLAIM, note="lost", at=moment(3))
+UNCONFIRMED = unconfirmed(CLAIMED, claim=CLAIM, note="lost", at=moment(3))
 
 
 def out(job):

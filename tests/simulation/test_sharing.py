@@ -10,7 +10,7 @@ from infra.simulator.sharing import sharing
 from relay.domain.due import wake_at
 from relay.domain.job import Actor, Claim, Entry, ErrorCode, OnUnconfirmed, Status
 from relay.domain.limits import Limit
-from relay.domain.transitions import accepted, claimed, lost, put_back, resubmitted
+from relay.domain.transitions import accepted, claimed, requeued, resubmitted, unconfirmed
 from tests.factories import a_job, job_id
 
 LIMIT = Limit(calls=120, window_s=60.0)
@@ -70,7 +70,7 @@ class Told:
         self.call(at_s, job, Verdict.ACCOUNT_REFUSED)
         return self.write(
             at_s + 0.1,
-            put_back(
+            requeued(
                 job,
                 claim=claim,
                 call_at=moment(at_s + 0.1),
@@ -201,7 +201,7 @@ def test_a_job_is_sent_again_too_soon(told):
     job = told.create(1, "a", on_unconfirmed=OnUnconfirmed.RESUBMIT)
     claim = Claim(token="c", expires_at=moment(50))
     job = told.write(10.0, claimed(job, claim=claim, at=moment(10)))
-    job = told.write(11.0, lost(job, claim=claim, note="timeout", at=moment(11)))
+    job = told.write(11.0, unconfirmed(job, claim=claim, note="timeout", at=moment(11)))
 
     told.write(41.0, resubmitted(job, at=moment(41)))
 

@@ -8,11 +8,13 @@ from relay.adapters.fields import from_fields, to_fields
 from relay.domain.account import Account
 from relay.domain.admission import (
     FAILURES_TO_OPEN,
+    MOST_RECORDS,
     RECORDED,
     Admission,
+    CallKind,
+    CallReport,
     CallResult,
     Flight,
-    Kind,
     starts_of,
     tenants_by_name,
 )
@@ -33,11 +35,17 @@ def job_of(tenant: str = "demo", number: int = 1, **changes) -> Job:
 def begin(
     admission: Admission,
     *,
-    kind: Kind = Kind.SUBMIT,
+    kind: CallKind = CallKind.SUBMIT,
     job: Job | None = None,
     is_suspect: bool = False,
 ) -> Flight:
     return admission.begin(kind, job or job_of(), is_suspect=is_suspect)
+
+
+def reported(
+    result: CallResult, *, status: int = 0, retry_after_s: float | None = None
+) -> CallReport:
+    return CallReport(result=result, ended_s=0.0, status=status, retry_after_s=retry_after_s)
 
 
 def call(
@@ -45,14 +53,15 @@ def call(
     result: CallResult,
     *,
     at: datetime = NOON,
-    kind: Kind = Kind.SUBMIT,
+    kind: CallKind = CallKind.SUBMIT,
     job: Job | None = None,
     status: int = 401,
     retry_after_s: float | None = None,
 ) -> None:
     """Make one call, from its beginning to its end."""
     flight = begin(admission, kind=kind, job=job)
-    admission.end(flight, result, at=at, status=status, retry_after_s=retry_after_s)
+    report = reported(result, status=status, retry_after_s=retry_after_s)
+    admission.end(flight, report, at=at)
 
 
 def fail(admission: Admission, tenant: str, *, times: int = FAILURES_TO_OPEN, at=NOON) -> None:
@@ -82,7 +91,7 @@ def broken(*tenants: str) -> Admission:
 # What each result of a call does to an account that nothing stops.
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", CallKind)
 @pytest.mark.parametrize("result", CallResult)
 def test_of_an_account_that_nothing_stops_only_a_refusal_and_a_429_stop_anything(kind, result):
     admission = an_admission()
@@ -92,9 +101,11 @@ def test_of_an_account_that_nothing_stops_only_a_refusal_and_a_429_stop_anything
     assert (admission.hold is not None) == (result is CallResult.REFUSED)
     assert (admission.pause is not None) == (result is CallResult.THROTTLED)
     assert admission.outage is None
-    assert admission.of("demo").stop is None
-    assert admission.of("demo").failures == (kind is Kind.SUBMIT and result is CallResult.UNKNOWN)
-    for other in Kind:
+    assert admission.state_of("demo").stop is None
+    assert admission.state_of("demo").failures == (
+        kind is CallKind.SUBMIT and result is CallResult.UNKNOWN
+    )
+    for other in CallKind:
         stops = result in (CallResult.REFUSED, CallResult.THROTTLED)
         assert admission.may_call(other, at=NOON) != stops
 
@@ -143,24 +154,24 @@ def test_what_a_refusal_asks_for_counts_where_it_is_longer(retry_after_s, wait_s
     assert admission.hold.probe_at == later(wait_s)
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", CallKind)
 def test_an_account_on_hold_is_probed_by_one_call_at_a_time_of_whatever_kind(kind):
     admission = held()
 
     assert not admission.may_call(kind, at=later(29.999))
     assert admission.may_call(kind, at=later(30))
 
-    flight = begin(admission, kind=Kind.POLL)
+    flight = begin(admission, kind=CallKind.POLL)
 
-    assert not any(admission.may_call(one, at=later(30)) for one in Kind)
+    assert not any(admission.may_call(one, at=later(30)) for one in CallKind)
 
-    admission.end(flight, CallResult.NOTHING, at=later(31))
+    admission.end(flight, reported(CallResult.INCONCLUSIVE), at=later(31))
 
     assert not admission.may_call(kind, at=later(60.999))
     assert admission.may_call(kind, at=later(61))
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", CallKind)
 @pytest.mark.parametrize("result", CallResult)
 def test_only_a_probe_that_is_answered_normally_ends_a_hold(kind, result):
     admission = held()
@@ -180,7 +191,7 @@ def test_a_call_that_was_in_flight_when_the_hold_began_says_nothing_about_it(res
     call(admission, CallResult.REFUSED)
     before = admission.hold
 
-    admission.end(stray, result, at=later(1), status=402)
+    admission.end(stray, reported(result, status=402), at=later(1))
 
     assert admission.hold == before
 
@@ -212,7 +223,7 @@ def test_a_429_is_believed_between_a_second_and_ten_minutes(retry_after_s, wait_
     assert admission.pause.probe_at == later(wait_s)
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", CallKind)
 def test_a_paused_account_makes_no_call_until_the_pause_is_over(kind):
     admission = paused()
 
@@ -230,10 +241,10 @@ def test_after_a_pause_only_another_429_pauses_again(result):
     assert (admission.hold is not None) == (result is CallResult.REFUSED)
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", CallKind)
 def test_a_job_whose_429_comes_while_others_pass_is_delayed_alone(kind):
     admission = an_admission()
-    call(admission, CallResult.ANSWERED, job=job_of("other"), kind=Kind.POLL, at=later(5))
+    call(admission, CallResult.ANSWERED, job=job_of("other"), kind=CallKind.POLL, at=later(5))
 
     call(admission, CallResult.THROTTLED, job=job_of(throttled_at=NOON), kind=kind, at=later(6))
 
@@ -265,10 +276,10 @@ def test_a_breaker_opens_after_five_submissions_in_a_row_of_unknown_fate():
     admission = an_admission()
 
     fail(admission, "demo", times=4)
-    assert admission.of("demo").stop is None
+    assert admission.state_of("demo").stop is None
 
     fail(admission, "demo", times=1)
-    stop = admission.of("demo").stop
+    stop = admission.state_of("demo").stop
     assert stop is not None
     assert stop.probe_at == later(30)
     assert not admission.may_submit_for("demo", at=later(29.999))
@@ -285,22 +296,22 @@ def test_an_answer_in_between_begins_the_row_anew(result):
     call(admission, result)
     fail(admission, "demo", times=4)
 
-    assert admission.of("demo").stop is None
+    assert admission.state_of("demo").stop is None
 
 
 def test_unanswered_polls_open_no_breaker():
     admission = an_admission()
 
     for _ in range(9):
-        call(admission, CallResult.UNKNOWN, kind=Kind.POLL)
+        call(admission, CallResult.UNKNOWN, kind=CallKind.POLL)
 
-    assert admission.of("demo").failures == 0
+    assert admission.state_of("demo").failures == 0
 
 
 def test_no_more_than_five_submissions_are_unknown_even_with_calls_in_flight():
     admission = an_admission()
     flights = [begin(admission, job=job_of(number=number)) for number in range(3)]
-    admission.end(flights.pop(), CallResult.UNKNOWN, at=NOON)
+    admission.end(flights.pop(), reported(CallResult.UNKNOWN), at=NOON)
 
     while admission.may_submit_for("demo", at=NOON):
         flights.append(begin(admission))
@@ -314,7 +325,7 @@ def test_an_open_breaker_lets_one_submission_through_at_a_time():
     flight = begin(admission)
 
     assert not admission.may_submit_for("demo", at=later(31))
-    admission.end(flight, CallResult.NOTHING, at=later(31))
+    admission.end(flight, reported(CallResult.INCONCLUSIVE), at=later(31))
     assert not admission.may_submit_for("demo", at=later(60))
     assert admission.may_submit_for("demo", at=later(61))
 
@@ -322,7 +333,7 @@ def test_an_open_breaker_lets_one_submission_through_at_a_time():
 def test_the_gaps_of_a_breaker_double_up_to_ten_minutes():
     admission, at, gaps_s = broken("demo"), NOON, []
     for _ in range(7):
-        stop = admission.of("demo").stop
+        stop = admission.state_of("demo").stop
         assert stop is not None
         gaps_s.append((stop.probe_at - at).total_seconds())
         at = stop.probe_at
@@ -338,18 +349,18 @@ def test_an_acknowledgement_or_a_refusal_of_the_job_closes_a_breaker(result):
     call(admission, result, at=later(30))
 
     is_closed = result in (CallResult.ACCEPTED, CallResult.ANSWERED)
-    assert (admission.of("demo").stop is None) == is_closed
-    assert (admission.of("demo").failures == 0) == is_closed
+    assert (admission.state_of("demo").stop is None) == is_closed
+    assert (admission.state_of("demo").failures == 0) == is_closed
 
 
 def test_polls_go_on_while_submissions_are_stopped():
     admission = broken("demo", "other")
 
     assert admission.outage is not None
-    assert admission.may_call(Kind.POLL, at=NOON)
-    assert not admission.may_call(Kind.SUBMIT, at=later(29))
+    assert admission.may_call(CallKind.POLL, at=NOON)
+    assert not admission.may_call(CallKind.SUBMIT, at=later(29))
 
-    call(admission, CallResult.ANSWERED, kind=Kind.POLL, at=later(1))
+    call(admission, CallResult.ANSWERED, kind=CallKind.POLL, at=later(1))
 
     assert admission.outage is not None
 
@@ -357,12 +368,12 @@ def test_polls_go_on_while_submissions_are_stopped():
 def test_two_tenants_breakers_are_an_outage_with_one_submission_at_a_time():
     admission = broken("demo", "other")
 
-    assert not admission.may_call(Kind.SUBMIT, at=later(29.999))
-    assert admission.may_call(Kind.SUBMIT, at=later(30))
+    assert not admission.may_call(CallKind.SUBMIT, at=later(29.999))
+    assert admission.may_call(CallKind.SUBMIT, at=later(30))
 
     begin(admission, job=job_of("third"))
 
-    assert not admission.may_call(Kind.SUBMIT, at=later(30))
+    assert not admission.may_call(CallKind.SUBMIT, at=later(30))
 
 
 def test_two_tenants_breakers_are_no_outage_if_a_third_tenant_passed_meanwhile():
@@ -440,10 +451,10 @@ def test_the_gaps_of_an_outage_double_up_to_ten_minutes():
 def test_an_outage_probe_that_proves_nothing_is_followed_by_another_only_after_the_gap():
     admission = broken("demo", "other")
 
-    call(admission, CallResult.NOTHING, job=job_of("third"), at=later(30))
+    call(admission, CallResult.INCONCLUSIVE, job=job_of("third"), at=later(30))
 
-    assert not admission.may_call(Kind.SUBMIT, at=later(31))
-    assert admission.may_call(Kind.SUBMIT, at=later(60))
+    assert not admission.may_call(CallKind.SUBMIT, at=later(31))
+    assert admission.may_call(CallKind.SUBMIT, at=later(60))
 
 
 # Whose refusal it is
@@ -464,7 +475,7 @@ def test_a_refusal_is_the_jobs_own_if_another_was_accepted_since_its_last(accept
 
 def test_that_polls_are_answered_does_not_make_a_refused_submission_the_jobs_own():
     admission = an_admission()
-    call(admission, CallResult.ANSWERED, kind=Kind.POLL, job=job_of("other"), at=later(5))
+    call(admission, CallResult.ANSWERED, kind=CallKind.POLL, job=job_of("other"), at=later(5))
 
     flight = begin(admission, job=job_of(refused_at=NOON), is_suspect=True)
 
@@ -478,7 +489,7 @@ def test_a_refusal_that_is_the_jobs_own_holds_nobody():
     call(admission, CallResult.REFUSED, job=job_of(refused_at=NOON), at=later(2))
 
     assert admission.hold is None
-    assert admission.of("demo").stop is None
+    assert admission.state_of("demo").stop is None
 
 
 def test_a_tenant_that_is_refused_again_while_others_pass_stops_only_itself():
@@ -501,7 +512,7 @@ def test_jobs_that_were_refused_are_tried_again_one_at_a_time():
     begin(admission, job=job_of("other"))
 
     assert not admission.may_try_suspect()
-    admission.end(flight, CallResult.ACCEPTED, at=NOON)
+    admission.end(flight, reported(CallResult.ACCEPTED), at=NOON)
     assert admission.may_try_suspect()
 
 
@@ -510,11 +521,11 @@ def test_jobs_that_were_refused_are_tried_again_one_at_a_time():
 
 def test_what_is_stopped_survives_the_accounts_document():
     admission = broken("demo", "a/b")
-    call(admission, CallResult.REFUSED, kind=Kind.POLL, status=402)
+    call(admission, CallResult.REFUSED, kind=CallKind.POLL, status=402)
     admission.pause = paused().pause
     admission.accepted_at = later(-7)
-    admission.of("a/b").turn = -0.5
-    admission.of("a/b").normal_floor = later(-60)
+    admission.state_of("a/b").turn = -0.5
+    admission.state_of("a/b").normal_floor = later(-60)
     account = Account(
         name="gepetto",
         hold=admission.hold,
@@ -528,7 +539,7 @@ def test_what_is_stopped_survives_the_accounts_document():
 
     assert again == account
     assert tenants_by_name(again.tenants) == admission.tenants
-    assert starts_of(tenants_by_name(again.tenants), Kind.SUBMIT) == {"a/b": -0.5}
+    assert starts_of(tenants_by_name(again.tenants), CallKind.SUBMIT) == {"a/b": -0.5}
 
 
 def test_a_pump_that_takes_over_knows_of_the_failures_before_it():
@@ -538,8 +549,8 @@ def test_a_pump_that_takes_over_knows_of_the_failures_before_it():
     again = Admission(WINDOW_S, tenants=tenants_by_name(admission.tenants.values()))
     fail(again, "demo", times=2)
 
-    assert again.of("demo").stop is not None
-    assert admission.of("demo").failures == 3
+    assert again.state_of("demo").stop is not None
+    assert admission.state_of("demo").failures == 3
 
 
 def test_records_are_kept_for_an_hour_and_those_that_still_stop_something_for_longer():
@@ -547,13 +558,24 @@ def test_records_are_kept_for_an_hour_and_those_that_still_stop_something_for_lo
     call(admission, CallResult.ACCEPTED, job=job_of("fine"))
 
     def kept(at):
-        return {one.tenant for one in admission.worth_keeping(at=at)}
+        return {one.tenant for one in admission.records_to_keep(at=at)}
 
     assert kept(NOON + RECORDED) == {"stopped", "fine"}
     assert kept(NOON + RECORDED + RECORDED) == {"stopped"}
 
 
-@pytest.mark.parametrize("kind", Kind)
+def test_of_too_many_records_those_that_stop_calls_are_kept_and_then_those_used_last():
+    admission = broken("stopped")
+    for number in range(MOST_RECORDS):
+        call(admission, CallResult.ACCEPTED, job=job_of(f"fine-{number}"), at=later(1 + number))
+
+    kept = [one.tenant for one in admission.records_to_keep(at=later(MOST_RECORDS))]
+
+    latest = [f"fine-{number}" for number in range(MOST_RECORDS)]
+    assert kept == ["stopped", *reversed(latest[1:])]
+
+
+@pytest.mark.parametrize("kind", CallKind)
 def test_the_next_moment_for_a_call_is_when_what_stops_it_ends(kind):
     admission = held()
 
@@ -564,6 +586,6 @@ def test_the_next_moment_for_a_call_is_when_what_stops_it_ends(kind):
 def test_the_next_moment_for_a_submission_may_be_that_of_a_tenants_breaker():
     admission = broken("demo")
 
-    assert admission.opens_at(Kind.SUBMIT, ["demo"], at=NOON) == later(30)
-    assert admission.opens_at(Kind.SUBMIT, ["other"], at=NOON) is None
-    assert admission.opens_at(Kind.POLL, ["demo"], at=NOON) is None
+    assert admission.opens_at(CallKind.SUBMIT, ["demo"], at=NOON) == later(30)
+    assert admission.opens_at(CallKind.SUBMIT, ["other"], at=NOON) is None
+    assert admission.opens_at(CallKind.POLL, ["demo"], at=NOON) is None

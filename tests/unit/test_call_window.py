@@ -90,7 +90,7 @@ def test_a_call_that_was_not_made_gives_its_place_back():
     window = CallWindow(Limit(calls=2, window_s=60.0), ended=[])
     window.start()
 
-    window.give_back()
+    window.cancel()
 
     assert window.free_at(1000.0) == 1000.0
 

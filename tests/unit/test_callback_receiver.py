@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.application.callback_receiver import CallbackReceiver, received
+from relay.application.callback_receiver import CallbackReceiver, apply_callback
 from relay.domain.answers import Callback
 from relay.domain.job import Status
 from relay.domain.transitions import accepted
@@ -66,19 +66,19 @@ def callbacks(world):
     ],
 )
 def test_a_callback_moves_a_job_only_with_what_it_proves(status, callback, after):
-    assert received(job_in(status), callback=callback, at=NOON).status is after
+    assert apply_callback(job_in(status), callback=callback, at=NOON).status is after
 
 
 @pytest.mark.parametrize("callback", [OTHER_ID, NO_USABLE_ID], ids=["another", "unusable"])
 def test_an_id_that_only_a_callback_brought_does_not_rule_out_another(callback):
     job = processing_job(is_acknowledged=False)
 
-    assert received(job, callback=callback, at=NOON).status is Status.SUCCEEDED
+    assert apply_callback(job, callback=callback, at=NOON).status is Status.SUCCEEDED
 
 
 def test_an_acknowledgement_after_a_callbacks_id_rules_out_another():
     """The callback told the id, the acknowledgement says that it is the one."""
-    job = received(job_in(Status.SUBMITTING), callback=ID_ONLY, at=NOON)
+    job = apply_callback(job_in(Status.SUBMITTING), callback=ID_ONLY, at=NOON)
     acknowledged = accepted(
         job,
         claim=CLAIM,
@@ -88,7 +88,7 @@ def test_an_acknowledgement_after_a_callbacks_id_rules_out_another():
         at=later(1),
     )
 
-    after = received(acknowledged, callback=OTHER_ID, at=later(2))
+    after = apply_callback(acknowledged, callback=OTHER_ID, at=later(2))
 
     assert after.status is Status.PROCESSING
     assert after.provider_job_id == PROVIDER_JOB_ID
@@ -98,7 +98,7 @@ def test_an_acknowledgement_after_a_callbacks_id_rules_out_another():
 def test_an_id_other_than_the_acknowledged_one_has_the_job_polled_at_once(callback):
     job = processing_job(call_at=later(60))
 
-    after = received(job, callback=callback, at=later(3))
+    after = apply_callback(job, callback=callback, at=later(3))
 
     assert (after.provider_job_id, after.call_at) == (PROVIDER_JOB_ID, later(3))
 
@@ -107,7 +107,7 @@ def test_an_id_other_than_the_acknowledged_one_has_the_job_polled_at_once(callba
 def test_after_a_resubmission_every_id_counts(callback):
     job = processing_job(resubmissions=1)
 
-    assert received(job, callback=callback, at=NOON).status is Status.SUCCEEDED
+    assert apply_callback(job, callback=callback, at=NOON).status is Status.SUCCEEDED
 
 
 def test_a_result_is_announced_and_wakes_nobody(callbacks, world):
@@ -138,7 +138,7 @@ def test_a_doubled_callback_costs_a_read_and_nothing_more(callbacks, world):
 
 def test_two_callbacks_at_once_are_one_result(callbacks, world):
     world.jobs.put(processing_job())
-    other = received(processing_job(), callback=OUTPUTS, at=NOON)
+    other = apply_callback(processing_job(), callback=OUTPUTS, at=NOON)
     world.jobs.before_next_write(lambda: world.jobs.put(other))
 
     callbacks.receive("gepetto", JOB_ID, NO_ID)

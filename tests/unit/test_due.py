@@ -5,7 +5,7 @@ import pytest
 from relay.domain.due import Action, next_action, wake_at
 from relay.domain.events import not_published, published
 from relay.domain.job import ENDS, Actor, ErrorCode, OnUnconfirmed, Status
-from relay.domain.transitions import nudged, succeeded
+from relay.domain.transitions import poll_requested, succeeded
 from tests.factories import (
     CLAIM,
     NOON,
@@ -132,6 +132,6 @@ def test_a_job_that_is_moved_after_its_deadline_wakes_at_that_move_and_not_befor
     late = later(950)
     job = unconfirmed_job(deadline_at=later(900))
 
-    moved = nudged(job, provider_job_id="p-1", at=late)
+    moved = poll_requested(job, provider_job_id="p-1", at=late)
 
     assert wake_at(moved) == late

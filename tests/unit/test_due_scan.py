@@ -9,8 +9,8 @@ from relay.domain.job import ErrorCode
 from tests.factories import NOON, a_job, job_id, later, processing_job
 
 
-def a_scan(*, floor=None, is_one_pass=False):
-    return DueScan(floor=floor, is_one_pass=is_one_pass, now=NOON)
+def a_scan(*, floor=None, is_one_pass=False, take_suspect=None):
+    return DueScan(floor=floor, is_one_pass=is_one_pass, take_suspect=take_suspect, now=NOON)
 
 
 def stored(job, version=1):
@@ -18,21 +18,21 @@ def stored(job, version=1):
 
 
 def read(scan, *items, at=NOON, more_after=None):
-    due = scan.read(now=at)
+    due = scan.next_read(now=at)
     assert due is not None
-    return scan.take(due, DuePage(items, more_after), now=at)
+    return scan.take_page(due, DuePage(items, more_after), now=at)
 
 
 def test_the_first_look_begins_at_the_floor_and_the_next_a_second_later_where_it_ended():
     scan = a_scan(floor=later(-500))
 
-    first = scan.read(now=NOON)
+    first = scan.next_read(now=NOON)
     assert (first.after, first.until) == (later(-500), later(1))
-    assert scan.read(now=NOON) is None
-    scan.take(first, DuePage([], None), now=NOON)
+    assert scan.next_read(now=NOON) is None
+    scan.take_page(first, DuePage([], None), now=NOON)
 
-    assert scan.read(now=later(0.999)) is None
-    second = scan.read(now=later(1))
+    assert scan.next_read(now=later(0.999)) is None
+    second = scan.next_read(now=later(1))
     assert (second.after, second.until) == (NOON - LOOK_BACK, later(2))
 
 
@@ -42,16 +42,16 @@ def test_a_full_page_is_read_on_from_at_once():
     read(scan, stored(processing_job()), more_after=later(-60))
 
     assert not scan.has_looked
-    assert scan.read(now=NOON).after == later(-60)
+    assert scan.next_read(now=NOON).after == later(-60)
 
 
 def test_a_look_that_failed_is_made_again_a_second_later_from_the_same_place():
     scan = a_scan(floor=later(-500))
 
-    scan.failed(scan.read(now=NOON), now=NOON)
+    scan.read_failed(scan.next_read(now=NOON), now=NOON)
 
-    assert scan.read(now=later(0.5)) is None
-    assert scan.read(now=later(1)).after == later(-500)
+    assert scan.next_read(now=later(0.5)) is None
+    assert scan.next_read(now=later(1)).after == later(-500)
     assert not scan.has_looked
 
 
@@ -60,17 +60,18 @@ def test_one_pass_looks_once():
 
     read(scan)
 
-    assert scan.read(now=later(60)) is None
+    assert scan.next_read(now=later(60)) is None
 
 
 def test_documents_that_do_not_parse_are_handed_out_and_refused_jobs_become_suspects():
-    scan = a_scan()
+    suspects = []
+    scan = a_scan(take_suspect=suspects.append)
     refused = stored(a_job(call_at=NOON, refusal=ErrorCode.PROVIDER_AUTH))
     poison = Unreadable(job_id(9), "no field")
 
     assert read(scan, poison, refused) == [poison]
-    assert scan.suspects == [refused]
-    assert len(scan.work) == 0
+    assert suspects == [refused]
+    assert len(scan.due_jobs) == 0
 
 
 def test_more_polls_than_there_is_room_for_are_left_and_read_again_from_where_they_were():
@@ -82,11 +83,11 @@ def test_more_polls_than_there_is_room_for_are_left_and_read_again_from_where_th
 
     read(scan, *jobs)
 
-    assert scan.work.count(Lane.POLL, "demo") == MOST_IN_HAND
+    assert scan.due_jobs.count(Lane.POLL, "demo") == MOST_IN_HAND
     assert scan.is_behind
     for _ in range(MOST_IN_HAND // 2 + 1):
-        scan.work.take(scan.work.first(Lane.POLL, at=NOON, tenant="demo").job.id)
-    left = scan.read(now=later(0.1))
+        scan.due_jobs.remove(scan.due_jobs.first(Lane.POLL, at=NOON, tenant="demo").job.id)
+    left = scan.next_read(now=later(0.1))
     assert left.after == later(-2000 + MOST_IN_HAND) - timedelta(microseconds=1)
 
 
@@ -96,7 +97,7 @@ def test_a_tenant_with_many_polls_leaves_room_for_those_of_another():
 
     read(scan, *many, stored(processing_job(id=job_id(5000), tenant="quiet")))
 
-    assert scan.work.count(Lane.POLL, "quiet") == 1
+    assert scan.due_jobs.count(Lane.POLL, "quiet") == 1
 
 
 def test_tenants_with_many_polls_share_the_room():
@@ -108,36 +109,36 @@ def test_tenants_with_many_polls_share_the_room():
 
     read(scan, *jobs)
 
-    counts = {scan.work.count(Lane.POLL, f"tenant-{number}") for number in range(10)}
+    counts = {scan.due_jobs.count(Lane.POLL, f"tenant-{number}") for number in range(10)}
     assert counts == {MOST_IN_HAND // 10}
 
 
 def test_a_job_that_changed_while_a_worker_had_it_is_looked_at_again():
     scan = a_scan()
     read(scan, stored(processing_job(), 1))
-    held = scan.work.first(Lane.POLL, at=NOON, tenant="demo")
-    scan.lend(held)
+    held = scan.due_jobs.first(Lane.POLL, at=NOON, tenant="demo")
+    scan.check_out(held)
 
-    scan.consider(stored(processing_job(), 2), now=NOON)
-    assert len(scan.work) == 0
-    scan.take_back(held.job.id, now=NOON, due_job=None)
+    scan.offer(stored(processing_job(), 2), now=NOON)
+    assert len(scan.due_jobs) == 0
+    scan.check_in(held.job.id, now=NOON, due_job=None)
 
-    assert scan.work.version_of(held.job.id) == 2
+    assert scan.due_jobs.version_of(held.job.id) == 2
 
 
 def test_a_job_whose_action_failed_is_served_again_a_second_later():
     scan = a_scan()
     read(scan, stored(processing_job()))
-    held = scan.work.first(Lane.POLL, at=NOON, tenant="demo")
-    scan.lend(held)
+    held = scan.due_jobs.first(Lane.POLL, at=NOON, tenant="demo")
+    scan.check_out(held)
 
-    scan.retry(held, now=NOON)
+    scan.retry_later(held, now=NOON)
 
     assert scan.is_behind
-    scan.read(now=later(0.5))
-    assert len(scan.work) == 0
-    scan.read(now=later(1))
-    assert len(scan.work) == 1
+    scan.next_read(now=later(0.5))
+    assert len(scan.due_jobs) == 0
+    scan.next_read(now=later(1))
+    assert len(scan.due_jobs) == 1
 
 
 def test_the_floor_lies_before_everything_that_is_in_hand_or_may_still_be_written():
@@ -150,10 +151,10 @@ def test_the_floor_lies_before_everything_that_is_in_hand_or_may_still_be_writte
     assert scan.floor(now=NOON, also=[later(-700)]) == later(-700) - tick
 
     read(scan, stored(processing_job(call_at=later(-900), history=())), at=later(1))
-    held = scan.work.first(Lane.POLL, at=NOON, tenant="demo")
+    held = scan.due_jobs.first(Lane.POLL, at=NOON, tenant="demo")
     before = later(-900) - tick
     assert scan.floor(now=NOON, also=[]) == before
-    scan.lend(held)
+    scan.check_out(held)
     assert scan.floor(now=NOON, also=[]) == before
-    scan.retry(held, now=NOON)
+    scan.retry_later(held, now=NOON)
     assert scan.floor(now=NOON, also=[]) == before

@@ -14,10 +14,18 @@ from tests.factories import LATE_OUTPUT, NOON, OUTPUT, a_job
 
 CLAIMS = [Claim(token=f"claim-{n}", expires_at=NOON + timedelta(seconds=40)) for n in (1, 2)]
 THINGS = (
-    *("claimed", "accepted", "put_back", "refused", "lost", "claim_expired", "resubmitted"),
-    *("queued", "not_sent_in_time", "not_resubmitted"),
-    *("succeeded", "failed", "cancelled", "still_open", "unanswered", "struck", "given_up"),
-    *("nudged", "published", "not_published"),
+    *("claimed", "accepted", "requeued", "refused", "unconfirmed", "claim_expired", "resubmitted"),
+    *("made_ready", "not_sent_in_time", "resubmission_skipped"),
+    *(
+        "succeeded",
+        "failed",
+        "cancelled",
+        "still_open",
+        "poll_unanswered",
+        "with_strike",
+        "given_up",
+    ),
+    *("poll_requested", "published", "not_published"),
 )
 HAPPENINGS = st.lists(
     st.tuples(st.sampled_from(THINGS), st.sampled_from(CLAIMS), st.integers(0, 400)), max_size=25
@@ -35,14 +43,14 @@ def happen(job: Job, thing: str, claim: Claim, passed_s: float) -> Job:
             return transitions.accepted(
                 job, claim=claim, provider_job_id="p", provider_status=None, poll_at=soon, at=at
             )
-        case "put_back":
-            return transitions.put_back(
+        case "requeued":
+            return transitions.requeued(
                 job, claim=claim, call_at=soon, note="", refusal=None, at=at
             )
         case "refused":
             return transitions.refused(job, claim=claim, reason="no", at=at)
-        case "lost":
-            return transitions.lost(job, claim=claim, note="", at=at)
+        case "unconfirmed":
+            return transitions.unconfirmed(job, claim=claim, note="", at=at)
         case "claim_expired":
             return transitions.claim_expired(job, at=at)
         case "succeeded":
@@ -55,22 +63,22 @@ def happen(job: Job, thing: str, claim: Claim, passed_s: float) -> Job:
             return transitions.still_open(
                 job, provider_status="pending", asked_at=NOON, poll_at=soon
             )
-        case "unanswered":
-            return transitions.unanswered(job, poll_at=soon)
-        case "struck":
-            return transitions.struck(job, code=ErrorCode.OUTPUT_UNUSABLE, poll_at=soon, at=at)
-        case "nudged":
-            return transitions.nudged(job, provider_job_id="p", at=at)
+        case "poll_unanswered":
+            return transitions.poll_unanswered(job, poll_at=soon)
+        case "with_strike":
+            return transitions.with_strike(job, code=ErrorCode.OUTPUT_UNUSABLE, poll_at=soon, at=at)
+        case "poll_requested":
+            return transitions.poll_requested(job, provider_job_id="p", at=at)
         case "published" | "not_published":
             return _publishing(job, thing, at=at)
         case "resubmitted":
             return transitions.resubmitted(job, at=at)
-        case "queued":
-            return transitions.queued(job)
+        case "made_ready":
+            return transitions.made_ready(job)
         case "not_sent_in_time":
             return transitions.not_sent_in_time(job, at=at)
-        case "not_resubmitted":
-            return transitions.not_resubmitted(job)
+        case "resubmission_skipped":
+            return transitions.resubmission_skipped(job)
         case "cancelled":
             return transitions.cancelled(job, at=at)
         case _:

@@ -37,8 +37,8 @@ def accept(job: Job) -> Job:
     )
 
 
-def put_back(job: Job) -> Job:
-    return transitions.put_back(
+def requeued(job: Job) -> Job:
+    return transitions.requeued(
         job, claim=CLAIM, call_at=later(5), note="HTTP 429", refusal=None, at=AT
     )
 
@@ -60,14 +60,14 @@ STEPS: dict[str, tuple[Step, Status, frozenset[Status]]] = {
         Status.PROCESSING,
         frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
     ),
-    "put_back": (put_back, Status.QUEUED, frozenset({Status.SUBMITTING})),
+    "requeued": (requeued, Status.QUEUED, frozenset({Status.SUBMITTING})),
     "refused": (
         lambda job: transitions.refused(job, claim=CLAIM, reason="no", at=AT),
         Status.FAILED,
         frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
     ),
-    "lost": (
-        lambda job: transitions.lost(job, claim=CLAIM, note="timeout", at=AT),
+    "unconfirmed": (
+        lambda job: transitions.unconfirmed(job, claim=CLAIM, note="timeout", at=AT),
         Status.UNCONFIRMED,
         frozenset({Status.SUBMITTING}),
     ),
@@ -98,8 +98,8 @@ STEPS: dict[str, tuple[Step, Status, frozenset[Status]]] = {
         Status.FAILED,
         OPEN,
     ),
-    "nudged": (
-        lambda job: transitions.nudged(job, provider_job_id=PROVIDER_JOB_ID, at=AT),
+    "poll_requested": (
+        lambda job: transitions.poll_requested(job, provider_job_id=PROVIDER_JOB_ID, at=AT),
         Status.PROCESSING,
         frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
     ),
@@ -159,7 +159,7 @@ def test_no_step_but_a_result_changes_anything_of_a_final_job(name, status):
     assert step(job) is job
 
 
-@pytest.mark.parametrize("name", ["accepted", "put_back", "refused", "lost"])
+@pytest.mark.parametrize("name", ["accepted", "requeued", "refused", "unconfirmed"])
 @pytest.mark.parametrize("status", [Status.SUBMITTING, Status.UNCONFIRMED])
 def test_a_pump_whose_claim_has_passed_to_another_changes_nothing(name, status):
     step, _, _ = STEPS[name]

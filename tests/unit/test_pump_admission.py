@@ -65,7 +65,7 @@ def test_what_was_learnt_of_renders_says_what_is_too_late(world):
 
 
 def test_jobs_that_would_probably_come_too_late_yield_to_those_that_can_be_in_time(world):
-    expected_s = world.learner.spans_s("redesign")[1]
+    expected_s = world.learner.duration_range_s("redesign")[1]
     close = jobs(range(5), created_at=later(-60), deadline_at=later(expected_s * 0.9))
     world.jobs.put(*close, *jobs(range(10, 15)))
 
@@ -75,7 +75,7 @@ def test_jobs_that_would_probably_come_too_late_yield_to_those_that_can_be_in_ti
 
 
 def test_a_job_with_little_time_is_sent_if_nobody_else_waits(world):
-    expected_s = world.learner.spans_s("redesign")[1]
+    expected_s = world.learner.duration_range_s("redesign")[1]
     world.jobs.put(a_job(deadline_at=later(expected_s * 0.9)))
 
     world.pump(window_s=0).run()

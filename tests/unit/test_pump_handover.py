@@ -8,7 +8,7 @@ from relay.application.pump_run import STOPS_WITHIN_S
 from relay.domain.account import LEASE_S, RENEW_EVERY_S
 from relay.domain.answers import Rendered, UnknownJob
 from relay.domain.job import ErrorCode, Status
-from relay.domain.transitions import nudged
+from relay.domain.transitions import poll_requested
 from relay.errors import AccountRefused, StoreUnavailable
 from tests.factories import JOB_ID, NOON, OUTPUT, a_job, busy_account, job_id, later, processing_job
 from tests.fakes import ConcurrentWorkers
@@ -156,7 +156,7 @@ def test_a_nudge_during_a_long_poll_whose_next_one_lies_beyond_the_window_is_not
 ):
     world.provider.takes_s = 8.0
     world.jobs.put(processing_job(created_at=later(-600), submitted_at=later(-600)))
-    nudge = partial(nudged, provider_job_id=None, at=later(nudged_s))
+    nudge = partial(poll_requested, provider_job_id=None, at=later(nudged_s))
     world.clock.after(nudged_s, lambda: world.jobs.put(nudge(world.jobs.job())))
 
     run_concurrently(world, window_s=14)

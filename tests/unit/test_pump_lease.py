@@ -4,7 +4,7 @@ import pytest
 
 from relay.domain.account import LEASE_S, RENEW_EVERY_S, Account
 from relay.domain.job import Status
-from relay.domain.transitions import nudged
+from relay.domain.transitions import poll_requested
 from relay.errors import StoreUnavailable
 from tests.factories import JOB_ID, NOON, a_job, busy_account, job_id, later, processing_job
 
@@ -201,7 +201,7 @@ def test_a_job_that_was_nudged_while_the_pump_works_is_polled_at_once(world):
 
     def nudge():
         job = world.jobs.job()
-        world.jobs.put(nudged(job, provider_job_id=None, at=world.clock.now()))
+        world.jobs.put(poll_requested(job, provider_job_id=None, at=world.clock.now()))
 
     world.clock.after(10, nudge)
 
@@ -216,7 +216,7 @@ def test_a_nudge_reaches_a_pump_whose_bookkeeping_is_ahead_of_the_document(world
 
     def nudge():
         job = world.jobs.job()
-        world.jobs.put(nudged(job, provider_job_id=None, at=world.clock.now()))
+        world.jobs.put(poll_requested(job, provider_job_id=None, at=world.clock.now()))
 
     world.clock.after(10, nudge)
 

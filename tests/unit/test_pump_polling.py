@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from relay.application.job_actions import read
+from relay.application.job_actions import apply_poll_answer
 from relay.domain.answers import Rendered, RenderFailed, StillOpen, UnknownJob, WithoutOutput
 from relay.domain.job import Actor, ErrorCode, Status
-from relay.domain.transitions import cancelled, nudged
+from relay.domain.transitions import cancelled, poll_requested
 from relay.errors import AccountRefused, NoAnswer
 from tests.factories import (
     JOB_ID,
@@ -214,7 +214,7 @@ def test_a_deadline_within_the_window_is_kept_to_the_second(world):
 
 def test_a_nudge_that_comes_during_a_slow_poll_has_the_job_asked_again_at_once(world):
     world.jobs.put(processing_job())
-    nudge = partial(nudged, provider_job_id=None, at=later(2))
+    nudge = partial(poll_requested, provider_job_id=None, at=later(2))
     world.provider.takes_s = 8.0
     world.clock.after(2, lambda: world.jobs.put(nudge(world.jobs.job())))
 
@@ -250,4 +250,7 @@ def test_every_reading_is_worth_a_step():
     for reading in readings:
         job = processing_job()
 
-        assert read(job, reading=reading, asked_at=NOON, poll_at=later(5), at=NOON) is not job
+        assert (
+            apply_poll_answer(job, answer=reading, asked_at=NOON, poll_at=later(5), at=NOON)
+            is not job
+        )

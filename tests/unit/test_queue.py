@@ -16,8 +16,8 @@ from relay.domain.queue import (
     keys_of,
     low_keys_start,
     queue_key,
-    spans_beside,
     tenant_of,
+    uncovered_spans,
 )
 from tests.factories import NOON, a_job, job_id, job_in, later
 
@@ -100,7 +100,7 @@ def test_the_span_of_a_floor_holds_the_fresh_jobs_of_one_priority_from_before_it
 
 
 @pytest.mark.parametrize(
-    ("covered", "beside"),
+    ("covered", "uncovered"),
     [
         ([], [("", LAST)]),
         ([("b", "d")], [("", "b"), ("d", LAST)]),
@@ -113,17 +113,17 @@ def test_the_span_of_a_floor_holds_the_fresh_jobs_of_one_priority_from_before_it
     ],
     ids=["none", "one", "two", "touching", "inside", "overlapping", "from the first", "empty"],
 )
-def test_beside_what_is_covered_stands_all_the_rest(covered, beside):
-    assert spans_beside(Span(*one) for one in covered) == [Span(*one) for one in beside]
+def test_beside_what_is_covered_stands_all_the_rest(covered, uncovered):
+    assert uncovered_spans(Span(*one) for one in covered) == [Span(*one) for one in uncovered]
 
 
-def test_no_two_spans_beside_overlap_and_every_key_but_the_last_read_is_in_one_or_covered():
+def test_no_two_uncovered_spans_overlap_and_every_key_but_the_last_read_is_in_one_or_covered():
     covered = [keys_of(one) for one in ODD_TENANTS]
 
-    beside = spans_beside(covered)
+    uncovered = uncovered_spans(covered)
 
-    assert all(one.before <= two.after for one, two in pairwise(beside))
+    assert all(one.before <= two.after for one, two in pairwise(uncovered))
     for tenant in [*ODD_TENANTS, "b", "z", "a!"]:
         found = key(tenant=tenant)
-        places = sum(is_in(span, found) for span in [*beside, *covered])
+        places = sum(is_in(span, found) for span in [*uncovered, *covered])
         assert places == 1

@@ -12,7 +12,7 @@ UNUSABLE = ErrorCode.OUTPUT_UNUSABLE
 
 def struck_at(job: Job, *seconds: float, code: ErrorCode = UNKNOWN) -> Job:
     for second in seconds:
-        job = transitions.struck(job, code=code, poll_at=later(second + 5), at=later(second))
+        job = transitions.with_strike(job, code=code, poll_at=later(second + 5), at=later(second))
     return job
 
 
@@ -58,7 +58,7 @@ def test_another_kind_of_such_answer_starts_the_count_again():
 def test_no_answer_in_between_does_not_touch_the_count():
     job = struck_at(processing_job(), 0, 30)
 
-    job = transitions.unanswered(job, poll_at=later(50))
+    job = transitions.poll_unanswered(job, poll_at=later(50))
 
     assert struck_at(job, 60).status is Status.FAILED
 

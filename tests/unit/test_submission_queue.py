@@ -24,7 +24,7 @@ def a_queue(*, floors=None, weights=None):
         starts={},
         floors=floors or {},
         calls_per_s=1.9,
-        spans_s=lambda _: (LEAST_S, MOSTLY_S),
+        duration_range_s=lambda _: (LEAST_S, MOSTLY_S),
         now=NOON,
     )
 
@@ -40,8 +40,8 @@ def queued(number, *, version=1, **changes):
 
 def look(queue, *found, at=NOON):
     """Make the next look, which finds this; return it."""
-    (read,) = [one for one in queue.reads(now=at, looks=True) if one.tenant is None]
-    queue.take(read, list(found)[: read.limit])
+    (read,) = [one for one in queue.next_reads(now=at, looks=True) if one.tenant is None]
+    queue.take_page(read, list(found)[: read.limit])
     return read
 
 
@@ -72,12 +72,12 @@ def test_a_look_that_filled_its_page_goes_on_beside_the_tenants_that_it_found():
 def test_calls_wait_for_the_first_look_for_at_most_a_second():
     queue = a_queue()
 
-    assert not queue.is_known(now=NOON + FIRST_LOOK_WITHIN - timedelta(microseconds=1))
-    assert queue.is_known(now=NOON + FIRST_LOOK_WITHIN)
+    assert not queue.can_serve(now=NOON + FIRST_LOOK_WITHIN - timedelta(microseconds=1))
+    assert queue.can_serve(now=NOON + FIRST_LOOK_WITHIN)
 
     look(queue)
 
-    assert queue.is_known(now=NOON)
+    assert queue.can_serve(now=NOON)
 
 
 def test_a_line_is_read_on_when_half_of_what_goes_out_in_two_seconds_is_left():
@@ -87,8 +87,8 @@ def test_a_line_is_read_on_when_half_of_what_goes_out_in_two_seconds_is_left():
 
     reads = []
     for number in range(4):
-        reads.append([one.tenant for one in queue.reads(now=NOON, looks=False)])
-        queue.lend(queued(number).item)
+        reads.append([one.tenant for one in queue.next_reads(now=NOON, looks=False)])
+        queue.check_out(queued(number).item)
 
     assert reads == [[], [], ["demo"], []]
 
@@ -129,9 +129,9 @@ def test_a_job_that_is_being_sent_and_found_again_is_not_sent_twice():
     queue = a_queue()
     job = queued(0)
     look(queue, job)
-    queue.lend(job.item)
+    queue.check_out(job.item)
 
-    queue.take(next(queue.reads(now=later(2), looks=True)), [queued(0, version=2)])
+    queue.take_page(next(queue.next_reads(now=later(2), looks=True)), [queued(0, version=2)])
 
     assert first(queue) is None
 
@@ -151,7 +151,7 @@ def test_a_job_that_was_stopped_last_is_avoided_if_there_is_another():
     look(queue, *(queued(number) for number in range(2)))
 
     assert first(queue, avoid=[job_id(0)]) == job_id(1)
-    queue.lend(queued(1).item)
+    queue.check_out(queued(1).item)
     assert first(queue, avoid=[job_id(0)]) == job_id(0)
 
 
@@ -175,7 +175,7 @@ def test_what_comes_too_late_is_given_up_and_what_is_unlikely_yields():
     assert first(queue) == job_id(2)
     assert queue.infeasible == [too_late.item]
 
-    queue.lend(queued(2).item)
+    queue.check_out(queued(2).item)
 
     assert first(queue) == job_id(1)
 
@@ -184,21 +184,21 @@ def test_a_document_that_does_not_parse_is_handed_out_once():
     queue = a_queue()
     poison = Queued(queued(0).key, Unreadable(job_id(0), "no field"))
 
-    (read,) = queue.reads(now=NOON, looks=True)
+    (read,) = queue.next_reads(now=NOON, looks=True)
 
-    assert queue.take(read, [poison]) == [poison.item]
+    assert queue.take_page(read, [poison]) == [poison.item]
     assert look(queue, at=later(2)).spans is not None
     assert first(queue) is None
 
 
 def test_a_look_that_failed_is_made_again_a_second_later():
     queue = a_queue()
-    (read,) = queue.reads(now=NOON, looks=True)
+    (read,) = queue.next_reads(now=NOON, looks=True)
 
-    queue.failed(read, now=NOON)
+    queue.read_failed(read, now=NOON)
 
-    assert list(queue.reads(now=later(0.9), looks=True)) == []
-    assert len(list(queue.reads(now=later(1), looks=True))) == 1
+    assert list(queue.next_reads(now=later(0.9), looks=True)) == []
+    assert len(list(queue.next_reads(now=later(1), looks=True))) == 1
 
 
 def test_the_floor_of_a_tenant_is_its_oldest_job_or_what_may_still_be_written():
@@ -214,9 +214,9 @@ def test_the_floor_of_a_tenant_is_its_oldest_job_or_what_may_still_be_written():
     assert floors["gone"] == Floors(normal=empty_until, low=empty_until)
     assert floors["demo"] == Floors(normal=oldest.item.job.created_at, low=low.item.job.created_at)
 
-    queue.lend(oldest.item)
+    queue.check_out(oldest.item)
     assert queue.floors()["demo"].normal == oldest.item.job.created_at
-    queue.drop(oldest.item.job)
+    queue.check_in(oldest.item.job)
     assert queue.floors()["demo"].normal == queued(1).item.job.created_at
 
 

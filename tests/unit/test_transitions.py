@@ -89,7 +89,7 @@ def test_an_acknowledgement_that_a_result_has_beaten_changes_nothing():
 
 
 def test_a_job_that_was_not_taken_is_queued_as_if_it_had_never_been_sent():
-    after = transitions.put_back(
+    after = transitions.requeued(
         submitting_job(), claim=CLAIM, call_at=later(5), note="429", refusal=None, at=later(1)
     )
 
@@ -100,7 +100,7 @@ def test_a_job_that_was_not_taken_is_queued_as_if_it_had_never_been_sent():
 def test_a_refused_account_is_remembered_for_the_deadline():
     code = ErrorCode.PROVIDER_OUT_OF_CREDITS
 
-    after = transitions.put_back(
+    after = transitions.requeued(
         submitting_job(), claim=CLAIM, call_at=NOON, note="402", refusal=code, at=later(1)
     )
 
@@ -131,7 +131,7 @@ def test_a_refused_job_fails_with_the_providers_reason(reason, message):
 def test_a_lost_submission_is_planned_again_only_on_the_callers_word(wish, call_at):
     job = submitting_job(on_unconfirmed=wish)
 
-    after = transitions.lost(job, claim=CLAIM, note="timeout", at=later(1))
+    after = transitions.unconfirmed(job, claim=CLAIM, note="timeout", at=later(1))
 
     assert after.call_at == call_at
 
@@ -248,11 +248,11 @@ def test_a_job_is_sent_again_after_one_and_two_minutes_and_never_a_fourth_time()
     job, gaps_s = a_job(on_unconfirmed=OnUnconfirmed.RESUBMIT), []
     for number in range(3):
         claim = Claim(token=f"claim-{number}", expires_at=later(40))
-        lost = transitions.lost(
+        lost = transitions.unconfirmed(
             transitions.claimed(job, claim=claim, at=NOON), claim=claim, note="timeout", at=later(1)
         )
         gaps_s.append(lost.call_at and (lost.call_at - later(1)).total_seconds())
-        job = transitions.queued(transitions.resubmitted(lost, at=later(200)))
+        job = transitions.made_ready(transitions.resubmitted(lost, at=later(200)))
 
     assert gaps_s == [60, 120, None]
     assert (job.status, job.tries, job.resubmissions) == (Status.UNCONFIRMED, 3, 2)
@@ -267,19 +267,19 @@ def test_a_job_that_was_sent_before_is_not_ended_because_a_second_render_comes_t
 def test_a_job_that_is_not_sent_again_waits_for_its_deadline():
     job = unconfirmed_job(on_unconfirmed=OnUnconfirmed.RESUBMIT, call_at=later(60))
 
-    after = transitions.not_resubmitted(job)
+    after = transitions.resubmission_skipped(job)
 
     assert (after.status, after.call_at) == (Status.UNCONFIRMED, None)
-    assert transitions.not_resubmitted(after) is after
+    assert transitions.resubmission_skipped(after) is after
 
 
 def test_a_job_that_waited_for_a_provider_takes_its_place_in_the_queue():
     job = a_job(call_at=later(5))
 
-    after = transitions.queued(job)
+    after = transitions.made_ready(job)
 
     assert (job.is_ready, after.is_ready) == (False, True)
-    assert transitions.queued(after) is after
+    assert transitions.made_ready(after) is after
 
 
 def test_no_job_is_given_up_before_its_deadline():
@@ -299,9 +299,9 @@ def test_a_failure_says_whether_the_same_input_may_succeed_next_time():
 def test_a_nudge_has_a_job_under_way_polled_at_once():
     job = processing_job(call_at=later(60))
 
-    assert transitions.nudged(job, provider_job_id="other", at=later(3)).call_at == later(3)
+    assert transitions.poll_requested(job, provider_job_id="other", at=later(3)).call_at == later(3)
     assert (
-        transitions.nudged(job, provider_job_id="other", at=later(3)).provider_job_id
+        transitions.poll_requested(job, provider_job_id="other", at=later(3)).provider_job_id
         == job.provider_job_id
     )
 
@@ -310,13 +310,13 @@ def test_a_nudge_has_a_job_under_way_polled_at_once():
 def test_a_nudge_without_an_id_says_nothing_of_a_job_that_has_none(status):
     job = job_in(status)
 
-    assert transitions.nudged(job, provider_job_id=None, at=later(3)) is job
+    assert transitions.poll_requested(job, provider_job_id=None, at=later(3)) is job
 
 
 def test_a_nudge_is_noted_even_if_a_poll_is_due_for_a_pump_may_be_ahead_of_the_document():
     job = processing_job(call_at=later(1))
 
-    assert transitions.nudged(job, provider_job_id=None, at=later(3)).call_at == later(3)
+    assert transitions.poll_requested(job, provider_job_id=None, at=later(3)).call_at == later(3)
 
 
 def test_an_answer_that_says_nothing_new_only_plans_the_next_poll():
@@ -334,8 +334,10 @@ def test_answers_to_polls_say_nothing_of_a_job_that_is_not_under_way(status):
     assert (
         transitions.still_open(job, provider_status="pending", asked_at=NOON, poll_at=NOON) is job
     )
-    assert transitions.unanswered(job, poll_at=NOON) is job
-    assert transitions.struck(job, code=ErrorCode.OUTPUT_UNUSABLE, poll_at=NOON, at=NOON) is job
+    assert transitions.poll_unanswered(job, poll_at=NOON) is job
+    assert (
+        transitions.with_strike(job, code=ErrorCode.OUTPUT_UNUSABLE, poll_at=NOON, at=NOON) is job
+    )
 
 
 def test_the_history_keeps_its_first_line_and_the_last_nineteen():
@@ -343,7 +345,7 @@ def test_the_history_keeps_its_first_line_and_the_last_nineteen():
     for number in range(30):
         claim = Claim(token=f"claim-{number}", expires_at=later(number + 40))
         job = transitions.claimed(job, claim=claim, at=later(number))
-        job = transitions.put_back(
+        job = transitions.requeued(
             job, claim=claim, call_at=NOON, note=f"no {number}", refusal=None, at=later(number)
         )
 

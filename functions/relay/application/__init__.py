@@ -1,1 +1,1 @@
-"""What the relay does with jobs, through ports; knows no vendor."""
+"""The relay's use cases, written against ports; imports no vendor."""

@@ -1,4 +1,4 @@
-"""Publishes what a job's document says is to be announced, and marks it as published."""
+"""Publishes a job's pending events and marks them as published."""
 
 import logging
 from functools import partial
@@ -13,24 +13,23 @@ log = logging.getLogger(__name__)
 
 
 class Announcer:
-    """Publishes events of jobs."""
+    """Publishes the events of jobs."""
 
     def __init__(self, *, store: JobStore, topics: Topics) -> None:
         self._store = store
         self._topics = topics
 
     def announce(self, stored: Stored) -> Stored:
-        """Publish the job's events that are not out, in their order, and mark each.
+        """Publish the job's unpublished events in order, and mark each.
 
         An event whose mark cannot be written is published again later, with the same id.
 
         Raises:
-            PublishFailed: The topic did not confirm; the job's ``wakeAt`` stands, so a pump
-                tries again.
+            PublishFailed: The topic did not confirm; ``wakeAt`` still stands, so a pump retries.
             StoreUnavailable: Likewise.
         """
         if stored.job.unpublished and stored.job.input is UNREAD:
-            # A query found the job; its events carry all of it.
+            # A query found the job, but events carry its input too.
             stored = self._store.read(stored.job.id)
         for event in stored.job.unpublished:
             self._topics.publish_event(stored.job, event)
@@ -42,7 +41,7 @@ class Announcer:
         return stored
 
     def announce_or_leave(self, stored: Stored) -> Stored:
-        """Announce now if that works; if not, leave it to the pump."""
+        """Publish the job's events now; on failure leave them to the pump."""
         try:
             return self.announce(stored)
         except (PublishFailed, StoreUnavailable) as error:

@@ -1,8 +1,8 @@
 """Decides which job gets the next call to the provider.
 
-Submissions and polls take turns, and so do the tenants within each. While a hold, a pause or an
-outage stops calls, probes go by rules of their own: not for the job that was stopped last, and for
-another tenant's first (design 1a).
+Submissions and polls alternate, and within each the tenants take turns. While a hold, a pause or an
+outage stops calls, only probes are made: not for the job stopped last, and for another tenant first
+(design 1a).
 """
 
 import logging
@@ -10,19 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from relay.application.due_jobs import DueJobs, Lane
-from relay.application.job_actions import CallReport, DueJob
+from relay.application.due_jobs import DueJob, DueJobs, Lane
 from relay.application.ports import Stored
 from relay.application.submission_queue import SubmissionQueue
-from relay.domain.admission import Admission, Flight, Hold, Kind, Stop
-from relay.domain.turns import Turns
+from relay.domain.admission import Admission, CallKind, CallReport, Flight, Hold, Stop
+from relay.domain.round_robin import WeightedRoundRobin
 
 log = logging.getLogger(__name__)
 
-# Of the calls that can be in flight one tenant gets so many times what it leaves free, so that
-# calls that hang take no more than a share of them, however many tenants have such calls.
+# A tenant may have this many times as many calls in flight as it leaves free, so that hanging calls
+# take only a share, however many tenants have them.
 TIMES_FREE = 2
-# When a hold, a pause and an outage begin and end; alerts and metrics read these lines.
+# Logged when a hold, a pause and an outage begin and end; alerts and metrics match these lines.
 STOP_LINES = (
     ("account on hold", "account off hold"),
     ("provider throttled", "provider throttles no more"),
@@ -35,11 +34,11 @@ class Call:
     """A call that may be made now.
 
     Attributes:
-        due_job: The job in hand that is to be polled; None for a submission.
+        due_job: The due job to poll; None for a submission.
         is_suspect: Whether the provider refused the job before.
     """
 
-    kind: Kind
+    kind: CallKind
     stored: Stored
     due_job: DueJob | None
     is_suspect: bool
@@ -47,14 +46,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class _Avoid:
-    """What a probe is not for, as long as there is something else."""
+    """The jobs and tenants that a probe avoids while there are others."""
 
     job_ids: frozenset[str]
     tenants: frozenset[str]
 
     @classmethod
     def what(cls, *stops: Stop | None) -> "_Avoid":
-        """Avoid the jobs that were stopped last, and their tenants."""
+        """Avoid the jobs stopped last, and their tenants."""
         there = [stop for stop in stops if stop is not None]
         return cls(
             frozenset(stop.job_id for stop in there if stop.job_id is not None),
@@ -63,15 +62,15 @@ class _Avoid:
 
 
 class CallScheduler:
-    """Chooses calls for one run, and learns from what they bring.
+    """Chooses the calls of one run and applies their results to admission.
 
     Args:
-        account: Its name, for the log.
-        queue: Where submissions come from.
-        due_jobs: Where polls come from.
-        most_in_flight: How many calls can be in flight.
-        poll_starts: The starts of the polls' turns that the last pump passed on.
-        last_kind: Of the last call that the last pump made.
+        account: The account's name, for the log.
+        queue: The source of submissions.
+        due_jobs: The source of polls.
+        most_in_flight: The maximum number of calls in flight.
+        poll_starts: The starts of poll turns that the last pump handed over.
+        last_kind: The kind of the last pump's last call.
     """
 
     def __init__(
@@ -84,23 +83,23 @@ class CallScheduler:
         most_in_flight: int,
         weights: Mapping[str, int],
         poll_starts: Mapping[str, float],
-        last_kind: Kind,
+        last_kind: CallKind,
     ) -> None:
         self._admission = admission
         self._account = account
         self._queue = queue
         self._due_jobs = due_jobs
         self._most_in_flight = most_in_flight
-        self.poll_turns = Turns(weights, poll_starts)
+        self.poll_turns = WeightedRoundRobin(weights, poll_starts)
         self.last_kind = last_kind
 
     def next(self, now: datetime) -> Call | None:
-        """Return the call that gets the next place; None if none may be made for now."""
-        kinds = [Kind.SUBMIT, Kind.POLL]
-        if self.last_kind is Kind.SUBMIT:
+        """Return the next call to make; None if none may be made now."""
+        kinds = [CallKind.SUBMIT, CallKind.POLL]
+        if self.last_kind is CallKind.SUBMIT:
             kinds.reverse()
-        elif not self._queue.is_known(now=now):
-            # The next turn is a submission's, and it is not known yet whether one waits.
+        elif not self._queue.can_serve(now=now):
+            # It is a submission's turn, but the queue has not been read yet.
             return None
         admission = self._admission
         if not admission.is_anything_stopped:
@@ -114,40 +113,34 @@ class CallScheduler:
         if not stopped:
             return next(filter(None, (self._next(kind, now) for kind in kinds)), None)
         if len(stopped) < len(kinds):
-            # An outage stops submissions alone: polls go on.
+            # An outage stops only submissions; polls continue.
             free = next(kind for kind in kinds if kind not in stopped)
-            if self.last_kind is not free or self._next(Kind.SUBMIT, now) is None:
+            if self.last_kind is not free or self._next(CallKind.SUBMIT, now) is None:
                 call = self._next(free, now)
                 if call is not None:
                     return call
         return self._probe(stopped, now)
 
     def begin(self, call: Call) -> Flight:
-        """Note that a call begins."""
+        """Record that a call begins."""
         tenant = call.stored.job.tenant
         self.last_kind = call.kind
-        if call.kind is Kind.POLL:
-            self.poll_turns.served(tenant)
+        if call.kind is CallKind.POLL:
+            self.poll_turns.take_turn(tenant)
         else:
-            self._queue.turns.served(tenant)
-            self._queue.lend(call.stored)
+            self._queue.turns.take_turn(tenant)
+            self._queue.check_out(call.stored)
         return self._admission.begin(call.kind, call.stored.job, is_suspect=call.is_suspect)
 
     def end(self, flight: Flight, report: CallReport, *, at: datetime) -> bool:
-        """Note what a call brought; return whether others must be told of it at once.
+        """Apply a call's result; return whether the account should be written at once.
 
-        Logs every hold, pause, outage and breaker that began or ended.
+        Logs every hold, pause, outage and breaker that begins or ends.
         """
         admission = self._admission
         before = (admission.hold, admission.pause, admission.outage)
-        tenant_before = admission.of(flight.tenant).stop
-        admission.end(
-            flight,
-            report.result,
-            at=at,
-            status=report.status,
-            retry_after_s=report.retry_after_s,
-        )
+        tenant_before = admission.state_of(flight.tenant).stop
+        admission.end(flight, report, at=at)
         after = (admission.hold, admission.pause, admission.outage)
         for (begins, ends), old, new in zip(STOP_LINES, before, after, strict=True):
             if old is new:
@@ -158,7 +151,7 @@ class CallScheduler:
                 code = {"code": new.code.value} if isinstance(new, Hold) else {}
                 fields = self._fields(job_id=flight.job_id, tenant=flight.tenant, **code)
                 log.error(begins, extra=fields)
-        tenant_after = admission.of(flight.tenant).stop
+        tenant_after = admission.state_of(flight.tenant).stop
         if tenant_after is not tenant_before and None in (tenant_before, tenant_after):
             closed = tenant_after is None
             word = "tenant's breaker closed" if closed else "tenant's breaker opened"
@@ -167,16 +160,16 @@ class CallScheduler:
             old is not new for old, new in zip(before, after, strict=True)
         )
 
-    def _next(self, kind: Kind, now: datetime, *, avoid: _Avoid | None = None) -> Call | None:
-        """Return the next call of this kind, by the tenants' turns."""
-        if kind is Kind.POLL:
+    def _next(self, kind: CallKind, now: datetime, *, avoid: _Avoid | None = None) -> Call | None:
+        """Return the next call of this kind, in the tenants' turn."""
+        if kind is CallKind.POLL:
             return self._next_poll(now, avoid=avoid)
         return self._next_submission(now, avoid=avoid)
 
-    def _probe(self, kinds: Sequence[Kind], now: datetime) -> Call | None:
+    def _probe(self, kinds: Sequence[CallKind], now: datetime) -> Call | None:
         admission = self._admission
         avoid = _Avoid.what(admission.hold, admission.pause, admission.outage)
-        order = sorted(kinds, key=lambda kind: kind is Kind.SUBMIT)
+        order = sorted(kinds, key=lambda kind: kind is CallKind.SUBMIT)
         calls = [self._next(kind, now, avoid=avoid) for kind in order]
         return min(
             (one for one in calls if one is not None),
@@ -197,31 +190,31 @@ class CallScheduler:
         due_job = None if tenant is None else first(tenant)
         if due_job is None:
             return None
-        return Call(Kind.POLL, due_job.stored, due_job, is_suspect=False)
+        return Call(CallKind.POLL, due_job.stored, due_job, is_suspect=False)
 
     def _next_submission(
         self, now: datetime, *, avoid: _Avoid | None, is_early: bool = False
     ) -> Call | None:
-        if not self._queue.is_known(now=now):
-            # Whoever is found first must not have the first places to itself.
+        if not self._queue.can_serve(now=now):
+            # The tenant read first must not take all the first calls.
             return None
         admission = self._admission
         suspects = admission.may_try_suspect()
 
         def first(tenant: str) -> Stored | None:
-            avoided = avoid or _Avoid.what(admission.of(tenant).stop)
+            avoided = avoid or _Avoid.what(admission.state_of(tenant).stop)
             return self._queue.first(tenant, now=now, suspects=suspects, avoid=avoided.job_ids)
 
         tenants = [
             one
-            for one in self._queue.waiting(now=now, suspects=suspects)
+            for one in self._queue.ready_tenants(now=now, suspects=suspects)
             if admission.may_submit_for(one, at=now) and self._has_share(one)
         ]
         if is_early:
             tenants = [one for one in tenants if admission.may_probe_early(one)]
         if admission.outage is not None:
-            # Those whose own breaker is open say least of whether the provider is back.
-            sound = [one for one in tenants if admission.of(one).stop is None]
+            # A tenant whose own breaker is open makes a poor probe.
+            sound = [one for one in tenants if admission.state_of(one).stop is None]
             tenants = sound or tenants
         tenants = _others_first(tenants, avoid, first)
         tenant = self._queue.turns.next(tenants, delayed=self._queue.tenants_to_read())
@@ -229,10 +222,10 @@ class CallScheduler:
         if stored is None:
             return None
         is_suspect = stored.job.refusal is not None and not stored.job.is_ready
-        return Call(Kind.SUBMIT, stored, None, is_suspect)
+        return Call(CallKind.SUBMIT, stored, None, is_suspect)
 
     def _has_share(self, tenant: str) -> bool:
-        """Return whether one more of the calls in flight may be this tenant's."""
+        """Return whether the tenant may have one more call in flight."""
         free = self._most_in_flight - self._admission.in_flight()
         return self._admission.in_flight(tenant) < max(1, TIMES_FREE * free)
 
@@ -243,7 +236,7 @@ class CallScheduler:
 def _others_first(
     tenants: list[str], avoid: _Avoid | None, first: Callable[[str], DueJob | Stored | None]
 ) -> list[str]:
-    """Return the tenants that a probe may be for: others than the last, if there are any."""
+    """Return the tenants that a probe may be for: other tenants than the last one, if possible."""
     if avoid is None:
         return tenants
     with_other_jobs = [

@@ -1,4 +1,4 @@
-"""Takes what a provider posts to our webhook."""
+"""Applies providers' callbacks to jobs."""
 
 import logging
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from relay.application.store import JobStore
 from relay.application.waker import Waker
 from relay.domain.answers import Callback
 from relay.domain.job import Actor, Job
-from relay.domain.transitions import nudged, succeeded
+from relay.domain.transitions import poll_requested, succeeded
 from relay.errors import JobNotFound
 
 log = logging.getLogger(__name__)
 
 
 class CallbackReceiver:
-    """Turns callbacks into steps of jobs.
+    """Applies callbacks to jobs.
 
     Args:
-        readers: How to read a callback, by provider.
-        learners: What takes note of how long renders took, by provider.
+        readers: The callback parser of each provider.
+        learners: The duration learner of each provider.
     """
 
     def __init__(
@@ -44,23 +44,23 @@ class CallbackReceiver:
         self._learners = learners
 
     def receive(self, provider: str, job_id: str, body: object) -> None:
-        """Take a callback whose token was good.
+        """Apply a callback whose token was good.
 
-        A usable output ends the job and is announced before this returns, or left to the
-        pump. Anything less proves nothing and has the job polled at once.
+        A usable output ends the job; its event is published before this returns, or left to the
+        pump. Anything less proves nothing, so the job is polled at once.
 
         Args:
-            body: The parsed JSON, whatever it is.
+            body: The parsed JSON, of any shape.
 
         Raises:
-            JobNotFound: This provider has no such job from us.
-            StoreUnavailable: Nothing is known to be kept; the callback should be repeated.
+            JobNotFound: We have sent no such job to this provider.
+            StoreUnavailable: The result may not be stored; the callback should be repeated.
         """
         stored = self._store.read(job_id)
         if stored.job.provider != provider:
             raise JobNotFound
         callback = self._readers[provider](body)
-        step = partial(received, callback=callback, at=self._clock.now())
+        step = partial(apply_callback, callback=callback, at=self._clock.now())
         after = self._store.change(stored, step)
         if after.version is stored.version:
             return
@@ -76,9 +76,9 @@ class CallbackReceiver:
             self._waker.wake(after.job.account)
 
 
-def received(job: Job, *, callback: Callback, at: datetime) -> Job:
-    """Take the step that a callback is worth."""
-    if callback.outputs and _is_about(job, callback):
+def apply_callback(job: Job, *, callback: Callback, at: datetime) -> Job:
+    """Apply a provider callback to its job."""
+    if callback.outputs and _is_for_job(job, callback):
         return succeeded(
             job,
             outputs=callback.outputs,
@@ -86,10 +86,10 @@ def received(job: Job, *, callback: Callback, at: datetime) -> Job:
             at=at,
             provider_job_id=callback.provider_job_id,
         )
-    return nudged(job, provider_job_id=callback.provider_job_id, at=at)
+    return poll_requested(job, provider_job_id=callback.provider_job_id, at=at)
 
 
-def _is_about(job: Job, callback: Callback) -> bool:
+def _is_for_job(job: Job, callback: Callback) -> bool:
     if not job.is_acknowledged or job.is_resubmitted:
         return True
     if callback.provider_job_id is None:

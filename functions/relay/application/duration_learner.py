@@ -1,4 +1,4 @@
-"""Learns how long an account's renders take, from its own jobs, and plans polls from that."""
+"""Learns from an account's own jobs how long renders take, and plans polls accordingly."""
 
 import logging
 import threading
@@ -14,16 +14,16 @@ from relay.errors import LostRace, StoreUnavailable
 log = logging.getLogger(__name__)
 
 SYNC_EVERY_S = 60.0
-# A plan takes a millisecond; under load it follows what is learnt by so much.
+# Making a plan takes a millisecond, so under load it lags behind by up to this much.
 PLAN_EVERY_S = 5.0
-# For an operation that this version's catalogue does not have.
+# For operations missing from this version's catalogue.
 EXPECTED_S = 30.0
 
 
 class DurationLearner:
-    """What one instance knows of one account; safe to use from several threads.
+    """One instance's knowledge of one account's durations; thread-safe.
 
-    What was seen since the last write is lost with the instance: that is harmless.
+    Observations since the last write are lost with the instance, which is harmless.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class DurationLearner:
     ) -> None:
         self._documents = documents
         self._account = account
-        self._rhythm = poll_policy
+        self._poll_policy = poll_policy
         self._clock = clock
         self._lock = threading.Lock()
         self._known: Mapping[str, Durations] = {}
@@ -40,7 +40,7 @@ class DurationLearner:
         self._sync_at_s = clock.monotonic()
 
     def plan(self, operation: str) -> PollPlan:
-        """Return when to ask about renders of this operation."""
+        """Return the poll plan for renders of this operation."""
         now_s = self._clock.monotonic()
         with self._lock:
             kept = self._plans.get(operation)
@@ -49,13 +49,13 @@ class DurationLearner:
             known = self._known.get(operation, Durations.unknown())
             durations = known + self._unsaved.get(operation, Durations.unknown())
             plan = plan_polls(
-                self._rhythm, durations, expected_s=_expected_s(self._account, operation)
+                self._poll_policy, durations, expected_s=_expected_s(self._account, operation)
             )
             self._plans[operation] = (plan, now_s + PLAN_EVERY_S)
             return plan
 
-    def spans_s(self, operation: str) -> tuple[float, float]:
-        """Return how long a render of this operation takes: at least, and mostly at most.
+    def duration_range_s(self, operation: str) -> tuple[float, float]:
+        """Return the shortest and the longest usual render time of this operation.
 
         The 5th and the 90th percentile of what was seen. Before enough was seen, a tenth of what
         the catalogue expects, and all of it (design 1a, "Deadlines").
@@ -68,10 +68,10 @@ class DurationLearner:
         return seen_quantile_s(seen, 0.05), seen_quantile_s(seen, 0.9)
 
     def observe(self, job: Job) -> None:
-        """Take note of a job that has just ended, if it shows how long a render takes.
+        """Learn from a job that has just ended, if it shows how long a render takes.
 
-        A webhook comes when the render is done. A poll shows only that it was done at some
-        time since it was last known not to be.
+        A webhook comes when the render is done. A poll only shows that it was done at some time
+        since the last poll that found it unfinished.
         """
         if job.status is not Status.SUCCEEDED or job.is_resubmitted or job.submitted_at is None:
             return
@@ -83,7 +83,7 @@ class DurationLearner:
             not_ready_at = job.not_ready_at or job.submitted_at
             after_s = (not_ready_at - job.submitted_at).total_seconds()
         if not 0 <= after_s <= by_s:
-            # Two instances' clocks were apart.
+            # The clocks of two instances disagreed.
             return
         expected_s = _expected_s(job.provider, job.operation)
         with self._lock:
@@ -93,13 +93,13 @@ class DurationLearner:
             )
 
     def is_sync_due(self) -> bool:
-        """Return whether a minute has passed since the last `sync_if_due` that did something."""
+        """Return whether a minute has passed since the last sync."""
         return self._clock.monotonic() >= self._sync_at_s
 
     def sync_if_due(self) -> None:
         """Read what others have learnt and add what was seen here, at most once a minute.
 
-        Never fails: what could not be written is kept for the next time.
+        Never fails: observations that could not be written are kept for the next sync.
         """
         now_s = self._clock.monotonic()
         with self._lock:

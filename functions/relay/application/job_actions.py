@@ -1,4 +1,4 @@
-"""What a pump does for one due job: one action, from the job in hand to its next state."""
+"""What a pump does for one due job: each action takes the job and returns its next state."""
 
 import logging
 from collections.abc import Callable
@@ -8,11 +8,12 @@ from functools import partial
 from typing import TypeVar
 
 from relay.application.announcer import Announcer
+from relay.application.due_jobs import DueJob
 from relay.application.duration_learner import DurationLearner
 from relay.application.ports import Clock, Provider, RenderOwners, Stored
 from relay.application.store import JobStore, Step
 from relay.domain import answers, transitions
-from relay.domain.admission import CallResult, Evidence, refusal_code
+from relay.domain.admission import CallReport, CallResult, Evidence, refusal_code
 from relay.domain.due import Action, wake_at
 from relay.domain.events import not_published
 from relay.domain.job import Actor, Claim, ErrorCode, Job, Status
@@ -28,65 +29,20 @@ from relay.errors import (
 
 log = logging.getLogger(__name__)
 
-# Longer than any call can last, with the writes before and after it.
+# Longer than any call, including the writes before and after it.
 CLAIM_S = 40.0
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DueJob:
-    """A job in a pump's hands, without its input.
-
-    Attributes:
-        job: As the pump knows it: bookkeeping may be ahead of the document.
-        version: Of the document it was last read from or written to.
-        is_ahead: Whether the document does not say all that the job says.
-        wakes_at: What the document says of when the job is due.
-    """
-
-    job: Job
-    version: object
-    is_ahead: bool
-    wakes_at: datetime | None
-
-    @classmethod
-    def found(cls, stored: Stored) -> "DueJob":
-        """Return a job as its document has it."""
-        return cls(
-            job=stored.job, version=stored.version, is_ahead=False, wakes_at=wake_at(stored.job)
-        )
-
-    @property
-    def stored(self) -> Stored:
-        """The job over the version of its document."""
-        return Stored(self.job, self.version)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallReport:
-    """What a call to the provider brought.
-
-    Attributes:
-        ended_s: When it ended, on the monotonic clock.
-        status: HTTP status of a refusal of the account.
-        retry_after_s: What the provider asked for; None if nothing.
-    """
-
-    result: CallResult
-    ended_s: float
-    status: int = 0
-    retry_after_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ActionResult:
-    """What came of one action.
+    """The result of one action.
 
     Attributes:
-        stored: The job as its document has it now, its events not out; None if it was not written.
-        held: The job, if it is to stay in the pump's hands as it is.
-        call: What the call brought; None if the provider was not called.
+        stored: The job as now stored, its events unpublished; None if it was not written.
+        due_job: The job, if the pump should keep it in memory.
+        call: The result of the call; None if the provider was not called.
     """
 
     stored: Stored | None = None
@@ -95,13 +51,13 @@ class ActionResult:
 
 
 class JobActions:
-    """Carries out actions for one account; safe to use from several threads.
+    """Carries out actions for one account; thread-safe.
 
     Args:
-        may_call: Whether the pump's lease still allows a call.
+        may_call: Whether the pump's lease still allows calls.
         hold: Why the account is on hold now; None if it is not.
-        until: When the pump's window ends; a job with nothing to do before is let go.
-        new_token: Returns a text that no other claim has.
+        until: The end of the pump's window; a job with nothing due before is released.
+        new_token: Returns a unique claim token.
     """
 
     def __init__(
@@ -123,7 +79,7 @@ class JobActions:
         self._announcer = announcer
         self._provider = provider
         self._owners = owners
-        self._learning = learner
+        self._learner = learner
         self._clock = clock
         self._draw = draw
         self._new_token = new_token
@@ -135,50 +91,47 @@ class JobActions:
         """Carry out an action that only changes the document.
 
         Raises:
-            StoreUnavailable: What was done could not be written; ``wakeAt`` stands.
+            StoreUnavailable: The change could not be written; ``wakeAt`` stands.
         """
         now = self._clock.now()
         match action:
             case Action.QUEUE:
-                return self._take(stored, transitions.queued)
+                return self._change(stored, transitions.made_ready)
             case Action.RESUBMIT:
                 step: Step = partial(transitions.resubmitted, at=now)
                 if not self._is_time_left(stored.job, now):
-                    step = transitions.not_resubmitted
-                return self._take(stored, step)
+                    step = transitions.resubmission_skipped
+                return self._change(stored, step)
             case Action.EXPIRE_CLAIM:
-                return self._take(stored, partial(expired, at=now, hold=self._hold()))
+                return self._change(stored, partial(expired, at=now, hold=self._hold()))
             case _:
-                return self._take(stored, partial(transitions.given_up, at=now, hold=self._hold()))
+                return self._change(
+                    stored, partial(transitions.given_up, at=now, hold=self._hold())
+                )
 
     def give_up_unsent(self, stored: Stored) -> ActionResult:
-        """End a queued job that cannot be rendered in time any more.
+        """Fail a queued job that can no longer be rendered in time.
 
         Raises:
-            StoreUnavailable: It could not be written.
+            StoreUnavailable: The change could not be written.
         """
-        return self._take(stored, partial(transitions.not_sent_in_time, at=self._clock.now()))
+        return self._change(stored, partial(transitions.not_sent_in_time, at=self._clock.now()))
 
-    def put_back_in_place(self, stored: Stored) -> ActionResult:
-        """Write when a job is really due, and its place in the queue, after it was set aside.
+    def repair_index_fields(self, stored: Stored) -> ActionResult:
+        """Restore the ``wakeAt`` and queue key of a job that was set aside.
 
         Raises:
             JobNotFound: The document has gone.
-            StoreUnavailable: It may not be written.
+            StoreUnavailable: The write may not have happened.
         """
         self._store.keep(stored)
         return ActionResult(stored=self._store.read(stored.job.id))
 
-    def announce(self, stored: Stored) -> ActionResult:
-        """Publish the events of a job that has just ended, or leave them to a later pump."""
-        self._announcer.announce_or_leave(stored)
-        return ActionResult()
-
     def publish(self, stored: Stored) -> ActionResult:
-        """Publish the events of a job that are still not out.
+        """Publish the events that are still unpublished.
 
         Raises:
-            StoreUnavailable: What was done could not be written; ``wakeAt`` stands.
+            StoreUnavailable: The change could not be written; ``wakeAt`` stands.
         """
         try:
             self._announcer.announce(stored)
@@ -194,40 +147,35 @@ class JobActions:
             self._store.change(stored, delayed)
         return ActionResult()
 
-    def write_ahead(self, due_job: DueJob) -> ActionResult:
-        """Write the bookkeeping of a job that leaves the pump's hands."""
-        self._store.keep(due_job.stored)
-        return ActionResult()
-
     def submit(self, known: Stored, evidence: Evidence) -> ActionResult:
-        """Read a queued job by name, claim it, and send it.
+        """Read a queued job by id, claim it and send it.
 
         Raises:
             JobNotFound: The document has gone.
-            StoreUnavailable: What was done could not be written.
+            StoreUnavailable: The result could not be written.
         """
         stored = self._store.read(known.job.id)
         now = self._clock.now()
         if stored.job.status is not Status.QUEUED or stored.job.account != known.job.account:
             return ActionResult(stored=stored)
         if now >= stored.job.deadline_at:
-            # The pump was paused: a claim now would only delay the end.
+            # The pump was frozen: a claim now would only delay the job's end.
             return ActionResult(stored=stored)
         if not self._is_time_left(stored.job, now):
-            return self._take(stored, partial(transitions.not_sent_in_time, at=now))
+            return self._change(stored, partial(transitions.not_sent_in_time, at=now))
         claim = Claim(token=self._new_token(), expires_at=now + timedelta(seconds=CLAIM_S))
         stored = self._store.change(stored, partial(transitions.claimed, claim=claim, at=now))
         if stored.job.claim != claim:
             return ActionResult(stored=stored)
         if not self._may_call():
-            put_back = partial(
-                transitions.put_back,
+            requeue = partial(
+                transitions.requeued,
                 claim=claim,
                 call_at=None,
                 note="the pump lost its lease",
                 at=now,
             )
-            return self._take(stored, put_back)
+            return self._change(stored, requeue)
         return self._send(stored, claim, evidence)
 
     def _send(self, stored: Stored, claim: Claim, evidence: Evidence) -> ActionResult:
@@ -237,15 +185,15 @@ class JobActions:
         except NotAccepted as error:
             log.warning("submission not accepted", extra=_fields(stored.job, why=str(error)))
             step: Step = partial(
-                transitions.put_back,
+                transitions.requeued,
                 claim=claim,
-                call_at=self._try_again_at(stored.job.tries, error.retry_after_s),
+                call_at=self._retry_at(stored.job.tries, error.retry_after_s),
                 note=str(error),
                 is_throttled=error.is_throttled,
                 at=self._clock.now(),
             )
-            result = CallResult.THROTTLED if error.is_throttled else CallResult.NOTHING
-            return self._take(stored, step, call.report(result, error.retry_after_s))
+            result = CallResult.THROTTLED if error.is_throttled else CallResult.INCONCLUSIVE
+            return self._change(stored, step, call.report(result, error.retry_after_s))
         except AccountRefused as error:
             report = call.report(CallResult.REFUSED, error.retry_after_s, status=error.status)
             now = self._clock.now()
@@ -254,23 +202,25 @@ class JobActions:
                 step = partial(transitions.refused, claim=claim, reason=reason, at=now)
             else:
                 step = partial(
-                    transitions.put_back,
+                    transitions.requeued,
                     claim=claim,
                     call_at=now,
                     note=f"the provider refused the account: {error}",
                     refusal=refusal_code(error.status),
                     at=now,
                 )
-            return self._take(stored, step, report)
+            return self._change(stored, step, report)
         except PerhapsAccepted as error:
             log.warning("submission unconfirmed", extra=_fields(stored.job, why=str(error)))
-            step = partial(transitions.lost, claim=claim, note=str(error), at=self._clock.now())
-            return self._take(stored, step, call.report(CallResult.UNKNOWN))
+            step = partial(
+                transitions.unconfirmed, claim=claim, note=str(error), at=self._clock.now()
+            )
+            return self._change(stored, step, call.report(CallResult.UNKNOWN))
         except JobRefused as error:
             step = partial(
                 transitions.refused, claim=claim, reason=error.reason, at=self._clock.now()
             )
-            return self._take(stored, step, call.report(CallResult.ANSWERED))
+            return self._change(stored, step, call.report(CallResult.ANSWERED))
         now = self._clock.now()
         step = partial(
             transitions.accepted,
@@ -280,13 +230,13 @@ class JobActions:
             poll_at=self._poll_at(stored.job, now),
             at=now,
         )
-        return self._take(stored, step, call.report(CallResult.ACCEPTED))
+        return self._change(stored, step, call.report(CallResult.ACCEPTED))
 
     def poll(self, due_job: DueJob, evidence: Evidence) -> ActionResult:
-        """Ask the provider how a job stands.
+        """Poll the provider about a job.
 
         Raises:
-            StoreUnavailable: What was learnt could not be written; ``wakeAt`` stands.
+            StoreUnavailable: The result could not be written; ``wakeAt`` stands.
         """
         job = due_job.job
         if not self._may_call():
@@ -294,51 +244,52 @@ class JobActions:
         asked_at = self._clock.now()
         call = _Call(self._clock)
         try:
-            reading = call.timed(partial(self._provider.poll, job))
+            answer = call.timed(partial(self._provider.poll, job))
         except NoAnswer as error:
             log.warning("poll not answered", extra=_fields(job, why=str(error)))
             now = self._clock.now()
             poll_at = self._poll_at(job, now)
             if error.retry_after_s is not None or error.is_throttled:
-                poll_at = max(poll_at, self._try_again_at(1, error.retry_after_s))
+                poll_at = max(poll_at, self._retry_at(1, error.retry_after_s))
             step: Step = partial(
-                transitions.unanswered,
+                transitions.poll_unanswered,
                 poll_at=poll_at,
                 throttled_at=now if error.is_throttled else None,
             )
-            result = CallResult.THROTTLED if error.is_throttled else CallResult.NOTHING
-            return self._asked(due_job, step, call.report(result, error.retry_after_s), now=now)
+            result = CallResult.THROTTLED if error.is_throttled else CallResult.INCONCLUSIVE
+            return self._apply_answer(
+                due_job, step, call.report(result, error.retry_after_s), now=now
+            )
         except AccountRefused as error:
             now = self._clock.now()
             poll_at = self._poll_at(job, now)
             if evidence.refusal_is_own:
-                poll_at = max(poll_at, self._try_again_at(job.polls + 1, error.retry_after_s))
-            step = partial(transitions.unanswered, poll_at=poll_at, refused_at=now)
+                poll_at = max(poll_at, self._retry_at(job.polls + 1, error.retry_after_s))
+            step = partial(transitions.poll_unanswered, poll_at=poll_at, refused_at=now)
             report = call.report(CallResult.REFUSED, error.retry_after_s, status=error.status)
-            return self._asked(due_job, step, report, now=now)
-        if job.is_followed and not isinstance(reading, answers.UnknownJob):
-            reading = self._unless_anothers(job, reading)
+            return self._apply_answer(due_job, step, report, now=now)
+        is_known = not isinstance(answer, answers.UnknownJob)
+        if is_known and job.is_followed and self._owners.is_anothers(job):
+            # Another tenant's render must look like an unknown one.
+            answer = answers.UnknownJob()
         now = self._clock.now()
-        if isinstance(reading, answers.StillOpen) and not reading.is_known_word:
-            log.warning("unknown status word", extra=_fields(job, word=reading.provider_status))
+        if isinstance(answer, answers.StillOpen) and not answer.is_known_word:
+            log.warning("unknown status word", extra=_fields(job, word=answer.provider_status))
         step = partial(
-            read, reading=reading, asked_at=asked_at, poll_at=self._poll_at(job, now), at=now
+            apply_poll_answer,
+            answer=answer,
+            asked_at=asked_at,
+            poll_at=self._poll_at(job, now),
+            at=now,
         )
-        return self._asked(due_job, step, call.report(CallResult.ANSWERED), now=now)
+        return self._apply_answer(due_job, step, call.report(CallResult.ANSWERED), now=now)
 
-    def _unless_anothers(self, job: Job, reading: answers.PollAnswer) -> answers.PollAnswer:
-        """Return what the job's tenant may know of a render that was submitted elsewhere.
-
-        Whoever names the id of another tenant's render is told what a wrong id is told.
-        """
-        return answers.UnknownJob() if self._owners.is_anothers(job) else reading
-
-    def _asked(
+    def _apply_answer(
         self, due_job: DueJob, step: Step, report: CallReport, *, now: datetime
     ) -> ActionResult:
-        """Apply what an answer says; a job past its deadline ends with it.
+        """Apply a poll's result; past its deadline the job also ends.
 
-        As long as the job stays open nothing is written before the pump lets go of it.
+        While the job stays open it is written only when the pump releases it.
         """
 
         def asked(job: Job) -> Job:
@@ -346,43 +297,43 @@ class JobActions:
 
         ahead = asked(due_job.job)
         if ahead.status is not due_job.job.status:
-            return self._take(due_job.stored, asked, report)
+            return self._change(due_job.stored, asked, report)
         due_job = DueJob(
             job=ahead, version=due_job.version, is_ahead=True, wakes_at=due_job.wakes_at
         )
         due = wake_at(ahead)
-        is_let_go = due is None or due > self._until
-        if is_let_go and self._store.keep(due_job.stored):
+        is_released = due is None or due > self._until
+        if is_released and self._store.keep(due_job.stored):
             return ActionResult(call=report)
         return ActionResult(due_job=due_job, call=report)
 
-    def _take(self, stored: Stored, step: Step, report: CallReport | None = None) -> ActionResult:
+    def _change(self, stored: Stored, step: Step, report: CallReport | None = None) -> ActionResult:
         changed = self._store.change(stored, step)
         if changed.job.finished_by is Actor.POLL and not stored.job.is_final:
-            self._learning.observe(changed.job)
+            self._learner.observe(changed.job)
         return ActionResult(stored=changed, call=report)
 
     def _is_time_left(self, job: Job, now: datetime) -> bool:
-        least_s, _ = self._learning.spans_s(job.operation)
+        least_s, _ = self._learner.duration_range_s(job.operation)
         return (job.deadline_at - now).total_seconds() >= least_s
 
     def _poll_at(self, job: Job, now: datetime) -> datetime:
         return planned_poll_at(
-            self._learning.plan(job.operation),
+            self._learner.plan(job.operation),
             submitted_at=job.submitted_at or job.created_at,
             now=now,
             polls=job.polls,
             draw=self._draw(),
         )
 
-    def _try_again_at(self, tries: int, retry_after_s: float | None) -> datetime:
+    def _retry_at(self, tries: int, retry_after_s: float | None) -> datetime:
         return next_try_at(
             tries=tries, retry_after_s=retry_after_s, now=self._clock.now(), draw=self._draw()
         )
 
 
 class _Call:
-    """One call to the provider; knows when it ended, however it did."""
+    """Times one call to the provider, whether it returns or raises."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -408,11 +359,11 @@ def expired(job: Job, *, at: datetime, hold: ErrorCode | None) -> Job:
     return job if after is job else transitions.given_up(after, at=at, hold=hold)
 
 
-def read(
-    job: Job, *, reading: answers.PollAnswer, asked_at: datetime, poll_at: datetime, at: datetime
+def apply_poll_answer(
+    job: Job, *, answer: answers.PollAnswer, asked_at: datetime, poll_at: datetime, at: datetime
 ) -> Job:
     """Apply a provider's answer to a poll."""
-    match reading:
+    match answer:
         case answers.Rendered(outputs=outputs, provider_status=word):
             return transitions.succeeded(
                 job, outputs=outputs, by=Actor.POLL, at=at, provider_status=word
@@ -427,7 +378,7 @@ def read(
                 provider_status=word,
             )
         case answers.WithoutOutput(provider_status=word):
-            return transitions.struck(
+            return transitions.with_strike(
                 job,
                 code=ErrorCode.OUTPUT_UNUSABLE,
                 poll_at=poll_at,
@@ -435,7 +386,7 @@ def read(
                 provider_status=word,
             )
         case answers.UnknownJob():
-            return transitions.struck(
+            return transitions.with_strike(
                 job, code=ErrorCode.PROVIDER_JOB_NOT_FOUND, poll_at=poll_at, at=at
             )
         case answers.StillOpen(provider_status=word):

@@ -15,25 +15,25 @@ RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED, Status.UNCONFIRMED})
 
 
 class JobControls:
-    """Cancels and retries jobs on their callers' word."""
+    """Cancels and retries jobs for their callers."""
 
     def __init__(
         self, *, store: JobStore, creator: JobCreator, announcer: Announcer, clock: Clock
     ) -> None:
         self._store = store
-        self._creating = creator
+        self._creator = creator
         self._announcer = announcer
         self._clock = clock
 
     def cancel(self, tenant: str, job_id: str) -> Job:
-        """Cancel the tenant's job and announce it, now or by the pump.
+        """Cancel the tenant's job and announce it, now or through the pump.
 
-        The provider goes on with the render: neither provider can cancel.
+        The provider continues the render: neither provider can cancel.
 
         Raises:
             JobNotFound: There is none, or it is another tenant's.
-            JobFinal: It has ended, perhaps while this was asked.
-            StoreUnavailable: The same call may be repeated; 409 then says that it worked.
+            JobFinal: The job has ended, perhaps during this call.
+            StoreUnavailable: The call may be repeated; a 409 then means that it worked.
         """
         stored = self._store.read_own(tenant, job_id)
         if stored.job.is_final:
@@ -44,17 +44,17 @@ class JobControls:
         return self._announcer.announce_or_leave(after).job
 
     def retry(self, tenant: str, job_id: str, *, idempotency_key: str | None) -> Created:
-        """Create a job with the input of an old one, which gets as long as that one had.
+        """Create a job with an old one's input and time limit.
 
         An unconfirmed job is cancelled first, so that the two are never open together.
 
         Raises:
             JobNotFound: There is none, or it is another tenant's.
             NotRetryable: Says why.
-            InvalidRequest: The input is not taken any more; the old job stays as it is.
-            KeyReused: The idempotency key came with another request before; likewise.
-            TooManyOpenJobs: The tenant may have no more of them in this account; likewise.
-            StoreUnavailable: The same call may be repeated if it has an idempotency key.
+            InvalidRequest: The input is no longer valid; the old job is unchanged.
+            KeyReused: The idempotency key was used for another request; the old job is unchanged.
+            TooManyOpenJobs: The tenant is over its quota in this account; the old job is unchanged.
+            StoreUnavailable: The call may be repeated if it has an idempotency key.
         """
         stored = self._store.read_own(tenant, job_id)
         old = stored.job
@@ -70,22 +70,25 @@ class JobControls:
             priority=old.priority,
             retry_of=old.id,
         )
-        self._creating.check(new)
+        self._creator.check(new)
         if old.status is not Status.UNCONFIRMED:
-            return self._creating.create(tenant, new, idempotency_key=idempotency_key)
-        self._creating.check_key(tenant, new, idempotency_key=idempotency_key)
-        return self._creating.create(
-            tenant, new, idempotency_key=idempotency_key, first=partial(self._drop, stored)
+            return self._creator.create(tenant, new, idempotency_key=idempotency_key)
+        self._creator.check_key(tenant, new, idempotency_key=idempotency_key)
+        return self._creator.create(
+            tenant,
+            new,
+            idempotency_key=idempotency_key,
+            first=partial(self._cancel_unconfirmed, stored),
         )
 
-    def _drop(self, stored: Stored) -> None:
-        after = self._store.change(stored, partial(dropped, at=self._clock.now()))
+    def _cancel_unconfirmed(self, stored: Stored) -> None:
+        after = self._store.change(stored, partial(cancelled_if_unconfirmed, at=self._clock.now()))
         _require_retryable(after.job)
         self._announcer.announce_or_leave(after)
 
 
-def dropped(job: Job, *, at: datetime) -> Job:
-    """Cancel a job of which nobody knows whether the provider took it."""
+def cancelled_if_unconfirmed(job: Job, *, at: datetime) -> Job:
+    """Cancel the job if it is unconfirmed."""
     return cancelled(job, at=at) if job.status is Status.UNCONFIRMED else job
 
 

@@ -1,15 +1,15 @@
-"""Takes new jobs from callers."""
+"""Creates jobs for callers."""
 
 import base64
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
-from relay.application.ports import Clock, Stored
+from relay.application.ports import Clock, JobCounts, Stored
 from relay.application.quota import OpenJobsQuota, Place
 from relay.application.store import JobStore
 from relay.application.waker import Waker
@@ -20,7 +20,7 @@ from relay.errors import InvalidRequest, JobNotFound, KeyReused, TooManyOpenJobs
 log = logging.getLogger(__name__)
 
 ID_LENGTH = 26
-# Crockford's base32 in lower case: no letter in it is taken for another when read aloud.
+# Crockford's base32 in lower case, which avoids letters that are easily confused.
 _STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _CROCKFORD = b"0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -33,13 +33,13 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What a caller asks for, with the types checked.
+    """A caller's request for a job, with its types checked.
 
     Attributes:
-        input: None for a job that was submitted elsewhere and is to be followed.
-        path: Where a ``raw`` job is to go; None for the others.
-        provider_job_id: What the provider calls the job that is to be followed.
-        retry_of: The job of which this is another try.
+        input: None to follow a job that was submitted elsewhere.
+        path: The path of a ``raw`` job; None for other operations.
+        provider_job_id: The provider's id of the job to follow.
+        retry_of: The job that this one retries.
     """
 
     provider: str
@@ -56,43 +56,54 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """A job, and whether this call made it or an earlier one with the same key."""
+    """A job, and whether this call created it or an earlier one with the same key."""
 
     job: Job
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePolicy:
+    """Which jobs may be created.
+
+    Attributes:
+        accounts: The accounts that are switched on.
+        allow_local_urls: Accept ``http`` and private image URLs.
+        allow_raw: Accept `raw` jobs, whose input and path are not checked.
+        max_open_jobs: How many open jobs a tenant may have in an account; None for no limit.
+    """
+
+    accounts: Collection[str]
+    allow_local_urls: bool = False
+    allow_raw: bool = True
+    max_open_jobs: int | None = None
 
 
 class JobCreator:
     """Creates jobs.
 
     Args:
-        accounts: The accounts that are switched on.
-        allow_local_urls: Let image URLs be ``http`` and private.
-        allow_raw: Take `raw` jobs, whose input and path nobody checks.
-        random_bytes: Returns so many unguessable bytes.
-        quota: How many open jobs a tenant may have; None takes any number.
+        counts: Counts a tenant's open jobs.
+        random_bytes: Returns that many unguessable bytes.
     """
 
     def __init__(
         self,
         *,
+        policy: CreatePolicy,
         store: JobStore,
+        counts: JobCounts,
         waker: Waker,
         clock: Clock,
-        accounts: frozenset[str],
-        allow_local_urls: bool,
         random_bytes: Callable[[int], bytes],
-        allow_raw: bool = True,
-        quota: OpenJobsQuota | None = None,
     ) -> None:
+        self._policy = policy
         self._store = store
         self._waker = waker
         self._clock = clock
-        self._accounts = accounts
-        self._allow_local_urls = allow_local_urls
         self._random_bytes = random_bytes
-        self._allow_raw = allow_raw
-        self._quota = quota
+        most = policy.max_open_jobs
+        self._quota = None if most is None else OpenJobsQuota(counts, clock=clock, most=most)
 
     def create(
         self,
@@ -102,19 +113,19 @@ class JobCreator:
         idempotency_key: str | None,
         first: Callable[[], None] = _nothing,
     ) -> Created:
-        """Write the job, queued or as one to follow, and wake its account's pump.
+        """Write the job, queued or followed, and wake its account's pump.
 
-        A repeated create is answered with the first job also when the tenant may have no more.
+        A repeated create returns the first job even if the tenant is over its quota.
 
         Args:
-            first: What is to be done before the job is written, if it is to be.
+            first: Called just before the job is written, unless the create is refused.
 
         Raises:
-            InvalidRequest: Names the field that is wrong.
-            KeyReused: The idempotency key came with another body before.
-            TooManyOpenJobs: The tenant may have no more of them in this account.
-            StoreUnavailable: Nothing is known to be written; the same call may be repeated
-                if it has an idempotency key.
+            InvalidRequest: Names the wrong field.
+            KeyReused: The idempotency key was used with another body.
+            TooManyOpenJobs: The tenant is over its quota in this account.
+            StoreUnavailable: The job may not be written; the call may be repeated if it has an
+                idempotency key.
         """
         price = self.check(new)
         now = self._clock.now()
@@ -155,17 +166,17 @@ class JobCreator:
             return self._answer(job, first_of_key)
 
     def check(self, new: NewJob) -> float | None:
-        """Return what the job costs, None where that is not known.
+        """Validate the request and return the job's price; None if unknown.
 
         Raises:
-            InvalidRequest: Names the field that is wrong.
+            InvalidRequest: Names the wrong field.
         """
         if new.provider not in CATALOGUE:
             raise InvalidRequest("/provider", f"provider must be one of {', '.join(CATALOGUE)}")
-        if new.provider not in self._accounts:
+        if new.provider not in self._policy.accounts:
             raise InvalidRequest("/provider", f"provider {new.provider} is not switched on here")
         operations = CATALOGUE[new.provider].operations
-        offered = [name for name in operations if self._allow_raw or name != RAW]
+        offered = [name for name in operations if self._policy.allow_raw or name != RAW]
         if new.operation not in offered:
             raise InvalidRequest(
                 "/operation", f"operation of {new.provider} must be one of {', '.join(offered)}"
@@ -176,14 +187,14 @@ class JobCreator:
                 raise InvalidRequest("/path", "path is not taken with providerJobId")
             return None if operation.credits.with_field else operation.credits.amount
         operation.check_path(new.path)
-        operation.check(new.input, allow_local_urls=self._allow_local_urls)
+        operation.check(new.input, allow_local_urls=self._policy.allow_local_urls)
         return operation.credits.of(new.input)
 
     def check_key(self, tenant: str, new: NewJob, *, idempotency_key: str | None) -> None:
-        """Do nothing if a create with this key would not be refused for its sake.
+        """Check that the idempotency key was not used with another body.
 
         Raises:
-            KeyReused: The idempotency key came with another body before.
+            KeyReused: It was.
             StoreUnavailable: The store did not answer.
         """
         if idempotency_key is None:
@@ -231,14 +242,14 @@ class JobCreator:
 
 
 def job_id(seed: bytes) -> str:
-    """Return the id that belongs to these bytes, of which the first 17 count."""
+    """Return the job id made from the first 17 of these bytes."""
     alphabet = bytes.maketrans(_STANDARD, _CROCKFORD)
     letters = base64.b32encode(seed).translate(alphabet)[:ID_LENGTH]
     return f"job_{letters.decode()}"
 
 
 def body_digest(new: NewJob) -> str:
-    """Return the same text for two bodies that ask for the same."""
+    """Return a digest that is equal for requests that ask for the same."""
     body: list[object] = [
         new.provider,
         new.operation,
@@ -247,7 +258,7 @@ def body_digest(new: NewJob) -> str:
         new.deadline_s,
         new.on_unconfirmed.value,
     ]
-    # Not as a null in the others: their digests outlive a deployment.
+    # Optional fields are appended, not null: digests outlive a deployment.
     if new.path is not None:
         body.append(new.path)
     if new.provider_job_id is not None:

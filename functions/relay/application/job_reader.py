@@ -1,4 +1,4 @@
-"""Shows callers their jobs: one by id, a list by filters, or one by a provider's id."""
+"""Reads callers' jobs: one by our id or the provider's, or a filtered list."""
 
 from relay.application.ports import Clock, Cursor, JobFilter, JobListings, JobPage
 from relay.application.store import JobStore
@@ -21,8 +21,8 @@ class JobReader:
         """Return the tenant's job as soon as it is final, or when the wait is over.
 
         Args:
-            wait_s: How long to wait for the end, in seconds; 0 answers at once. Costs one
-                read of the document a second.
+            wait_s: How long to wait for the job to end, in seconds; 0 answers at once. Costs one
+                document read a second.
 
         Raises:
             JobNotFound: There is none, or it is another tenant's.
@@ -42,7 +42,7 @@ class JobReader:
         """Return at most *size* of the tenant's jobs, newest first; fewer if they are large.
 
         Args:
-            max_bytes: Of all of them, unless there is only one.
+            max_bytes: Limit for the whole page, unless it holds only one job.
 
         Raises:
             StoreUnavailable: The store did not answer.
@@ -50,10 +50,10 @@ class JobReader:
         return self._listings.page(tenant, wanted, after=after, size=size, max_bytes=max_bytes)
 
     def of_provider(self, tenant: str, provider: str, job_id: str) -> Job:
-        """Return the tenant's job with this provider, by our id or by the provider's.
+        """Return the tenant's job at this provider, by our id or the provider's.
 
         Raises:
-            JobNotFound: There is none, or it is another tenant's or another provider's.
+            JobNotFound: There is none, or it belongs to another tenant or provider.
             StoreUnavailable: The store did not answer.
         """
         if is_job_id(job_id):

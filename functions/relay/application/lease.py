@@ -1,4 +1,4 @@
-"""One pump's right to call a provider for an account, and its count of the calls."""
+"""A pump's lease on a provider account, and its count of the calls made."""
 
 import logging
 from collections.abc import Callable
@@ -25,19 +25,19 @@ log = logging.getLogger(__name__)
 
 TAKE_TRIES = 6
 GIVE_BACK_TRIES = 3
-# A store that answers with errors is not asked again at once.
+# Backoff after the store answered with an error.
 RENEW_PAUSE_S = 0.5
 CALLS_FOR_S = LEASE_S - LAST_CALL_BEFORE_S
 
 
 class Lease:
-    """Held by one pump; only `may_call` may be asked from other threads.
+    """A pump's lease; only `may_call` is thread-safe.
 
-    How long it lasts is counted from before the request that writes it, others count from when
-    the store has it: so nobody has it twice, whatever the clocks say.
+    The holder counts the lease from before the request that writes it, others from when the store
+    has it, so no two pumps hold it at once, whatever their clocks say.
 
     Args:
-        at_once: How many calls the pump makes at the same time at most.
+        at_once: The maximum number of calls in flight.
 
     Attributes:
         window: The calls that count against the provider's limit now.
@@ -65,7 +65,7 @@ class Lease:
         self._renewed_at_s = 0.0
         self._renew_again_at_s = 0.0
         self._granted_left = 0
-        self._passed_on: Callable[[Account], Account] = lambda account: account
+        self._with_handover: Callable[[Account], Account] = lambda account: account
         now_s = clock.monotonic()
         assumed = calls_to_assume(stored.account, limit=limit, age_s=stored.age_s)
         self.window = CallWindow(limit, ended=[now_s - ago_s for ago_s in assumed])
@@ -81,19 +81,19 @@ class Lease:
         at_once: int,
         clock: Clock,
     ) -> "Lease | None":
-        """Take the account's lease; None if another pump has it.
+        """Take the account's lease; return None if another pump holds it.
 
-        If that one should have renewed it by now, its end is waited for.
+        If the holder has missed a renewal, wait for its lease to expire.
 
         Raises:
-            StoreUnavailable: It cannot be told whether there is one.
+            StoreUnavailable: The store did not answer, so the holder is unknown.
         """
         for attempt in range(TAKE_TRIES):
             try:
                 stored = accounts.read(name)
                 free_in_s = free_in(stored.account, age_s=stored.age_s)
                 if stored.account.holder == holder:
-                    # The reply to the try before was lost; no call was made under it.
+                    # The reply to our last try was lost; no call was made under it.
                     stored = replace(stored, account=replace(stored.account, granted=0))
                 elif free_in_s > 0.0:
                     if not is_renewal_overdue(stored.account, age_s=stored.age_s):
@@ -111,7 +111,7 @@ class Lease:
                 lease._write()
                 return lease
             except LostRace:
-                # Perhaps to the try before, if that landed late: reading again tells.
+                # Perhaps to our own last try landing late; reading again tells.
                 continue
             except StoreUnavailable:
                 if attempt + 1 == TAKE_TRIES:
@@ -120,19 +120,19 @@ class Lease:
 
     @property
     def account(self) -> Account:
-        """The account, as it was written last."""
+        """The account as last written."""
         return self._account
 
-    def pass_on(self, passed_on: Callable[[Account], Account]) -> None:
-        """Have every write of the account say what the next pump must know.
+    def set_handover(self, with_handover: Callable[[Account], Account]) -> None:
+        """Add to every write of the account what the next pump must know.
 
         Args:
-            passed_on: Returns the account with that in it.
+            with_handover: Returns the account with that added.
         """
-        self._passed_on = passed_on
+        self._with_handover = with_handover
 
     def write_soon(self) -> None:
-        """Have what the next pump must know written at the next renewal, which is due now."""
+        """Make the next renewal due now, so that the account is written."""
         self._renewed_at_s = 0.0
 
     def may_call(self) -> bool:
@@ -144,7 +144,7 @@ class Lease:
         return self.window.free_at(self._clock.monotonic())
 
     def start_call(self) -> bool:
-        """Take a place for a call; False if there is none now, or the grant is used up."""
+        """Count a call that starts now; return False if the limit or the grant forbids it."""
         free_at_s = self.free_at()
         if free_at_s is None or free_at_s > self._clock.monotonic():
             return False
@@ -157,19 +157,21 @@ class Lease:
         return True
 
     def renew_if_due(self) -> None:
-        """Renew the lease every few seconds."""
+        """Renew the lease if it is time to."""
         if self.renewal_in_s() <= 0.0:
             self._renew_now()
 
     def renewal_in_s(self) -> float:
-        """Return after how many seconds the lease is to be renewed."""
+        """Return the seconds until the next renewal."""
         due_at_s = max(self._renewed_at_s + RENEW_EVERY_S, self._renew_again_at_s)
         return due_at_s - self._clock.monotonic()
 
     def give_back(self) -> None:
-        """End the lease and pass on the calls that still count; others may take it at once."""
+        """End the lease and hand over the calls that still count; another pump may take it now."""
         ended = given_back(
-            self._passed_on(self._account), calls_ago_s=self._recent_calls(), at=self._clock.now()
+            self._with_handover(self._account),
+            calls_ago_s=self._recent_calls(),
+            at=self._clock.now(),
         )
         self._good_until_s = 0.0
         for _ in range(GIVE_BACK_TRIES):
@@ -177,21 +179,21 @@ class Lease:
                 self._accounts.replace(ended, version=self._version)
                 return
             except LostRace:
-                # Perhaps by a write of our own whose reply was lost.
-                if not self._is_ours_when_read_again():
+                # Perhaps to a write of our own whose reply was lost.
+                if not self._is_still_ours():
                     return
             except StoreUnavailable:
                 continue
         log.warning("lease not given back", extra={"fields": {"account": self._account.name}})
 
     def _renew_now(self) -> None:
-        """Write the lease again; if that cannot be done, it runs out by itself."""
+        """Write the lease again; if that fails, let it expire."""
         if self._clock.monotonic() < self._renew_again_at_s:
             return
         try:
             self._write()
         except LostRace:
-            if not self._is_ours_when_read_again():
+            if not self._is_still_ours():
                 self._good_until_s = 0.0
                 log.warning("lease lost", extra={"fields": {"account": self._account.name}})
         except StoreUnavailable:
@@ -202,7 +204,7 @@ class Lease:
         now, now_s = self._clock.now(), self._clock.monotonic()
         granted = calls_to_grant(self._limit, free=self.window.free_by(now_s + RENEW_EVERY_S))
         renewed = taken(
-            self._passed_on(self._account),
+            self._with_handover(self._account),
             holder=self._holder,
             calls_ago_s=self._recent_calls(),
             granted=granted + self.window.in_flight,
@@ -216,8 +218,8 @@ class Lease:
         self._good_until = now + timedelta(seconds=CALLS_FOR_S)
         self._good_until_s = now_s + CALLS_FOR_S
 
-    def _is_ours_when_read_again(self) -> bool:
-        """Return whether the document still names us; unknown counts as yes until it runs out."""
+    def _is_still_ours(self) -> bool:
+        """Return whether the document still names us; if unreadable, assume so until expiry."""
         try:
             stored = self._accounts.read(self._account.name)
         except StoreUnavailable:

@@ -1,4 +1,4 @@
-"""Shows callers how the provider accounts stand."""
+"""Shows callers the state of the provider accounts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from relay.domain.limits import Limit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
-    """How one account stands.
+    """The state of one account as one tenant may see it.
 
     Attributes:
-        hold: Why the provider is not called, None if it is.
-        queued_jobs: The tenant's own jobs that wait to be sent.
-        open_jobs: The tenant's own jobs that have not ended, the queued ones among them.
+        hold: Why the account is on hold; None if it is not.
+        queued_jobs: The tenant's own queued jobs.
+        open_jobs: The tenant's own open jobs, including queued ones.
     """
 
     name: str
@@ -27,10 +27,10 @@ class AccountState:
 
 
 class Overview:
-    """Reads accounts for tenants.
+    """Reads the accounts' state for tenants.
 
-    A tenant sees the limit, a hold's reason and its own jobs, and nothing that moves with the
-    traffic of others, such as the calls that were made.
+    A tenant sees the limit, a hold's reason and its own jobs, and nothing that depends on others'
+    traffic, such as the number of calls made.
 
     Args:
         limits: The limit of each account that is switched on.

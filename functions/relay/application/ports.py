@@ -1,4 +1,4 @@
-"""What the application needs of the world outside."""
+"""The application's ports: the interfaces it needs from the outside."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -17,10 +17,10 @@ from relay.domain.queue import Span
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A job, and the version of the document it stands in.
+    """A job with its document's version.
 
     Attributes:
-        version: Changes with every write of the document; opaque.
+        version: Opaque; changes with every write of the document.
     """
 
     job: Job
@@ -29,7 +29,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A document that is due and does not parse.
+    """A document found by a query that does not parse.
 
     Attributes:
         why: What is wrong with it, without any of its content.
@@ -41,11 +41,11 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A document that stands in a queue.
+    """A document in a queue.
 
     Attributes:
-        key: Its place; see `relay.domain.queue`.
-        item: The job without its input.
+        key: Its queue key; see `relay.domain.queue`.
+        item: The job, without its input.
     """
 
     key: str
@@ -54,24 +54,24 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class DuePage:
-    """Some of the documents that are due, earliest first; jobs without their input.
+    """One page of due documents, earliest first; jobs without their input.
 
     Attributes:
-        more_after: Where to go on, None if these are all.
+        more_after: Where the next page starts; None on the last page.
     """
 
     items: Sequence[Stored | Unreadable]
     more_after: datetime | None
 
 
-# As many as Firestore takes in one query (its documentation: 30 disjunctions).
+# Firestore's limit for one query (its documentation: 30 disjunctions).
 MOST_SPANS = 30
 
 
 class JobDocuments(Protocol):
-    """The collection of job documents, one round trip a call.
+    """The collection of job documents; each call is one round trip.
 
-    Every method may raise `StoreUnavailable`; after that a write may have landed or not.
+    Every method may raise `StoreUnavailable`; a write may or may not have landed then.
     """
 
     def create(self, job: Job) -> object:
@@ -81,31 +81,31 @@ class JobDocuments(Protocol):
         """Read a document; raise `JobNotFound` or `UnreadableJob`."""
 
     def replace(self, job: Job, *, version: object) -> object:
-        """Write the job over this version and return the new one; raise `LostRace`.
+        """Replace this version and return the new one; raise `LostRace`.
 
-        What never changes is not written, so the job's input may be `UNREAD`.
+        Immutable fields are not written, so the job's input may be `UNREAD`.
         """
 
     def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
         """Return the account's jobs with ``after < wakeAt <= until``."""
 
     def queued(self, account: str, *, spans: Sequence[Span], limit: int) -> Sequence[Queued]:
-        """Return the account's first jobs whose queue keys lie in one of these spans, in order.
+        """Return the account's first jobs with queue keys in these spans, in order.
 
         Args:
-            spans: At most `MOST_SPANS`, in order and apart.
+            spans: At most `MOST_SPANS`, ordered and disjoint.
         """
 
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
-        """Return the earliest ``wakeAt`` of the account after this moment, None if none."""
+        """Return the account's earliest ``wakeAt`` after this moment; None if there is none."""
 
     def set_aside(self, job_id: str, *, until: datetime) -> None:
-        """Set the document's ``wakeAt`` and take it out of the queue, whatever else is in it."""
+        """Set the document's ``wakeAt`` and remove its queue key, whatever else it contains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which of a tenant's jobs are wanted; None takes any.
+    """A filter for a tenant's jobs; None matches any.
 
     Attributes:
         metadata: One key and its value.
@@ -119,7 +119,7 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a list of jobs, newest first: just after this job."""
+    """A position in a list of jobs, newest first: just after this job."""
 
     created_at: datetime
     job_id: str
@@ -127,10 +127,10 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Some of a tenant's jobs, newest first.
+    """One page of a tenant's jobs, newest first.
 
     Attributes:
-        end: Where to go on, None if these are all.
+        end: Where the next page starts; None on the last page.
     """
 
     jobs: Sequence[Job]
@@ -149,10 +149,10 @@ class JobListings(Protocol):
         size: int,
         max_bytes: int,
     ) -> JobPage:
-        """Return the tenant's jobs after this place; documents that do not parse are left out.
+        """Return the tenant's jobs after this position, skipping documents that do not parse.
 
         Args:
-            max_bytes: Of documents that are read for one page, unless there is only one.
+            max_bytes: Limit for the documents read for one page, unless there is only one.
         """
 
     def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
@@ -160,10 +160,10 @@ class JobListings(Protocol):
 
 
 class RenderOwners(Protocol):
-    """Knows whose a provider's render is."""
+    """Knows which tenant a provider's render belongs to."""
 
     def is_anothers(self, job: Job) -> bool:
-        """Return whether the render that a followed job names is another tenant's.
+        """Return whether the render named by a followed job is another tenant's.
 
         It is if another tenant's job was submitted under that id, or followed it earlier.
 
@@ -178,7 +178,7 @@ class JobCounts(Protocol):
     def count(
         self, tenant: str, account: str, statuses: Sequence[Status], *, most: int | None = None
     ) -> int:
-        """Return how many jobs of the tenant are in one of these, counting no further than *most*.
+        """Return how many of the tenant's jobs have one of these statuses, counting up to *most*.
 
         Raises:
             StoreUnavailable: The store did not answer.
@@ -186,16 +186,16 @@ class JobCounts(Protocol):
 
 
 class Jobs(JobDocuments, JobListings, RenderOwners, JobCounts, Protocol):
-    """The collection of job documents, for all who use it."""
+    """The complete port to the collection of job documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAccount:
-    """An account as it was read.
+    """An account as read.
 
     Attributes:
-        version: For `Accounts.replace`; None of an account without a document.
-        age_s: How long ago it was written, by the store's own clock at both ends.
+        version: For `Accounts.replace`; None if there is no document.
+        age_s: Seconds since it was written, by the store's own clock at both ends.
     """
 
     account: Account
@@ -204,27 +204,27 @@ class StoredAccount:
 
 
 class Accounts(Protocol):
-    """The documents through which pumps of one account know of each other."""
+    """The account documents, through which pumps coordinate."""
 
     def read(self, name: str) -> StoredAccount:
         """Return the account; a new one if there is no document."""
 
     def replace(self, account: Account, *, version: object) -> object:
-        """Write over this version and return the new one; raise `LostRace`."""
+        """Replace this version and return the new one; raise `LostRace`."""
 
 
 class DurationsDocuments(Protocol):
-    """What was learnt of how long renders take: one document an account."""
+    """The learnt render durations: one document per account."""
 
     def read(self, account: str) -> tuple[Mapping[str, Durations], object]:
-        """Return it by operation, with its version; empty if there is no document."""
+        """Return the durations by operation, and the version; empty if there is no document."""
 
     def replace(self, account: str, durations: Mapping[str, Durations], *, version: object) -> None:
-        """Write over this version; raise `LostRace`."""
+        """Replace this version; raise `LostRace`."""
 
 
 class Topics(Protocol):
-    """The topics that the relay publishes to; both calls return once the topic has it."""
+    """The topics that the relay publishes to; each call returns once the topic has confirmed."""
 
     def publish_event(self, job: Job, event: Announcement) -> None:
         """Publish one of the job's events; raise `PublishFailed`."""
@@ -248,45 +248,49 @@ class Provider(Protocol):
         """
 
     def poll(self, job: Job) -> PollAnswer:
-        """Ask how the job stands.
+        """Ask about the job.
 
         Raises:
-            NoAnswer: Nothing was learnt of the job.
-            AccountRefused: The provider does not serve the account now.
+            NoAnswer: The provider said nothing about the job.
+            AccountRefused: The provider refuses the account for now.
         """
 
 
 class CallbackReader(Protocol):
-    """Reads what one provider posts to our webhook."""
+    """Parses one provider's callbacks."""
 
     def __call__(self, body: object) -> Callback:
-        """Return what the parsed body says; any JSON at all is allowed."""
+        """Return the content of the parsed body, which may be any JSON."""
 
 
 class Clock(Protocol):
-    """The time of this machine."""
+    """This machine's clocks."""
 
     def now(self) -> datetime:
-        """Return the time of day (aware, UTC)."""
+        """Return the current time (aware, UTC)."""
 
     def monotonic(self) -> float:
-        """Return seconds on a clock that is never set."""
+        """Return seconds on a clock that is never adjusted."""
 
     def sleep(self, seconds: float) -> None:
-        """Return after so many seconds."""
+        """Sleep for this many seconds."""
 
 
 class Workers(Protocol):
-    """Runs tasks beside the pump's own thread, so many at once."""
+    """Runs tasks concurrently with the pump's own thread."""
 
     def start(self, task: Callable[[], Any]) -> Future[Any]:
-        """Begin a task."""
+        """Start a task."""
 
     def wait(self, timeout_s: float) -> Sequence[Future[Any]]:
-        """Return the tasks that ended since the last call; wait for one at most so long."""
+        """Return the tasks that ended since the last call; wait for one if there is none.
+
+        Args:
+            timeout_s: How long to wait at most.
+        """
 
     def close(self, *, timeout_s: float | None) -> Sequence[Future[Any]]:
-        """Wait for all tasks, end the workers, return the tasks that were not collected yet.
+        """Wait for all tasks, stop the workers, and return the tasks not yet collected.
 
         Args:
             timeout_s: How long to wait at most; None for as long as it takes.

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 ACCOUNT_EVERY_S = 1.0
 DURATIONS_EVERY_S = 60.0
-# First when half of such renders are done, and once that has passed, when nine of ten are.
+# First the median of such renders and, once that has passed, the 90th percentile.
 EXPECTED_SHARES = (0.5, 0.9)
 
 
@@ -33,11 +33,11 @@ class WaitingFor(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What is known of a job beside its document.
+    """A job's progress, beyond what its document says.
 
     Attributes:
-        expected_at: When it will probably be done; None unless its render is under way and not
-            later than nearly all such renders.
+        expected_at: When it will probably be done; None if it is not processing, or already later
+            than nearly all such renders.
         waiting_for: None unless it is queued.
     """
 
@@ -46,17 +46,17 @@ class Progress:
 
 
 class ProgressReader:
-    """Knows how the accounts stand and how long renders take, from short memory."""
+    """Tells jobs' progress from cached account states and durations."""
 
     def __init__(self, *, accounts: Accounts, durations: DurationsDocuments, clock: Clock) -> None:
         self._clock = clock
-        self._accounts = _Remembered(
+        self._accounts = _Cache(
             lambda name: accounts.read(name).account,
             unknown=lambda name: Account(name=name),
             every_s=ACCOUNT_EVERY_S,
             clock=clock,
         )
-        self._durations: _Remembered[Mapping[str, Durations]] = _Remembered(
+        self._durations: _Cache[Mapping[str, Durations]] = _Cache(
             lambda name: durations.read(name)[0],
             unknown=lambda _: {},
             every_s=DURATIONS_EVERY_S,
@@ -64,7 +64,7 @@ class ProgressReader:
         )
 
     def of(self, job: Job) -> Progress:
-        """Return the job's progress; a store that does not answer makes it no error, but older."""
+        """Return the job's progress, from older data if the store does not answer."""
         now = self._clock.now()
         if job.status is Status.QUEUED:
             return Progress(waiting_for=self._waiting_for(job, now))
@@ -95,18 +95,18 @@ class ProgressReader:
 
 
 def _is_paused(account: Account, tenant: str) -> bool:
-    """Return whether the provider said slow down, or is down, for this tenant at least."""
+    """Return whether the provider has paused calls or is down, at least for this tenant."""
     if account.pause is not None or account.outage is not None:
         return True
     return any(one.tenant == tenant and one.stop is not None for one in account.tenants)
 
 
-class _Remembered(Generic[T]):
-    """What was last read of each account, read again by the first who finds it too old.
+class _Cache(Generic[T]):
+    """The last value read for each account, refreshed by the first reader that finds it stale.
 
     Args:
-        unknown: What stands for an account until it was read.
-        every_s: How old it may be.
+        unknown: Makes the value used until the first read succeeds.
+        every_s: How old a value may be.
     """
 
     def __init__(
@@ -126,16 +126,13 @@ class _Remembered(Generic[T]):
         self._read_again_at_s: dict[str, float] = {}
 
     def of(self, account: str) -> T:
-        """Return it; others who ask while it is read get what was known before."""
+        """Return the value; readers do not wait while another thread refreshes it."""
         now_s = self._clock.monotonic()
         with self._lock:
-            is_fresh = now_s < self._read_again_at_s.get(account, now_s)
-            self._read_again_at_s[account] = (
-                self._read_again_at_s[account] if is_fresh else now_s + self._every_s
-            )
             known = self._known.get(account, self._unknown(account))
-        if is_fresh:
-            return known
+            if now_s < self._read_again_at_s.get(account, now_s):
+                return known
+            self._read_again_at_s[account] = now_s + self._every_s
         try:
             known = self._read(account)
         except StoreUnavailable:

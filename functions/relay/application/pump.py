@@ -1,4 +1,4 @@
-"""The pump of one provider account: one run after the other, under one lease at a time."""
+"""The pump of one provider account: consecutive runs, each under its own lease."""
 
 import logging
 from datetime import timedelta
@@ -15,10 +15,10 @@ LONGEST_PASS = timedelta(seconds=30)
 
 
 class Pump:
-    """Works for one account.
+    """Works on one account.
 
     Args:
-        window_s: How long one run may work; 0 makes one pass over what is due.
+        window_s: How long one tick may work; 0 makes one pass over what is due.
     """
 
     def __init__(self, deps: PumpDependencies, *, window_s: float) -> None:
@@ -28,10 +28,10 @@ class Pump:
     def run(self) -> None:
         """Work until the window is over or nothing more will fall due in it.
 
-        Having given its lease back it looks once more, for the job whose wake-up met the
-        lease just before. If its window ends before its work, or its server stops, it wakes the
-        next pump. A run that lost its lease because the store was slow resumes under a new lease;
-        a pass that takes long leaves the rest to the next pump, which looks again.
+        After giving its lease back it looks once more, for a job whose wake-up came just before
+        that. If the window ends before the work, or the server stops, it wakes the next pump. A run
+        that lost its lease because the store was slow resumes under a new lease; a long pass leaves
+        the rest to the next pump, which looks again.
 
         Raises:
             StoreUnavailable: The tick should be delivered again.

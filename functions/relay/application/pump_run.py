@@ -1,9 +1,9 @@
-"""One run of a pump: all that comes due for an account under one lease.
+"""One run of a pump: all work that comes due for an account under one lease.
 
 Read `PumpRun.work` first. The run's own thread only decides: which query to make, which job gets
-the next worker and the next place for a call, when to renew the lease, and when the run is over.
-Everything that waits for somebody else is a task of a worker: queries, changes of jobs, events and
-calls to the provider. A task returns what came of it; only the run's thread takes that in.
+the next worker or the next call, when to renew the lease, and when the run is over. Everything that
+blocks is a worker's task: queries, changes of jobs, events and calls to the provider. A task
+returns its result, and only the run's thread applies it.
 """
 
 import logging
@@ -11,16 +11,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from relay.application.announcer import Announcer
 from relay.application.call_scheduler import Call, CallScheduler
-from relay.application.due_jobs import Lane
+from relay.application.due_jobs import DueJob, Lane
 from relay.application.due_scan import PAGE, DueRead, DueScan
 from relay.application.duration_learner import DurationLearner
-from relay.application.job_actions import ActionResult, CallReport, DueJob, JobActions
+from relay.application.job_actions import ActionResult, JobActions
 from relay.application.lease import Lease
 from relay.application.ports import (
     Accounts,
@@ -32,17 +32,18 @@ from relay.application.ports import (
     RenderOwners,
     Stored,
     Topics,
+    Unreadable,
     Workers,
 )
 from relay.application.store import JobStore
 from relay.application.submission_queue import Floors, QueueRead, SubmissionQueue
-from relay.domain.account import LOOK_ALL_THE_WAY_EVERY, Account
+from relay.domain.account import FULL_SCAN_EVERY, Account
 from relay.domain.admission import (
     Admission,
+    CallKind,
+    CallReport,
     CallResult,
     Flight,
-    Kind,
-    TenantState,
     starts_of,
     tenants_by_name,
 )
@@ -54,23 +55,22 @@ from relay.errors import JobNotFound, StoreUnavailable, UnreadableJob
 log = logging.getLogger(__name__)
 
 SHORTEST_PAUSE_S = 0.005
-# How late the run may notice that its server is to stop.
+# How late the run may notice that its server is stopping.
 LONGEST_PAUSE_S = 0.5
-# While the last calls are in flight nobody else can end what must end: about as long as a call.
+# While the last calls are in flight no other pump can end jobs: about as long as a call takes.
 END_LONGER = timedelta(seconds=15)
 SET_ASIDE_FOR = timedelta(hours=6)
-# The platform kills an instance 10 s after it asked it to stop.
+# The platform kills an instance 10 s after asking it to stop.
 STOPS_WITHIN_S = 8.0
-# An idle account may run ahead of an even pace by so much; a poll that comes due then is made
-# within 5 s at Gepetto and within 1 s at Spacely (design 1a).
+# The burst that an idle account may make; a poll that comes due after it is still made within 5 s
+# at Gepetto and within 1 s at Spacely (design 1a).
 AHEAD_S = 4.0
 MOST_OF_WINDOW_AHEAD = 0.5
-MOST_RECORDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concurrency:
-    """How many tasks of each kind a pump has at the same time; none waits for another kind's."""
+    """How many tasks of each kind a pump runs at a time; kinds do not wait for each other."""
 
     calls: int
     changes: int
@@ -79,17 +79,17 @@ class Concurrency:
 
     @property
     def workers(self) -> int:
-        """How many workers all of them need."""
+        """The number of workers for all kinds."""
         return self.calls + self.changes + self.events + self.reads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PumpDependencies:
-    """Everything outside that a pump works with.
+    """A pump's dependencies.
 
     Attributes:
-        weights: The tenants' weights; 1 for those that are not named.
-        is_stopping: Whether the server that runs the pump was told to stop.
+        weights: The tenants' weights; 1 where not named.
+        is_stopping: Whether the pump's server was told to stop.
     """
 
     documents: JobDocuments
@@ -110,13 +110,12 @@ class PumpDependencies:
 
 
 class PumpRun:
-    """One pump's work under one lease.
+    """A pump's work under one lease.
 
     Args:
-        until: When its window is over.
-        is_one_pass: Look once, do what is due, and end.
-        begin_until: When the last job is begun that does not just end: at the end of the window,
-            or of the longest pass.
+        until: The end of the pump's window.
+        is_one_pass: Scan once, do what is due, and stop.
+        begin_until: After this, jobs are only ended: the end of the window, or of the longest pass.
     """
 
     def __init__(
@@ -149,39 +148,40 @@ class PumpRun:
         )
         self._queue = SubmissionQueue(
             weights=deps.weights,
-            starts=starts_of(tenants, Kind.SUBMIT),
+            starts=starts_of(tenants, CallKind.SUBMIT),
             floors={} if self._looks_back else _floors_of(account),
             calls_per_s=limit.used_calls / limit.window_s,
-            spans_s=deps.learner.spans_s,
+            duration_range_s=deps.learner.duration_range_s,
             now=now,
         )
         self._scan = DueScan(
             floor=None if self._looks_back else account.due_floor,
             is_one_pass=is_one_pass,
+            take_suspect=self._queue.put_suspect,
             now=now,
         )
         ahead_s = min(AHEAD_S, limit.window_s * MOST_OF_WINDOW_AHEAD)
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
         now_s = deps.clock.monotonic()
         for ended_s in lease.window.recent(now_s):
-            # The calls of the pump before count for the pace too, but for what is only assumed.
+            # The last pump's calls count for the pace too, unless they are only assumed.
             if ended_s <= now_s:
                 self._pacer.start(ended_s)
         self._calls = CallScheduler(
             self._admission,
             account=account.name,
             queue=self._queue,
-            due_jobs=self._scan.work,
+            due_jobs=self._scan.due_jobs,
             most_in_flight=deps.concurrency.calls,
             weights=deps.weights,
-            poll_starts=starts_of(tenants, Kind.POLL),
-            last_kind=Kind.POLL if account.polled_last else Kind.SUBMIT,
+            poll_starts=starts_of(tenants, CallKind.POLL),
+            last_kind=CallKind.POLL if account.polled_last else CallKind.SUBMIT,
         )
-        self._waits_for_place = False
-        self._ended: deque[Stored] = deque()
+        self._waits_for_limit = False
+        self._to_announce: deque[Stored] = deque()
         self._tasks: dict[Future[Any], Callable[[Future[Any]], None]] = {}
         self._running = {"calls": 0, "changes": 0, "events": 0, "reads": 0}
-        self._asks_for_next = False
+        self._asked_for_next_wake = False
         self._is_finished = False
         self._calls_made = 0
         self._workers = deps.open_workers(deps.concurrency.workers)
@@ -198,10 +198,10 @@ class PumpRun:
             hold=self._hold_code,
             until=until,
         )
-        lease.pass_on(self._passed_on)
+        lease.set_handover(self._with_handover)
 
     def work(self) -> None:
-        """Work until there is no more to do, the window is over, or the lease is lost.
+        """Work until nothing is left to do, the window is over, or the lease is lost.
 
         Raises:
             StoreUnavailable: No query was answered in all that time.
@@ -221,7 +221,7 @@ class PumpRun:
         finally:
             is_stopping = self._deps.is_stopping()
             self._collect(self._workers.close(timeout_s=STOPS_WITHIN_S if is_stopping else None))
-            self._give_up_on_calls_in_flight()
+            self._abandon_calls_in_flight()
             self._log_done()
         if self._is_finished and not self._scan.has_looked:
             raise StoreUnavailable(f"due jobs of {self._name}")
@@ -234,69 +234,65 @@ class PumpRun:
     def leaves_work(self) -> bool:
         """Return whether the window ended before the work did.
 
-        Jobs that only wait for a place in the limit count as well, but not for a single pass:
-        the next one could do no more for them.
+        Jobs that only wait for the call limit count too, except in a single pass: the next one
+        could do no more for them.
         """
         now = self._clock.now()
         if any(self._is_due(lane, now) for lane in (Lane.CHANGE, Lane.PUBLISH)):
             return True
         if self._calls.next(now) is None:
             return self._queue.is_reading and not self._is_one_pass
-        return not self._is_one_pass or self._place_in_s() <= 0.0
+        return not self._is_one_pass or self._next_call_in_s() <= 0.0
 
     def is_something_new_due(self) -> bool:
-        """Look once more, from the floors; True if a job is due that this run did not see so.
+        """Scan once more, from the floors; return whether a job is due that this run has not seen.
 
-        A job whose write took long, or was tried again, may have become due behind the cursor, and
-        a wake-up may have met the lease just before it was given back.
+        A job written late may have become due behind the cursor, and a wake-up may have come just
+        before the lease was given back.
 
         Raises:
             StoreUnavailable: The store did not answer.
         """
         documents, now = self._deps.documents, self._clock.now()
-        floor = self._scan.floor(now=now, also=self._suspects_due())
+        floor = self._scan.floor(now=now, also=self._suspect_due_times())
         page = documents.due(self._name, after=floor, until=now, limit=PAGE)
         if any(isinstance(one, Stored) and self._scan.is_new(one) for one in page.items):
             return True
-        queued = documents.queued(self._name, spans=self._queue.unknown_spans(), limit=1)
+        queued = documents.queued(self._name, spans=self._queue.unread_spans(), limit=1)
         return any(self._queue.is_new(one) for one in queued)
 
-    # Reading
+    # Reads
 
     def _start_reads(self) -> None:
         now = self._clock.now()
         if now >= self._begin_until and not self._running["calls"]:
-            # Slow queries that follow each other would keep the lease for ever.
+            # A series of slow queries would keep the lease for ever.
             return
         documents = self._deps.documents
-        due = self._scan.read(now=now)
+        due = self._scan.next_read(now=now)
         if due is not None:
             find = partial(documents.due, self._name, after=due.after, until=due.until, limit=PAGE)
-            self._start("reads", find, partial(self._take_due, due))
+            self._start("reads", find, partial(self._take_due_page, due))
         looks = not (self._is_one_pass and self._queue.has_looked)
-        for read in self._queue.reads(now=now, looks=looks):
+        for read in self._queue.next_reads(now=now, looks=looks):
             find_queued = partial(documents.queued, self._name, spans=read.spans, limit=read.limit)
-            self._start("reads", find_queued, partial(self._take_queued, read))
-        if len(self._scan.work) + len(self._queue) and self._deps.learner.is_sync_due():
+            self._start("reads", find_queued, partial(self._take_queue_page, read))
+        if len(self._scan.due_jobs) + len(self._queue) and self._deps.learner.is_sync_due():
             self._start("reads", self._deps.learner.sync_if_due, self._log_error)
 
-    def _take_due(self, read: DueRead, future: Future[DuePage]) -> None:
+    def _take_due_page(self, read: DueRead, future: Future[DuePage]) -> None:
         now = self._clock.now()
-        if self._failed(future):
-            self._scan.failed(read, now=now)
+        if self._read_failed(future):
+            self._scan.read_failed(read, now=now)
             return
-        for unreadable in self._scan.take(read, future.result(), now=now):
-            self._set_aside(unreadable.job_id, why=unreadable.why)
-        self._put_back_in_place()
-        self._take_suspects()
+        for item in self._scan.take_page(read, future.result(), now=now):
+            if isinstance(item, Unreadable):
+                self._set_aside(item.job_id, why=item.why)
+                continue
+            task = partial(self._actions.repair_index_fields, item)
+            self._start("changes", task, partial(self._take_repaired, item))
 
-    def _put_back_in_place(self) -> None:
-        for stored in self._scan.misplaced:
-            task = partial(self._actions.put_back_in_place, stored)
-            self._start("changes", task, partial(self._take_put_back, stored))
-        self._scan.misplaced.clear()
-
-    def _take_put_back(self, stored: Stored, future: Future[ActionResult]) -> None:
+    def _take_repaired(self, stored: Stored, future: Future[ActionResult]) -> None:
         error = future.exception()
         if error is None:
             self._keep_if_due(future.result().stored, self._clock.now())
@@ -305,23 +301,18 @@ class PumpRun:
         else:
             self._take_error(stored.job, error)
 
-    def _take_queued(self, read: QueueRead, future: Future[Sequence[Queued]]) -> None:
+    def _take_queue_page(self, read: QueueRead, future: Future[Sequence[Queued]]) -> None:
         now = self._clock.now()
-        if self._failed(future):
-            self._queue.failed(read, now=now)
+        if self._read_failed(future):
+            self._queue.read_failed(read, now=now)
             return
         known = len(self._queue)
-        for unreadable in self._queue.take(read, future.result()):
+        for unreadable in self._queue.take_page(read, future.result()):
             self._set_aside(unreadable.job_id, why=unreadable.why)
         if len(self._queue) > known:
             self._scan.linger(now=now)
 
-    def _take_suspects(self) -> None:
-        for stored in self._scan.suspects:
-            self._queue.put_suspect(stored)
-        self._scan.suspects.clear()
-
-    def _failed(self, future: Future[Any]) -> bool:
+    def _read_failed(self, future: Future[Any]) -> bool:
         error = future.exception()
         if error is None:
             return False
@@ -330,69 +321,74 @@ class PumpRun:
         log.warning("look failed", extra=self._fields(why=str(error)))
         return True
 
-    # Handing out
+    # Starting tasks
 
     def _start_changes(self) -> None:
-        """Have ended what must end, and queued what may be sent again; goes on to the very end."""
+        """Start ending expired jobs and requeueing others; goes on past the end of the window."""
         now = self._clock.now()
         if now >= self._begin_until + END_LONGER:
             return
         for stored in self._queue.suspects_past_deadline(now=now):
-            self._scan.consider(stored, now=now)
-        while self._is_free("changes") and self._queue.infeasible:
+            self._scan.offer(stored, now=now)
+        while self._has_worker("changes") and self._queue.infeasible:
             stored = self._queue.infeasible.pop()
             self._start(
                 "changes",
                 partial(self._actions.give_up_unsent, stored),
-                partial(self._take_queue_job, stored),
+                partial(self._take_queued_job, stored),
             )
-        while self._is_free("changes"):
-            due_job = self._scan.work.first(Lane.CHANGE, at=now)
+        while self._has_worker("changes"):
+            due_job = self._scan.due_jobs.first(Lane.CHANGE, at=now)
             if due_job is None:
                 return
             action = next_action(due_job.job, at=now)
             if action is None:
-                self._scan.work.take(due_job.job.id)
+                self._scan.due_jobs.remove(due_job.job.id)
                 continue
             if action.calls_provider or action is Action.PUBLISH:
-                # Its turn changed while it waited.
-                self._scan.work.take(due_job.job.id)
-                self._scan.consider(due_job.stored, now=now)
-                self._take_suspects()
+                # Its lane changed while it waited.
+                self._scan.due_jobs.remove(due_job.job.id)
+                self._scan.offer(due_job.stored, now=now)
                 continue
-            self._queue.forget(due_job.job)
-            self._lend(due_job, "changes", partial(self._actions.change, action, due_job.stored))
+            self._queue.remove(due_job.job)
+            self._start_due_job(
+                due_job, "changes", partial(self._actions.change, action, due_job.stored)
+            )
 
     def _start_events(self) -> None:
-        """Have events published: of what has just ended, then of what is still not out."""
+        """Start publishing events: first of jobs that have just ended, then those left over."""
         now = self._clock.now()
-        while self._ended and now < self._begin_until + END_LONGER and self._is_free("events"):
-            task = partial(self._actions.announce, self._ended.popleft())
+        while (
+            self._to_announce
+            and now < self._begin_until + END_LONGER
+            and self._has_worker("events")
+        ):
+            task = partial(self._deps.announcer.announce_or_leave, self._to_announce.popleft())
             self._start("events", task, self._log_error)
-        while now < self._begin_until and self._is_free("events"):
-            due_job = self._scan.work.first(Lane.PUBLISH, at=now)
+        while now < self._begin_until and self._has_worker("events"):
+            due_job = self._scan.due_jobs.first(Lane.PUBLISH, at=now)
             if due_job is None:
                 return
-            self._lend(due_job, "events", partial(self._actions.publish, due_job.stored))
+            self._start_due_job(due_job, "events", partial(self._actions.publish, due_job.stored))
 
     def _start_calls(self) -> None:
-        self._waits_for_place = False
-        while self._is_free("calls"):
+        self._waits_for_limit = False
+        while self._has_worker("calls"):
             now = self._clock.now()
             call = self._calls.next(now) if now < self._begin_until else None
             if call is None:
                 return
-            if self._place_in_s() > 0.0 or not self._lease.start_call():
-                self._waits_for_place = True
+            if self._next_call_in_s() > 0.0 or not self._lease.start_call():
+                self._waits_for_limit = True
                 return
             self._pacer.start(self._clock.monotonic())
-            self._call(call)
+            self._start_call(call)
 
-    def _call(self, call: Call) -> None:
+    def _start_call(self, call: Call) -> None:
         flight = self._calls.begin(call)
         if call.due_job is not None:
             task = partial(self._actions.poll, call.due_job, flight.evidence)
-            self._lend(call.due_job, "calls", task, flight)
+            self._start_due_job(call.due_job, "calls", task, flight)
             return
         self._start(
             "calls",
@@ -400,53 +396,53 @@ class PumpRun:
             partial(self._take_submission, call.stored, flight),
         )
 
-    # Taking in
-
-    def _lend(
+    def _start_due_job(
         self,
         due_job: DueJob,
         kind: str,
         task: Callable[[], ActionResult],
         flight: Flight | None = None,
     ) -> None:
-        self._scan.lend(due_job)
+        self._scan.check_out(due_job)
         self._start(kind, task, partial(self._take_due_job, due_job, flight))
+
+    # Results of tasks
 
     def _take_due_job(
         self, due_job: DueJob, flight: Flight | None, future: Future[ActionResult]
     ) -> None:
         now, job_id = self._clock.now(), due_job.job.id
-        outcome = self._settle(flight, future)
-        if outcome is None:
+        result = self._end_call(flight, future)
+        if result is None:
             error = future.exception()
             if isinstance(error, StoreUnavailable):
-                self._scan.retry(due_job, now=now)
+                self._scan.retry_later(due_job, now=now)
             else:
-                self._scan.take_back(job_id, now=now, due_job=None)
+                self._scan.check_in(job_id, now=now, due_job=None)
                 self._take_error(due_job.job, error)
             return
-        if outcome.stored is not None and outcome.stored.version == due_job.version:
-            # Nothing was changed: not again at once, whatever the reason is.
-            self._scan.retry(due_job, now=now)
+        if result.stored is not None and result.stored.version == due_job.version:
+            # Nothing changed, for whatever reason: do not retry at once.
+            self._scan.retry_later(due_job, now=now)
             return
-        self._scan.take_back(job_id, now=now, due_job=outcome.due_job)
-        self._keep_if_due(outcome.stored, now)
+        self._scan.check_in(job_id, now=now, due_job=result.due_job)
+        self._keep_if_due(result.stored, now)
 
     def _take_submission(
         self, stored: Stored, flight: Flight, future: Future[ActionResult]
     ) -> None:
-        outcome = self._settle(flight, future)
-        if outcome is not None and outcome.call is None:
-            self._queue.turns.give_back(stored.job.tenant)
-        self._take_queue_job(stored, future)
+        result = self._end_call(flight, future)
+        if result is not None and result.call is None:
+            self._queue.turns.return_turn(stored.job.tenant)
+        self._take_queued_job(stored, future)
 
-    def _take_queue_job(self, stored: Stored, future: Future[ActionResult]) -> None:
+    def _take_queued_job(self, stored: Stored, future: Future[ActionResult]) -> None:
         error = future.exception()
         after = None if error is not None else future.result().stored
         if after is not None and after.version == stored.version:
-            # Nothing can be done for it before its deadline.
+            # Nothing can be done before its deadline.
             return
-        self._queue.drop(stored.job)
+        self._queue.check_in(stored.job)
         if error is None:
             self._keep_if_due(after, self._clock.now())
         elif not isinstance(error, StoreUnavailable):
@@ -460,35 +456,32 @@ class PumpRun:
         if stored is None:
             return
         if stored.job.unpublished:
-            self._ended.append(stored)
+            self._to_announce.append(stored)
             return
         if stored.job.is_ready:
             self._queue.put(stored)
             return
         due = wake_at(stored.job)
         if due is not None and due <= now:
-            self._scan.consider(stored, now=now)
-            self._take_suspects()
+            self._scan.offer(stored, now=now)
 
-    def _settle(self, flight: Flight | None, future: Future[ActionResult]) -> ActionResult | None:
-        """Count the call that a task made; return what came of it, None if it broke."""
-        outcome = None if future.exception() is not None else future.result()
+    def _end_call(self, flight: Flight | None, future: Future[ActionResult]) -> ActionResult | None:
+        """Count the task's call, if it made one; return the task's result, None if it raised."""
+        result = None if future.exception() is not None else future.result()
         if flight is None:
-            return outcome
-        report = outcome.call if outcome is not None else None
-        if outcome is None:
-            # It may have called.
-            report = CallReport(result=CallResult.NOTHING, ended_s=self._clock.monotonic())
+            return result
+        unknown = CallReport(result=CallResult.INCONCLUSIVE, ended_s=self._clock.monotonic())
+        # A task that raised may have made its call.
+        report = unknown if result is None else result.call
         if report is None:
-            self._lease.window.give_back()
-            self._pacer.give_back()
-            report = CallReport(result=CallResult.NOTHING, ended_s=self._clock.monotonic())
+            self._lease.window.cancel()
+            self._pacer.cancel()
         else:
             self._lease.window.end(report.ended_s)
             self._calls_made += 1
-        if self._calls.end(flight, report, at=self._clock.now()):
+        if self._calls.end(flight, report or unknown, at=self._clock.now()):
             self._lease.write_soon()
-        return outcome
+        return result
 
     def _take_error(self, job: Job, error: BaseException | None) -> None:
         if error is None:
@@ -504,11 +497,11 @@ class PumpRun:
             exc_info=(type(error), error, error.__traceback__),
             extra=self._fields(job_id=job.id),
         )
-        # At its deadline another step is due, which may well work.
+        # At its deadline another step is due, which may succeed.
         self._set_aside(job.id, why=type(error).__name__, not_after=job.deadline_at)
 
     def _set_aside(self, job_id: str, *, why: str, not_after: datetime | None = None) -> None:
-        """Keep a job that cannot be worked with from stopping the others."""
+        """Postpone a job that cannot be worked on, so that it does not block others."""
         now = self._clock.now()
         until = now + SET_ASIDE_FOR
         if not_after is not None and not_after > now:
@@ -522,7 +515,7 @@ class PumpRun:
         if error is not None:
             log.warning("left for later", extra=self._fields(why=repr(error)))
 
-    # The run itself
+    # The loop
 
     def _start(
         self, kind: str, task: Callable[[], Any], take: Callable[[Future[Any]], None]
@@ -543,20 +536,19 @@ class PumpRun:
         hold = self._admission.hold
         return None if hold is None else hold.code
 
-    def _is_free(self, kind: str) -> bool:
+    def _has_worker(self, kind: str) -> bool:
         return self._running[kind] < int(getattr(self._deps.concurrency, kind))
 
     def _is_due(self, lane: Lane, now: datetime) -> bool:
-        due = self._scan.work.next_due(lane)
+        due = self._scan.due_jobs.next_due(lane)
         return due is not None and due <= now
 
-    def _place_in_s(self) -> float:
-        """Return after how many seconds there is a place for a call."""
+    def _next_call_in_s(self) -> float:
+        """Return in how many seconds the next call may start."""
         free_at_s = self._lease.free_at()
         if free_at_s is None:
-            # A call in flight has to end first.
             return LONGEST_PAUSE_S
-        # Read after the lease has read it: a place that was free then is free now.
+        # Read the clock after the lease did: a call allowed then is allowed now.
         now_s = self._clock.monotonic()
         return max(free_at_s, self._pacer.free_at(now_s)) - now_s
 
@@ -567,38 +559,38 @@ class PumpRun:
         if self._is_one_pass:
             looked = self._scan.has_looked and self._queue.has_looked
             reads_on = self._scan.is_behind or (
-                self._queue.is_reading and self._place_in_s() <= 0.0
+                self._queue.is_reading and self._next_call_in_s() <= 0.0
             )
             return (looked and not reads_on) or now >= self._begin_until
         if now >= self._until:
             return True
-        if now < self._scan.stay_until or self._is_something_to_come(now):
+        if now < self._scan.stay_until or self._has_upcoming_work(now):
             return False
-        return self._is_nothing_left(now)
+        return self._has_no_wake_in_window(now)
 
-    def _is_something_to_come(self, now: datetime) -> bool:
+    def _has_upcoming_work(self, now: datetime) -> bool:
         if self._scan.is_behind or not self._scan.has_looked or not self._queue.has_looked:
             return True
         if self._queue.infeasible or self._queue.is_reading:
             return True
-        return any(moment <= self._until for moment in self._moments(now))
+        return any(moment <= self._until for moment in self._upcoming_work_times(now))
 
-    def _moments(self, now: datetime) -> Iterator[datetime]:
-        """Return when something will be to be done that is known of now."""
-        for due_job in self._scan.work:
+    def _upcoming_work_times(self, now: datetime) -> Iterator[datetime]:
+        """Yield the known moments at which there will be something to do."""
+        for due_job in self._scan.due_jobs:
             due = wake_at(due_job.job)
             if due is None:
                 continue
             if not due_job.job.can_be_polled or due_job.job.is_final:
                 yield due
                 continue
-            stop = self._admission.stop_of(Kind.POLL)
+            stop = self._admission.stop_of(CallKind.POLL)
             yield due if stop is None else min(max(due, stop.probe_at), due_job.job.deadline_at)
         tenants = self._queue.tenants()
         if not tenants:
             return
-        stop = self._admission.stop_of(Kind.SUBMIT)
-        opens_at = self._admission.opens_at(Kind.SUBMIT, tenants, at=now)
+        stop = self._admission.stop_of(CallKind.SUBMIT)
+        opens_at = self._admission.opens_at(CallKind.SUBMIT, tenants, at=now)
         if stop is not None:
             is_early = any(self._admission.may_probe_early(one) for one in tenants)
             yield now if is_early else max(stop.probe_at, now)
@@ -609,88 +601,89 @@ class PumpRun:
         for stored in self._queue.suspects():
             yield stored.job.deadline_at
 
-    def _is_nothing_left(self, now: datetime) -> bool:
-        """Ask the store, once, for the next job that comes due in the window; stay until then."""
-        if not self._asks_for_next:
-            self._asks_for_next = True
+    def _has_no_wake_in_window(self, now: datetime) -> bool:
+        """Query, once, for the next job due in the window; if there is one, stay until then."""
+        if not self._asked_for_next_wake:
+            self._asked_for_next_wake = True
             find = partial(self._deps.documents.next_wake, self._name, after=now)
             self._start("reads", find, self._take_next_wake)
             return False
-        self._asks_for_next = False
+        self._asked_for_next_wake = False
         return True
 
     def _take_next_wake(self, future: Future[datetime | None]) -> None:
-        if self._failed(future):
-            self._asks_for_next = False
+        if self._read_failed(future):
+            self._asked_for_next_wake = False
             self._scan.stay(until=self._clock.now() + timedelta(seconds=1))
             return
         wakes_at = future.result()
         if wakes_at is not None and wakes_at <= self._until:
-            self._asks_for_next = False
+            self._asked_for_next_wake = False
             self._scan.stay(until=wakes_at)
 
     def _pause_s(self) -> float:
-        """Return how long nothing can happen but a task coming back, in seconds."""
+        """Return how many seconds the run may wait for a task before other work comes up."""
         now = self._clock.now()
-        moments = [self._until, self._scan.next_at(), self._scan.stay_until]
-        moments += [due for lane in Lane if (due := self._scan.work.next_due(lane)) is not None]
+        moments = [self._until, self._scan.next_read_at(), self._scan.stay_until]
+        moments += [due for lane in Lane if (due := self._scan.due_jobs.next_due(lane)) is not None]
         if not self._is_one_pass:
-            moments.append(self._queue.next_look_at())
+            moments.append(self._queue.next_read_at())
         moments += self._admission.openings()
         pauses_s = [(at - now).total_seconds() for at in moments if at > now]
         pauses_s += [self._lease.renewal_in_s(), LONGEST_PAUSE_S]
-        if self._waits_for_place:
-            pauses_s.append(self._place_in_s())
+        if self._waits_for_limit:
+            pauses_s.append(self._next_call_in_s())
         return max(min(pauses_s), SHORTEST_PAUSE_S)
 
     def _write_ahead(self) -> None:
-        for due_job in self._scan.work:
+        for due_job in self._scan.due_jobs:
             if due_job.is_ahead:
-                self._start("changes", partial(self._actions.write_ahead, due_job), self._log_error)
+                write = partial(self._deps.store.keep, due_job.stored)
+                self._start("changes", write, self._log_error)
 
-    def _give_up_on_calls_in_flight(self) -> None:
-        """Count the calls that a server that stops does not wait for as ended now.
+    def _abandon_calls_in_flight(self) -> None:
+        """Count calls that a stopping server does not wait for as ended now.
 
-        They are older than any call is on its way to its provider.
+        By then any call has reached its provider or never will.
         """
         while self._lease.window.in_flight > 0:
             self._lease.window.end(self._clock.monotonic())
 
-    # Handing over
+    # Hand-over
 
-    def _passed_on(self, account: Account) -> Account:
+    def _with_handover(self, account: Account) -> Account:
         """Return the account with what the next pump must know."""
         now = self._clock.now()
         admission = self._admission
         starts, floors = self._queue.turns.starts(), self._queue.floors()
         poll_starts = self._calls.poll_turns.starts()
         for tenant in {*starts, *poll_starts, *floors}:
-            admission.of(tenant)
+            admission.state_of(tenant)
         for tenant, record in admission.tenants.items():
             record.turn = starts.get(tenant, 0.0)
             record.poll_turn = poll_starts.get(tenant, 0.0)
             floor = floors.get(tenant, Floors())
             record.normal_floor, record.low_floor = floor.normal, floor.low
-        kept = sorted(admission.worth_keeping(at=now), key=_worth, reverse=True)
+        kept = admission.records_to_keep(at=now)
         return replace(
             account,
             hold=admission.hold,
             pause=admission.pause,
             outage=admission.outage,
             accepted_at=admission.accepted_at,
-            polled_last=self._calls.last_kind is Kind.POLL,
-            tenants=tuple(replace(record) for record in kept[:MOST_RECORDS]),
-            due_floor=self._scan.floor(now=now, also=self._suspects_due()),
+            polled_last=self._calls.last_kind is CallKind.POLL,
+            tenants=tuple(replace(record) for record in kept),
+            due_floor=self._scan.floor(now=now, also=self._suspect_due_times()),
             looked_back_at=(
                 self._looked_back_at if self._scan.has_looked else account.looked_back_at
             ),
         )
 
-    def _suspects_due(self) -> list[datetime]:
+    def _suspect_due_times(self) -> list[datetime]:
         return [due for one in self._queue.suspects() if (due := wake_at(one.job)) is not None]
 
     def _log_done(self) -> None:
-        """Say what the metrics of the deployment are made from."""
+        """Log the run's figures; the deployment's metrics are made from this line."""
         log.info(
             "pump done",
             extra={
@@ -708,9 +701,9 @@ class PumpRun:
 
 
 def _must_look_back(account: Account, now: datetime) -> bool:
-    """Return whether it is time to look past the floors: nothing is ever lost behind them."""
+    """Return whether to scan below the floors, so that no job stays lost there."""
     looked = account.looked_back_at
-    return looked is None or not timedelta(0) <= now - looked < LOOK_ALL_THE_WAY_EVERY
+    return looked is None or not timedelta(0) <= now - looked < FULL_SCAN_EVERY
 
 
 def _floors_of(account: Account) -> dict[str, Floors]:
@@ -719,11 +712,3 @@ def _floors_of(account: Account) -> dict[str, Floors]:
         for record in account.tenants
         if record.normal_floor is not None or record.low_floor is not None
     }
-
-
-def _worth(record: TenantState) -> tuple[bool, datetime]:
-    """Rank records, for there is room for so many: what stops calls, then by their last use."""
-    moments = [record.opened_at, record.refused_at, record.throttled_at, record.answered_at]
-    known = [moment for moment in moments if moment is not None]
-    stops = record.stop is not None or record.failures > 0
-    return stops, max(known, default=datetime.min.replace(tzinfo=UTC))

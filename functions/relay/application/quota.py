@@ -1,4 +1,4 @@
-"""Bounds how many open jobs a tenant may have in an account."""
+"""Limits how many open jobs a tenant may have in an account."""
 
 import logging
 import threading
@@ -17,8 +17,8 @@ COUNT_EVERY_S = 5.0
 class OpenJobsQuota:
     """Refuses creates of tenants that have too many open jobs.
 
-    Jobs are counted at most every 5 s for a tenant and account; what this instance creates in
-    between is added. So other instances' creates and jobs that end are seen up to 5 s late.
+    Jobs are counted at most every 5 s per tenant and account; jobs created by this instance in
+    between are added. Creates of other instances, and jobs that end, are noticed up to 5 s late.
 
     Args:
         most: How many open jobs a tenant may have in one account.
@@ -33,10 +33,10 @@ class OpenJobsQuota:
 
     @contextmanager
     def place(self, tenant: str, account: str) -> Iterator["Place"]:
-        """Take a place for one more open job; it is free again unless the job was created.
+        """Reserve room for one more open job; it is released unless the job was created.
 
         Raises:
-            TooManyOpenJobs: The tenant has none left.
+            TooManyOpenJobs: The tenant has no room left.
         """
         with self._lock:
             tally = self._tallies.setdefault((tenant, account), _Tally())
@@ -61,10 +61,10 @@ class OpenJobsQuota:
                 tally.added -= not place.is_taken
 
     def _count(self, tally: "_Tally", tenant: str, account: str) -> None:
-        """Count anew; if the store cannot, go on from what is known.
+        """Count again; if the store fails, continue with the last count.
 
-        The quota only keeps a tenant from filling the store: that creates would fail while
-        nothing but counting does not work would be worse than some jobs too many.
+        The quota only keeps a tenant from filling the store: a few jobs too many are better than
+        refusing creates because counting fails.
         """
         tally.count_at_s = self._clock.monotonic() + COUNT_EVERY_S
         tally.is_refusal_logged = False
@@ -76,27 +76,27 @@ class OpenJobsQuota:
             )
             return
         tally.counted = counted
-        # They may be in that count or not.
+        # The count may or may not include them.
         tally.added = tally.under_way
 
 
 class Place:
-    """One tenant's place for one more open job."""
+    """A reservation for one more open job."""
 
     def __init__(self) -> None:
         self.is_taken = False
 
     def take(self) -> None:
-        """Note that the job was created."""
+        """Keep the reservation: the job was created."""
         self.is_taken = True
 
 
 class _Tally:
-    """What is known of one tenant's open jobs in one account.
+    """One tenant's open jobs in one account.
 
     Attributes:
-        counted: As the store last counted them.
-        added: What this instance has created since, or is about to.
+        counted: As last counted by the store.
+        added: Created here since, or about to be.
         under_way: How many of these may not be written yet.
         count_at_s: When to count again, on the monotonic clock.
         is_refusal_logged: Whether a refusal was logged since the last count.

@@ -1,4 +1,4 @@
-"""Shares out what an instance has only a little of among tenants."""
+"""Shares an instance's scarce resources among tenants."""
 
 import threading
 from collections import Counter
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 
 class Slots:
-    """Lets so many requests do something at a time, and so many of one tenant.
+    """Limits how many requests do something at a time, in all and per tenant.
 
     Args:
-        total: How many may at a time.
-        of_one_tenant: How many of them for the same tenant.
+        total: The limit for all tenants together.
+        of_one_tenant: The limit for each tenant.
     """
 
     def __init__(self, *, total: int, of_one_tenant: int) -> None:
@@ -22,7 +22,7 @@ class Slots:
 
     @contextmanager
     def take(self, tenant: str) -> Iterator[bool]:
-        """Take a slot for the tenant as long as the context lasts; False if none is free."""
+        """Take a slot for the tenant while the context lasts; yield False if none is free."""
         with self._lock:
             is_free = (
                 self._taken.total() < self._total and self._taken[tenant] < self._of_one_tenant
@@ -36,7 +36,7 @@ class Slots:
 
 
 def wait_slots(*, threads: int) -> Slots:
-    """Return the slots of requests that wait: the others must find a thread.
+    """Return the slots for requests that wait, leaving threads for the others.
 
     Args:
         threads: How many requests the instance answers at a time.
@@ -45,5 +45,5 @@ def wait_slots(*, threads: int) -> Slots:
 
 
 def large_page_slots() -> Slots:
-    """Return the slots of pages of full size; each takes up to 10 MB until it is sent."""
+    """Return the slots for pages of full size; each takes up to 10 MB until it is sent."""
     return Slots(total=8, of_one_tenant=4)

@@ -1,4 +1,4 @@
-"""Changes a job however many others want the same: read, step, compare-and-set, again."""
+"""Changes jobs despite concurrent writers: read, step, compare-and-set, repeat."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -12,18 +12,18 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S = 0.01
 LONGEST_PAUSE_S = 1.0
 ATTEMPTS = 30
-# An instance that stood still has not been patient meanwhile: no try counts for more than this.
+# The most that one try can spend of the retry budget: time in a frozen process does not count.
 LONGEST_TRY_S = 6.0
 
 Step = Callable[[Job], Job]
 
 
 class JobStore:
-    """Takes steps with jobs.
+    """Reads, creates and changes jobs.
 
     Args:
         draw: Returns a random number from 0 up to 1.
-        patience_s: How long one change may go on, from its first try.
+        patience_s: The retry budget of one operation, in seconds from its first try.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class JobStore:
         """Read a job.
 
         Raises:
-            JobNotFound: No such document.
-            UnreadableJob: It does not parse.
-            StoreUnavailable: Still not reachable when patience ran out.
+            JobNotFound: There is no such document.
+            UnreadableJob: The document does not parse.
+            StoreUnavailable: Unreachable until the retry budget was spent.
         """
         for _ in self._tries():
             try:
@@ -55,7 +55,7 @@ class JobStore:
         raise StoreUnavailable(job_id)
 
     def read_own(self, tenant: str, job_id: str) -> Stored:
-        """Read a tenant's own job; everybody else's is as if there were none.
+        """Read a tenant's own job; others' jobs look as if they did not exist.
 
         Raises:
             JobNotFound: There is none, or it is another tenant's.
@@ -67,13 +67,13 @@ class JobStore:
         return stored
 
     def create(self, job: Job) -> Stored:
-        """Write a new job, once, however often the write has to be tried.
+        """Write a new job exactly once, however often the write is retried.
 
-        A try whose reply was lost makes the next one find a document: it is this job if it
-        was created at the same microsecond from the same body.
+        A retry after a lost reply finds a document: it is this job if it was created at the same
+        microsecond from the same body.
 
         Returns:
-            The job in the store: this one, or another that had the id before.
+            The stored job: this one, or an earlier one with the same id.
         """
         for _ in self._tries():
             try:
@@ -85,17 +85,17 @@ class JobStore:
         raise StoreUnavailable(job.id)
 
     def change(self, known: Stored, step: Step) -> Stored:
-        """Take one step with a job.
+        """Apply one step to a job.
 
         Args:
             known: The job as the caller knows it; tried first, without a read.
-            step: Must be pure, and recognise its own finished work: it runs again on the
-                newer job whenever another writer was faster or a reply was lost. Returning
-                its argument unchanged writes nothing.
+            step: Must be pure and recognise its own finished work: it runs again on the newer job
+                whenever another writer was faster or a reply was lost. Returning its argument
+                unchanged writes nothing.
 
         Raises:
             JobNotFound: The document has gone.
-            StoreUnavailable: Unreachable, or still beaten when patience ran out.
+            StoreUnavailable: Unreachable, or always beaten, until the retry budget was spent.
         """
         stored: Stored | None = known
         for _ in self._tries():

@@ -1,9 +1,9 @@
-"""The queue of one account as its pump sees it: the heads of the tenants' lines, read in time.
+"""An account's queue as its pump sees it: the heads of each tenant's line, read just in time.
 
-A run reads each queued job once. What it holds of a tenant covers a span of the queue's keys;
-about once a second it asks for what stands in all the other spans, which brings the tenants that
-have come anew and nothing that is known. A tenant with more in the store than was read has its next
-jobs read when its last ones are about to be sent: as many as go out in about two seconds.
+A run reads each queued job once. A tenant's jobs in memory cover a span of queue keys; about once a
+second the run queries all other spans, which finds new tenants and nothing already known. If more
+of a tenant's jobs are stored than were read, the next ones are read when the last are about to be
+sent: as many as go out in about two seconds.
 """
 
 import math
@@ -24,18 +24,18 @@ from relay.domain.queue import (
     keys_of,
     low_keys_start,
     queue_key,
-    spans_beside,
     tenant_of,
+    uncovered_spans,
 )
-from relay.domain.turns import Turns
+from relay.domain.round_robin import WeightedRoundRobin
 
 LOOK_EVERY = timedelta(seconds=1)
 AHEAD_S = 2.0
-# So long after its creation at most a job's document is there: an instance may have been slow, or
-# frozen, between the two, and its clock behind.
+# A job's document is there at most this long after its creation time: the instance may have been
+# slow or frozen in between, or its clock slow.
 WRITTEN_WITHIN = timedelta(seconds=120)
 MOST_READS = 4
-# Turns are fair between what is known: a run waits so long for its first look at the queue.
+# Turns are fair only among known jobs, so a run waits this long for its first look at the queue.
 FIRST_LOOK_WITHIN = timedelta(seconds=1)
 MOST_UNLIKELY = 1000
 
@@ -45,7 +45,7 @@ class QueueRead:
     """One query of the queue.
 
     Attributes:
-        tenant: Whose line is to be read on; None to look for what is not known.
+        tenant: The tenant whose next jobs are read; None to look for unknown jobs.
     """
 
     spans: Sequence[Span]
@@ -56,7 +56,7 @@ class QueueRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floors:
-    """Up to when a tenant's fresh jobs have all left the queue, by priority; None if not known."""
+    """Fresh jobs created before these moments have all left the queue; None if unknown."""
 
     normal: datetime | None = None
     low: datetime | None = None
@@ -64,22 +64,22 @@ class Floors:
 
 @dataclass(slots=True)
 class _Line:
-    """What is known of one tenant's place in the queue.
+    """One tenant's line in the queue, as far as known.
 
     Attributes:
-        heads: Jobs that were read and not sent, in the order of their keys.
-        unlikely: Jobs that were first, and whose render would probably come too late.
-        suspects: Jobs that the provider refused, to be tried once more.
-        lent: The keys of jobs that are being sent.
-        cursor: The last key that was read.
-        last_normal: The last key of normal priority that was read.
+        heads: Jobs read and not sent, in key order.
+        unlikely: Former heads whose render would probably come too late.
+        suspects: Refused jobs to be tried once more.
+        checked_out: The keys of jobs being sent, by job id.
+        cursor: The last key read.
+        last_normal: The last key of normal priority read.
         has_more: Whether there are jobs after the cursor.
     """
 
     heads: list[tuple[str, Stored]] = field(default_factory=list)
     unlikely: list[tuple[str, Stored]] = field(default_factory=list)
     suspects: list[Stored] = field(default_factory=list)
-    lent: dict[str, str] = field(default_factory=dict)
+    checked_out: dict[str, str] = field(default_factory=dict)
     cursor: str = ""
     last_normal: str = ""
     has_more: bool = False
@@ -91,18 +91,23 @@ class _Line:
     def known_keys(self) -> Iterator[str]:
         for key, _ in (*self.heads, *self.unlikely):
             yield key
-        yield from self.lent.values()
+        yield from self.checked_out.values()
 
 
 class SubmissionQueue:
-    """Says which job is sent next, and what has to be read for that.
+    """Tells which job of a tenant to send next, and what to read for that.
 
     Args:
-        weights: The tenants' weights; 1 for those that are not named.
-        starts: The starts of turns that the last pump passed on.
-        floors: What the last pump passed on, by tenant; empty to look all the way back.
-        calls_per_s: How many calls the limit lets out.
-        spans_s: How long a render of an operation takes: at least, and mostly at most.
+        weights: The tenants' weights; 1 where not named.
+        starts: The turn starts that the last pump handed over.
+        floors: The floors that the last pump handed over, by tenant; empty to read everything.
+        calls_per_s: The rate of calls that the limit allows.
+        duration_range_s: Returns the shortest and the longest usual render time of an operation.
+
+    Attributes:
+        turns: Whose turn it is.
+        infeasible: Jobs that can no longer be rendered in time, until the caller ends them.
+        looked_at: When the last complete look at the queue began; None before the first.
     """
 
     def __init__(
@@ -112,54 +117,54 @@ class SubmissionQueue:
         starts: Mapping[str, float],
         floors: Mapping[str, Floors],
         calls_per_s: float,
-        spans_s: Callable[[str], tuple[float, float]],
+        duration_range_s: Callable[[str], tuple[float, float]],
         now: datetime,
     ) -> None:
         self._weights = weights
         self._floors = dict(floors)
         self._want = math.ceil(calls_per_s * AHEAD_S)
-        self._spans_s = spans_s
-        self._spans_of: dict[str, tuple[float, float]] = {}
+        self._duration_range_s = duration_range_s
+        self._ranges_s: dict[str, tuple[float, float]] = {}
         self._lines: dict[str, _Line] = {}
         self._reading: set[str | None] = set()
         self._reached = ""
         self._next_look = self._read_on_at = now
-        self._waits_for_look_until = now + FIRST_LOOK_WITHIN
+        self._serve_from = now + FIRST_LOOK_WITHIN
         self._round_began: datetime | None = None
         self._seen: dict[str, object] = {}
-        self._suspects_lent: dict[str, Stored] = {}
-        self.turns = Turns(weights, starts)
+        self._suspects_checked_out: dict[str, Stored] = {}
+        self.turns = WeightedRoundRobin(weights, starts)
         self.infeasible: list[Stored] = []
         self.looked_at: datetime | None = None
 
     # Reading
 
-    def reads(self, *, now: datetime, looks: bool) -> Iterator[QueueRead]:
-        """Return the queries that are to be made now; each is under way until it is taken.
+    def next_reads(self, *, now: datetime, looks: bool) -> Iterator[QueueRead]:
+        """Yield the queries to make now; each stays under way until its result is reported.
 
         Args:
-            looks: Whether to look for what is not known, if it is time to.
+            looks: Whether to look for unknown jobs, if it is time to.
         """
         if looks and None not in self._reading and now >= self._next_look:
             if not self._reached:
                 self._round_began = now
             self._reading.add(None)
-            wanted = self._heads_of(1, in_all=self._weight_of_all() + 1)
-            yield QueueRead(self.unknown_spans(), wanted, None, now)
-        in_all = self._weight_of_all()
+            wanted = self._heads_wanted(1, in_all=self._total_weight() + 1)
+            yield QueueRead(self.unread_spans(), wanted, None, now)
+        in_all = self._total_weight()
         for tenant, line in self._lines.items():
             if len(self._reading) >= MOST_READS or now < self._read_on_at:
                 return
             if not line.has_more or tenant in self._reading:
                 continue
-            wanted = self._heads_of(self._weights.get(tenant, 1), in_all=in_all)
+            wanted = self._heads_wanted(self._weights.get(tenant, 1), in_all=in_all)
             if len(line.heads) <= wanted / 2:
                 self._reading.add(tenant)
                 span = Span(line.cursor, keys_of(tenant).before)
                 yield QueueRead([span], wanted, tenant, now)
 
-    def take(self, read: QueueRead, found: Sequence[Queued]) -> Sequence[Unreadable]:
-        """Take in what a query found; return the documents that do not parse."""
+    def take_page(self, read: QueueRead, found: Sequence[Queued]) -> Sequence[Unreadable]:
+        """Take in the result of a query; return the documents that do not parse."""
         self._reading.discard(read.tenant)
         is_full = len(found) >= read.limit
         unreadable = []
@@ -169,14 +174,14 @@ class SubmissionQueue:
             line = self._lines.setdefault(tenant_of(one.key), _Line())
             if one.key >= line.cursor:
                 line.cursor = one.key
-                # All up to a later key was read; of what follows the last one nothing is known.
+                # Everything up to the last key was read, nothing after it.
                 line.has_more = is_full and one is found[-1]
             if not is_low(one.key):
                 line.last_normal = max(line.last_normal, one.key)
             if isinstance(one.item, Unreadable):
                 unreadable.append(one.item)
             else:
-                self._hold(line, one.key, one.item)
+                self._add_head(line, one.key, one.item)
         if read.tenant is not None:
             return unreadable
         self._reached = found[-1].key if is_full else read.spans[-1].before
@@ -186,39 +191,38 @@ class SubmissionQueue:
             self._next_look = read.began_at + LOOK_EVERY
         return unreadable
 
-    def failed(self, read: QueueRead, *, now: datetime) -> None:
-        """Note that a query was not answered: it is made again a second later."""
+    def read_failed(self, read: QueueRead, *, now: datetime) -> None:
+        """Schedule the query again after a failure, one second later."""
         self._reading.discard(read.tenant)
         self._next_look = self._read_on_at = now + LOOK_EVERY
 
-    def next_look_at(self) -> datetime:
-        """Return when there is something to read again."""
+    def next_read_at(self) -> datetime:
+        """Return when to look for unknown jobs again."""
         return self._next_look
 
     @property
     def has_looked(self) -> bool:
-        """Whether everything that stood in the queue at the beginning was seen, or is known of."""
+        """Whether one complete look at the queue was read."""
         return self.looked_at is not None
 
-    def is_known(self, *, now: datetime) -> bool:
-        """Whether turns can be given: everything is known of, or took too long to look at."""
-        return self.has_looked or now >= self._waits_for_look_until
+    def can_serve(self, *, now: datetime) -> bool:
+        """Return whether turns can be given: the queue is known, or reading it took too long."""
+        return self.has_looked or now >= self._serve_from
 
     @property
     def is_reading(self) -> bool:
-        """Whether a query is under way, or has to be made before the next job is known."""
+        """Whether a query is under way, or is needed to know the next job."""
         return bool(self._reading or self.tenants_to_read())
 
     def is_new(self, queued: Queued) -> bool:
-        """Return whether a queued job was not seen by this run, as it stands now."""
+        """Return whether this run has not seen this version of the queued job."""
         item = queued.item
         return isinstance(item, Stored) and self._seen.get(item.job.id) != item.version
 
     def floors(self) -> dict[str, Floors]:
-        """Return from where the next pump has to look for each tenant's fresh jobs.
+        """Return where the next pump must start reading each tenant's fresh jobs.
 
-        Below them are only the dead index entries of jobs that have left, which a query would
-        have to skip one by one.
+        Below lie only dead index entries, which a query would have to skip one by one.
         """
         if self.looked_at is None:
             return self._floors
@@ -227,24 +231,24 @@ class SubmissionQueue:
     # Serving
 
     def put(self, stored: Stored) -> None:
-        """Take in a job that this pump made ready, or that was not sent after all."""
+        """Add a job that this pump made ready, or that was not sent after all."""
         key = queue_key(stored.job)
         line = self._lines.setdefault(stored.job.tenant, _Line())
-        line.lent.pop(stored.job.id, None)
+        line.checked_out.pop(stored.job.id, None)
         if key is not None:
-            self._hold(line, key, stored)
+            self._add_head(line, key, stored)
 
     def put_suspect(self, stored: Stored) -> None:
-        """Take in a job that the provider refused."""
+        """Add a job that the provider refused."""
         line = self._lines.setdefault(stored.job.tenant, _Line())
         self._seen[stored.job.id] = stored.version
-        self._suspects_lent.pop(stored.job.id, None)
+        self._suspects_checked_out.pop(stored.job.id, None)
         line.suspects = [one for one in line.suspects if one.job.id != stored.job.id]
         line.suspects.append(stored)
         line.suspects.sort(key=lambda one: one.job.created_at)
 
     def suspects_past_deadline(self, *, now: datetime) -> list[Stored]:
-        """Return the suspects whose deadline has passed, and forget them."""
+        """Remove and return the suspects whose deadline has passed."""
         past = []
         for line in self._lines.values():
             past += [one for one in line.suspects if one.job.deadline_at <= now]
@@ -252,15 +256,15 @@ class SubmissionQueue:
         return past
 
     def suspects(self) -> list[Stored]:
-        """Return all jobs that are to be tried once more, and those that are being tried."""
+        """Return all refused jobs to be tried once more, including those being tried."""
         waiting = [one for line in self._lines.values() for one in line.suspects]
-        return waiting + list(self._suspects_lent.values())
+        return waiting + list(self._suspects_checked_out.values())
 
-    def waiting(self, *, now: datetime, suspects: bool) -> list[str]:
-        """Return the tenants that have a job to be sent now.
+    def ready_tenants(self, *, now: datetime, suspects: bool) -> list[str]:
+        """Return the tenants that have a job to send now.
 
         Args:
-            suspects: Whether a job that was refused may be tried.
+            suspects: Whether a refused job may be tried.
         """
         return [
             tenant
@@ -271,13 +275,13 @@ class SubmissionQueue:
     def first(
         self, tenant: str, *, now: datetime, suspects: bool, avoid: Collection[str] = ()
     ) -> Stored | None:
-        """Return the job that the tenant sends next, None if it has none to send now.
+        """Return the tenant's next job to send; None if it has none now.
 
         Args:
-            avoid: The ids of jobs that are only returned if there is no other.
+            avoid: The ids of jobs to return only if there is no other.
         """
         line = self._lines[tenant]
-        self._set_aside_what_comes_too_late(line, now)
+        self._drop_late_heads(line, now)
         candidates = line.suspects if suspects else []
         if line.heads or line.has_more:
             candidates = [*candidates, *(one for _, one in line.heads)]
@@ -288,64 +292,64 @@ class SubmissionQueue:
             candidates[0] if candidates else None,
         )
 
-    def lend(self, stored: Stored) -> None:
-        """Take a job out, to be sent."""
+    def check_out(self, stored: Stored) -> None:
+        """Take a job out to send it."""
         line = self._lines[stored.job.tenant]
         job_id = stored.job.id
         for jobs in (line.heads, line.unlikely):
             for entry in jobs:
                 if entry[1].job.id == job_id:
-                    line.lent[job_id] = entry[0]
+                    line.checked_out[job_id] = entry[0]
                     jobs.remove(entry)
                     break
         if any(one.job.id == job_id for one in line.suspects):
             line.suspects = [one for one in line.suspects if one.job.id != job_id]
-            self._suspects_lent[job_id] = stored
+            self._suspects_checked_out[job_id] = stored
 
-    def forget(self, job: Job) -> None:
-        """Let go of a job that is being ended."""
+    def remove(self, job: Job) -> None:
+        """Remove a waiting job that is being ended."""
         line = self._lines.get(job.tenant)
         if line is not None:
             line.heads = [entry for entry in line.heads if entry[1].job.id != job.id]
             line.unlikely = [entry for entry in line.unlikely if entry[1].job.id != job.id]
             line.suspects = [one for one in line.suspects if one.job.id != job.id]
 
-    def drop(self, job: Job) -> None:
-        """Forget a job that has left the queue."""
-        self._suspects_lent.pop(job.id, None)
+    def check_in(self, job: Job) -> None:
+        """End a job's check-out; to queue it again, `put` it."""
+        self._suspects_checked_out.pop(job.id, None)
         line = self._lines.get(job.tenant)
         if line is not None:
-            line.lent.pop(job.id, None)
+            line.checked_out.pop(job.id, None)
 
     def tenants(self) -> list[str]:
-        """Return the tenants of which jobs are known, or known to be there."""
+        """Return the tenants with waiting jobs, read or not."""
         return [tenant for tenant, line in self._lines.items() if line.waits or line.suspects]
 
     def tenants_to_read(self) -> list[str]:
-        """Return the tenants whose next job has to be read before it can be sent."""
+        """Return the tenants whose next job must be read before it can be sent."""
         return [one for one, line in self._lines.items() if line.has_more and not line.heads]
 
     def __len__(self) -> int:
-        """Return how many jobs were read and are not sent."""
+        """Return how many jobs were read and not sent."""
         return sum(
             len(line.heads) + len(line.unlikely) + len(line.suspects)
             for line in self._lines.values()
         )
 
-    def _hold(self, line: _Line, key: str, stored: Stored) -> None:
+    def _add_head(self, line: _Line, key: str, stored: Stored) -> None:
         job_id = stored.job.id
         self._seen[job_id] = stored.version
-        if job_id in line.lent:
+        if job_id in line.checked_out:
             return
         for jobs in (line.heads, line.unlikely):
             jobs[:] = [entry for entry in jobs if entry[1].job.id != job_id]
         insort(line.heads, (key, stored), key=lambda entry: entry[0])
 
-    def _set_aside_what_comes_too_late(self, line: _Line, now: datetime) -> None:
-        """Keep a place for a render that can be used.
+    def _drop_late_heads(self, line: _Line, now: datetime) -> None:
+        """Move jobs whose render would come too late out of the way.
 
-        A job that is older than the others and has little time left would take the place of one
-        that can still be rendered in time; in a queue that never empties that is every job.
+        Otherwise an old job with little time left would take the call of one that can still be
+        rendered in time; in a queue that never empties, that would happen every time.
         """
         while line.heads:
             least_s, mostly_s = self._seconds_of(line.heads[0][1].job)
@@ -363,34 +367,34 @@ class SubmissionQueue:
                 break
             self._give_up(line, line.unlikely.pop(0))
         for key, stored in line.unlikely[MOST_UNLIKELY:]:
-            # No room for it: it stands in the queue still, for the next run or its deadline.
-            line.lent[stored.job.id] = key
+            # No room: it stays in the stored queue for the next run or its deadline.
+            line.checked_out[stored.job.id] = key
         del line.unlikely[MOST_UNLIKELY:]
 
     def _give_up(self, line: _Line, entry: tuple[str, Stored]) -> None:
-        line.lent[entry[1].job.id] = entry[0]
+        line.checked_out[entry[1].job.id] = entry[0]
         if not entry[1].job.is_resubmitted:
-            # The first render of the others may still come, so they wait for their deadline.
+            # A resubmitted job's first render may still come, so it waits for its deadline.
             self.infeasible.append(entry[1])
 
     def _seconds_of(self, job: Job) -> tuple[float, float]:
-        if job.operation not in self._spans_of:
-            self._spans_of[job.operation] = self._spans_s(job.operation)
-        return self._spans_of[job.operation]
+        if job.operation not in self._ranges_s:
+            self._ranges_s[job.operation] = self._duration_range_s(job.operation)
+        return self._ranges_s[job.operation]
 
-    def _weight_of_all(self) -> int:
+    def _total_weight(self) -> int:
         return sum(self._weights.get(one, 1) for one, line in self._lines.items() if line.waits)
 
-    def _heads_of(self, weight: int, *, in_all: int) -> int:
+    def _heads_wanted(self, weight: int, *, in_all: int) -> int:
         """Return how many jobs of a tenant with this weight go out in about two seconds."""
         return max(2, math.ceil(self._want * weight / in_all))
 
-    def unknown_spans(self) -> list[Span]:
-        """Return the spans of keys in which nothing is known of, as many as one query takes."""
+    def unread_spans(self) -> list[Span]:
+        """Return the spans of unknown keys, as many as one query takes."""
         covered: list[Span] = [Span("", self._reached)] if self._reached else []
         for tenant in {*self._lines, *self._floors}:
             covered += self._covered(tenant)
-        return spans_beside(covered)[:MOST_SPANS]
+        return uncovered_spans(covered)[:MOST_SPANS]
 
     def _covered(self, tenant: str) -> Iterator[Span]:
         line = self._lines.get(tenant, _Line())
@@ -405,7 +409,7 @@ class SubmissionQueue:
         elif not is_low(line.cursor):
             yield Span(keys.after, end)
         else:
-            # Jobs of normal priority that come meanwhile go before those of low priority.
+            # New jobs of normal priority sort before those of low priority.
             if line.last_normal:
                 yield Span(keys.after, line.last_normal)
             elif floors.normal is not None:

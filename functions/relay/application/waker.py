@@ -1,4 +1,4 @@
-"""Wakes an account's pump, at most once a second from one instance."""
+"""Wakes an account's pump, at most once a second per instance."""
 
 import logging
 import threading
@@ -8,7 +8,7 @@ from relay.errors import PublishFailed
 
 log = logging.getLogger(__name__)
 
-# A pump that found work stays for longer than this, so a wake-up that is saved here is not missed.
+# A pump that found work stays longer than this, so a wake-up suppressed here is not missed.
 WAKE_EVERY_S = 1.0
 
 
@@ -22,9 +22,9 @@ class Waker:
         self._lock = threading.Lock()
 
     def wake(self, account: str) -> None:
-        """Publish a tick unless this instance did so within the last second.
+        """Publish a tick, unless this instance did so within the last second.
 
-        A tick that cannot be published is only logged: the scheduler's next one does the same.
+        A failure is only logged: the scheduler's next tick does the same.
         """
         now = self._clock.monotonic()
         with self._lock:

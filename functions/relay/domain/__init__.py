@@ -1,1 +1,1 @@
-"""What a job is and what may happen to it; knows nothing of Google, HTTP or clocks."""
+"""The rules for jobs and accounts; imports nothing of Google, HTTP or clocks."""

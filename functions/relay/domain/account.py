@@ -1,4 +1,4 @@
-"""A provider account: who pumps for it, which calls count against its limit, and its hold."""
+"""A provider account: its lease, the calls that count against its limit, and what stops calls."""
 
 import math
 from dataclasses import dataclass, replace
@@ -9,38 +9,38 @@ from relay.domain.limits import Limit
 
 LEASE_S = 4.0
 RENEW_EVERY_S = 1.2
-# So long before others may take over, a pump begins its last call.
+# A pump starts its last call this long before others may take over.
 LAST_CALL_BEFORE_S = 0.5
-# A call that began under a lease is counted by its provider so long after, or never: the
-# transport gives it up if it could not be sent within 2 s, and a second is for the way.
+# A provider counts a call at most this long after it started: the transport gives up after 2 s if
+# it could not send the call, and a second is allowed for the network.
 CALL_ARRIVES_WITHIN_S = 3.0
 
-# A pump that finds the account looks all the way back so often; else from the floors.
-LOOK_ALL_THE_WAY_EVERY = timedelta(minutes=10)
+# How often a pump ignores the floors and scans everything.
+FULL_SCAN_EVERY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What the pumps of one account tell each other, in times before and after its last write.
+    """What the pumps of one account pass to each other; times are relative to its last write.
 
-    How long ago that was is told by the store alone: pumps need not agree on the time of day.
+    Only the store's clock tells how long ago that write was, so pumps' clocks may disagree.
 
     Attributes:
         name: The account's name, as in ``ACCOUNTS``.
-        holder: The pump that has the lease, None if it was given back.
-        lease_s: How long it has it, from the write on; meaningless without a holder.
-        calls_ago_s: How long before the write recent calls ended; below 0 if they count as
+        holder: The pump that holds the lease; None after a clean hand-over.
+        lease_s: How long the lease lasts from the write on; meaningless without a holder.
+        calls_ago_s: How many seconds before the write recent calls ended; negative if they count as
             made after it.
-        granted: How many calls beside those the holder may make before it writes again,
-            with those that had not ended when it wrote.
-        at_once: How many of them can be in the air at the same time.
-        written_at: By the writer's clock, for people to read, and so that no two writes are
-            alike: one that changes nothing is no write to Firestore, and the account would
-            seem older than it is (its reference, ``WriteResult.updateTime``).
+        granted: How many further calls the holder may make before its next write, including those
+            in flight when it wrote.
+        at_once: How many of them can be in flight at the same time.
+        written_at: By the writer's clock. For people to read, and so that every write differs:
+            Firestore ignores a write that changes nothing and keeps the old
+            ``WriteResult.updateTime``, so the account would look older than it is.
         hold, pause, outage, accepted_at, tenants: See `relay.domain.admission`.
-        polled_last: Whether the last call was a poll: the next one is a submission, if any waits.
-        due_floor: Nothing is due that was to be woken before.
-        looked_back_at: When a pump last looked all the way back, past all floors.
+        polled_last: Whether the last call was a poll; then a waiting submission goes next.
+        due_floor: No job with an earlier ``wakeAt`` is due.
+        looked_back_at: When a pump last ran a full scan, ignoring all floors.
     """
 
     name: str
@@ -63,39 +63,38 @@ class Account:
 def calls_to_grant(limit: Limit, *, free: int) -> int:
     """Return how many calls a pump may make between two writes of its lease.
 
-    Few enough that a crash does not cost the next pump a whole window, and enough that the
-    lease need not be written more often than it is renewed anyway.
+    Small enough that a crash does not cost the next pump a whole window; large enough that the
+    lease is not written more often than it is renewed anyway.
 
     Args:
-        free: Places that the calls made so far leave until the lease is renewed.
+        free: Calls that the limit leaves until the lease is renewed.
     """
     until_renewal = math.ceil(limit.calls * RENEW_EVERY_S / limit.window_s)
     granted = max(limit.calls // 8, until_renewal)
-    # In a window shorter than that, places become free more than once.
+    # Within a shorter window, calls leave it before the next renewal.
     return granted if limit.window_s <= RENEW_EVERY_S else min(granted, free)
 
 
 def free_in(account: Account, *, age_s: float) -> float:
-    """Return after how many seconds another pump may take the lease; 0 if it may now.
+    """Return in how many seconds another pump may take the lease; 0 if it may now.
 
     Args:
-        age_s: How long ago the account was written, by the store's clock.
+        age_s: Seconds since the account was written, by the store's clock.
     """
     return 0.0 if account.holder is None else max(0.0, account.lease_s - age_s)
 
 
 def is_renewal_overdue(account: Account, *, age_s: float) -> bool:
-    """Return whether the holder should have written again by now: perhaps it is dead."""
+    """Return whether the holder has missed a renewal, and so may be dead."""
     return account.holder is not None and age_s >= 2 * RENEW_EVERY_S
 
 
 def calls_to_assume(account: Account, *, limit: Limit, age_s: float) -> list[float]:
-    """Return how many seconds ago the calls were made that a pump taking over must count.
+    """Return how many seconds ago each call was made that a new holder must count.
 
-    After a clean hand-over these are the ones on record. After a crash or a pause, the calls
-    that the other pump was granted beside them count as made as late as they can be: at the
-    end of its lease, but those that were in the air then may reach the provider even later.
-    So they may lie ahead, below 0.
+    After a clean hand-over these are the recorded calls. After a crash or a freeze, the calls that
+    the old holder was also granted count as late as possible: at the end of its lease, or later
+    still for those in flight at that moment. Such calls may lie in the future (negative).
     """
     recorded = [ago_s + age_s for ago_s in account.calls_ago_s]
     if account.holder is None:
@@ -119,7 +118,7 @@ def taken(
     at_once: int,
     at: datetime,
 ) -> Account:
-    """Give the lease to a pump, or renew it, with the calls it has made and may make."""
+    """Take or renew the lease, recording the calls made and the calls granted."""
     return replace(
         account,
         holder=holder,
@@ -132,7 +131,7 @@ def taken(
 
 
 def given_back(account: Account, *, calls_ago_s: tuple[float, ...], at: datetime) -> Account:
-    """End the lease cleanly: the calls on record are all there were."""
+    """End the lease cleanly: the recorded calls are all there were."""
     return replace(
         account, holder=None, calls_ago_s=calls_ago_s, granted=0, at_once=0, written_at=at
     )

@@ -1,18 +1,18 @@
-"""What a provider's answers mean, whichever provider gave them."""
+"""Provider-independent meanings of providers' answers."""
 
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
 from urllib.parse import urlsplit
 
-# Firestore takes documents of 1 MiB: so many URLs of this length leave room for the rest.
+# A Firestore document is at most 1 MiB: this many URLs of this length leave room for the rest.
 MAX_OUTPUTS = 100
 MAX_URL_LENGTH = 2048
 MAX_WORD_LENGTH = 200
 MAX_ID_LENGTH = 500
-# Whole numbers beyond 64 bits are nobody's ids, and can be too long to be written out.
+# No provider uses ids beyond 64 bits, and larger numbers can be too long to print.
 LEAST_HUGE_ID = 2**64
 
-# No failure word is documented (gepetto.md 12 row 1, spacely.md 10 row 1); these are beyond doubt.
+# No failure word is documented (gepetto.md 12 row 1, spacely.md 10 row 1); these are unambiguous.
 FAILURE_WORDS = frozenset(
     {"failed", "failure", "fail", "error", "errored", "cancelled", "canceled", "rejected"}
 )
@@ -28,7 +28,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StillOpen:
-    """The provider knows the job; its word for it says neither success nor failure."""
+    """The provider knows the job; its status word says neither success nor failure."""
 
     provider_status: str
     is_known_word: bool
@@ -44,14 +44,14 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithoutOutput:
-    """The provider says success, and there is nothing usable in it."""
+    """The provider reports success without a usable output."""
 
     provider_status: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderFailed:
-    """The provider says in a word beyond doubt that there will be no result."""
+    """The provider's status word clearly says that the render failed."""
 
     provider_status: str
 
@@ -63,11 +63,11 @@ class UnknownJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """What a provider's webhook says; either part may be missing.
+    """The content of a provider's callback; either part may be missing.
 
     Attributes:
-        has_unusable_id: Whether it names a job by something that is no id: that is another id
-            than any that was acknowledged.
+        has_unusable_id: Whether it names a job by a malformed id, which therefore differs from any
+            acknowledged one.
     """
 
     provider_job_id: str | None
@@ -81,15 +81,15 @@ PollAnswer: TypeAlias = StillOpen | Rendered | WithoutOutput | RenderFailed | Un
 def usable_outputs(values: object) -> tuple[str, ...]:
     """Return the usable URLs among a provider's outputs, in its order.
 
-    Usable is an ``http`` or ``https`` URL with a host, of at most 2,048 characters
-    (design, decision 5). One URL may stand alone or in a list.
+    Usable is an ``http`` or ``https`` URL with a host, of at most 2,048 characters (design,
+    decision 5). The value may be a single URL or a list.
     """
     candidates = values if isinstance(values, list) else [values]
     return tuple(value for value in candidates if _is_usable(value))[:MAX_OUTPUTS]
 
 
 def usable_id(value: object) -> str | None:
-    """Return the provider's id for a job, None where there is none to go by."""
+    """Return the provider's id for a job; None if it is missing or malformed."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < LEAST_HUGE_ID:
         value = str(value)
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID_LENGTH:
@@ -98,20 +98,20 @@ def usable_id(value: object) -> str | None:
 
 
 def status_word(value: object) -> str:
-    """Return the provider's own word, cut to a length that fits a document."""
+    """Return the provider's status word, cut to a length that fits a document."""
     return value[:MAX_WORD_LENGTH] if isinstance(value, str) else ""
 
 
 def read_status(
     *, word: object, outputs: object, open_words: frozenset[str]
 ) -> StillOpen | Rendered | WithoutOutput | RenderFailed:
-    """Tell what a status word and its outputs mean together.
+    """Interpret a status word together with its outputs.
 
-    Only ``success`` with a usable output is success; a word that nobody knows keeps the job
-    open until its deadline.
+    Only ``success`` with a usable output is success; an unknown word keeps the job open until its
+    deadline.
 
     Args:
-        open_words: The provider's documented words for a render that is under way.
+        open_words: The provider's documented words for a render in progress.
     """
     verbatim = status_word(word)
     plain = verbatim.strip().lower()

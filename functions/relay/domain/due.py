@@ -1,16 +1,16 @@
-"""What must be done for a job next, and when."""
+"""What a job needs next, and when."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from relay.domain.job import Job, OnUnconfirmed, Status
 
-# How long past its deadline a job may wait for the last question to its provider.
+# How long past its deadline a job may wait for its last poll.
 LAST_QUESTION = timedelta(seconds=20)
 
 
 class Action(StrEnum):
-    """What a pump does for a job that has come due."""
+    """What a pump does with a due job."""
 
     SUBMIT = "submit"
     POLL = "poll"
@@ -22,16 +22,16 @@ class Action(StrEnum):
 
     @property
     def calls_provider(self) -> bool:
-        """Whether it counts against the provider's limit."""
+        """Whether the action counts against the provider's limit."""
         return self in (Action.SUBMIT, Action.POLL)
 
 
 def wake_at(job: Job) -> datetime | None:
-    """Return when something must be done for the job, None if never again.
+    """Return when the job next needs attention; None if never again.
 
-    A job that stands in its account's queue only has its deadline (design, decision 2).
-    Never before its last move: a pump at work does not look far back, and would not see a job
-    that somebody else moves after its deadline.
+    A job in its account's queue only has its deadline (design, decision 2). Never before the job's
+    last move: the due scan does not look far back, and would miss a job that somebody else moves
+    after its deadline.
     """
     if job.is_final:
         return min(
@@ -44,12 +44,11 @@ def wake_at(job: Job) -> datetime | None:
 
 
 def next_action(job: Job, *, at: datetime) -> Action | None:
-    """Return what to do for the job at this moment, None if nothing is due.
+    """Return what the job needs at this moment; None if nothing is due.
 
-    A queued job whose time has come takes its place in the queue; one that its provider refused is
-    tried once more from here, because such jobs go one at a time (design 1a).
-    A job that can be asked about is asked once more at its deadline; only when that cannot
-    be done for `LAST_QUESTION` is it given up unasked.
+    A queued job whose retry time has come joins the queue; one that the provider refused is retried
+    directly, because such jobs go one at a time (design 1a). A job that can be polled is polled
+    once more at its deadline, and given up unpolled only if that fails for `LAST_QUESTION`.
     """
     due = wake_at(job)
     if due is None or at < due:

@@ -1,7 +1,7 @@
-"""How long renders of one operation take, as far as an account has seen.
+"""How long renders of one operation take, as seen by one account.
 
-A fixed histogram whose old observations fade, so that it follows a drift, stays small however
-many jobs there are, and can be added up from several places.
+A histogram with fixed buckets whose old observations decay: it follows drift, stays small whatever
+the number of jobs, and can be merged from several instances.
 """
 
 import math
@@ -11,43 +11,43 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-# Ages in seconds that part the buckets: below the first everything is "at once", above the
-# last (well past the usual deadline) everything is "very late".
+# Bucket edges, as ages in seconds: below the first is "at once", above the last (well past the
+# usual deadline) is "very late".
 FIRST_EDGE_S = 2.0
 EDGE_RATIO = 1.14
 EDGES_S = tuple(FIRST_EDGE_S * EDGE_RATIO**power for power in range(49))
 BUCKETS = len(EDGES_S) + 1
 
-# Each observation takes this share from all before it: some 300 of them count at a time.
+# Each observation takes this share from all earlier ones, so about 300 count at a time.
 FADING = 1 / 300
 
-# An expectation without history is worth this many observations; its log-normal spread puts
-# nine of ten renders between a quarter and four times of what is expected.
+# The prior weighs as much as this many observations; its log-normal spread puts nine of ten
+# renders between a quarter of and four times the expected duration.
 PRIOR_WEIGHT = 4.0
 PRIOR_SIGMA = 0.85
-# Nothing is so unlikely that a poll could not show it.
+# A bucket of zero probability may still be observed.
 LEAST_SHARE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """What was observed, as one weight per bucket; a plain array is all there is to store.
+    """The observations, as one weight per bucket; this array is all that is stored.
 
-    The weights add up to less than `1 / FADING`, and their sum alone tells how often older
-    weights have faded since. That makes `+` associative: what two instances saw since they last
-    read the same history can be added to it one after the other.
+    The weights add up to less than `1 / FADING`, and their sum alone tells how often older weights
+    have decayed since. That makes `+` associative: what two instances saw since they last read the
+    same history can be added to it one after the other.
     """
 
     weights: tuple[float, ...]
 
     @classmethod
     def unknown(cls) -> "Durations":
-        """Return the durations of an operation that was never seen to end."""
+        """Return the durations of an operation without observations."""
         return cls((0.0,) * BUCKETS)
 
     @classmethod
     def from_plain(cls, weights: Sequence[object]) -> "Durations":
-        """Read stored weights; what does not fit these buckets counts as no history."""
+        """Read stored weights; weights that do not fit these buckets count as no history."""
         numbers = tuple(
             float(weight)
             for weight in weights
@@ -58,12 +58,12 @@ class Durations:
         return cls(numbers)
 
     def to_plain(self) -> list[float]:
-        """Return the weights to store, rounded to what matters."""
+        """Return the weights to store, rounded to 4 decimals."""
         return [round(weight, 4) for weight in self.weights]
 
     @property
     def observations(self) -> float:
-        """How many observations this is worth now."""
+        """How many observations the weights amount to now."""
         return sum(self.weights)
 
     def __add__(self, newer: "Durations") -> "Durations":
@@ -74,15 +74,15 @@ class Durations:
         )
 
     def with_render(self, *, after_s: float, by_s: float, expected_s: float) -> "Durations":
-        """Add one render that succeeded; a failed or abandoned one says nothing of durations.
+        """Add one successful render; failed and abandoned ones say nothing about durations.
 
-        A webhook comes at one moment. A poll only shows that the render became ready at some
-        time since the one before, so its weight is shared out over that time as everything
-        known so far makes likely (the self-consistent estimate of Turnbull, 1976).
+        A webhook comes at one moment. A poll only shows that the render became ready at some time
+        since the previous poll, so its weight is spread over that interval in proportion to what is
+        known so far (the self-consistent estimate of Turnbull, 1976).
 
         Args:
-            after_s: Age at which it was known not to be ready; 0 if never asked before.
-            by_s: Age at which it was ready; the same for a webhook.
+            after_s: Age at which it was known not to be ready; 0 if never polled before.
+            by_s: Age at which it was ready; equal to `after_s` for a webhook.
             expected_s: What the catalogue expects.
         """
         if not 0 <= after_s <= by_s or not math.isfinite(by_s):
@@ -100,13 +100,13 @@ class Durations:
 
 
 def seen_quantile_s(durations: Durations, share: float) -> float:
-    """Return the age at which this share of the renders that were seen was ready."""
+    """Return the age by which this share of the observed renders was ready."""
     total = durations.observations
     return quantile_s((weight / total for weight in durations.weights), share)
 
 
 def belief(durations: Durations, *, expected_s: float) -> tuple[float, ...]:
-    """Return the probability of each bucket, from the history and a prior beside it."""
+    """Return the probability of each bucket: the history combined with a prior."""
     total = durations.observations + PRIOR_WEIGHT
     return tuple(
         (weight + PRIOR_WEIGHT * before) / total
@@ -116,7 +116,7 @@ def belief(durations: Durations, *, expected_s: float) -> tuple[float, ...]:
 
 @lru_cache(maxsize=64)
 def prior(expected_s: float) -> tuple[float, ...]:
-    """Return the probability of each bucket before anything was seen."""
+    """Return the probability of each bucket before any observation."""
     reached = [
         0.5 * (1 + math.erf(math.log(edge / expected_s) / (PRIOR_SIGMA * math.sqrt(2))))
         for edge in EDGES_S
@@ -125,7 +125,7 @@ def prior(expected_s: float) -> tuple[float, ...]:
 
 
 def quantile_s(probabilities: Iterable[float], share: float) -> float:
-    """Return the age at which this share of renders is ready, or the last edge."""
+    """Return the age by which this share of renders is ready, or the last edge."""
     reached = 0.0
     starts = (0.0, *EDGES_S)
     for bucket, probability in enumerate(probabilities):
@@ -137,7 +137,7 @@ def quantile_s(probabilities: Iterable[float], share: float) -> float:
 
 
 def _part_between(bucket: int, after_s: float, by_s: float) -> float:
-    """Return how much of a bucket's width lies between two ages that touch it."""
+    """Return the share of a bucket's width between two ages that touch it."""
     start = EDGES_S[bucket - 1] if bucket else 0.0
     end = EDGES_S[bucket] if bucket < len(EDGES_S) else max(by_s, start * EDGE_RATIO)
     return (min(end, by_s) - max(start, after_s)) / (end - start)

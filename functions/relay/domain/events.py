@@ -12,13 +12,13 @@ COMPLETION: Mapping[Status, EventType] = {
     Status.CANCELLED: EventType.CANCELLED,
 }
 
-# Whoever ends a job publishes at once; a pump steps in only when that one is surely gone.
+# The process that ends a job publishes at once; a pump takes over only when that has surely failed.
 FIRST_REPUBLISH = timedelta(seconds=20)
 LONGEST_REPUBLISH = timedelta(minutes=10)
 
 
 def event_id(job_id: str, type: EventType) -> str:
-    """Name the event, the same for every copy of it: ``{jobId}.{type's last word}``."""
+    """Return the event's id, ``{jobId}.{type's last word}``, the same for every copy."""
     return f"{job_id}.{type.rsplit('.', 1)[-1]}"
 
 
@@ -31,12 +31,12 @@ def announce(job: Job, type: EventType, *, at: datetime) -> Job:
 
 
 def published(job: Job, event_id: str) -> Job:
-    """Note that the event is out."""
+    """Mark the event as published."""
     return _with(job, event_id, lambda event: replace(event, publish_at=None))
 
 
 def not_published(job: Job, event_id: str, *, at: datetime) -> Job:
-    """Note that publishing failed; the next try comes after twice the time, at most 10 minutes."""
+    """Schedule the next try after a failed publish; the delay doubles, up to 10 minutes."""
 
     def delayed(event: Announcement) -> Announcement:
         delay = min(FIRST_REPUBLISH * 2 ** min(event.failures, 10), LONGEST_REPUBLISH)
@@ -48,8 +48,8 @@ def not_published(job: Job, event_id: str, *, at: datetime) -> Job:
 def as_announced(job: Job, type: EventType) -> Job:
     """Return the job as every copy of this event shows it.
 
-    A late result may join a job whose completion is not out yet, or is sent again: the
-    completion's data stays what it was.
+    A late result may join a job whose completion is not out yet or is published again; the
+    completion must not show it.
     """
     if type is EventType.LATE_RESULT:
         return job

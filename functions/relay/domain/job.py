@@ -1,4 +1,4 @@
-"""A render job: its states, the moves between them, and everything known of it."""
+"""A render job: its states, the allowed moves between them, and its data."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
-# Not recursive: what is deeper belongs to the provider, and is passed through unread.
+# Not recursive: deeper levels belong to the provider and pass through unread.
 Json: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
 
 
@@ -15,7 +15,7 @@ _ID = re.compile(r"job_[0-9a-z]{26}")
 
 
 class Status(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     QUEUED = "queued"
     SUBMITTING = "submitting"
@@ -66,7 +66,7 @@ class ErrorCode(StrEnum):
     OUTPUT_UNUSABLE = "output_unusable"
 
 
-# Whether the same input may well succeed when the caller retries it.
+# Whether a retry with the same input may succeed.
 RETRYABLE: Mapping[ErrorCode, bool] = {
     ErrorCode.PROVIDER_REJECTED: False,
     ErrorCode.PROVIDER_AUTH: False,
@@ -81,7 +81,7 @@ RETRYABLE: Mapping[ErrorCode, bool] = {
 
 
 class OnUnconfirmed(StrEnum):
-    """What the caller wants when nobody knows whether the provider took the job."""
+    """What to do when it is unknown whether the provider took the job."""
 
     WAIT = "wait"
     RESUBMIT = "resubmit"
@@ -100,12 +100,12 @@ class Unread(Enum):
     UNREAD = "unread"
 
 
-# Stands for the input of a job that was found by a query: only reading it by name brings it.
+# The input of a job found by a query: only a read by id loads it.
 UNREAD: Final = Unread.UNREAD
 
 
 class EventType(StrEnum):
-    """What is announced of a job."""
+    """The types of events about a job."""
 
     SUCCEEDED = "com.renderrelay.job.succeeded"
     FAILED = "com.renderrelay.job.failed"
@@ -115,7 +115,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of a job's history."""
+    """One entry of a job's history."""
 
     at: datetime
     status: Status
@@ -132,17 +132,17 @@ class JobError:
 
     @property
     def retryable(self) -> bool:
-        """Whether the same input may well succeed next time."""
+        """Whether a retry with the same input may succeed."""
         return RETRYABLE[self.code]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One pump's word that it is about to send the job.
+    """A pump's record that it is about to send the job.
 
     Attributes:
-        token: Unique to this one attempt, so that a pump knows its own claim again.
-        expires_at: From then on the pump counts as dead and nobody knows what it did.
+        token: Unique to this attempt, so that a pump recognises its own claim.
+        expires_at: When the pump counts as dead, and the fate of its call as unknown.
     """
 
     token: str
@@ -151,10 +151,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strikes:
-    """Answers that would end the job if they were repeated.
+    """A run of answers that ends the job once it is long enough.
 
     Attributes:
-        code: What the job would fail with.
+        code: The error that the job would fail with.
         since: When the first of them came.
     """
 
@@ -165,12 +165,12 @@ class Strikes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """An event that belongs to the job: stored with the write that caused it.
+    """An event of the job, stored by the write that caused it.
 
     Attributes:
         at: The event's time: when the job finished, or when the late result came.
-        publish_at: When somebody must publish it (again); None once it is out.
-        failures: How often publishing failed so far.
+        publish_at: When to publish it (again); None once it is out.
+        failures: How often publishing has failed.
     """
 
     id: str
@@ -182,24 +182,24 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One render job, as of one moment.
+    """One render job at one moment.
 
     Attributes:
-        input: What the caller asked for, in the provider's own field names; None for a
-            job that was submitted elsewhere, `UNREAD` in a job that a query found.
-        path: Where a ``raw`` job goes, below the provider's base URL; None for the others.
+        input: The caller's input, in the provider's own field names; None for a job that was
+            submitted elsewhere, `UNREAD` in a job found by a query.
+        path: The path of a ``raw`` job, below the provider's base URL; None for other operations.
         body_digest: Tells two creates with the same idempotency key apart.
-        submitted_at: When the last submission began; None while there was none.
-        is_acknowledged: Whether the provider's id is what the submission (or the caller of a
-            followed job) said; an id that only a callback brought may be anybody's.
-        call_at: When the provider is to be called next. None of a queued job that is ready and
-            stands in its account's queue, and of any job that is not to be called.
-        not_ready_at: When the provider was last asked of a render that was not ready yet.
+        submitted_at: When the last submission began; None if there was none.
+        is_acknowledged: Whether the provider's id came from the submission (or from the caller of a
+            followed job); an id that only a callback brought may belong to another job.
+        call_at: When to call the provider next. None for a job in its account's queue, and for any
+            job that needs no call.
+        not_ready_at: When a poll last found the render unfinished.
         refusal: Why the provider last refused the account on this job; None if it did not.
         refused_at: When that was.
         throttled_at: When the provider last answered 429 to a call for this job.
         tries: Submissions begun so far.
-        resubmissions: How often it was queued again after an unconfirmed submission: so many
+        resubmissions: How often it was queued again after an unconfirmed submission; so many
             renders may exist beside the last one.
         announcements: The completion event first, then the late result's, if any.
     """
@@ -243,15 +243,15 @@ class Job:
 
     @property
     def account(self) -> str:
-        """The provider account whose pump works for this job."""
+        """The provider account whose pump works on this job."""
         return self.provider
 
     @property
     def known_input(self) -> Mapping[str, Json] | None:
-        """The input of a job that was read by name.
+        """The input of a job that was read by id.
 
         Raises:
-            LookupError: A query found the job, so its input was not read.
+            LookupError: The job was found by a query, which does not read the input.
         """
         if isinstance(self.input, Unread):
             raise LookupError(f"the input of {self.id} was not read")  # noqa: TRY004
@@ -264,9 +264,9 @@ class Job:
 
     @property
     def is_followed(self) -> bool:
-        """Whether the job was submitted elsewhere, and is only watched here."""
+        """Whether the job was submitted elsewhere and is only followed here."""
         if isinstance(self.input, Unread):
-            # A job of our own begins in the queue.
+            # Only followed jobs begin as processing.
             return bool(self.history) and self.history[0].status is Status.PROCESSING
         return self.input is None
 
@@ -277,7 +277,7 @@ class Job:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can change the status any more."""
+        """Whether the status can no longer change."""
         return not MOVES[self.status]
 
     @property
@@ -287,10 +287,10 @@ class Job:
 
     @property
     def unpublished(self) -> tuple[Announcement, ...]:
-        """The events that are not known to be out, in the order they belong in."""
+        """The events not known to be published, in their order."""
         return tuple(one for one in self.announcements if one.publish_at is not None)
 
 
 def is_job_id(text: str) -> bool:
-    """Return whether a job could have this id."""
+    """Return whether the text has the form of a job id."""
     return _ID.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""JSON objects that mostly pass through: kept as text, and parsed only if somebody looks inside."""
+"""JSON objects that mostly pass through: kept as text and parsed only when accessed."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class JsonText(Mapping[str, Any]):
-    """A JSON object in the form in which it is stored and shown.
+    """A JSON object kept as the text that is stored and shown.
 
     Parsed, a text of 256 KB can take thirty times as much memory.
 
@@ -37,7 +37,7 @@ class JsonText(Mapping[str, Any]):
 
 
 def json_text(value: Mapping[str, Any] | None) -> str:
-    """Return a JSON object as text, as short as it can be."""
+    """Return a JSON object as compact text."""
     if isinstance(value, JsonText):
         return value.text
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

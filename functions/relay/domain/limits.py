@@ -1,8 +1,8 @@
 """A call limit over sliding windows, kept exactly.
 
-A provider counts a call at some moment between its start and its end here. So a call takes
-its place from its start until one window after its *end*; then no window at the provider can
-hold more calls than places, however long single calls were on the way.
+A provider counts a call at some moment between its start and its end here. So a call counts from
+its start until one window after its *end*; then no window at the provider can exceed the limit,
+however long a call took to arrive.
 """
 
 from bisect import insort
@@ -10,31 +10,30 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Stray calls of a paused pump must fit beside those of the one that took over from it.
+# Stray calls of a frozen pump must fit beside those of its successor.
 HEADROOM = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """At most so many calls in any window of so many seconds, as the provider documents it."""
+    """At most `calls` calls in any window of `window_s` seconds, as the provider documents it."""
 
     calls: int
     window_s: float
 
     @property
     def used_calls(self) -> int:
-        """How many of the documented calls are made at most."""
+        """How many of the documented calls we use."""
         return max(1, int(self.calls * (1 - HEADROOM)))
 
 
 class Pacer:
-    """Spreads calls over the window, so that a place becomes free again soon (design 1a).
+    """Spreads calls over the window, so that the next call never waits long (design 1a).
 
-    A token bucket: calls may run ahead of an even pace by so many; all times are seconds on one
-    monotonic clock.
+    A token bucket; all times are seconds on one monotonic clock.
 
     Args:
-        ahead_s: For how many seconds' worth of calls an idle account may run ahead.
+        ahead_s: The burst that an idle account may make, in seconds' worth of calls.
     """
 
     def __init__(self, limit: Limit, *, ahead_s: float) -> None:
@@ -47,19 +46,19 @@ class Pacer:
         return max(now, self._next_s - self._ahead_s)
 
     def start(self, now: float) -> None:
-        """Note that a call starts now."""
+        """Count a call that starts now."""
         self._next_s = max(self._next_s, now) + self._interval_s
 
-    def give_back(self) -> None:
-        """Note that a call was not made after all."""
+    def cancel(self) -> None:
+        """Uncount a call that was not made after all."""
         self._next_s -= self._interval_s
 
 
 class CallWindow:
-    """Says when the next call may start; all times are seconds on one monotonic clock.
+    """Tells when the next call may start; all times are seconds on one monotonic clock.
 
     Args:
-        ended: When calls ended that count already, in any order.
+        ended: When the calls that already count ended, in any order.
     """
 
     def __init__(self, limit: Limit, *, ended: Iterable[float]) -> None:
@@ -68,8 +67,8 @@ class CallWindow:
         self._in_flight = 0
 
     def free_at(self, now: float) -> float | None:
-        """Return when the next call may start; None if first one in flight has to end."""
-        self._forget(now)
+        """Return when the next call may start; None if a call in flight has to end first."""
+        self._drop_expired(now)
         places = self._limit.used_calls - self._in_flight
         if places <= 0:
             return None
@@ -77,33 +76,33 @@ class CallWindow:
         return now if surplus < 0 else self._ended[surplus] + self._limit.window_s
 
     def start(self) -> None:
-        """Take a place for a call that starts now."""
+        """Count a call that starts now."""
         self._in_flight += 1
 
     def end(self, ended_at: float) -> None:
-        """Note when a call ended; its place is free again one window later."""
+        """Record when a call ended; it stops counting one window later."""
         self._in_flight -= 1
         insort(self._ended, ended_at)
 
-    def give_back(self) -> None:
-        """Free the place of a call that was not made after all."""
+    def cancel(self) -> None:
+        """Uncount a call that was not made after all."""
         self._in_flight -= 1
 
     def free_by(self, moment: float) -> int:
-        """Return how many calls may start until this moment, if none in flight ends before."""
+        """Return how many calls may start by this moment if no call in flight ends before."""
         kept = sum(1 for ended in self._ended if ended + self._limit.window_s > moment)
         return max(0, self._limit.used_calls - self._in_flight - kept)
 
     @property
     def in_flight(self) -> int:
-        """How many calls have started and not ended."""
+        """How many calls are in flight."""
         return self._in_flight
 
     def recent(self, now: float) -> list[float]:
         """Return when the calls ended that still count."""
-        self._forget(now)
+        self._drop_expired(now)
         return list(self._ended)
 
-    def _forget(self, now: float) -> None:
+    def _drop_expired(self, now: float) -> None:
         while self._ended and self._ended[0] + self._limit.window_s <= now:
             self._ended.popleft()

@@ -1,4 +1,4 @@
-"""When to ask a provider about a job, and when to try it again after it was busy."""
+"""When to poll a job, and when to retry a call that a busy provider turned away."""
 
 import math
 from bisect import bisect_right
@@ -16,32 +16,30 @@ LONGEST_RETRY_AFTER_S = 600.0
 FIRST_RETRY_S = 5.0
 LONGEST_RETRY_S = 120.0
 
-# Polls are spread by this share of the gap either way, so that jobs sent together do not stay
-# together.
+# Polls are spread by this share of the gap either way, so that jobs sent together drift apart.
 JITTER = 0.1
-# However wrong the plan is, no gap is less than the shortest one times this per earlier poll.
+# The minimum gap grows by this factor with each poll, however wrong the plan is.
 STRETCH = 1.1
 MOST_STRETCHED = 60
-# Before so many renders were seen an expectation is all there is, and gaps are cut to this share
-# of the age: a provider that is much faster than expected shows it soon.
+# Until this many renders were seen, gaps are also cut to a share of the age, so that a provider
+# much faster than expected is noticed soon.
 SURE_FROM = 8.0
 UNSURE_GAP_S = 5.0
 UNSURE_SHARE_OF_AGE = 0.25
-# How finely a plan chooses, in steps per bucket of durations.
+# Candidate ages per bucket of durations.
 STEPS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollPolicy:
-    """How often one provider is asked about a job; all times in seconds.
+    """How often one provider is polled about a job; all times in seconds.
 
     Attributes:
-        first_s: Age of a submission at its first poll: the time a webhook has to come first.
-        shortest_s: Least time between two polls.
-        longest_s: Most time between two polls.
-        poll_worth: How much longer a result may go unnoticed to save one poll, as a share of
-            the time in which half of the renders are ready. Where only one result in N has to
-            be polled for, because a webhook brings the others, N times as much.
+        first_s: Age of a submission at its first poll, which gives a webhook time to come first.
+        shortest_s: Shortest gap between two polls.
+        longest_s: Longest gap between two polls.
+        poll_worth: Delay in noticing a result that is acceptable to save one poll, as a share of
+            the median render time. Where a webhook brings all but one result in N, N times as much.
     """
 
     first_s: float
@@ -51,7 +49,7 @@ class PollPolicy:
 
 
 class Point(NamedTuple):
-    """What is expected of a render at one age.
+    """The expected state of a render at one age.
 
     Attributes:
         ready: Probability that it is ready by then.
@@ -65,13 +63,14 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollPlan:
-    """When to ask about any render of one operation, as far as its durations are known.
+    """When to poll renders of one operation, given what is known of its durations.
 
     Attributes:
-        is_sure: Whether enough renders were seen to rely on it.
-        points: The ages to choose from, the first of them 0.
-        ahead_s: What polls and delay will cost from each of them on, a poll counted as the
-            delay it is worth, times the probability that the render is not ready by then.
+        is_sure: Whether enough renders were seen to rely on the plan.
+        points: The candidate ages, the first of them 0.
+        ahead_s: For each point, the expected cost of all later polls and delay, with a poll counted
+            as the delay that it is worth, times the probability that the render is not ready by
+            then.
     """
 
     poll_policy: PollPolicy
@@ -82,19 +81,19 @@ class PollPlan:
 
 @lru_cache(maxsize=64)
 def plan_polls(poll_policy: PollPolicy, durations: Durations, *, expected_s: float) -> PollPlan:
-    """Lay out the polls that cost least by what is known of durations.
+    """Find the polls of least expected cost, given the known durations.
 
-    A render that is not ready at some age has no other past, so the polls that minimise
-    E[delay] + worth * E[polls] are found exactly, from the last age back to the first: the next
-    poll is where the delay of what becomes ready until then and the cost of what lies ahead of
-    it are least. Where polls are many this is the rule for checking schedules (J. B. Keller,
-    Management Science 21, 1974): at a gap g and a hazard h, a second costs worth/g in polls and
-    h*g/2 in delay, least at g = sqrt(2 * worth / h), so polls are as dense as the root of h.
+    The future of an unready render depends only on its age, so the polls that minimise E[delay] +
+    worth * E[polls] are found exactly by dynamic programming, from the last age back to the first:
+    the next poll goes where the delay until then plus the cost ahead of it is least. For many polls
+    this is the rule for checking schedules (J. B. Keller, Management Science 21, 1974): at a gap g
+    and a hazard h, a second costs worth/g in polls and h*g/2 in delay, least at g = sqrt(2 * worth
+    / h), so polls are as dense as the root of h.
 
-    Takes a millisecond or two: for use whenever enough was learnt, not for each poll.
+    Takes a millisecond or two: run it when enough was learnt, not for each poll.
 
     Args:
-        expected_s: What the catalogue expects, for want of history.
+        expected_s: What the catalogue expects, used while there is no history.
     """
     probabilities = belief(durations, expected_s=expected_s)
     worth_s = poll_policy.poll_worth * quantile_s(probabilities, 0.5)
@@ -116,13 +115,13 @@ def plan_polls(poll_policy: PollPolicy, durations: Durations, *, expected_s: flo
 def planned_poll_at(
     plan: PollPlan, *, submitted_at: datetime, now: datetime, polls: int, draw: float
 ) -> datetime:
-    """Return when to ask next about a render that is not known to be ready now.
+    """Return when to poll a render next that is not known to be ready now.
 
-    Never before `first_s`; otherwise between the shortest and the longest gap, and with every
-    poll the gap may be less short, in case the render belongs to none that were seen before.
+    Never before `first_s`; otherwise the gap lies between the shortest and the longest one. The
+    minimum grows with every poll, in case the render fits nothing seen before.
 
     Args:
-        polls: How often it was asked about so far.
+        polls: How often the job was polled so far.
         draw: A random number from 0 up to 1; spreads the gap by a tenth either way.
     """
     poll_policy = plan.poll_policy
@@ -165,7 +164,7 @@ def _planned_gap_s(plan: PollPlan, age_s: float) -> float:
 def _cheapest(
     points: Sequence[Point], ahead_s: Sequence[float], *, here: Point, start: int
 ) -> tuple[int, float]:
-    """Return the point, from *start* on, at which to ask next, and what that costs."""
+    """Return the best point for the next poll, from *start* on, and its cost."""
     from_s, ready_now, waited_now_s = here
     best, least_s = start, math.inf
     for index in range(start, len(points)):
@@ -179,11 +178,11 @@ def _cheapest(
 
 
 def next_try_at(*, tries: int, retry_after_s: float | None, now: datetime, draw: float) -> datetime:
-    """Return when to call a busy provider again: as it asked, else after a growing gap.
+    """Return when to call a busy provider again: after its ``Retry-After``, else with backoff.
 
     Args:
-        tries: How often it was called in vain so far, at least 1.
-        retry_after_s: What the provider asked for; honoured up to 10 minutes.
+        tries: Calls turned away so far, at least 1.
+        retry_after_s: The provider's ``Retry-After``, honoured up to 10 minutes; None without one.
         draw: A random number from 0 up to 1.
     """
     if retry_after_s is not None:

@@ -1,9 +1,9 @@
-"""The queue of an account: a key for each ready job, in the order of sending within its tenant.
+"""An account's queue: one sortable key per ready job, in the order of sending within its tenant.
 
-A key is ``tenant/priority line/created at/job id``. All keys of one tenant stand together, normal
-priority before low, and within a priority the jobs that come back (after a 429, a 503 or an
-unconfirmed submission) before the fresh ones: they were first in line once, so they are older.
-Only a create makes a fresh key, so what was read of the fresh lines need not be read again.
+A key is ``tenant/priority line/created at/job id``. All keys of one tenant are adjacent, normal
+priority before low. Within a priority, returning jobs (after a 429, a 503 or an unconfirmed
+submission) come before fresh ones: they were first in line once, so they are older. Only a create
+makes a fresh key, so fresh keys that were read need not be read again.
 """
 
 from collections.abc import Iterable
@@ -24,14 +24,14 @@ _EPOCH = datetime.fromtimestamp(0, tz=UTC)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """The keys between two keys, both of them left out."""
+    """The keys strictly between two keys."""
 
     after: str
     before: str
 
 
 def queue_key(job: Job) -> str | None:
-    """Return the job's key in its account's queue, None if it does not stand there."""
+    """Return the job's key in its account's queue; None if it is not in the queue."""
     if not job.is_ready:
         return None
     line = RETURNED if job.tries else FRESH
@@ -39,22 +39,22 @@ def queue_key(job: Job) -> str | None:
 
 
 def tenant_of(key: str) -> str:
-    """Return the tenant whose job has this key."""
+    """Return the tenant of the job with this key."""
     return unquote(key.partition("/")[0])
 
 
 def is_low(key: str) -> bool:
-    """Return whether the key is that of a job of low priority."""
+    """Return whether the job with this key has low priority."""
     return key.partition("/")[2].startswith(LEVELS[Priority.LOW])
 
 
 def is_fresh(key: str) -> bool:
-    """Return whether the key is that of a job that was never taken out of the queue."""
+    """Return whether the job with this key has never left the queue."""
     return key.split("/", 2)[1][1] == FRESH
 
 
 def created_at(key: str) -> datetime:
-    """Return when the job that has this key was created."""
+    """Return when the job with this key was created."""
     return _EPOCH + timedelta(microseconds=int(key.split("/", 3)[2]))
 
 
@@ -66,27 +66,27 @@ def keys_of(tenant: str) -> Span:
 
 
 def low_keys_start(tenant: str) -> str:
-    """Return what stands before all of the tenant's keys of low priority, after all others."""
+    """Return the boundary between the tenant's normal and low priority keys."""
     return f"{_start(tenant)}{LEVELS[Priority.LOW]}"
 
 
 def fresh_keys_until(tenant: str, priority: Priority, moment: datetime) -> Span:
-    """Return the span of the fresh keys of jobs that were created before a moment."""
+    """Return the span of the fresh keys of jobs created before a moment."""
     line = f"{_start(tenant)}{LEVELS[priority]}{FRESH}/"
     return Span(line, f"{line}{_micros(moment)}")
 
 
-def spans_beside(covered: Iterable[Span]) -> list[Span]:
-    """Return the spans that hold all keys but those covered, in order."""
-    beside, reached = [], FIRST
+def uncovered_spans(covered: Iterable[Span]) -> list[Span]:
+    """Return the spans between those covered, in order."""
+    uncovered, reached = [], FIRST
     for span in sorted(covered):
         if span.before <= reached:
             continue
         if span.after > reached:
-            beside.append(Span(reached, span.after))
+            uncovered.append(Span(reached, span.after))
         reached = span.before
-    beside.append(Span(reached, LAST))
-    return beside
+    uncovered.append(Span(reached, LAST))
+    return uncovered
 
 
 @lru_cache(maxsize=1024)

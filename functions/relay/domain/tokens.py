@@ -1,6 +1,6 @@
 """The secret part of the URL to which a provider posts its callback.
 
-No provider signs its callbacks, so the URL itself must be what nobody can guess.
+Providers do not sign their callbacks, so the URL itself must be unguessable.
 """
 
 import base64
@@ -12,13 +12,13 @@ TOKEN_LENGTH = 32
 
 
 def make_token(key: str, *, provider: str, job_id: str) -> str:
-    """Return the token of this job under this key; see design 4."""
+    """Return the job's token under this key; see design 4."""
     digest = hmac.digest(key.encode(), f"{provider}/{job_id}".encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")[:TOKEN_LENGTH]
 
 
 def is_good_token(keys: Sequence[str], token: str, *, provider: str, job_id: str) -> bool:
-    """Return whether any of the keys makes this token, in the same time for every answer."""
+    """Return whether any of the keys makes this token, in constant time."""
     matches = [
         hmac.compare_digest(
             make_token(key, provider=provider, job_id=job_id).encode(),
@@ -30,5 +30,5 @@ def is_good_token(keys: Sequence[str], token: str, *, provider: str, job_id: str
 
 
 def callback_url(base_url: str, key: str, *, provider: str, job_id: str) -> str:
-    """Return the URL that is handed to the provider with the job."""
+    """Return the callback URL to send to the provider with the job."""
     return f"{base_url}/{provider}/{job_id}/{make_token(key, provider=provider, job_id=job_id)}"

@@ -1,8 +1,7 @@
-"""Everything that can happen to a job, each as a pure step from one job to the next.
+"""Every change of a job, each as a pure function from one job to the next.
 
-Providers repeat and reorder their reports, and a write whose reply was lost is tried again,
-so a step that is not allowed, or was taken already, is not an error: the job comes back as
-the very same object.
+Providers repeat and reorder their reports, and a write whose reply was lost is retried. So a step
+that is not allowed, or was already taken, is not an error: it returns the same object.
 """
 
 from collections.abc import Sequence
@@ -26,12 +25,12 @@ from relay.domain.job import (
 
 MAX_HISTORY = 20
 
-# Three submissions in all, see design 1a: the second 60 s after the first became unconfirmed, the
+# Three submissions in all (design 1a): the second 60 s after the first became unconfirmed, the
 # third 120 s after the second did.
 MAX_RESUBMISSIONS = 2
 FIRST_RESUBMISSION_AFTER = timedelta(seconds=60)
 
-# One such answer may be a provider that is not ready yet; see design 2.
+# A single such answer may mean that the provider is not ready yet; see design 2.
 STRIKES_TO_FAIL = 3
 STRIKES_SPAN = timedelta(seconds=60)
 
@@ -46,7 +45,7 @@ STRIKE_MESSAGES = {
 
 
 def claimed(job: Job, *, claim: Claim, at: datetime) -> Job:
-    """Claim a queued job, before its provider is called."""
+    """Claim a queued job before calling its provider."""
     if job.status is not Status.QUEUED:
         return job
     moved = _moved(job, Status.SUBMITTING, by=Actor.SUBMIT, at=at, note="claimed by a pump")
@@ -64,7 +63,7 @@ def accepted(
     poll_at: datetime,
     at: datetime,
 ) -> Job:
-    """Note that the provider took the job, also when its acknowledgement comes late."""
+    """Apply the provider's acknowledgement, even if it comes late."""
     if job.claim != claim or job.is_final:
         return job
     if job.status is Status.PROCESSING:
@@ -81,7 +80,7 @@ def accepted(
     )
 
 
-def put_back(
+def requeued(
     job: Job,
     *,
     claim: Claim,
@@ -91,7 +90,7 @@ def put_back(
     refusal: ErrorCode | None = None,
     is_throttled: bool = False,
 ) -> Job:
-    """Queue a claimed job again: the provider certainly did not take it.
+    """Queue a claimed job again that the provider certainly did not take.
 
     Args:
         call_at: When it may be sent again; None for its next turn.
@@ -112,17 +111,17 @@ def put_back(
     )
 
 
-def queued(job: Job) -> Job:
-    """Give a queued job that had to wait its place in the queue."""
+def made_ready(job: Job) -> Job:
+    """Move a queued job whose waiting time is over into the queue."""
     if job.status is not Status.QUEUED or job.call_at is None:
         return job
     return replace(job, call_at=None)
 
 
 def not_sent_in_time(job: Job, *, at: datetime) -> Job:
-    """End a queued job that cannot be rendered by its deadline any more: nothing was bought.
+    """Fail a queued job that can no longer be rendered by its deadline: nothing was bought.
 
-    One that was sent before stays open: its first render may still come.
+    A job that was sent before stays open: its first render may still come.
     """
     if job.status is not Status.QUEUED or job.is_resubmitted:
         return job
@@ -136,7 +135,7 @@ def not_sent_in_time(job: Job, *, at: datetime) -> Job:
 
 
 def refused(job: Job, *, claim: Claim, reason: str, at: datetime) -> Job:
-    """End a claimed job that the provider will not take."""
+    """Fail a claimed job that the provider refused."""
     if job.claim != claim or job.status not in (Status.SUBMITTING, Status.UNCONFIRMED):
         return job
     message = (
@@ -145,10 +144,10 @@ def refused(job: Job, *, claim: Claim, reason: str, at: datetime) -> Job:
     return failed(job, code=ErrorCode.PROVIDER_REJECTED, message=message, by=Actor.SUBMIT, at=at)
 
 
-def lost(job: Job, *, claim: Claim, note: str, at: datetime) -> Job:
-    """Note that nobody knows whether the provider took the claimed job.
+def unconfirmed(job: Job, *, claim: Claim, note: str, at: datetime) -> Job:
+    """Mark a claimed job as unconfirmed: the provider may or may not have taken it.
 
-    If its caller said so it is sent again, after a time that doubles, and at most twice.
+    If its caller chose resubmission it is sent again, at most twice, after a delay that doubles.
     """
     if job.status is not Status.SUBMITTING or job.claim != claim:
         return job
@@ -159,14 +158,14 @@ def lost(job: Job, *, claim: Claim, note: str, at: datetime) -> Job:
 
 
 def claim_expired(job: Job, *, at: datetime) -> Job:
-    """Expire the claim of a dead pump: nobody knows how far it got."""
+    """Expire the claim of a dead pump, which may or may not have sent the job."""
     if job.claim is None or at < job.claim.expires_at:
         return job
-    return lost(job, claim=job.claim, note="the pump that sent it died", at=at)
+    return unconfirmed(job, claim=job.claim, note="the pump that sent it died", at=at)
 
 
 def resubmitted(job: Job, *, at: datetime) -> Job:
-    """Queue an unconfirmed job again, if that is what its caller wants."""
+    """Queue an unconfirmed job again, if its caller chose resubmission."""
     if job.status is not Status.UNCONFIRMED or not _may_be_resubmitted(job):
         return job
     moved = _moved(job, Status.QUEUED, by=Actor.CALLER, at=at, note="to be submitted again")
@@ -180,8 +179,8 @@ def resubmitted(job: Job, *, at: datetime) -> Job:
     )
 
 
-def not_resubmitted(job: Job) -> Job:
-    """Leave an unconfirmed job as it is until its deadline: a new render would come too late."""
+def resubmission_skipped(job: Job) -> Job:
+    """Leave an unconfirmed job alone until its deadline: a new render would come too late."""
     if job.status is not Status.UNCONFIRMED or job.call_at is None:
         return job
     return replace(job, call_at=None)
@@ -196,7 +195,7 @@ def succeeded(
     provider_job_id: str | None = None,
     provider_status: str | None = None,
 ) -> Job:
-    """Keep a usable result: it ends an open job, and joins a failed or cancelled one late."""
+    """Apply a usable result: it ends an open job and becomes the late result of a final one."""
     if not outputs:
         raise ValueError("a success needs at least one usable output")
     if job.status is Status.SUCCEEDED or job.late_outputs:
@@ -243,17 +242,17 @@ def failed(
 
 
 def cancelled(job: Job, *, at: datetime) -> Job:
-    """End an open job because its caller gave up."""
+    """Cancel an open job for its caller."""
     if job.is_final:
         return job
     return _ended(job, Status.CANCELLED, by=Actor.CALLER, at=at, note="cancelled by the caller")
 
 
 def still_open(job: Job, *, provider_status: str, asked_at: datetime, poll_at: datetime) -> Job:
-    """Note that the provider knows the job and has not ended it.
+    """Record a poll that found the render unfinished.
 
     Args:
-        asked_at: Before the question was sent: the render may have ended while it was answered.
+        asked_at: When the poll was sent: the render may have ended before the answer came.
     """
     if job.status is not Status.PROCESSING:
         return job
@@ -267,18 +266,18 @@ def still_open(job: Job, *, provider_status: str, asked_at: datetime, poll_at: d
     )
 
 
-def unanswered(
+def poll_unanswered(
     job: Job,
     *,
     poll_at: datetime,
     refused_at: datetime | None = None,
     throttled_at: datetime | None = None,
 ) -> Job:
-    """Note that the provider was asked in vain: that says nothing of the job.
+    """Record a poll without an answer, which says nothing about the job.
 
     Args:
-        refused_at: When it refused the account; None if it did not.
-        throttled_at: When it answered 429; None if it did not.
+        refused_at: When the provider refused the account; None if it did not.
+        throttled_at: When the provider answered 429; None if it did not.
     """
     if job.status is not Status.PROCESSING:
         return job
@@ -291,7 +290,7 @@ def unanswered(
     )
 
 
-def struck(
+def with_strike(
     job: Job,
     *,
     code: ErrorCode,
@@ -299,7 +298,7 @@ def struck(
     at: datetime,
     provider_status: str | None = None,
 ) -> Job:
-    """Count an answer that ends the job once it was repeated often and long enough."""
+    """Count an answer that fails the job once it was repeated often and long enough."""
     if job.status is not Status.PROCESSING:
         return job
     strikes = job.strikes
@@ -325,7 +324,7 @@ def struck(
 
 
 def given_up(job: Job, *, at: datetime, hold: ErrorCode | None = None) -> Job:
-    """End an open job whose deadline has passed.
+    """Fail an open job whose deadline has passed.
 
     Args:
         hold: Why its account is on hold; None if it is not.
@@ -336,10 +335,10 @@ def given_up(job: Job, *, at: datetime, hold: ErrorCode | None = None) -> Job:
     return failed(job, code=code, message=message, by=Actor.DEADLINE, at=at)
 
 
-def nudged(job: Job, *, provider_job_id: str | None, at: datetime) -> Job:
-    """Have the provider asked at once, because a callback came that proves nothing.
+def poll_requested(job: Job, *, provider_job_id: str | None, at: datetime) -> Job:
+    """Poll the job at once after a callback that proves nothing.
 
-    The provider's id in it is taken where none is known yet: with it the job can be polled.
+    The provider's id in the callback is adopted if none is known yet: then the job can be polled.
     """
     if provider_job_id is not None and job.status in (Status.SUBMITTING, Status.UNCONFIRMED):
         moved = _moved(
@@ -347,8 +346,8 @@ def nudged(job: Job, *, provider_job_id: str | None, at: datetime) -> Job:
         )
         return replace(moved, provider_job_id=provider_job_id, call_at=at)
     if job.status is Status.PROCESSING and job.call_at != at:
-        # Written even if a poll is due already: the pump may have this job in hand, ahead of
-        # the document, and only a new version of it tells that pump.
+        # Written even if a poll is due already: a pump may keep this job with bookkeeping ahead of
+        # the document, and only a new version tells it of the callback.
         return replace(job, call_at=at)
     return job
 
@@ -385,6 +384,6 @@ def _moved(job: Job, to: Status, *, by: Actor, at: datetime, note: str) -> Job:
         return job
     history = (*job.history, Entry(at=at, status=to, by=by, note=note))
     if len(history) > MAX_HISTORY:
-        # How it began stays readable, whatever happened often in between.
+        # Keep the first entry, however many follow.
         history = (history[0], *history[-(MAX_HISTORY - 1) :])
     return replace(job, status=to, history=history)

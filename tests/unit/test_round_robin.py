@@ -5,26 +5,29 @@ from random import Random
 
 import pytest
 
-from relay.domain.turns import Turns
+from relay.domain.round_robin import WeightedRoundRobin
 
 TENANTS = ("a", "b", "c", "d", "e")
 
 
-def serve(turns: Turns, waiting: list[str], times: int) -> list[str]:
+def serve(turns: WeightedRoundRobin, waiting: list[str], times: int) -> list[str]:
     served = []
     for _ in range(times):
         tenant = turns.next(waiting)
         assert tenant is not None
-        turns.served(tenant)
+        turns.take_turn(tenant)
         served.append(tenant)
     return served
 
 
 def random_history(
-    rng: Random, weights: Mapping[str, int], *, hand_over: Callable[[Turns], Turns]
+    rng: Random,
+    weights: Mapping[str, int],
+    *,
+    hand_over: Callable[[WeightedRoundRobin], WeightedRoundRobin],
 ) -> list[tuple[frozenset[str], str]]:
     """Return who waited and who was served, turn by turn, while tenants come and go."""
-    turns, waiting = Turns(weights, {}), set(rng.sample(TENANTS, 2))
+    turns, waiting = WeightedRoundRobin(weights, {}), set(rng.sample(TENANTS, 2))
     history = []
     for _ in range(300):
         if rng.random() < 0.15:
@@ -34,7 +37,7 @@ def random_history(
         tenant = turns.next(waiting)
         if tenant is None:
             continue
-        turns.served(tenant)
+        turns.take_turn(tenant)
         history.append((frozenset(waiting), tenant))
     return history
 
@@ -73,20 +76,22 @@ def test_shares_are_kept_across_pumps_that_pass_their_turns_on(seed):
     rng = Random(seed)  # noqa: S311
     weights = {one: rng.choice([1, 1, 2, 5]) for one in TENANTS[:-1]}
 
-    history = random_history(rng, weights, hand_over=lambda turns: Turns(weights, turns.starts()))
+    history = random_history(
+        rng, weights, hand_over=lambda turns: WeightedRoundRobin(weights, turns.starts())
+    )
 
     for tenant in TENANTS:
         assert least_surplus(history, tenant, weights) >= -2
 
 
 def test_tenants_of_one_weight_are_served_in_turn():
-    served = serve(Turns({}, {}), ["b", "a", "c"], 9)
+    served = serve(WeightedRoundRobin({}, {}), ["b", "a", "c"], 9)
 
     assert served == ["a", "b", "c"] * 3
 
 
 def test_a_tenant_of_twice_the_weight_gets_two_turns_of_three():
-    served = serve(Turns({"a": 2}, {}), ["a", "b"], 30)
+    served = serve(WeightedRoundRobin({"a": 2}, {}), ["a", "b"], 30)
 
     assert (served.count("a"), served.count("b")) == (20, 10)
 
@@ -99,7 +104,7 @@ def test_the_same_history_gives_the_same_turns():
 
 
 def test_a_tenant_that_waited_for_nothing_has_saved_nothing_up():
-    turns = Turns({}, {})
+    turns = WeightedRoundRobin({}, {})
     serve(turns, ["a"], 100)
 
     served = serve(turns, ["a", "b"], 10)
@@ -108,7 +113,7 @@ def test_a_tenant_that_waited_for_nothing_has_saved_nothing_up():
 
 
 def test_a_tenant_that_was_served_alone_is_not_made_to_pay_for_it():
-    turns = Turns({}, {})
+    turns = WeightedRoundRobin({}, {})
     serve(turns, ["a"], 100)
 
     served = serve(turns, ["a", "b"], 4)
@@ -117,34 +122,34 @@ def test_a_tenant_that_was_served_alone_is_not_made_to_pay_for_it():
 
 
 def test_no_tenant_waits_and_so_it_is_nobodys_turn():
-    assert Turns({}, {}).next([]) is None
+    assert WeightedRoundRobin({}, {}).next([]) is None
 
 
 def test_another_instance_goes_on_where_the_first_one_stopped():
-    turns = Turns({}, {})
+    turns = WeightedRoundRobin({}, {})
     serve(turns, ["a", "b", "c"], 1)
 
-    served = serve(Turns({}, turns.starts()), ["a", "b", "c"], 3)
+    served = serve(WeightedRoundRobin({}, turns.starts()), ["a", "b", "c"], 3)
 
     assert served == ["b", "c", "a"]
 
 
 def test_a_turn_of_which_nothing_came_is_given_back():
-    turns = Turns({}, {})
+    turns = WeightedRoundRobin({}, {})
     turns.next(["a", "b"])
-    turns.served("a")
+    turns.take_turn("a")
 
-    turns.give_back("a")
+    turns.return_turn("a")
 
     assert turns.next(["a", "b"]) == "a"
 
 
 def test_a_tenant_that_waits_but_cannot_be_served_yet_gets_its_turns_afterwards():
-    turns = Turns({}, {})
+    turns = WeightedRoundRobin({}, {})
     serve(turns, ["a", "b"], 2)
 
     for _ in range(3):
         assert turns.next(["a"], delayed=["b"]) == "a"
-        turns.served("a")
+        turns.take_turn("a")
 
     assert serve(turns, ["a", "b"], 3) == ["b", "b", "b"]

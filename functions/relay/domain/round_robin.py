@@ -1,24 +1,24 @@
-"""Weighted round robin: whose turn it is to get the next place for a call."""
+"""Weighted round robin over tenants."""
 
 from collections.abc import Collection, Mapping
 
-# Rounding of sums of shares must not make a tenant wait for a turn.
+# Rounding errors in summed shares must not delay a tenant.
 ROUNDING = 1e-9
 
 
-class Turns:
-    """Serves tenants in turn, by weight: worst-case fair weighted fair queuing (WF2Q+).
+class WeightedRoundRobin:
+    """Serves tenants in turn by weight: worst-case fair weighted fair queueing (WF2Q+).
 
-    Virtual time passes by one for each turn that every unit of weight has had. A tenant's next turn
+    Virtual time advances by one whenever every unit of weight has had a turn. A tenant's next turn
     starts when its last one ended, and ends 1/weight later; of the turns that have started, the one
     that ends first is served. So of any K turns served while a tenant waited it had at least its
-    weighted share of K, less 2. A tenant that waits for nothing saves nothing up.
-    See J. C. R. Bennett and H. Zhang, "Hierarchical packet fair queueing algorithms", 1997.
+    weighted share of K, less 2. Idle tenants save up nothing. See J. C. R. Bennett and H. Zhang,
+    "Hierarchical packet fair queueing algorithms", 1997.
 
     Args:
-        weights: By tenant; 1 for those that are not named.
-        starts: When the next turn of a tenant starts, as `starts` of another instance said.
-            Tenants that were behind there are so here when they first wait.
+        weights: By tenant; 1 where not named.
+        starts: When each tenant's next turn starts, from another instance's `starts`. A tenant that
+            was behind there is behind here once it waits.
     """
 
     def __init__(self, weights: Mapping[str, int], starts: Mapping[str, float]) -> None:
@@ -29,10 +29,10 @@ class Turns:
         self._waiting: set[str] = set()
 
     def next(self, waiting: Collection[str], *, delayed: Collection[str] = ()) -> str | None:
-        """Return whose turn it is among the tenants that wait now; None if there are none.
+        """Return the waiting tenant whose turn it is; None if no tenant waits.
 
         Args:
-            delayed: Tenants that wait too but cannot be served yet: they lose no turn.
+            delayed: Tenants that wait but cannot be served yet; they lose no turn.
         """
         if not waiting:
             return None
@@ -46,18 +46,18 @@ class Turns:
         started = (one for one in waiting if self._starts[one] <= self._now + ROUNDING)
         return min(started, key=lambda one: (self._ends(one), self._starts[one], one))
 
-    def served(self, tenant: str) -> None:
-        """Note that the tenant was given a turn."""
+    def take_turn(self, tenant: str) -> None:
+        """Count a turn of the tenant."""
         self._starts[tenant] = self._ends(tenant)
         weight = sum(self._weights.get(one, 1) for one in self._waiting | {tenant})
         self._now += 1 / weight
 
-    def give_back(self, tenant: str) -> None:
-        """Note that nothing came of the tenant's last turn."""
+    def return_turn(self, tenant: str) -> None:
+        """Give the tenant back an unused turn."""
         self._starts[tenant] -= 1 / self._weights.get(tenant, 1)
 
     def starts(self) -> dict[str, float]:
-        """Return how far from now the next turns start: ahead, or behind for those that wait."""
+        """Return the start of each next turn, relative to now; negative if the tenant is behind."""
         behind = {} if self._waiting else self._behind
         return behind | {
             tenant: start - self._now
