@@ -22,10 +22,11 @@ from relay.adapters.document import (
     REMOVABLE,
     WAKE_AT,
     from_document,
+    from_fields,
     pair_digest,
     to_document,
+    to_fields,
 )
-from relay.adapters.fields import from_fields, to_fields
 from relay.application.ports import (
     MOST_SPANS,
     Cursor,

@@ -14,7 +14,7 @@ SEEN = Durations.unknown().with_render(after_s=8, by_s=8, expected_s=30)
 def documents(request):
     if request.param == "memory":
         return MemoryDurations()
-    return FirestoreDurations(request.getfixturevalue("firestore_client"))
+    return FirestoreDurations(request.getfixturevalue("database"))
 
 
 def test_nothing_is_known_before_the_first_write(documents):

@@ -1,15 +1,14 @@
 """What only the real adapter can show: its documents, its errors, and many writers at once."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from google.api_core import exceptions as google
-from google.cloud import firestore
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 
+from relay.adapters.database import EMULATOR_HOST, Database, connect
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.adapters.runtime import SystemClock
 from relay.application.ports import JobFilter
@@ -29,8 +28,8 @@ pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture
-def jobs(firestore_client: firestore.Client) -> FirestoreJobs:
-    return FirestoreJobs(firestore_client, time_to_live=TIME_TO_LIVE)
+def jobs(database: Database) -> FirestoreJobs:
+    return FirestoreJobs(database, time_to_live=TIME_TO_LIVE)
 
 
 def test_eight_writers_make_forty_changes_to_one_document_and_all_are_there(jobs):
@@ -111,15 +110,15 @@ def test_a_name_that_no_document_can_have_is_not_found(jobs, name):
     ],
     ids=["create", "read", "due", "next_wake", "set_aside"],
 )
-def test_a_store_that_nobody_answers_for_is_unavailable(call, silent_client):
-    jobs = FirestoreJobs(silent_client, time_to_live=TIME_TO_LIVE)
+def test_a_store_that_nobody_answers_for_is_unavailable(call, silent):
+    jobs = FirestoreJobs(silent, time_to_live=TIME_TO_LIVE)
 
     with pytest.raises(StoreUnavailable):
         call(jobs)
 
 
-def test_accounts_that_nobody_answers_for_are_unavailable(silent_client):
-    accounts = FirestoreAccounts(silent_client)
+def test_accounts_that_nobody_answers_for_are_unavailable(silent):
+    accounts = FirestoreAccounts(silent)
 
     with pytest.raises(StoreUnavailable):
         accounts.read("gepetto")
@@ -128,12 +127,9 @@ def test_accounts_that_nobody_answers_for_are_unavailable(silent_client):
 
 
 @pytest.fixture
-def silent_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[firestore.Client]:
-    """A client of a port on which nobody listens."""
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
-    client = firestore.Client(project="test-nobody")
-    yield client
-    client.close()
+def silent() -> Database:
+    """A database behind a port on which nobody listens."""
+    return connect("test-nobody", "(default)", env={EMULATOR_HOST: "127.0.0.1:1"})
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ STORES = ["memory", pytest.param("firestore", marks=pytest.mark.emulator)]
 def kind(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
     if kind == "firestore":
-        request.getfixturevalue("firestore_client")
+        request.getfixturevalue("database")
     return kind
 
 
@@ -57,15 +57,14 @@ def kind(request: pytest.FixtureRequest) -> str:
 def jobs(request: pytest.FixtureRequest, kind: str) -> JobDocuments:
     if kind == "memory":
         return MemoryJobs()
-    client = request.getfixturevalue("firestore_client")
-    return FirestoreJobs(client, time_to_live=TIME_TO_LIVE)
+    return FirestoreJobs(request.getfixturevalue("database"), time_to_live=TIME_TO_LIVE)
 
 
 @pytest.fixture
 def accounts(request: pytest.FixtureRequest, kind: str) -> Accounts:
     if kind == "memory":
         return MemoryAccounts(request.getfixturevalue("clock"))
-    return FirestoreAccounts(request.getfixturevalue("firestore_client"))
+    return FirestoreAccounts(request.getfixturevalue("database"))
 
 
 @pytest.fixture
