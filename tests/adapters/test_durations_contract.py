@@ -2,10 +2,10 @@
 
 import pytest
 
+from infra.memory_store import MemoryDurations
 from relay.adapters.firestore import FirestoreDurations
 from relay.domain.durations import Durations
 from relay.errors import LostRace
-from tests.fakes import MemoryDurations
 
 SEEN = Durations.unknown().with_render(after_s=8, by_s=8, expected_s=30)
 

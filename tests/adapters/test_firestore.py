@@ -8,6 +8,7 @@ import pytest
 from google.api_core import exceptions as google
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 
+from infra.memory_store import TIME_TO_LIVE
 from relay.adapters.database import EMULATOR_HOST, Database, connect
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.adapters.runtime import SystemClock
@@ -19,7 +20,6 @@ from relay.domain.job import Status
 from relay.edges.api import MAX_PAGE_BYTES
 from relay.errors import JobNotFound, LostRace, StoreUnavailable
 from tests.factories import JOB_ID, NOON, a_job, finished_job, processing_job
-from tests.fakes import TIME_TO_LIVE
 
 WRITERS = 8
 CHANGES = 40

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from infra.memory_store import TIME_TO_LIVE, MemoryAccounts, MemoryJobs
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.application.ports import (
     Accounts,
@@ -39,7 +40,7 @@ from tests.factories import (
     later,
     processing_job,
 )
-from tests.fakes import TIME_TO_LIVE, FixedClock, MemoryAccounts, MemoryJobs
+from tests.fakes import FixedClock
 
 LONG = "küche 🛋".ljust(500, "ü")
 STORES = ["memory", pytest.param("firestore", marks=pytest.mark.emulator)]
@@ -63,7 +64,7 @@ def jobs(request: pytest.FixtureRequest, kind: str) -> JobDocuments:
 @pytest.fixture
 def accounts(request: pytest.FixtureRequest, kind: str) -> Accounts:
     if kind == "memory":
-        return MemoryAccounts(request.getfixturevalue("clock"))
+        return MemoryAccounts(request.getfixturevalue("clock").monotonic)
     return FirestoreAccounts(request.getfixturevalue("database"))
 
 
