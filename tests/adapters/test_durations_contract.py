@@ -1,4 +1,4 @@
-"""What was learnt of durations, kept alike by the fake and by Firestore."""
+"""What was learnt of durations, kept alike in memory and by Firestore."""
 
 import pytest
 
@@ -28,6 +28,16 @@ def test_what_was_written_is_read_again(documents):
 
     assert known == {"smart-staging-v2": SEEN}
     assert documents.read("spacely")[0] == {}
+
+
+def test_weights_are_kept_to_four_places(documents):
+    shared = SEEN.with_render(after_s=3, by_s=40, expected_s=30)
+
+    documents.replace("gepetto", {"redesign": shared}, version=None)
+
+    known, _ = documents.read("gepetto")
+    assert known == {"redesign": Durations.from_plain(shared.to_plain())}
+    assert known != {"redesign": shared}
 
 
 def test_a_write_over_an_older_version_loses(documents):

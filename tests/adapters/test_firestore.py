@@ -70,18 +70,6 @@ def test_the_document_has_its_wake_at_only_as_long_as_there_is_something_to_do(
     assert document["expireAt"] == NOON + TIME_TO_LIVE
 
 
-def test_a_write_keeps_what_never_changes_and_what_it_does_not_know(jobs, firestore_client):
-    jobs.create(a_job())
-    reference = firestore_client.collection("jobs").document(JOB_ID)
-    reference.update({"fromTheFuture": 1})
-
-    jobs.replace(processing_job(tenant="other"), version=jobs.read(JOB_ID).version)
-
-    document = reference.get().to_dict()
-    assert (document["tenant"], document["fromTheFuture"]) == ("demo", 1)
-    assert jobs.read(JOB_ID).job == processing_job()
-
-
 def test_a_write_over_a_deleted_document_is_not_one(jobs, firestore_client):
     version = jobs.create(a_job())
     firestore_client.collection("jobs").document(JOB_ID).delete()
