@@ -1,7 +1,7 @@
 """The store in memory: everything that the relay relies on of Firestore.
 
 It passes the same contract tests as the Firestore adapters (tests/adapters/test_store_contract.py).
-Calls are never lost and never take time here: faults, delays and counts are wrapped around it.
+Calls are never lost and take no time here: faults, delays and counts are wrapped around it.
 """
 
 import copy
@@ -56,51 +56,43 @@ _NEVER_CHANGES = tuple(one.name for one in fields(Job) if camel(one.name) in IMM
 
 
 class _Document:
-    """One version of a job's document: a job, or raw fields of which one may be made.
+    """One version of a job's document, kept as a job, or raw: as fields that may not parse.
 
-    Raw is what was put into the store past the relay, and what was changed field by field.
+    Raw are documents that were written past the relay, or changed field by field.
     """
 
-    def __init__(
-        self,
-        name: str,
-        version: int,
-        *,
-        job: Job | None = None,
-        raw: Mapping[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, name: str, version: int, content: Job | Mapping[str, Any]) -> None:
         self.name = name
         self.version = version
-        self.raw = raw
-        self._job = job
+        self.raw = None if isinstance(content, Job) else content
+        self._content = content
 
     @cached_property
     def fields(self) -> Mapping[str, Any]:
-        if self._job is None:
-            assert self.raw is not None  # noqa: S101 - one of the two is given
-            return self.raw
-        return to_document(self._job, time_to_live=TIME_TO_LIVE)
+        if isinstance(self._content, Job):
+            return to_document(self._content, time_to_live=TIME_TO_LIVE)
+        return self._content
 
-    @property
+    @cached_property
     def job(self) -> Job:
-        if self._job is None:
-            self._job = from_document(self.name, self.fields)
-        return self._job
+        if isinstance(self._content, Job):
+            return self._content
+        return from_document(self.name, self._content)
 
     @cached_property
     def whole(self) -> Stored | Unreadable:
-        try:
-            return Stored(self.job, self.version)
-        except UnreadableJob as error:
-            return Unreadable(self.name, str(error))
+        return self._parsed(lambda: self.job)
 
     @cached_property
     def without_input(self) -> Stored | Unreadable:
-        if self.raw is None:
-            return Stored(replace(self.job, input=UNREAD), self.version)
-        seen = {name: value for name, value in self.raw.items() if name in LOOKED_AT}
+        if isinstance(self._content, Job):
+            return Stored(replace(self._content, input=UNREAD), self.version)
+        seen = {name: value for name, value in self._content.items() if name in LOOKED_AT}
+        return self._parsed(lambda: from_document(self.name, seen))
+
+    def _parsed(self, parse: Callable[[], Job]) -> Stored | Unreadable:
         try:
-            return Stored(from_document(self.name, seen), self.version)
+            return Stored(parse(), self.version)
         except UnreadableJob as error:
             return Unreadable(self.name, str(error))
 
@@ -109,16 +101,16 @@ class MemoryJobs:
     """The `Jobs` of a store in memory.
 
     Args:
-        check_every: One write in so many is encoded as Firestore would keep it, decoded again, and
-            compared. Only with 1 are jobs kept as they were decoded: a job that changes its form
-            now and then (an input as text, a whole number as a float) would make unlike events.
+        check_every: Encode, decode and compare one write in so many. With 1, jobs are kept as
+            decoded, as from Firestore; otherwise as written, because a job that is decoded now and
+            then changes its form (an input becomes text), and two copies of its event would differ.
     """
 
     def __init__(self, *, check_every: int = 1) -> None:
         self._check_every = check_every
         self._writes = 0
         self._documents: dict[str, _Document] = {}
-        # By account: what wakes when, and the queue; and by job what stands there.
+        # The indexes of each account, and what they hold of each job.
         self._due: dict[str, list[tuple[datetime, str]]] = {}
         self._queues: dict[str, list[tuple[str, str]]] = {}
         self._indexed: dict[str, tuple[str, datetime | None, str | None]] = {}
@@ -232,31 +224,31 @@ class MemoryJobs:
         return counted if most is None else min(counted, most)
 
     def put(self, *jobs: Job) -> None:
-        """Have these jobs in the store, whatever was there before."""
+        """Write these jobs over whatever is there."""
         for job in jobs:
             self._write(job)
 
     def put_unchecked(self, jobs: Iterable[Job]) -> None:
-        """Have thousands of jobs in the store at once."""
+        """Write thousands of jobs quickly: nothing is encoded."""
         for job in jobs:
             self._keep(job)
 
     def put_document(self, job_id: str, document: Mapping[str, Any]) -> None:
-        """Have a document in the store, whatever is in it."""
+        """Write a document with any fields at all."""
         document_bytes(document)
         self._set(
-            _Document(job_id, self._next_version(), raw=copy.deepcopy(dict(document))),
+            _Document(job_id, self._next_version(), copy.deepcopy(dict(document))),
             account=document.get(ACCOUNT, ""),
             wakes_at=document.get(WAKE_AT),
             key=document.get(QUEUE_KEY),
         )
 
     def document(self, job_id: str) -> dict[str, Any]:
-        """Return what stands in a document."""
+        """Return the fields of a document."""
         return copy.deepcopy(dict(self._find(job_id).fields))
 
     def remove(self, job_id: str) -> None:
-        """Have a document gone, as when its time to live has passed."""
+        """Delete a document, as Firestore does when its time to live has passed."""
         self._leave_indexes(job_id)
         del self._documents[job_id]
 
@@ -276,13 +268,13 @@ class MemoryJobs:
         return self._documents[job_id]
 
     def _with(self, **values: object) -> Iterator[_Document]:
-        """Give the documents that have these values in these fields."""
+        """Yield the documents that have these values in these fields."""
         for one in self._documents.values():
             if all(one.fields.get(name) == value for name, value in values.items()):
                 yield one
 
     def _listed(self, **values: object) -> Iterator[_Document]:
-        """Give those that have a place in an order by age, too."""
+        """Yield those of them that can be listed by age."""
         return (one for one in self._with(**values) if CREATED_AT in one.fields)
 
     def _write(self, job: Job) -> int:
@@ -294,7 +286,7 @@ class MemoryJobs:
     def _keep(self, job: Job) -> int:
         version = self._next_version()
         self._set(
-            _Document(job.id, version, job=job),
+            _Document(job.id, version, job),
             account=job.account,
             wakes_at=wake_at(job),
             key=queue_key(job),
@@ -302,7 +294,7 @@ class MemoryJobs:
         return version
 
     def _merge(self, before: Mapping[str, Any], job: Job) -> int:
-        """Write over a raw document what a job may change of it."""
+        """Write those fields of a job that can change over a raw document."""
         changes = to_document(job, time_to_live=TIME_TO_LIVE)
         left = {name: value for name, value in before.items() if name not in REMOVABLE}
         changed = {name: value for name, value in changes.items() if name not in IMMUTABLE}
@@ -361,7 +353,7 @@ class MemoryAccounts:
         return self.put(account)
 
     def put(self, account: Account) -> int:
-        """Write an account, whatever was there before; what changes nothing is no write."""
+        """Write an account over whatever is there; a write that changes nothing is none."""
         known = self._accounts.get(account.name)
         if known is not None and known[0] == account:
             return known[1]

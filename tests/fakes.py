@@ -69,12 +69,12 @@ WRITES = {"create", "replace", "set_aside"}
 
 
 class Faulty:
-    """A store whose calls can be lost on the way there, or on the way back, or take long.
+    """A store whose calls can be lost, on the way there or back, or take long.
 
-    Everything else that the store can do is done at once, and does not count as a call.
+    Everything that is no call of the relay's goes straight to the store.
 
     Args:
-        pause: Has so many seconds pass.
+        pause: Lets so many seconds pass.
 
     Attributes:
         takes_s: How long calls take, by name.
@@ -99,11 +99,11 @@ class Faulty:
         return partial(self._write, name, method) if name in WRITES else method
 
     def lose_requests(self, times: int = 1) -> None:
-        """Have the next calls fail before they have any effect."""
+        """Make the next calls fail before they take effect."""
         self._lost_requests = times
 
     def lose_replies(self, times: int = 1) -> None:
-        """Have the next writes fail after they have landed."""
+        """Make the next writes fail after they took effect."""
         self._lost_replies = times
 
     def before_next_write(self, happen: Callable[[], object]) -> None:

@@ -45,7 +45,7 @@ def store_fates(profile: Profile) -> Fates:
 
 
 class RecordedJobs(MemoryJobs):
-    """All job documents; every version of them is part of the history."""
+    """All job documents, with every version noted in the history."""
 
     def __init__(self, world: World) -> None:
         super().__init__(check_every=CHECK_EVERY)
@@ -65,7 +65,7 @@ class RecordedJobs(MemoryJobs):
         self._world.history.set_aside[job_id] = self._world.now_s
 
     def put_poison(self, job_id: str, account: str) -> None:
-        """Have a document that is due and does not parse."""
+        """Write a document that is due and does not parse."""
         self.put_document(job_id, {ACCOUNT: account, WAKE_AT: moment(self._world.now_s)})
         self._world.history.poison.append(job_id)
         self._world.note("store", f"{job_id} does not parse")
@@ -91,7 +91,7 @@ class Database:
         self.durations = MemoryDurations()
 
     def plan_outage(self, from_s: float, to_s: float) -> None:
-        """Be unreachable for a while."""
+        """Be unreachable for a while, and note it in the history."""
         self._world.history.outages.append(Outage(at_s=from_s, until_s=to_s))
         self._world.history.troubles.append(Trouble(at_s=from_s, what="store outage", until_s=to_s))
 

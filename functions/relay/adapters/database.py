@@ -141,8 +141,8 @@ class Collection:
 
         Args:
             descending: For all fields of *order_by*.
-            after: Start behind the document that has this value in the first field of the order,
-                and this name.
+            after: Start after the document with this value in the first field of *order_by*, and
+                this name.
             limit: None for no limit.
             select: The fields to return; none named means all.
         """
@@ -168,9 +168,9 @@ class Collection:
         return [_found(document) for document in self._documents(query)]
 
     def stream(self, query: Any) -> Generator[tuple[Found, int], None, None]:
-        """Give what a query finds one by one, each with its size in bytes.
+        """Yield what a query finds, each document with its size in bytes.
 
-        Whoever has enough closes the iterator: what the store has not sent by then is not sent.
+        Close the iterator to stop early: the store sends nothing more.
         """
         with closing(self._documents(query)) as documents:
             for document in documents:
@@ -204,10 +204,10 @@ class Collection:
         """Write and remove fields of a document and return the new version.
 
         Args:
-            version: The one to write over; None for any.
+            version: The version to write over; None for any.
 
         Raises:
-            FailedPrecondition: It has another version.
+            FailedPrecondition: The document has another version.
             NotFound: There is no such document.
         """
         request, write = self._write(name, fields)
@@ -227,7 +227,7 @@ class Collection:
         try:
             for answer in answers:
                 message = RunQueryResponse.pb(answer)
-                # One without a document only says how far the query has got.
+                # An answer without a document only reports progress.
                 if message.HasField("document"):
                     yield message.document
         finally:

@@ -70,7 +70,8 @@ SHORT_CALL_TIMEOUT_S = 2.0
 
 
 @contextmanager
-def _errors_of_ours(name: str) -> Iterator[None]:
+def _translated_errors(name: str) -> Iterator[None]:
+    """Raise our errors for the vendor's."""
     try:
         yield
     except google.AlreadyExists as error:
@@ -84,10 +85,10 @@ def _errors_of_ours(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _query_errors_of_ours(name: str) -> Iterator[None]:
-    """As above, but a query cannot lose a race: its precondition is an index."""
+def _translated_query_errors(name: str) -> Iterator[None]:
+    """Do the same for a query, which cannot lose a race: its precondition is an index."""
     try:
-        with _errors_of_ours(name):
+        with _translated_errors(name):
             yield
     except LostRace as error:
         log.exception("query has no index", extra={"fields": {"query": name}})
@@ -96,10 +97,10 @@ def _query_errors_of_ours(name: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """One version of a job's document, which knows what stands in it.
+    """One version of a job's document, with its fields.
 
-    So a later write sends only what differs: encoding a whole job takes longer than all else
-    that a callback costs.
+    So a later write sends only what differs: encoding a whole job takes longer than everything
+    else that a callback does.
     """
 
     number: int
@@ -120,14 +121,14 @@ class FirestoreJobs:
     def create(self, job: Job) -> object:
         """See `JobDocuments`."""
         document = self._document(job)
-        with _errors_of_ours(job.id):
+        with _translated_errors(job.id):
             return _Version(self._jobs.create(job.id, document), document)
 
     def read(self, job_id: str) -> Stored:
         """See `JobDocuments`."""
         if not is_job_id(job_id):
             raise JobNotFound(job_id)
-        with _errors_of_ours(job_id):
+        with _translated_errors(job_id):
             found = self._jobs.get(job_id)
         if found is None:
             raise JobNotFound(job_id)
@@ -137,7 +138,7 @@ class FirestoreJobs:
         """See `JobDocuments`."""
         assert isinstance(version, _Version)  # noqa: S101 - nobody else makes versions
         document = self._document(job)
-        with _errors_of_ours(job.id):
+        with _translated_errors(job.id):
             number = self._jobs.update(
                 job.id,
                 _changes(version.document, document),
@@ -152,7 +153,7 @@ class FirestoreJobs:
         if after is not None:
             filters.append(where(WAKE_AT, ">", after))
         query = self._jobs.query(*filters, order_by=[WAKE_AT], limit=limit, select=LOOKED_AT)
-        with _query_errors_of_ours(f"due jobs of {account}"):
+        with _translated_query_errors(f"due jobs of {account}"):
             found = self._jobs.run(query)
         due = [(one.fields[WAKE_AT], _stored_or_unreadable(one)) for one in found]
         return DuePage.of(due, after=after, limit=limit)
@@ -170,7 +171,7 @@ class FirestoreJobs:
             limit=limit,
             select=(*LOOKED_AT, QUEUE_KEY),
         )
-        with _query_errors_of_ours(f"queue of {account}"):
+        with _translated_query_errors(f"queue of {account}"):
             found = self._jobs.run(query)
         return [Queued(one.fields[QUEUE_KEY], _stored_or_unreadable(one)) for one in found]
 
@@ -178,13 +179,13 @@ class FirestoreJobs:
         """See `JobDocuments`."""
         filters = [where(ACCOUNT, "==", account), where(WAKE_AT, ">", after)]
         query = self._jobs.query(*filters, order_by=[WAKE_AT], limit=1, select=[WAKE_AT])
-        with _query_errors_of_ours(f"next job of {account}"):
+        with _translated_query_errors(f"next job of {account}"):
             found = self._jobs.run(query)
         return found[0].fields[WAKE_AT] if found else None
 
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         """See `JobDocuments`."""
-        with _errors_of_ours(job_id):
+        with _translated_errors(job_id):
             self._jobs.update(job_id, {WAKE_AT: until}, removed=[QUEUE_KEY], version=None)
 
     def count(
@@ -196,7 +197,7 @@ class FirestoreJobs:
             where("tenant", "==", tenant),
             where("status", "in", [one.value for one in statuses]),
         ]
-        with _query_errors_of_ours(f"count of {account}"):
+        with _translated_query_errors(f"count of {account}"):
             return self._jobs.count(self._jobs.query(*filters, limit=most))
 
     def page(
@@ -223,7 +224,7 @@ class FirestoreJobs:
             limit=size + 1,
         )
         with (
-            _query_errors_of_ours(f"jobs of {tenant}"),
+            _translated_query_errors(f"jobs of {tenant}"),
             closing(self._jobs.stream(query)) as documents,
         ):
             return JobPage.of(
@@ -239,7 +240,7 @@ class FirestoreJobs:
         """See `JobListings`; the latest of them, so that the lists' indexes serve."""
         filters = [*_of_render(provider, provider_job_id), where("tenant", "==", tenant)]
         query = self._jobs.query(*filters, order_by=[CREATED_AT], descending=True, limit=1)
-        with _query_errors_of_ours(f"job of {tenant}"):
+        with _translated_query_errors(f"job of {tenant}"):
             found = self._jobs.run(query)
         if not found:
             raise JobNotFound(provider)
@@ -248,7 +249,7 @@ class FirestoreJobs:
     def is_anothers(self, job: Job) -> bool:
         """See `RenderOwners`."""
         filters = _of_render(job.provider, job.provider_job_id)
-        with _query_errors_of_ours(job.id):
+        with _translated_query_errors(job.id):
             # By age: later ones of the same tenant do not hide the first.
             query = self._jobs.query(*filters, order_by=[CREATED_AT], limit=OWNERS_LIMIT)
             found = self._jobs.run(query)
@@ -277,7 +278,7 @@ class FirestoreAccounts:
 
     def read(self, name: str) -> StoredAccount:
         """See `Accounts`."""
-        with _errors_of_ours(name):
+        with _translated_errors(name):
             found = self._accounts.get_with_age(name)
         if found is None:
             return StoredAccount(Account(name=name), None, 0.0)
@@ -297,7 +298,7 @@ class FirestoreDurations:
 
     def read(self, account: str) -> tuple[Mapping[str, Durations], object]:
         """See `DurationsDocuments`."""
-        with _errors_of_ours(account):
+        with _translated_errors(account):
             found = self._durations.get(account)
         if found is None:
             return {}, None
@@ -316,7 +317,7 @@ def _write_over(
 ) -> int:
     """Write a document over this version, None for a new one; raise `LostRace`."""
     try:
-        with _errors_of_ours(name):
+        with _translated_errors(name):
             if version is None:
                 return collection.create(name, fields)
             assert isinstance(version, int)  # noqa: S101 - nobody else makes versions
