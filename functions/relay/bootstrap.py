@@ -9,9 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from google.cloud import firestore
-
 from relay import config, logs
+from relay.adapters.database import connect
 from relay.adapters.firestore import FirestoreAccounts, FirestoreDurations, FirestoreJobs
 from relay.adapters.providers.gepetto import Gepetto
 from relay.adapters.providers.spacely import Spacely
@@ -96,11 +95,11 @@ def poll_tick() -> Ticks:
 
 def _relay(common: Common, *, patience_s: float) -> Relay:
     logs.configure(level=common.log_level, project=common.project)
-    client = firestore.Client(project=common.project, database=common.database)
+    database = connect(common.project, common.database)
     adapters = Adapters(
-        jobs=FirestoreJobs(client, time_to_live=common.time_to_live),
-        accounts=FirestoreAccounts(client),
-        durations=FirestoreDurations(client),
+        jobs=FirestoreJobs(database, time_to_live=common.time_to_live),
+        accounts=FirestoreAccounts(database),
+        durations=FirestoreDurations(database),
         topics=PubSubTopics(
             publisher(),
             project=common.project,

@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from time import monotonic
 
-from google.cloud import firestore
-
 from infra.bench.counting import FOUND, QUERY, READ, WRITE, Counted, Counting
 from infra.bench.figure import Check, Table
 from infra.bench.jobs import processing_job, store_copies
 from infra.bench.pumps import NO_LIMIT, PatientProvider, pump
 from infra.bench.rig import firestore_client
+from relay.adapters.database import Database
 
 STORED = (10, 1_000, 100_000)
 DUE = 100
@@ -25,7 +24,7 @@ class Filled:
     """A store with so many open jobs of one account, and a client whose calls are counted."""
 
     stored: int
-    client: firestore.Client
+    client: Database
     counting: Counting
 
 

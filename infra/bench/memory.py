@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,15 +12,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
-from google.cloud import firestore
 
 from infra.bench import usage
 from infra.bench.figure import Check, Figure, Table
-from infra.bench.jobs import TIME_TO_LIVE, processing_job, queued_job, store_copies
+from infra.bench.jobs import TIME_TO_LIVE, processing_job, queued_job, store_copies, store_documents
 from infra.bench.relay import RunningRelay
 from infra.bench.rig import PROJECT, TENANT, THREADS, Served, firestore_client, running_rig
 from infra.bench.volley import Shot, Volley, fire
 from infra.local.stack import running_stack
+from relay.adapters.database import Collection, Database, where
 from relay.adapters.document import INPUT, to_document
 from relay.adapters.firestore import JOBS
 from relay.domain.job import Job
@@ -34,6 +34,7 @@ ACCOUNT = "spacely"
 CALLBACKS = 400
 SENT_WITHIN_S = 240.0
 LOOK_EVERY_S = 0.5
+LOOK_TIMEOUT_S = 60.0
 # Parsed, an empty object takes some thirty times the room that its two letters take.
 VALUES = 65_000
 # As many values as a body may have.
@@ -85,19 +86,16 @@ def measure(*, say: Callable[[str], None] = lambda _: None) -> tuple[Peak, ...]:
     return tuple(peaks)
 
 
-def store_large(client: firestore.Client, jobs: Iterable[Job]) -> None:
+def store_large(database: Database, jobs: Iterable[Job]) -> None:
     """Write jobs with an input of 256 KB of empty objects, as versions before the bound took."""
     values = ", ".join(["{}"] * VALUES)
-    batch = client.batch()
-    for number, job in enumerate(jobs, start=1):
+
+    def document(job: Job) -> tuple[str, Mapping[str, Any]]:
         known = json.dumps(dict(job.known_input or {}))
-        document = to_document(job, time_to_live=TIME_TO_LIVE)
-        document[INPUT] = f'{known[:-1]}, "a": [{values}]}}'
-        batch.create(client.collection(JOBS).document(job.id), document)
-        if number % IN_ONE_COMMIT == 0:
-            batch.commit()
-            batch = client.batch()
-    batch.commit()
+        fields = to_document(job, time_to_live=TIME_TO_LIVE)
+        return job.id, {**fields, INPUT: f'{known[:-1]}, "a": [{values}]}}'}
+
+    store_documents(database, map(document, jobs), in_one_commit=IN_ONE_COMMIT)
 
 
 def _large(number: int, *, tenant: str, picture: str = "") -> Job:
@@ -199,18 +197,17 @@ def _due_and_queued(relay: RunningRelay) -> tuple[list[Job], list[Job]]:
     return due, large[PUMPED:]
 
 
-def _wait_until_ended(client: firestore.Client, jobs: int) -> None:
-    ended: Any = client.collection(JOBS).where(
-        filter=firestore.FieldFilter("status", "==", "succeeded")
-    )
+def _wait_until_ended(database: Database, jobs: int) -> None:
+    jobs_stored = Collection(database, JOBS, timeout_s=LOOK_TIMEOUT_S)
+    succeeded = jobs_stored.query(where("status", "==", "succeeded"))
     give_up_at = time.monotonic() + SENT_WITHIN_S
     while True:
-        ((result,),) = ended.count(alias="jobs").get()
+        ended = jobs_stored.count(succeeded)
         # And the one that has warmed it up.
-        if result.value > jobs:
+        if ended > jobs:
             return
         if time.monotonic() > give_up_at:
-            raise TimeoutError(f"{result.value} of {jobs} large jobs ended")
+            raise TimeoutError(f"{ended} of {jobs} large jobs ended")
         time.sleep(LOOK_EVERY_S)
 
 

@@ -7,9 +7,8 @@ import random
 import secrets
 import time
 
-from google.cloud import firestore
-
 from infra.bench.jobs import OUTPUT, TIME_TO_LIVE
+from relay.adapters.database import Database
 from relay.adapters.firestore import FirestoreAccounts, FirestoreDurations, FirestoreJobs
 from relay.adapters.runtime import SystemClock, WorkerThreads
 from relay.application.pump import Pump
@@ -59,12 +58,12 @@ class SilentTopics:
         """See `Topics`."""
 
 
-def pump(client: firestore.Client, provider: PatientProvider, *, window_s: float) -> Pump:
+def pump(database: Database, provider: PatientProvider, *, window_s: float) -> Pump:
     """Return a pump as it is deployed, but for the provider and the topics."""
     adapters = Adapters(
-        jobs=FirestoreJobs(client, time_to_live=TIME_TO_LIVE),
-        accounts=FirestoreAccounts(client),
-        durations=FirestoreDurations(client),
+        jobs=FirestoreJobs(database, time_to_live=TIME_TO_LIVE),
+        accounts=FirestoreAccounts(database),
+        durations=FirestoreDurations(database),
         topics=SilentTopics(),
         clock=SystemClock(),
         draw=random.random,

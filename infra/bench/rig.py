@@ -14,10 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import grpc
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore
-from google.cloud.firestore_v1.services.firestore import FirestoreClient
-from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
 from infra.bench.floor.main import TOPIC as FLOOR_TOPIC
 from infra.local import functions
@@ -32,6 +28,7 @@ from infra.local.pubsub import PubSubEmulator
 from infra.local.settings import machine_environment
 from infra.local.supervisor import Service
 from infra.local.topology import Topology
+from relay.adapters.database import Database
 
 PROJECT = "render-relay-bench"
 COMPLETIONS_TOPIC = "job-completions"
@@ -153,12 +150,7 @@ def firestore_client(
     *,
     project: str,
     interceptors: Sequence[grpc.UnaryUnaryClientInterceptor] = (),
-) -> firestore.Client:
+) -> Database:
     """Return the real client on an emulator, whatever stands in this process's environment."""
     channel = grpc.intercept_channel(grpc.insecure_channel(host), *interceptors)
-    credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
-    client = firestore.Client(project=project, credentials=credentials)
-    client._firestore_api_internal = FirestoreClient(  # noqa: SLF001 - it takes no transport
-        transport=FirestoreGrpcTransport(channel=channel)
-    )
-    return client
+    return Database(channel, project=project)

@@ -116,10 +116,9 @@ def figure(webhooks: Webhooks, *, chart: str) -> Figure:
             document, changes it on condition that nobody else did, publishes the event and waits
             for the topic, and marks the document. It has no token to check, no states, no
             history, no log. Both publish by the same single awaited call, and both have the
-            clients' own retries off. The floor reads and writes documents as the Firestore
-            client's documentation shows it; the relay sends the same requests past the client's
-            encoder (`functions/relay/adapters/wire.py`). They take turns in short rounds, each
-            going first in every other one; a ratio is that of the median round.
+            clients' own retries off, and both call Firestore's generated client and fill its
+            messages themselves. They take turns in short rounds, each going first in every other
+            one; a ratio is that of the median round.
             """,
             """
             The sender, the receiver of the events, both emulators and the function share the

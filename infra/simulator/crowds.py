@@ -3,7 +3,6 @@
 What a provider does with a crowd's job is in the job's metadata, so that it goes with the job.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +19,6 @@ from relay.errors import PublishFailed
 
 if TYPE_CHECKING:
     from infra.simulator.deployment import Deployment
-    from infra.simulator.store import Database
     from infra.simulator.world import World
 
 BEHAVES = "behaves"
@@ -136,7 +134,7 @@ def _creating(deployment: "Deployment", crowd: Crowd) -> JobCreator:
     world = deployment.world
     clock = _Clock(world, behind_s=crowd.written_late_s)
     adapters = Adapters(
-        jobs=_AtOnce(deployment.database),  # type: ignore[arg-type]
+        jobs=deployment.database.jobs,
         accounts=NOT_USED,
         durations=NOT_USED,
         topics=_Ticks(deployment),  # type: ignore[arg-type]
@@ -169,11 +167,6 @@ class _Clock:
 
     def sleep(self, seconds: float) -> None:
         raise AssertionError(f"nothing fails here, so nobody waits {seconds} s")
-
-
-class _AtOnce:
-    def __init__(self, database: "Database") -> None:
-        self.create: Callable[[Job], object] = database.create
 
 
 class _Ticks:

@@ -91,7 +91,7 @@ class Deployment:
             self.world.flows == 0
             and self.callbacks_under_way == 0
             and self.broker.undelivered == 0
-            and self.database.is_quiet()
+            and self.database.jobs.is_quiet()
         )
 
     def _push(self, account: str, done: Callable[[bool], None]) -> None:

@@ -118,7 +118,7 @@ def _plan_outages(deployment: Deployment, *, until_s: float) -> None:
     for number in range(MOST_POISON):
         if world.strikes("poison", profile.poison):
             put = partial(
-                deployment.database.put_poison,
+                deployment.database.jobs.put_poison,
                 f"job_poison{number:020d}",
                 rng.choice(profile.providers),
             )

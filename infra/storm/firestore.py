@@ -13,13 +13,13 @@ from typing import Any, Self
 
 import grpc
 from google.api_core import exceptions as google
-from google.cloud.firestore_v1._helpers import decode_dict
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 from google.cloud.firestore_v1.types import ListenRequest, Target
 
 from infra.storm.documents import Document
 from infra.storm.errors import NoEvidence
+from relay.adapters.document import decode_fields
 
 JOBS = "jobs"
 ACCOUNTS = "accounts"
@@ -156,7 +156,7 @@ class Listener:
 
 
 def _document(document: Any) -> Document:
-    fields: Any = decode_dict(document.fields, None)
+    fields = decode_fields(type(document).pb(document).fields)
     return _named(document.name, at=document.update_time, fields=fields)
 
 

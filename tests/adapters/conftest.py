@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from google.cloud import firestore
 
+from relay.adapters.database import EMULATOR_HOST, Database, connect
 from tests.payloads.replay import Stub, stub_provider
 
 FIRST_ANSWER_S = 60.0
@@ -15,7 +16,7 @@ FIRST_ANSWER_S = 60.0
 def firestore_client(
     firestore_emulator: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[firestore.Client]:
-    """A client of a project that no other test uses."""
+    """The high-level client of a project that no other test uses: it shows what we have written."""
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
     client = firestore.Client(project=f"test-{uuid.uuid4().hex[:12]}")
     # A cold emulator on a busy machine takes longer for its first answer than our calls wait.
@@ -23,6 +24,12 @@ def firestore_client(
     client.document("warm/up").set({}, timeout=FIRST_ANSWER_S)
     yield client
     client.close()
+
+
+@pytest.fixture
+def database(firestore_client: firestore.Client, firestore_emulator: str) -> Database:
+    """The same project's database, as our adapters call it."""
+    return connect(firestore_client.project, "(default)", env={EMULATOR_HOST: firestore_emulator})
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
-"""What was learnt of durations, kept alike by the fake and by Firestore."""
+"""What was learnt of durations, kept alike in memory and by Firestore."""
 
 import pytest
 
+from infra.memory_store import MemoryDurations
 from relay.adapters.firestore import FirestoreDurations
 from relay.domain.durations import Durations
 from relay.errors import LostRace
-from tests.fakes import MemoryDurations
 
 SEEN = Durations.unknown().with_render(after_s=8, by_s=8, expected_s=30)
 
@@ -14,7 +14,7 @@ SEEN = Durations.unknown().with_render(after_s=8, by_s=8, expected_s=30)
 def documents(request):
     if request.param == "memory":
         return MemoryDurations()
-    return FirestoreDurations(request.getfixturevalue("firestore_client"))
+    return FirestoreDurations(request.getfixturevalue("database"))
 
 
 def test_nothing_is_known_before_the_first_write(documents):
@@ -28,6 +28,16 @@ def test_what_was_written_is_read_again(documents):
 
     assert known == {"smart-staging-v2": SEEN}
     assert documents.read("spacely")[0] == {}
+
+
+def test_weights_are_kept_to_four_places(documents):
+    shared = SEEN.with_render(after_s=3, by_s=40, expected_s=30)
+
+    documents.replace("gepetto", {"redesign": shared}, version=None)
+
+    known, _ = documents.read("gepetto")
+    assert known == {"redesign": Durations.from_plain(shared.to_plain())}
+    assert known != {"redesign": shared}
 
 
 def test_a_write_over_an_older_version_loses(documents):

@@ -1,15 +1,15 @@
 """What only the real adapter can show: its documents, its errors, and many writers at once."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from google.api_core import exceptions as google
-from google.cloud import firestore
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 
+from infra.memory_store import TIME_TO_LIVE
+from relay.adapters.database import EMULATOR_HOST, Database, connect
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.adapters.runtime import SystemClock
 from relay.application.ports import JobFilter
@@ -20,7 +20,6 @@ from relay.domain.job import Status
 from relay.edges.api import MAX_PAGE_BYTES
 from relay.errors import JobNotFound, LostRace, StoreUnavailable
 from tests.factories import JOB_ID, NOON, a_job, finished_job, processing_job
-from tests.fakes import TIME_TO_LIVE
 
 WRITERS = 8
 CHANGES = 40
@@ -29,8 +28,8 @@ pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture
-def jobs(firestore_client: firestore.Client) -> FirestoreJobs:
-    return FirestoreJobs(firestore_client, time_to_live=TIME_TO_LIVE)
+def jobs(database: Database) -> FirestoreJobs:
+    return FirestoreJobs(database, time_to_live=TIME_TO_LIVE)
 
 
 def test_eight_writers_make_forty_changes_to_one_document_and_all_are_there(jobs):
@@ -71,18 +70,6 @@ def test_the_document_has_its_wake_at_only_as_long_as_there_is_something_to_do(
     assert document["expireAt"] == NOON + TIME_TO_LIVE
 
 
-def test_a_write_keeps_what_never_changes_and_what_it_does_not_know(jobs, firestore_client):
-    jobs.create(a_job())
-    reference = firestore_client.collection("jobs").document(JOB_ID)
-    reference.update({"fromTheFuture": 1})
-
-    jobs.replace(processing_job(tenant="other"), version=jobs.read(JOB_ID).version)
-
-    document = reference.get().to_dict()
-    assert (document["tenant"], document["fromTheFuture"]) == ("demo", 1)
-    assert jobs.read(JOB_ID).job == processing_job()
-
-
 def test_a_write_over_a_deleted_document_is_not_one(jobs, firestore_client):
     version = jobs.create(a_job())
     firestore_client.collection("jobs").document(JOB_ID).delete()
@@ -111,15 +98,15 @@ def test_a_name_that_no_document_can_have_is_not_found(jobs, name):
     ],
     ids=["create", "read", "due", "next_wake", "set_aside"],
 )
-def test_a_store_that_nobody_answers_for_is_unavailable(call, silent_client):
-    jobs = FirestoreJobs(silent_client, time_to_live=TIME_TO_LIVE)
+def test_a_store_that_nobody_answers_for_is_unavailable(call, silent):
+    jobs = FirestoreJobs(silent, time_to_live=TIME_TO_LIVE)
 
     with pytest.raises(StoreUnavailable):
         call(jobs)
 
 
-def test_accounts_that_nobody_answers_for_are_unavailable(silent_client):
-    accounts = FirestoreAccounts(silent_client)
+def test_accounts_that_nobody_answers_for_are_unavailable(silent):
+    accounts = FirestoreAccounts(silent)
 
     with pytest.raises(StoreUnavailable):
         accounts.read("gepetto")
@@ -128,12 +115,9 @@ def test_accounts_that_nobody_answers_for_are_unavailable(silent_client):
 
 
 @pytest.fixture
-def silent_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[firestore.Client]:
-    """A client of a port on which nobody listens."""
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
-    client = firestore.Client(project="test-nobody")
-    yield client
-    client.close()
+def silent() -> Database:
+    """A database behind a port on which nobody listens."""
+    return connect("test-nobody", "(default)", env={EMULATOR_HOST: "127.0.0.1:1"})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the relay relies on of its store, asked of the fake and of the Firestore emulator alike."""
+"""What the relay relies on of its store, asked of memory and of the Firestore emulator alike."""
 
 import time
 from collections.abc import Callable
@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from infra.memory_store import TIME_TO_LIVE, MemoryAccounts, MemoryJobs
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.application.ports import (
+    MOST_SPANS,
     Accounts,
     Cursor,
     JobDocuments,
@@ -23,6 +25,7 @@ from relay.application.ports import (
 from relay.domain.account import Account, Hold, given_back
 from relay.domain.events import published
 from relay.domain.job import UNREAD, ErrorCode, Status
+from relay.domain.queue import FIRST, LAST, Span, keys_of, queue_key
 from relay.domain.transitions import cancelled
 from relay.edges.api import MAX_PAGE_BYTES
 from relay.errors import JobExists, JobNotFound, LostRace, UnreadableJob
@@ -39,8 +42,9 @@ from tests.factories import (
     later,
     processing_job,
 )
-from tests.fakes import TIME_TO_LIVE, FixedClock, MemoryAccounts, MemoryJobs
+from tests.fakes import FixedClock
 
+EVERYTHING = Span(FIRST, LAST)
 LONG = "küche 🛋".ljust(500, "ü")
 STORES = ["memory", pytest.param("firestore", marks=pytest.mark.emulator)]
 
@@ -49,7 +53,7 @@ STORES = ["memory", pytest.param("firestore", marks=pytest.mark.emulator)]
 def kind(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
     if kind == "firestore":
-        request.getfixturevalue("firestore_client")
+        request.getfixturevalue("database")
     return kind
 
 
@@ -57,15 +61,14 @@ def kind(request: pytest.FixtureRequest) -> str:
 def jobs(request: pytest.FixtureRequest, kind: str) -> JobDocuments:
     if kind == "memory":
         return MemoryJobs()
-    client = request.getfixturevalue("firestore_client")
-    return FirestoreJobs(client, time_to_live=TIME_TO_LIVE)
+    return FirestoreJobs(request.getfixturevalue("database"), time_to_live=TIME_TO_LIVE)
 
 
 @pytest.fixture
 def accounts(request: pytest.FixtureRequest, kind: str) -> Accounts:
     if kind == "memory":
-        return MemoryAccounts(request.getfixturevalue("clock"))
-    return FirestoreAccounts(request.getfixturevalue("firestore_client"))
+        return MemoryAccounts(request.getfixturevalue("clock").monotonic)
+    return FirestoreAccounts(request.getfixturevalue("database"))
 
 
 @pytest.fixture
@@ -86,6 +89,15 @@ def put_document(request: pytest.FixtureRequest, kind: str, jobs: Any) -> Any:
         return jobs.put_document
     client = request.getfixturevalue("firestore_client")
     return lambda name, fields: client.collection("jobs").document(name).set(fields)
+
+
+@pytest.fixture
+def document(request: pytest.FixtureRequest, kind: str, jobs: Any) -> Any:
+    """Read a document past the adapter."""
+    if kind == "memory":
+        return jobs.document
+    client = request.getfixturevalue("firestore_client")
+    return lambda name: client.collection("jobs").document(name).get().to_dict()
 
 
 @pytest.mark.parametrize("status", Status)
@@ -153,6 +165,25 @@ def test_a_write_over_an_older_version_is_a_lost_race_and_changes_nothing(jobs):
         jobs.replace(a_job(polls=2), version=first)
 
     assert jobs.read(JOB_ID).job.polls == 1
+
+
+def test_a_write_keeps_what_never_changes_and_what_it_does_not_know(jobs, put_document, document):
+    jobs.create(a_job())
+    put_document(JOB_ID, {**document(JOB_ID), "fromTheFuture": 1})
+
+    jobs.replace(processing_job(tenant="other"), version=jobs.read(JOB_ID).version)
+
+    assert (document(JOB_ID)["tenant"], document(JOB_ID)["fromTheFuture"]) == ("demo", 1)
+    assert jobs.read(JOB_ID).job == processing_job()
+
+
+def test_a_write_of_a_job_without_its_input_keeps_the_input_and_all_that_never_changes(jobs):
+    jobs.create(a_job())
+    (queued,) = jobs.queued("gepetto", spans=[EVERYTHING], limit=9)
+
+    jobs.replace(replace(processing_job(tenant="other"), input=UNREAD), version=queued.item.version)
+
+    assert jobs.read(JOB_ID).job == processing_job()
 
 
 def test_a_write_over_a_document_that_has_gone_does_not_bring_it_back(jobs):
@@ -245,11 +276,76 @@ def test_the_next_wake_is_the_earliest_after_the_moment(jobs):
     assert jobs.next_wake("spacely", after=NOON) is None
 
 
-def test_a_document_that_is_set_aside_keeps_everything_but_its_wake(jobs):
+def test_a_queue_has_the_accounts_jobs_in_its_spans_in_order_without_their_input(jobs):
+    for number, tenant in enumerate(["b", "a", "c", "a", "d"]):
+        jobs.create(a_job(id=job_id(number), tenant=tenant, created_at=later(number)))
+    jobs.create(a_job(id=job_id(8), tenant="a", provider="spacely"))
+    jobs.create(processing_job(id=job_id(9), tenant="a"))
+    spans = [keys_of("a"), keys_of("c"), keys_of("d")]
+
+    found = jobs.queued("gepetto", spans=spans, limit=9)
+
+    ids = [job_id(number) for number in (1, 3, 2, 4)]
+    assert [one.item.job.id for one in found] == ids
+    assert [one.key for one in found] == [queue_key(jobs.read(one).job) for one in ids]
+    read = jobs.read(ids[0])
+    assert found[0].item == replace(read, job=replace(read.job, input=UNREAD))
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_a_queue_is_read_no_further_than_it_is_told(jobs, limit):
+    for number, tenant in enumerate(["a", "a", "b", "b"]):
+        jobs.create(a_job(id=job_id(number), tenant=tenant, created_at=later(number)))
+
+    found = jobs.queued("gepetto", spans=[keys_of("a"), keys_of("b")], limit=limit)
+
+    assert [one.item.job.id for one in found] == [job_id(number) for number in range(limit)]
+
+
+def test_both_ends_of_a_span_are_left_out(jobs):
+    for number in range(3):
+        jobs.create(a_job(id=job_id(number), created_at=later(number)))
+    first, _, last = jobs.queued("gepetto", spans=[EVERYTHING], limit=9)
+
+    (found,) = jobs.queued("gepetto", spans=[Span(first.key, last.key)], limit=9)
+
+    assert found.item.job.id == job_id(1)
+
+
+def test_a_queue_is_read_in_as_many_spans_as_there_may_be(jobs):
+    tenants = [f"t-{number:02d}" for number in range(MOST_SPANS)]
+    for number, tenant in enumerate(tenants):
+        jobs.create(a_job(id=job_id(number), tenant=tenant))
+
+    found = jobs.queued("gepetto", spans=[keys_of(tenant) for tenant in tenants], limit=99)
+
+    assert [one.item.job.tenant for one in found] == tenants
+
+
+def test_a_queued_document_that_does_not_parse_is_shown_as_such(jobs, put_document):
+    put_document(job_id(9), {"account": "gepetto", "queueKey": "demo/01/x"})
+    jobs.create(a_job())
+
+    found = jobs.queued("gepetto", spans=[EVERYTHING], limit=9)
+
+    assert [type(one.item) for one in found] == [Stored, Unreadable]
+    assert (found[1].key, found[1].item.job_id) == ("demo/01/x", job_id(9))
+
+
+def test_a_job_that_is_sent_leaves_the_queue(jobs):
+    version = jobs.create(a_job())
+
+    jobs.replace(processing_job(), version=version)
+
+    assert list(jobs.queued("gepetto", spans=[EVERYTHING], limit=9)) == []
+
+
+def test_a_document_that_is_set_aside_keeps_everything_but_its_wake_and_its_place(jobs):
     version = jobs.create(a_job())
 
     jobs.set_aside(JOB_ID, until=later(600))
 
+    assert list(jobs.queued("gepetto", spans=[EVERYTHING], limit=9)) == []
     assert jobs.read(JOB_ID).job == a_job()
     assert jobs.next_wake("gepetto", after=NOON) == later(600)
     with pytest.raises(LostRace):

@@ -44,7 +44,7 @@ SUBSETS = [
     for count in range(len(FILTERS) + 1)
     for names in itertools.combinations(FILTERS, count)
 ]
-ASKS = {"where", "order_by", "collection_group", "find_nearest"}
+ASKS = {"query"}
 """What only those methods use that ask for documents by what is in them."""
 
 

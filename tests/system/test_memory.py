@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from infra.bench.jobs import store_documents
 from infra.bench.rig import PROJECT, TENANT, firestore_client, running_rig
 from infra.local.emulators import EmulatorsUnavailable
 from relay.adapters.document import to_document
@@ -86,8 +87,7 @@ def put_old_jobs(host: str) -> None:
             created_at=later(number),
         )
         document = to_document(job, time_to_live=timedelta(days=1)) | {"input": OLD_INPUT}
-        client.collection("jobs").document(job.id).set(document)
-    client.close()
+        store_documents(client, [(job.id, document)])
 
 
 def test_large_jobs_are_listed_read_and_cancelled_within_the_bound(served: Served) -> None:

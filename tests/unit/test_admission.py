@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from relay.adapters.fields import from_fields, to_fields
+from relay.adapters.document import from_fields, to_fields
 from relay.domain.account import Account
 from relay.domain.admission import (
     FAILURES_TO_OPEN,

@@ -222,7 +222,7 @@ def test_an_outage_makes_a_handful_of_jobs_unconfirmed_and_not_the_whole_queue(w
     tenants = ["a", "b", "c"]
     for index, tenant in enumerate(tenants):
         numbers = range(100 * index, 100 * index + 50)
-        world.jobs.put_queued(jobs(numbers, tenant=tenant))
+        world.jobs.put_unchecked(jobs(numbers, tenant=tenant))
     answer_submissions(world, lambda _: PerhapsAccepted("HTTP 502"))
 
     world.pump(window_s=300, workers=32).run()
@@ -231,7 +231,7 @@ def test_an_outage_makes_a_handful_of_jobs_unconfirmed_and_not_the_whole_queue(w
 
 
 def test_jobs_that_always_break_pause_nobody_but_their_own_tenant(world):
-    world.jobs.put_queued(
+    world.jobs.put_unchecked(
         [*jobs(range(100), tenant="breaks"), *jobs(range(200, 230), tenant="fine")]
     )
     answer_submissions(
@@ -246,7 +246,7 @@ def test_jobs_that_always_break_pause_nobody_but_their_own_tenant(world):
 
 
 def test_a_breaker_is_kept_by_the_next_pump(world):
-    world.jobs.put_queued(jobs(range(20)))
+    world.jobs.put_unchecked(jobs(range(20)))
     answer_submissions(world, lambda _: PerhapsAccepted("HTTP 500"))
 
     world.pump(window_s=10, workers=1).run()
@@ -256,7 +256,7 @@ def test_a_breaker_is_kept_by_the_next_pump(world):
 
 
 def test_polls_go_on_while_the_provider_takes_no_submission(world):
-    world.jobs.put_queued(jobs(range(20)))
+    world.jobs.put_unchecked(jobs(range(20)))
     world.jobs.put(processing_job(id=job_id(99), call_at=later(20)))
     answer_submissions(world, lambda _: PerhapsAccepted("HTTP 500"))
 
@@ -269,7 +269,7 @@ def test_polls_go_on_while_the_provider_takes_no_submission(world):
 
 
 def test_a_pump_whose_server_stops_calls_no_more_and_wakes_the_next(world):
-    world.jobs.put_queued(jobs(range(100)))
+    world.jobs.put_unchecked(jobs(range(100)))
     world.clock.after(5, lambda: setattr(world, "is_stopping", True))
 
     world.pump(window_s=55, workers=4).run()

@@ -89,7 +89,7 @@ def test_each_job_of_a_deep_queue_is_read_once_by_a_query_and_once_by_name(world
     depth = 4 * MOST_IN_HAND
     world.provider.limit = WIDE
     world.provider.on_submit(*[JobRefused(422, "no such room")] * depth)
-    world.jobs.put_queued(queued(range(depth)))
+    world.jobs.put_unchecked(queued(range(depth)))
 
     world.pump(window_s=55, workers=4).run()
 

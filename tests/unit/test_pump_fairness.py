@@ -38,7 +38,7 @@ def at_spacely(world):
 
 
 def test_three_jobs_do_not_wait_for_the_thousand_of_another_tenant(world):
-    world.jobs.put_queued(jobs_of(BUSY, range(1000)))
+    world.jobs.put_unchecked(jobs_of(BUSY, range(1000)))
     world.jobs.put(*jobs_of(QUIET, range(5000, 5003)))
 
     world.pump(window_s=8, workers=32).run()
@@ -47,7 +47,7 @@ def test_three_jobs_do_not_wait_for_the_thousand_of_another_tenant(world):
 
 
 def test_a_tenant_that_comes_while_another_is_busy_is_sent_within_six_seconds(world):
-    world.jobs.put_queued(jobs_of(BUSY, range(1000)))
+    world.jobs.put_unchecked(jobs_of(BUSY, range(1000)))
     late = [
         a_job(id=job_id(number), tenant=QUIET, created_at=later(20), deadline_at=DAY)
         for number in range(5000, 5003)
@@ -62,7 +62,7 @@ def test_a_tenant_that_comes_while_another_is_busy_is_sent_within_six_seconds(wo
 
 
 def test_tenants_get_places_by_their_weights(world):
-    world.jobs.put_queued([*jobs_of("one", range(300)), *jobs_of("three", range(500, 800))])
+    world.jobs.put_unchecked([*jobs_of("one", range(300)), *jobs_of("three", range(500, 800))])
 
     world.pump(window_s=50, workers=32, weights={"three": 3}).run()
 
@@ -88,7 +88,7 @@ def test_low_priority_counts_only_within_a_tenant(world):
 
 
 def test_a_normal_job_that_comes_while_low_ones_are_sent_goes_before_them(world):
-    world.jobs.put_queued(jobs_of(QUIET, range(200), priority=Priority.LOW))
+    world.jobs.put_unchecked(jobs_of(QUIET, range(200), priority=Priority.LOW))
     late = a_job(id=job_id(900), tenant=QUIET, created_at=later(10), deadline_at=DAY)
     world.clock.after(10, lambda: world.jobs.put(late))
 
@@ -99,7 +99,7 @@ def test_a_normal_job_that_comes_while_low_ones_are_sent_goes_before_them(world)
 
 
 def test_turns_are_passed_on_to_the_next_pump(world):
-    world.jobs.put_queued([*jobs_of("a", range(100)), *jobs_of("b", range(200, 300))])
+    world.jobs.put_unchecked([*jobs_of("a", range(100)), *jobs_of("b", range(200, 300))])
     world.provider.limit = Limit(calls=2, window_s=60.0)
 
     for _ in range(12):
@@ -122,7 +122,7 @@ def test_polls_take_turns_by_tenant(world):
 
 
 def test_submissions_and_polls_get_half_of_the_places_each(world):
-    world.jobs.put_queued(jobs_of(BUSY, range(500)))
+    world.jobs.put_unchecked(jobs_of(BUSY, range(500)))
     world.jobs.put(*polls_of(BUSY, range(1000, 1300)))
 
     world.pump(window_s=30, workers=32).run()
@@ -136,7 +136,7 @@ def test_submissions_and_polls_get_half_of_the_places_each(world):
 @pytest.mark.parametrize("due_s", [1, 4.5, 7])
 def test_a_poll_that_comes_due_while_jobs_are_queued_is_made_soon(world, provider, within_s, due_s):
     world.provider.limit = CATALOGUE[provider].limit
-    world.jobs.put_queued(jobs_of(BUSY, range(200 if provider == "gepetto" else 2000)))
+    world.jobs.put_unchecked(jobs_of(BUSY, range(200 if provider == "gepetto" else 2000)))
     world.jobs.put(*polls_of(QUIET, [9000], call_at=later(due_s)))
 
     world.pump(window_s=13, workers=32).run()
@@ -147,7 +147,7 @@ def test_a_poll_that_comes_due_while_jobs_are_queued_is_made_soon(world, provide
 
 
 def test_a_finished_render_whose_webhook_was_lost_is_found_behind_500_queued_jobs(world):
-    world.jobs.put_queued(jobs_of(BUSY, range(500)))
+    world.jobs.put_unchecked(jobs_of(BUSY, range(500)))
     world.jobs.put(*polls_of(QUIET, [9000], call_at=later(10)))
     world.provider.on_poll(Rendered(outputs=(OUTPUT,), provider_status="success"))
 
@@ -188,7 +188,7 @@ def counted(world, tenants, jobs, *, window_s=50):
     refusal = JobRefused(422, "no such room")
     world.provider.on_submit(*[refusal] * 2000)
     each = jobs // tenants
-    world.jobs.put_queued(
+    world.jobs.put_unchecked(
         job
         for number in range(tenants)
         for job in jobs_of(f"tenant-{number}", range(number * each, (number + 1) * each))

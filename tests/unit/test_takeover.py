@@ -6,11 +6,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.memory_store import MemoryAccounts
 from relay.application.lease import Lease
 from relay.domain.account import CALL_ARRIVES_WITHIN_S, free_in
 from relay.domain.limits import Limit
 from relay.errors import StoreUnavailable
-from tests.fakes import FixedClock, MemoryAccounts
+from tests.fakes import FixedClock
 from tests.unit.test_call_window import most_in_one_window
 
 STEP_S = 0.05
@@ -25,7 +26,7 @@ class CutOff(MemoryAccounts):
     cut_at_s = 0.0
 
     def replace(self, account, *, version):
-        if account.holder == "first" and self._clock.monotonic() >= self.cut_at_s:
+        if account.holder == "first" and self._now_s() >= self.cut_at_s:
             raise StoreUnavailable
         return super().replace(account, version=version)
 
@@ -65,7 +66,7 @@ def test_no_window_holds_more_calls_than_are_used_although_one_pump_was_cut_off(
     limit, cut_s, slow, seed
 ):
     clock = FixedClock()
-    accounts = CutOff(clock)
+    accounts = CutOff(clock.monotonic)
     accounts.cut_at_s = clock.monotonic() + cut_s
 
     def pumping(holder, *, slow):

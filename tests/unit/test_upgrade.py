@@ -1,6 +1,6 @@
 """Documents of the version before the queue, as docs/operations.md says that they go on."""
 
-from relay.adapters.fields import from_fields, to_fields
+from relay.adapters.document import from_fields, to_fields
 from relay.domain.account import Account
 from relay.domain.job import ErrorCode, OnUnconfirmed, Status
 from relay.errors import PerhapsAccepted

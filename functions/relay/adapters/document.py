@@ -1,35 +1,77 @@
-"""How a job stands in its Firestore document.
+"""The codec of Firestore documents: our types to fields and back, fields to messages and back.
 
 Field names are the job's, in camelCase, and some more: ``account``, ``wakeAt`` and ``queueKey`` for
-the pump's queries, ``metadataPairs`` for the one by metadata, ``expireAt`` for the TTL policy;
-``id`` is the
-document's own name. What callers send (``input``, ``metadata``) is kept as JSON text: Firestore
-takes neither arrays in arrays nor every key. A pair of metadata is found by its digest: a value
-can be longer than what Firestore indexes of a text.
+the pump's queries, ``metadataPairs`` for the query by metadata, ``expireAt`` for the TTL policy;
+``id`` is the document's own name. What callers send (``input``, ``metadata``) is kept as JSON text:
+Firestore takes neither arrays in arrays nor every key. A pair of metadata is found by its digest,
+because a value can be longer than what Firestore indexes of a text.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, TypeVar
 
 import msgspec
 
-from relay.adapters.fields import camel, from_fields, to_fields
 from relay.domain.due import wake_at
 from relay.domain.job import UNREAD, Job
 from relay.domain.json_text import JsonText, json_text
 from relay.domain.queue import queue_key
 from relay.errors import UnreadableJob
 
+T = TypeVar("T")
+
+
+def to_fields(value: object) -> dict[str, Any]:
+    """Return the document fields of a dataclass; None becomes null."""
+    plain: dict[str, Any] = _renamed(msgspec.to_builtins(value, builtin_types=(datetime,)), camel)
+    return plain
+
+
+def from_fields(kind: type[T], document: Mapping[str, Any]) -> T:
+    """Return the dataclass that these fields hold.
+
+    Raises:
+        msgspec.ValidationError: Names the field that does not fit.
+    """
+    return msgspec.convert(_renamed(document, _snake), kind)
+
+
+@cache
+def camel(name: str) -> str:
+    """Return a field's name as documents have it."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+@cache
+def _snake(name: str) -> str:
+    return "".join(f"_{mark.lower()}" if mark.isupper() else mark for mark in name)
+
+
+def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
+    if isinstance(value, Mapping):
+        return {rename(name): _renamed(inner, rename) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_renamed(inner, rename) for inner in value]
+    if isinstance(value, datetime):
+        # Plain, whatever subclass of it a client reads into.
+        return datetime.combine(value.date(), value.time(), tzinfo=UTC)
+    return value
+
+
 ACCOUNT = "account"
-WAKE_AT = "wakeAt"
-QUEUE_KEY = "queueKey"
-INPUT = "input"
+CREATED_AT = "createdAt"
 EXPIRE_AT = "expireAt"
+INPUT = "input"
 METADATA_PAIRS = "metadataPairs"
+QUEUE_KEY = "queueKey"
+SUBMITTED_AT = "submittedAt"
+WAKE_AT = "wakeAt"
 
 # What never changes after the job was created, and so is written only once.
 IMMUTABLE = frozenset(
@@ -47,12 +89,11 @@ IMMUTABLE = frozenset(
         "credits",
         "bodyDigest",
         "retryOf",
-        "createdAt",
+        CREATED_AT,
         "deadlineAt",
         ACCOUNT,
     }
 )
-
 
 # A job may leave these: a write must remove them then.
 REMOVABLE = (WAKE_AT, QUEUE_KEY)
@@ -66,7 +107,7 @@ LOOKED_AT = (
 
 
 def to_document(job: Job, *, time_to_live: timedelta) -> dict[str, Any]:
-    """Return the document's fields; those below ``account`` only if the job has them.
+    """Return the document's fields; ``wakeAt``, ``queueKey`` and ``expireAt`` only if it has them.
 
     Args:
         time_to_live: How long after its end the document is kept.
@@ -123,3 +164,58 @@ def _input(text: str) -> JsonText | None:
 def pair_digest(key: str, value: str) -> str:
     """Return what stands for one pair of metadata in ``metadataPairs``."""
     return hashlib.sha256(json.dumps([key, value]).encode()).hexdigest()[:32]
+
+
+def encode_fields(document: Mapping[str, Any], to: Any) -> None:
+    """Add fields to a map of Firestore's ``Value`` messages.
+
+    Raises:
+        TypeError: A value of a type that no document of ours has.
+    """
+    for name, value in document.items():
+        encode(value, to[name])
+
+
+def decode_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a map of Firestore's ``Value`` messages holds."""
+    return {name: _decoded(value) for name, value in values.items()}
+
+
+def encode(value: Any, to: Any) -> None:
+    """Write a value into one of Firestore's ``Value`` messages; raise as `encode_fields`."""
+    match value:
+        case None:
+            to.null_value = 0
+        case bool():
+            to.boolean_value = value
+        case str():
+            to.string_value = value
+        case int():
+            to.integer_value = value
+        case float():
+            to.double_value = value
+        case datetime():
+            to.timestamp_value.FromDatetime(value)
+        case list() | tuple():
+            to.array_value.SetInParent()
+            for one in value:
+                encode(one, to.array_value.values.add())
+        case dict():
+            to.map_value.SetInParent()
+            encode_fields(value, to.map_value.fields)
+        case _:
+            raise TypeError(f"no {type(value).__name__} in a document")
+
+
+def _decoded(value: Any) -> Any:
+    match value.WhichOneof("value_type"):
+        case "null_value":
+            return None
+        case "timestamp_value":
+            return value.timestamp_value.ToDatetime(tzinfo=UTC)
+        case "array_value":
+            return [_decoded(one) for one in value.array_value.values]
+        case "map_value":
+            return decode_fields(value.map_value.fields)
+        case kind:
+            return getattr(value, kind)

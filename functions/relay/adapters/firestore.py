@@ -1,34 +1,34 @@
-"""Job and account documents in Firestore, one round trip a call, no transactions.
+"""Jobs, accounts and durations in Firestore: one round trip a call, no transactions.
 
-The client's own retries are off: a write that is repeated behind our back reports a lost race
-that it won itself. Whoever calls repeats, and recognises finished work.
+Nothing is tried twice here: callers repeat, and recognise finished work.
 """
 
 import logging
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.api_core import exceptions as google
-from google.cloud import firestore
-from google.cloud.firestore_v1.base_query import And, FieldFilter, Or
 
+from relay.adapters.database import Collection, Database, Found, all_of, any_of, where
 from relay.adapters.document import (
     ACCOUNT,
+    CREATED_AT,
     IMMUTABLE,
     LOOKED_AT,
     METADATA_PAIRS,
     QUEUE_KEY,
     REMOVABLE,
+    SUBMITTED_AT,
     WAKE_AT,
     from_document,
+    from_fields,
     pair_digest,
     to_document,
+    to_fields,
 )
-from relay.adapters.fields import from_fields, to_fields
-from relay.adapters.wire import Found, Wire
 from relay.application.ports import (
     Cursor,
     DuePage,
@@ -57,9 +57,7 @@ JOBS = "jobs"
 ACCOUNTS = "accounts"
 DURATIONS = "durations"
 OPERATIONS = "operations"
-CREATED_AT = "createdAt"
 NAME = "__name__"
-SUBMITTED_AT = "submittedAt"
 # So many jobs of one render are looked at by age, and so many of those that were submitted.
 OWNERS_LIMIT = 20
 # Before every submission; a range of times leaves out the nulls of those that were not submitted.
@@ -67,14 +65,13 @@ _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 # One call; longer than the store's own slow moments.
 CALL_TIMEOUT_S = 6.0
-_CALL: dict[str, Any] = {"retry": None, "timeout": CALL_TIMEOUT_S}
 # For the account: its lease must be renewed again before it runs out.
 SHORT_CALL_TIMEOUT_S = 2.0
-_SHORT_CALL: dict[str, Any] = {"retry": None, "timeout": SHORT_CALL_TIMEOUT_S}
 
 
 @contextmanager
-def _errors_of_ours(name: str) -> Iterator[None]:
+def _translated_errors(name: str) -> Iterator[None]:
+    """Raise our errors for the vendor's."""
     try:
         yield
     except google.AlreadyExists as error:
@@ -88,10 +85,10 @@ def _errors_of_ours(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _query_errors_of_ours(name: str) -> Iterator[None]:
-    """As above, but a query cannot lose a race: its precondition is an index."""
+def _translated_query_errors(name: str) -> Iterator[None]:
+    """Do the same for a query, which cannot lose a race: its precondition is an index."""
     try:
-        with _errors_of_ours(name):
+        with _translated_errors(name):
             yield
     except LostRace as error:
         log.exception("query has no index", extra={"fields": {"query": name}})
@@ -100,13 +97,13 @@ def _query_errors_of_ours(name: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """One version of a job's document, which knows what stands in it.
+    """One version of a job's document, with its fields.
 
-    So a later write sends only what differs: encoding a whole job takes longer than all else
-    that a callback costs.
+    So a later write sends only what differs: encoding a whole job takes longer than everything
+    else that a callback does.
     """
 
-    update_time: datetime
+    number: int
     document: Mapping[str, Any] = field(compare=False, repr=False)
 
 
@@ -117,84 +114,91 @@ class FirestoreJobs:
         time_to_live: How long after its end a document is kept.
     """
 
-    def __init__(self, client: firestore.Client, *, time_to_live: timedelta) -> None:
-        self._client = client
-        self._jobs = client.collection(JOBS)
-        self._wire = Wire(client, JOBS, call=_CALL)
+    def __init__(self, database: Database, *, time_to_live: timedelta) -> None:
+        self._jobs = Collection(database, JOBS, timeout_s=CALL_TIMEOUT_S)
         self._time_to_live = time_to_live
 
     def create(self, job: Job) -> object:
         """See `JobDocuments`."""
-        document = self._fields(job)
-        with _errors_of_ours(job.id):
-            return _Version(self._wire.create(job.id, document), document)
+        document = self._document(job)
+        with _translated_errors(job.id):
+            return _Version(self._jobs.create(job.id, document), document)
 
     def read(self, job_id: str) -> Stored:
         """See `JobDocuments`."""
         if not is_job_id(job_id):
             raise JobNotFound(job_id)
-        with _errors_of_ours(job_id):
-            return _stored(self._wire.get(job_id))
+        with _translated_errors(job_id):
+            found = self._jobs.get(job_id)
+        if found is None:
+            raise JobNotFound(job_id)
+        return _stored(found)
 
     def replace(self, job: Job, *, version: object) -> object:
         """See `JobDocuments`."""
         assert isinstance(version, _Version)  # noqa: S101 - nobody else makes versions
-        document = self._fields(job)
-        with _errors_of_ours(job.id):
-            update_time = self._wire.update(
+        document = self._document(job)
+        with _translated_errors(job.id):
+            number = self._jobs.update(
                 job.id,
                 _changes(version.document, document),
                 removed=[name for name in REMOVABLE if name not in document],
-                update_time=version.update_time,
+                version=version.number,
             )
-        return _Version(update_time, document)
+        return _Version(number, document)
 
     def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
         """See `JobDocuments`."""
-        query = self._of(account).where(filter=FieldFilter(WAKE_AT, "<=", until))
+        filters = [where(ACCOUNT, "==", account), where(WAKE_AT, "<=", until)]
         if after is not None:
-            query = query.where(filter=FieldFilter(WAKE_AT, ">", after))
-        with _query_errors_of_ours(f"due jobs of {account}"):
-            found = self._wire.run(query.order_by(WAKE_AT).limit(limit).select(LOOKED_AT))
-        items = [_stored_or_unreadable(one) for one in found]
-        if len(found) < limit:
-            return DuePage(items, more_after=None)
-        last = found[-1].fields[WAKE_AT]
-        # Just before the last one: others may have come due at the same microsecond.
-        before_last = last - timedelta(microseconds=1)
-        is_progress = after is None or before_last > after
-        return DuePage(items, more_after=before_last if is_progress else last)
+            filters.append(where(WAKE_AT, ">", after))
+        query = self._jobs.query(*filters, order_by=[WAKE_AT], limit=limit, select=LOOKED_AT)
+        with _translated_query_errors(f"due jobs of {account}"):
+            found = self._jobs.run(query)
+        due = [(one.fields[WAKE_AT], _stored_or_unreadable(one)) for one in found]
+        return DuePage.of(due, after=after, limit=limit)
 
     def queued(self, account: str, *, spans: Sequence[Span], limit: int) -> Sequence[Queued]:
         """See `JobDocuments`."""
-        in_spans: Any = [
-            And([FieldFilter(QUEUE_KEY, ">", one.after), FieldFilter(QUEUE_KEY, "<", one.before)])
+        in_spans = [
+            all_of([where(QUEUE_KEY, ">", one.after), where(QUEUE_KEY, "<", one.before)])
             for one in spans
         ]
-        query = self._of(account).where(filter=Or(in_spans) if len(spans) > 1 else in_spans[0])
-        query = query.order_by(QUEUE_KEY).limit(limit).select((*LOOKED_AT, QUEUE_KEY))
-        with _query_errors_of_ours(f"queue of {account}"):
-            found = self._wire.run(query)
+        query = self._jobs.query(
+            where(ACCOUNT, "==", account),
+            any_of(in_spans),
+            order_by=[QUEUE_KEY],
+            limit=limit,
+            select=(*LOOKED_AT, QUEUE_KEY),
+        )
+        with _translated_query_errors(f"queue of {account}"):
+            found = self._jobs.run(query)
         return [Queued(one.fields[QUEUE_KEY], _stored_or_unreadable(one)) for one in found]
 
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
         """See `JobDocuments`."""
-        query = self._of(account).where(filter=FieldFilter(WAKE_AT, ">", after))
-        with _query_errors_of_ours(f"next job of {account}"):
-            found = self._wire.run(query.order_by(WAKE_AT).limit(1).select((WAKE_AT,)))
+        filters = [where(ACCOUNT, "==", account), where(WAKE_AT, ">", after)]
+        query = self._jobs.query(*filters, order_by=[WAKE_AT], limit=1, select=[WAKE_AT])
+        with _translated_query_errors(f"next job of {account}"):
+            found = self._jobs.run(query)
         return found[0].fields[WAKE_AT] if found else None
+
+    def set_aside(self, job_id: str, *, until: datetime) -> None:
+        """See `JobDocuments`."""
+        with _translated_errors(job_id):
+            self._jobs.update(job_id, {WAKE_AT: until}, removed=[QUEUE_KEY], version=None)
 
     def count(
         self, tenant: str, account: str, statuses: Sequence[Status], *, most: int | None = None
     ) -> int:
         """See `JobCounts`; equality filters alone need no index of their own."""
-        query = self._of(account).where(filter=FieldFilter("tenant", "==", tenant))
-        query = query.where(filter=FieldFilter("status", "in", [one.value for one in statuses]))
-        if most is not None:
-            query = query.limit(most)
-        with _query_errors_of_ours(f"count of {account}"):
-            ((result,),) = query.count(alias="jobs").get(**_CALL)
-        return int(result.value)
+        filters = [
+            where(ACCOUNT, "==", account),
+            where("tenant", "==", tenant),
+            where("status", "in", [one.value for one in statuses]),
+        ]
+        with _translated_query_errors(f"count of {account}"):
+            return self._jobs.count(self._jobs.query(*filters, limit=most))
 
     def page(
         self,
@@ -206,41 +210,54 @@ class FirestoreJobs:
         max_bytes: int,
     ) -> JobPage:
         """See `JobListings`; stops reading where the page ends."""
-        query = self._jobs.where(filter=FieldFilter("tenant", "==", tenant))
-        for name, value in _equalities(wanted):
-            query = query.where(filter=FieldFilter(name, "==", value))
+        filters = [
+            where("tenant", "==", tenant),
+            *(where(name, "==", value) for name, value in _equalities(wanted)),
+        ]
         if wanted.metadata is not None:
-            digest = pair_digest(*wanted.metadata)
-            query = query.where(filter=FieldFilter(METADATA_PAIRS, "array_contains", digest))
-        for name in (CREATED_AT, NAME):
-            query = query.order_by(name, direction=firestore.Query.DESCENDING)
-        if after is not None:
-            reference = self._jobs.document(after.job_id)
-            query = query.start_after({CREATED_AT: after.created_at, NAME: reference})
-        with _query_errors_of_ours(f"jobs of {tenant}"):
-            return _page(self._wire.stream(query.limit(size + 1)), size=size, max_bytes=max_bytes)
+            filters.append(where(METADATA_PAIRS, "contains", pair_digest(*wanted.metadata)))
+        query = self._jobs.query(
+            *filters,
+            order_by=[CREATED_AT, NAME],
+            descending=True,
+            after=None if after is None else (after.created_at, after.job_id),
+            limit=size + 1,
+        )
+        with (
+            _translated_query_errors(f"jobs of {tenant}"),
+            closing(self._jobs.stream(query)) as documents,
+        ):
+            return JobPage.of(
+                (
+                    (Cursor(one.fields[CREATED_AT], one.name), _stored_or_unreadable(one), length)
+                    for one, length in documents
+                ),
+                size=size,
+                max_bytes=max_bytes,
+            )
 
     def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
         """See `JobListings`; the latest of them, so that the lists' indexes serve."""
-        query = self._rendered(provider, provider_job_id)
-        query = query.where(filter=FieldFilter("tenant", "==", tenant))
-        query = query.order_by(CREATED_AT, direction=firestore.Query.DESCENDING)
-        with _query_errors_of_ours(f"job of {tenant}"):
-            found = self._wire.run(query.limit(1))
+        filters = [*_of_render(provider, provider_job_id), where("tenant", "==", tenant)]
+        query = self._jobs.query(*filters, order_by=[CREATED_AT], descending=True, limit=1)
+        with _translated_query_errors(f"job of {tenant}"):
+            found = self._jobs.run(query)
         if not found:
             raise JobNotFound(provider)
         return _stored(found[0])
 
     def is_anothers(self, job: Job) -> bool:
         """See `RenderOwners`."""
-        query = self._rendered(job.provider, job.provider_job_id)
-        with _query_errors_of_ours(job.id):
+        filters = _of_render(job.provider, job.provider_job_id)
+        with _translated_query_errors(job.id):
             # By age: later ones of the same tenant do not hide the first.
-            found = self._wire.run(query.order_by(CREATED_AT).limit(OWNERS_LIMIT))
+            query = self._jobs.query(*filters, order_by=[CREATED_AT], limit=OWNERS_LIMIT)
+            found = self._jobs.run(query)
             if len(found) == OWNERS_LIMIT:
                 # Nor do many early followers hide who submitted it after them.
-                submitted = query.where(filter=FieldFilter(SUBMITTED_AT, ">", _BEFORE_ALL))
-                found += self._wire.run(submitted.order_by(SUBMITTED_AT).limit(OWNERS_LIMIT))
+                filters.append(where(SUBMITTED_AT, ">", _BEFORE_ALL))
+                query = self._jobs.query(*filters, order_by=[SUBMITTED_AT], limit=OWNERS_LIMIT)
+                found += self._jobs.run(query)
         return any(
             one.fields.get("tenant") != job.tenant
             and (
@@ -249,100 +266,72 @@ class FirestoreJobs:
             for one in found
         )
 
-    def set_aside(self, job_id: str, *, until: datetime) -> None:
-        """See `JobDocuments`."""
-        with _errors_of_ours(job_id):
-            changes = {WAKE_AT: until, QUEUE_KEY: firestore.DELETE_FIELD}
-            self._jobs.document(job_id).update(changes, **_CALL)
-
-    def _rendered(self, provider: str, provider_job_id: str | None) -> Any:
-        query = self._jobs.where(filter=FieldFilter("provider", "==", provider))
-        return query.where(filter=FieldFilter("providerJobId", "==", provider_job_id))
-
-    def _of(self, account: str) -> Any:
-        return self._jobs.where(filter=FieldFilter(ACCOUNT, "==", account))
-
-    def _fields(self, job: Job) -> dict[str, Any]:
+    def _document(self, job: Job) -> dict[str, Any]:
         return to_document(job, time_to_live=self._time_to_live)
 
 
 class FirestoreAccounts:
     """The collection ``accounts``."""
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._client = client
-        self._accounts = client.collection(ACCOUNTS)
+    def __init__(self, database: Database) -> None:
+        self._accounts = Collection(database, ACCOUNTS, timeout_s=SHORT_CALL_TIMEOUT_S)
 
     def read(self, name: str) -> StoredAccount:
         """See `Accounts`."""
-        with _errors_of_ours(name):
-            snapshot = self._accounts.document(name).get(**_SHORT_CALL)
-        if not snapshot.exists:
+        with _translated_errors(name):
+            found = self._accounts.get_with_age(name)
+        if found is None:
             return StoredAccount(Account(name=name), None, 0.0)
-        account = from_fields(Account, snapshot.to_dict() or {})
-        age_s = (snapshot.read_time - snapshot.update_time).total_seconds()
-        return StoredAccount(account, snapshot.update_time, age_s)
+        document, age_s = found
+        return StoredAccount(from_fields(Account, document.fields), document.version, age_s)
 
     def replace(self, account: Account, *, version: object) -> object:
         """See `Accounts`."""
-        reference = self._accounts.document(account.name)
-        return _write_over(self._client, reference, to_fields(account), version=version)
+        return _write_over(self._accounts, account.name, to_fields(account), version=version)
 
 
 class FirestoreDurations:
     """The collection ``durations``."""
 
-    def __init__(self, client: firestore.Client) -> None:
-        self._client = client
-        self._durations = client.collection(DURATIONS)
+    def __init__(self, database: Database) -> None:
+        self._durations = Collection(database, DURATIONS, timeout_s=SHORT_CALL_TIMEOUT_S)
 
     def read(self, account: str) -> tuple[Mapping[str, Durations], object]:
         """See `DurationsDocuments`."""
-        with _errors_of_ours(account):
-            snapshot = self._durations.document(account).get(**_SHORT_CALL)
-        if not snapshot.exists:
+        with _translated_errors(account):
+            found = self._durations.get(account)
+        if found is None:
             return {}, None
-        operations = (snapshot.to_dict() or {}).get(OPERATIONS, {})
+        operations = found.fields.get(OPERATIONS, {})
         known = {name: Durations.from_plain(plain) for name, plain in operations.items()}
-        return known, snapshot.update_time
+        return known, found.version
 
     def replace(self, account: str, durations: Mapping[str, Durations], *, version: object) -> None:
         """See `DurationsDocuments`."""
         document = {OPERATIONS: {name: one.to_plain() for name, one in durations.items()}}
-        reference = self._durations.document(account)
-        _write_over(self._client, reference, document, version=version)
+        _write_over(self._durations, account, document, version=version)
 
 
 def _write_over(
-    client: firestore.Client, reference: Any, fields: Mapping[str, Any], *, version: object
-) -> object:
+    collection: Collection, name: str, fields: Mapping[str, Any], *, version: object
+) -> int:
     """Write a document over this version, None for a new one; raise `LostRace`."""
     try:
-        with _errors_of_ours(reference.id):
+        with _translated_errors(name):
             if version is None:
-                return reference.create(fields, **_SHORT_CALL).update_time
-            option = client.write_option(last_update_time=version)
-            return reference.update(fields, option=option, **_SHORT_CALL).update_time
+                return collection.create(name, fields)
+            assert isinstance(version, int)  # noqa: S101 - nobody else makes versions
+            return collection.update(name, fields, version=version)
     except (JobExists, JobNotFound) as error:
-        raise LostRace(reference.id) from error
+        raise LostRace(name) from error
 
 
-def _page(
-    stream: Generator[tuple[Found, int], None, None], *, size: int, max_bytes: int
-) -> JobPage:
-    """Take what fits into a page off the stream, at least one document."""
-    jobs: list[Job] = []
-    end, bytes_read = None, 0
-    with closing(stream) as documents:
-        for count, (found, document_bytes) in enumerate(documents):
-            bytes_read += document_bytes
-            if count == size or (count and bytes_read > max_bytes):
-                return JobPage(jobs, end=end)
-            item = _stored_or_unreadable(found)
-            if isinstance(item, Stored):
-                jobs.append(item.job)
-            end = Cursor(found.fields[CREATED_AT], found.name)
-    return JobPage(jobs, end=None)
+def _of_render(provider: str, provider_job_id: str | None) -> list[Any]:
+    """Return the filters for all jobs of one render."""
+    return [
+        where("provider", "==", provider),
+        where("providerJobId", "==", provider_job_id),
+    ]
 
 
 def _equalities(wanted: JobFilter) -> Iterator[tuple[str, str]]:
@@ -364,7 +353,7 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, A
 
 
 def _stored(found: Found) -> Stored:
-    version = _Version(found.update_time, found.fields)
+    version = _Version(found.version, found.fields)
     return Stored(from_document(found.name, found.fields), version)
 
 

@@ -1,9 +1,9 @@
 """The application's ports: the interfaces it needs from the outside."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from relay.domain.account import Account
@@ -62,6 +62,29 @@ class DuePage:
 
     items: Sequence[Stored | Unreadable]
     more_after: datetime | None
+
+    @classmethod
+    def of(
+        cls,
+        due: Sequence[tuple[datetime, Stored | Unreadable]],
+        *,
+        after: datetime | None,
+        limit: int,
+    ) -> "DuePage":
+        """Return the page of these documents, each with its ``wakeAt``, earliest first.
+
+        A full page continues just before its last moment, at which other documents may be due too.
+
+        Args:
+            after, limit: As they were asked for.
+        """
+        items = [item for _, item in due]
+        if len(due) < limit:
+            return cls(items, more_after=None)
+        last = due[-1][0]
+        before_last = last - timedelta(microseconds=1)
+        is_progress = after is None or before_last > after
+        return cls(items, more_after=before_last if is_progress else last)
 
 
 # Firestore's limit for one query (its documentation: 30 disjunctions).
@@ -135,6 +158,30 @@ class JobPage:
 
     jobs: Sequence[Job]
     end: Cursor | None
+
+    @classmethod
+    def of(
+        cls,
+        documents: Iterable[tuple[Cursor, Stored | Unreadable, int]],
+        *,
+        size: int,
+        max_bytes: int,
+    ) -> "JobPage":
+        """Take what fits into a page, at least one document; those that do not parse count too.
+
+        Args:
+            documents: Newest first, each with its place and its size in bytes.
+        """
+        jobs: list[Job] = []
+        end, bytes_read = None, 0
+        for count, (place, item, document_bytes) in enumerate(documents):
+            bytes_read += document_bytes
+            if count == size or (count and bytes_read > max_bytes):
+                return cls(jobs, end=end)
+            if isinstance(item, Stored):
+                jobs.append(item.job)
+            end = place
+        return cls(jobs, end=None)
 
 
 class JobListings(Protocol):

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,14 +17,15 @@ import flask
 import functions_framework
 import grpc
 import requests
-from google.cloud import firestore
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+from google.cloud.firestore_v1.types import CommitRequest, Document
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.types import PubsubMessage
 
 TOPIC = "floor-completions"
 COLLECTION = "floor"
-_CALL: dict[str, Any] = {"retry": None, "timeout": 6.0}
 
 _lock = threading.Lock()
 
@@ -32,7 +34,8 @@ _lock = threading.Lock()
 class Clients:
     """What a function talks through."""
 
-    documents: firestore.Client
+    firestore: FirestoreClient
+    database: str
     publisher: PublisherClient
     http: requests.Session
     topic: str
@@ -41,10 +44,12 @@ class Clients:
 @functools.cache
 def _connected() -> Clients:
     project = os.environ["GOOGLE_CLOUD_PROJECT"]
-    channel = grpc.insecure_channel(os.environ["PUBSUB_EMULATOR_HOST"])
+    documents = grpc.insecure_channel(os.environ["FIRESTORE_EMULATOR_HOST"])
+    topics = grpc.insecure_channel(os.environ["PUBSUB_EMULATOR_HOST"])
     return Clients(
-        firestore.Client(project=project),
-        PublisherClient(transport=PublisherGrpcTransport(channel=channel)),
+        FirestoreClient(transport=FirestoreGrpcTransport(channel=documents)),
+        f"projects/{project}/databases/(default)",
+        PublisherClient(transport=PublisherGrpcTransport(channel=topics)),
         requests.Session(),
         f"projects/{project}/topics/{TOPIC}",
     )
@@ -62,20 +67,22 @@ def floor_webhook(request: flask.Request) -> flask.Response:
         return flask.Response(status=405)
     clients = _clients()
     job_id = request.path.rpartition("/")[2]
-    document = clients.documents.collection(COLLECTION).document(job_id)
-    snapshot = document.get(**_CALL)
+    name = f"{clients.database}/documents/{COLLECTION}/{job_id}"
+    document = Document.pb(
+        clients.firestore.get_document(request={"name": name}, **_call(clients.database))
+    )
     changes = {
         "status": "succeeded",
         "outputs": [request.get_json()["output"]],
         "finishedAt": datetime.now(UTC),
         "isPublished": False,
     }
-    option = clients.documents.write_option(last_update_time=snapshot.update_time)
-    document.update(changes, option=option, **_CALL)
-    data = json.dumps({**(snapshot.to_dict() or {}), **changes}, default=str).encode()
+    _write(clients, name, changes, over={"update_time": document.update_time})
+    fields = {name: _decoded(value) for name, value in document.fields.items()}
+    data = json.dumps({**fields, **changes}, default=str).encode()
     message = PubsubMessage(data=data, attributes={"ce-subject": job_id}, ordering_key=job_id)
     clients.publisher.publish(topic=clients.topic, messages=[message], retry=None, timeout=5.0)
-    document.update({"isPublished": True}, **_CALL)
+    _write(clients, name, {"isPublished": True}, over={"exists": True})
     return flask.Response('{"status":"ok"}', mimetype="application/json")
 
 
@@ -86,7 +93,9 @@ def floor_create(request: flask.Request) -> flask.Response:
         return flask.Response(status=405)
     job_id = secrets.token_hex(13)
     job = {**request.get_json(), "status": "queued", "createdAt": datetime.now(UTC)}
-    _clients().documents.collection(COLLECTION).document(job_id).create(job, **_CALL)
+    clients = _clients()
+    name = f"{clients.database}/documents/{COLLECTION}/{job_id}"
+    _write(clients, name, job, over={"exists": False})
     body = json.dumps({"id": job_id, **job}, default=str)
     return flask.Response(body, 201, mimetype="application/json")
 
@@ -96,3 +105,63 @@ def floor_bare(_: flask.Request) -> flask.Response:
     """Connect, and do nothing."""
     _clients()
     return flask.Response("ok")
+
+
+def _call(database: str) -> dict[str, Any]:
+    return {
+        "retry": None,
+        "timeout": 6.0,
+        "metadata": [("google-cloud-resource-prefix", database)],
+    }
+
+
+def _write(
+    clients: Clients, name: str, fields: Mapping[str, Any], *, over: Mapping[str, Any]
+) -> None:
+    """Write fields of a document, on this condition."""
+    request = CommitRequest.pb()(database=clients.database)
+    write = request.writes.add(current_document=over)
+    write.update.name = name
+    if over != {"exists": False}:
+        write.update_mask.field_paths.extend(fields)
+    for path, value in fields.items():
+        _encode(value, write.update.fields[path])
+    clients.firestore.commit(request=CommitRequest.wrap(request), **_call(clients.database))
+
+
+def _encode(value: Any, to: Any) -> None:
+    match value:
+        case None:
+            to.null_value = 0
+        case bool():
+            to.boolean_value = value
+        case str():
+            to.string_value = value
+        case int():
+            to.integer_value = value
+        case float():
+            to.double_value = value
+        case datetime():
+            to.timestamp_value.FromDatetime(value)
+        case list():
+            to.array_value.SetInParent()
+            for one in value:
+                _encode(one, to.array_value.values.add())
+        case dict():
+            to.map_value.SetInParent()
+            for name, one in value.items():
+                _encode(one, to.map_value.fields[name])
+
+
+def _decoded(value: Any) -> Any:
+    match value.WhichOneof("value_type"):
+        case "null_value":
+            return None
+        case "timestamp_value":
+            return value.timestamp_value.ToDatetime(tzinfo=UTC)
+        case "array_value":
+            return [_decoded(one) for one in value.array_value.values]
+        case "map_value":
+            return {name: _decoded(one) for name, one in value.map_value.fields.items()}
+        case kind:
+            return getattr(value, kind)
