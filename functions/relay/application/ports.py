@@ -29,7 +29,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A document found by a query that does not parse.
+    """A document that a query found but that does not parse.
 
     Attributes:
         why: What is wrong with it, without any of its content.
