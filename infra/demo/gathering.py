@@ -10,7 +10,7 @@ from infra.demo.documents import DocumentFacts, read_document
 from infra.demo.errors import Refused, Unanswered
 from infra.demo.following import Followed
 from infra.demo.submitting import RelayApi
-from infra.local.description import StackDescription
+from infra.local.plan import StackDescription
 
 _PATIENCE_S = 20.0
 _PAUSE_S = 0.3

@@ -25,8 +25,8 @@ from infra.demo.renders import accepted_renders
 from infra.demo.screen import Screen, View
 from infra.demo.submitting import RelayApi
 from infra.local.inbox import Inbox
+from infra.local.processes import StopRequest
 from infra.local.stack import Stack
-from infra.local.stopping import StopRequest
 
 SHEET = "contact-sheet.png"
 SUBSCRIPTION = "demo-completions"

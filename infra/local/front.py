@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 
-from infra.local.ports import HOST
+from infra.local.processes import HOST
 
 _CHUNK_BYTES = 64 * 1024
 
