@@ -1,14 +1,18 @@
-"""The mutants that `make mutants` tries: which ones are made, drawn, known and tried first."""
+"""Which mutants are made, drawn and known."""
 
-import subprocess
 from textwrap import dedent
 
 import pytest
 
-from infra.mutants.mutations import REMOVED, mutants_of, required_names
-from infra.mutants.order import ImportGraph
-from infra.mutants.sample import all_mutants, changed_lines, draw, key, read_equivalents
-from infra.mutants.trials import Laboratory, OriginalFails
+from infra.mutants.mutations import (
+    REMOVED,
+    all_mutants,
+    changed_lines,
+    draw,
+    mutants_of,
+    read_equivalents,
+    required_names,
+)
 
 
 def made(source, *, required=()):
@@ -144,37 +148,6 @@ def test_a_mutant_that_is_no_python_is_not_made():
     assert made("match a:\n    case None:\n        pass\n") == set()
 
 
-@pytest.fixture
-def project(tmp_path):
-    """A project with two modules and a test of one, committed."""
-    files = {
-        "functions/relay/domain/ages.py": "def is_old(age):\n    return age > 7\n",
-        "functions/relay/edges/words.py": "def both(a, b):\n    return a and b\n",
-        "tests/unit/test_a_word.py": "def test_nothing():\n    pass\n",
-        "tests/unit/test_the_age.py": (
-            "from relay.domain.ages import is_old\n\n"
-            "def test_eight_is_old():\n    assert is_old(8)\n\n"
-            "def test_six_is_not():\n    assert not is_old(6)\n"
-        ),
-        "pyproject.toml": (
-            '[tool.pytest.ini_options]\npythonpath = ["functions", "."]\n'
-            'markers = ["emulator", "storm"]\naddopts = "-ra"\n'
-        ),
-    }
-    for path, text in files.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-    git(tmp_path, "init", "--quiet")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "--quiet", "--message", "first")
-    return tmp_path
-
-
-def git(root, *args):
-    author = ("-c", "user.name=test", "-c", "user.email=test@example.com")
-    subprocess.run(["git", "-C", str(root), *author, *args], check=True)
-
-
 def test_the_same_seed_draws_the_same_sample_and_another_one_another(project):
     mutants = all_mutants(project, only=[])
 
@@ -218,7 +191,7 @@ def test_known_mutants_are_found_wherever_their_line_moves(project):
     ages = project / "functions/relay/domain/ages.py"
     ages.write_text("import math\n\n\n" + ages.read_text())
 
-    found = [mutant for mutant in all_mutants(project, only=[]) if key(mutant) in known]
+    found = [mutant for mutant in all_mutants(project, only=[]) if mutant.key in known]
 
     assert [(mutant.line, mutant.new) for mutant in found] == [(5, "return age >= 7")]
     assert list(known.values()) == ["Nothing is ever exactly seven."]
@@ -227,50 +200,3 @@ def test_known_mutants_are_found_wherever_their_line_moves(project):
 def test_a_known_mutant_without_a_reason_is_refused():
     with pytest.raises(ValueError, match="and a reason"):
         read_equivalents("functions/relay/domain/ages.py\n- a\n+ b\n")
-
-
-def test_tests_that_import_the_module_come_first_and_its_own_never(project):
-    files = {
-        "functions/relay/domain/ages.py": "",
-        "functions/relay/domain/jobs.py": "from relay.domain import ages\n",
-        "tests/entrypoints/conftest.py": "import relay.domain.ages\n",
-        "tests/entrypoints/test_api.py": "",
-        "tests/system/test_all.py": "import relay.domain.ages\n",
-        "tests/unit/test_a.py": "",
-        "tests/unit/test_jobs.py": "from relay.domain.jobs import Job\n",
-        "tests/unit/test_mutants.py": "import relay.domain.ages\n",
-        "tests/unit/test_z.py": "from relay.domain.ages import is_old\n",
-    }
-    for path, text in files.items():
-        (project / path).parent.mkdir(parents=True, exist_ok=True)
-        (project / path).write_text(text)
-
-    order = ImportGraph(project, list(files)).tests_for("functions/relay/domain/ages.py")
-
-    assert order == [
-        "tests/unit/test_z.py",
-        "tests/entrypoints/test_api.py",
-        "tests/unit/test_jobs.py",
-        "tests/unit/test_a.py",
-    ]
-
-
-def test_mutants_are_tried_in_a_copy_and_say_what_caught_them(project, tmp_path_factory):
-    mutants = [one for one in all_mutants(project, only=["ages.py"]) if " age >" in one.new]
-    laboratory = Laboratory(project, tmp_path_factory.mktemp("copies"), copies=1, seeds=0)
-
-    caught = {trial.mutant.new: trial.caught_by for trial in laboratory.try_all(mutants)}
-
-    assert caught == {
-        "return age > 8": "tests/unit/test_the_age.py::test_eight_is_old",
-        "return age > 6": None,
-        "return age >= 7": None,
-    }
-    git(project, "diff", "--exit-code")
-
-
-def test_tests_that_fail_anyway_are_an_error(project, tmp_path_factory):
-    (project / "tests/unit/test_a_word.py").write_text("def test_nothing():\n    assert False\n")
-
-    with pytest.raises(OriginalFails, match="test_nothing"):
-        Laboratory(project, tmp_path_factory.mktemp("copies"), copies=1, seeds=0)
