@@ -1,1 +1,1 @@
-"""Checks whole histories of a relay, simulated or observed, against the promises of design 6."""
+"""Checks whole histories of the relay, simulated or observed, against its promises."""

@@ -1,4 +1,4 @@
-"""Checks a history against the promises of design 6, without knowing how it came about.
+"""Checks that a history keeps the promises (contract, section 6), knowing only what happened.
 
 P3 has one addition: a fault that takes an account's pump away, or the store from its pump,
 between a job's deadline and its bound starts the 90 s again (see `Trouble`). Such faults are a
@@ -31,7 +31,7 @@ from relay.domain.events import as_announced
 from relay.domain.job import Announcement, EventType, Job, Status
 from relay.job_view import to_json
 
-# Design 2, "States and moves", repeated here: the checker does not trust the code.
+# Contract, section 2, written down once more: the checker does not trust the code.
 ALLOWED = {
     Status.QUEUED: {Status.SUBMITTING, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED},
     Status.SUBMITTING: {

@@ -1,18 +1,19 @@
 """Checks P8: no tenant waits for another's work beyond its share.
 
-The rules of design 1a are repeated here: the checker does not trust the code. P8 speaks of
-submissions "while a tenant had a job ready". A pump cannot know that at once: it scans the
-queue once a second and reads about two seconds ahead, so a job counts as ready from a few
-seconds after it is ready in the store until a minute before its deadline, when it may be too
-late to submit. A tenant whose own calls failed is stopped by rules of its own, so P8 is checked
-for the other tenants only. Calls made at the same moment may reach the provider in any order,
-so each window may lack as many submissions more as can be in flight at a time. P8 is checked
-only in histories in which nothing takes a pump away or slows its store down
+The rules (contract, section 1a) are repeated here: the checker does not trust the code. P8
+speaks of submissions "while a tenant had a job ready". A pump cannot know that at once: it
+scans the queue once a second and reads about two seconds ahead, so a job counts as ready from a
+few seconds after it is ready in the store until a minute before its deadline, when it may be
+too late to submit. A tenant whose own calls failed is stopped by rules of its own, so P8 is
+checked for the other tenants only. Calls made at the same moment may reach the provider in any
+order, so each window may lack as many submissions more as can be in flight at a time. P8 is
+checked only in histories in which nothing takes a pump away or slows its store down
 (`History.is_steady`).
 
 A poll that comes due is made in time, whatever is queued. That is checked only where every call
 is answered at once and all clocks agree (`History.is_prompt`), at the documented limits, while
-a pump runs, and as long as few other polls are due, because polls share their half of the slots.
+a pump runs, and as long as few other polls are due, because polls share their half of the
+slots.
 """
 
 import math

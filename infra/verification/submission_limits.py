@@ -1,9 +1,9 @@
 """Checks P9: no job is submitted too often, too soon again, or too late to be of use.
 
-The rules of design 1a are repeated here: the checker does not trust the code. The time that a
-render takes at least is a tenth of the catalogue's expectation, until enough was learned for
-the 5th percentile to count. An outage of a provider makes a handful of each tenant's jobs
-unconfirmed.
+The rules (contract, section 1a) are repeated here: the checker does not trust the code. The
+time that a render takes at least is a tenth of the catalogue's expectation, until enough was
+learned for the 5th percentile to count. An outage of a provider makes a handful of each
+tenant's jobs unconfirmed.
 """
 
 import math
