@@ -108,31 +108,9 @@ def make_plan(
     Raises:
         WrongEnvironment: A variable is invalid.
     """
-    ports_each = 1 if instances_each == 1 else 1 + instances_each
-    firestore_port, pubsub_port, sandbox_port, *function_ports = free_ports(
-        3 + ports_each * len(FUNCTIONS)
-    )
-    ports_of = {
-        function.target: function_ports[number * ports_each : (number + 1) * ports_each]
-        for number, function in enumerate(FUNCTIONS)
-    }
-    url_of = {target: _url(ports[0]) for target, ports in ports_of.items()}
-    given, machine = caller_settings(env), machine_environment(env)
-    demo_key, api_keys = add_demo_key(given.get("API_KEYS"))
-    settings = {
-        **defaults(),
-        "WEBHOOK_BASE_URL": url_of["provider_webhook"],
-        **given,
-        "API_KEYS": api_keys,
-        "FIRESTORE_EMULATOR_HOST": f"{HOST}:{firestore_port}",
-        "PUBSUB_EMULATOR_HOST": f"{HOST}:{pubsub_port}",
-    }
-    is_sandboxed = False
-    for account in accounts(settings):
-        variable, path = SANDBOX_PATHS.get(account, ("", ""))
-        if variable and variable not in given:
-            settings[variable] = _url(sandbox_port) + path
-            is_sandboxed = True
+    ports = _choose_ports(instances_each)
+    settings, machine = _settings(env, ports=ports), machine_environment(env)
+    demo_key, settings["API_KEYS"] = add_demo_key(settings.get("API_KEYS"))
     topics = topology(
         completions_topic=settings["COMPLETIONS_TOPIC"],
         ticks_topic=settings["TICKS_TOPIC"],
@@ -143,7 +121,7 @@ def make_plan(
         for function in FUNCTIONS
         for service in instances(
             function,
-            ports=ports_of[function.target],
+            ports=ports.functions[function.target],
             root=ROOT,
             source=source / "main.py",
             settings=settings,
@@ -151,32 +129,32 @@ def make_plan(
             logs=logs,
         )
     )
-    services = [
-        _emulator(found[Kind.FIRESTORE], port=firestore_port, machine=machine, logs=logs),
-        _emulator(found[Kind.PUBSUB], port=pubsub_port, machine=machine, logs=logs),
-        *function_services,
-    ]
-    extra_args = sandbox_args(env)
-    if is_sandboxed:
-        services.append(
-            _sandbox(
-                port=sandbox_port,
-                settings=settings,
-                extra_args=extra_args,
-                machine=machine,
-                log=logs / "sandbox.log",
-            )
-        )
+    sandbox_url = _url(ports.sandbox)
+    sandbox = _sandbox(
+        port=ports.sandbox,
+        settings=settings,
+        extra_args=sandbox_args(env),
+        machine=machine,
+        log=logs / "sandbox.log",
+    )
+    is_sandboxed = any(
+        settings.get(variable) == sandbox_url + path for variable, path in SANDBOX_PATHS.values()
+    )
     return Plan(
-        services=tuple(services),
+        services=(
+            _emulator(found[Kind.FIRESTORE], port=ports.firestore, machine=machine, logs=logs),
+            _emulator(found[Kind.PUBSUB], port=ports.pubsub, machine=machine, logs=logs),
+            *function_services,
+            *((sandbox,) if is_sandboxed else ()),
+        ),
         topology=topics,
-        push_urls={PUMP_FUNCTION: url_of[PUMP_FUNCTION]},
+        push_urls={PUMP_FUNCTION: ports.url_of(PUMP_FUNCTION)},
         tick_every_s=tick_every_s(env),
         description=StackDescription(
             project=settings["GOOGLE_CLOUD_PROJECT"],
-            api_url=url_of["jobs_api"],
-            webhook_url=url_of["provider_webhook"],
-            sandbox_url=_url(sandbox_port) if is_sandboxed else None,
+            api_url=ports.url_of("jobs_api"),
+            webhook_url=ports.url_of("provider_webhook"),
+            sandbox_url=sandbox_url if is_sandboxed else None,
             firestore_emulator_host=settings["FIRESTORE_EMULATOR_HOST"],
             pubsub_emulator_host=settings["PUBSUB_EMULATOR_HOST"],
             completions_topic=topics.completions_topic,
@@ -187,6 +165,50 @@ def make_plan(
         pubsub_service=found[Kind.PUBSUB].name,
         functions=tuple(service.name for service in function_services if service.restarts),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ports:
+    """The ports of the stack; of a function, first the one that callers use."""
+
+    firestore: int
+    pubsub: int
+    sandbox: int
+    functions: Mapping[str, Sequence[int]]
+
+    def url_of(self, function: str) -> str:
+        return _url(self.functions[function][0])
+
+
+def _choose_ports(instances_each: int) -> _Ports:
+    each = 1 if instances_each == 1 else 1 + instances_each
+    firestore, pubsub, sandbox, *others = free_ports(3 + each * len(FUNCTIONS))
+    return _Ports(
+        firestore=firestore,
+        pubsub=pubsub,
+        sandbox=sandbox,
+        functions={
+            function.target: others[number * each : (number + 1) * each]
+            for number, function in enumerate(FUNCTIONS)
+        },
+    )
+
+
+def _settings(env: Mapping[str, str], *, ports: _Ports) -> dict[str, str]:
+    """Return the defaults, what the caller set, and the addresses of the stack."""
+    given = caller_settings(env)
+    settings = {
+        **defaults(),
+        "WEBHOOK_BASE_URL": ports.url_of("provider_webhook"),
+        **given,
+        "FIRESTORE_EMULATOR_HOST": f"{HOST}:{ports.firestore}",
+        "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}",
+    }
+    for account in accounts(settings):
+        variable, path = SANDBOX_PATHS.get(account, ("", ""))
+        if variable and variable not in given:
+            settings[variable] = _url(ports.sandbox) + path
+    return settings
 
 
 def _emulator(emulator: Emulator, *, port: int, machine: Mapping[str, str], logs: Path) -> Service:

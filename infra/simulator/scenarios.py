@@ -11,7 +11,7 @@ from random import Random
 from infra.simulator.tenants import MOST_JOBS, Behaviour, Burst
 from relay.domain.job import Priority
 
-# One history of so many with thousands of short jobs has as many as a tenant may have open.
+# One of so many histories with short jobs has as many as a tenant may have open.
 ONE_IN = 20
 THOUSAND = 1_000
 
@@ -78,7 +78,7 @@ class _Bursts:
 
 
 def _flood(rng: Random, burst: _Bursts) -> Scenario:
-    """Hundreds of jobs of one tenant, and three of another behind them."""
+    """Hundreds of jobs of one tenant, and three of another queued behind them."""
     return Scenario(
         bursts=(
             burst(rng.randint(120, 300), deadline_s=rng.choice((300, 600))),
@@ -88,7 +88,7 @@ def _flood(rng: Random, burst: _Bursts) -> Scenario:
 
 
 def _forbidden(rng: Random, burst: _Bursts) -> Scenario:
-    """One job that is answered 403 for ever, and honest ones beside it."""
+    """Jobs that are always answered 403, beside honest ones."""
     return Scenario(
         bursts=(
             burst(rng.choice((1, 1, 3)), deadline_s=900, behaviour=Behaviour.FORBIDDEN),
@@ -99,7 +99,7 @@ def _forbidden(rng: Random, burst: _Bursts) -> Scenario:
 
 
 def _throttled(rng: Random, burst: _Bursts) -> Scenario:
-    """Jobs that are answered 429 whenever they are sent, and honest ones beside them."""
+    """Jobs that are always answered 429, beside honest ones."""
     return Scenario(
         bursts=(
             burst(rng.choice((1, 3, 12)), deadline_s=600, behaviour=Behaviour.THROTTLED),
@@ -109,7 +109,7 @@ def _throttled(rng: Random, burst: _Bursts) -> Scenario:
 
 
 def _resubmit(rng: Random, burst: _Bursts) -> Scenario:
-    """Jobs that are to be sent again, at a provider that answers 500 or not at all."""
+    """Jobs to be resubmitted to a provider that always answers 500, or not at all."""
     broken = rng.choice((Behaviour.BROKEN, Behaviour.BROKEN, Behaviour.HANGING))
     return Scenario(
         bursts=(
@@ -121,7 +121,7 @@ def _resubmit(rng: Random, burst: _Bursts) -> Scenario:
 
 
 def _short(rng: Random, burst: _Bursts) -> Scenario:
-    """More jobs with a minute each than can be sent in it, careless ones again and again."""
+    """More jobs with a deadline of a minute than can be submitted in it."""
     jobs = MOST_JOBS if rng.randrange(ONE_IN) == 0 else rng.choice((150, 300, THOUSAND))
     return Scenario(
         bursts=(
@@ -133,7 +133,7 @@ def _short(rng: Random, burst: _Bursts) -> Scenario:
 
 
 def _late(rng: Random, burst: _Bursts) -> Scenario:
-    """For minutes more jobs than the limit lets out, whose renders take most of their time."""
+    """More jobs than the limit allows, for minutes, with renders that take most of their time."""
     return Scenario(
         bursts=(
             *(
@@ -147,7 +147,7 @@ def _late(rng: Random, burst: _Bursts) -> Scenario:
 
 
 def _slow(rng: Random, burst: _Bursts) -> Scenario:
-    """Pages of queries that take seconds to read, while there is much to do."""
+    """Query pages that take seconds to read, while there is much to do."""
     return Scenario(
         bursts=(burst(60), burst(20, at_s=rng.uniform(0.0, 30.0)), burst(20, follows=True)),
         slow_pages=rng.choice((0.5, 1.0)),
@@ -155,7 +155,7 @@ def _slow(rng: Random, burst: _Bursts) -> Scenario:
 
 
 def _down(rng: Random, burst: _Bursts) -> Scenario:
-    """A provider that is down for minutes, under the jobs of two or three tenants."""
+    """A provider that is down for minutes, while three tenants have jobs."""
     return Scenario(
         bursts=(
             burst(rng.choice((5, 40)), deadline_s=900, resubmits=rng.random() < 0.3),
@@ -167,7 +167,7 @@ def _down(rng: Random, burst: _Bursts) -> Scenario:
 
 
 def _polls(rng: Random, burst: _Bursts) -> Scenario:
-    """Hundreds of renders of one tenant to ask about, and few of others, behind a queue."""
+    """Hundreds of one tenant's renders to poll, a few of another's, and a queue of jobs."""
     return Scenario(
         bursts=(
             burst(rng.randint(100, 300), follows=True, deadline_s=300),
@@ -178,7 +178,7 @@ def _polls(rng: Random, burst: _Bursts) -> Scenario:
 
 
 def _floors(rng: Random, burst: _Bursts) -> Scenario:
-    """Jobs that are written long after their creation, while pumps move their floors."""
+    """Documents written long after the jobs' creation, while pumps move their scan floors."""
     late = tuple(
         burst(
             rng.choice((1, 3)),

@@ -82,7 +82,7 @@ class Broker:
             self._deliver(account, self._delay_s() + world.rng.uniform(0.0, 30.0), 0)
 
     def schedule(self, account: str) -> None:
-        """Publish a tick every minute, as Cloud Scheduler does; it may miss one, never two."""
+        """Publish a tick every minute, as Cloud Scheduler does; it never misses two in a row."""
         world = self._world
         missed = False
 
