@@ -14,10 +14,9 @@ from tempfile import TemporaryDirectory
 from infra.bench import usage
 from infra.bench.figure import Check, Figure, Table
 from infra.bench.rig import FLOOR_SOURCE, Rig
-from infra.local.guard import Guard
 from infra.local.plan import FUNCTIONS_SOURCE
-from infra.local.ports import HOST, free_ports
-from infra.local.processes import Process
+from infra.local.processes import HOST, Process, free_ports
+from infra.local.reaper import Reaper
 
 TARGET = 1.15
 BARE = "floor_bare"
@@ -99,11 +98,11 @@ def measure(rig: Rig, *, times: int) -> tuple[Starts, ...]:
 def _started(rig: Rig, target: str) -> Start:
     with ExitStack() as undo:
         logs = Path(undo.enter_context(TemporaryDirectory()))
-        guard = undo.enter_context(Guard())
+        reaper = undo.enter_context(Reaper())
         (port,) = free_ports(1)
         command = rig.service(target, port=port, logs=logs).command
         began_s = time.monotonic()
-        process = Process(command, guard=guard)
+        process = Process(command, reaper=reaper)
         undo.callback(process.kill)
         _ask(port, FIRST_CALLS[target])
         answered_s = time.monotonic() - began_s

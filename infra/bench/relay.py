@@ -8,8 +8,8 @@ from datetime import datetime
 import requests
 
 from infra.bench.rig import firestore_client
-from infra.local.pubsub import PubSubEmulator
 from infra.local.stack import Stack
+from infra.local.topics import PubSubEmulator
 from relay.adapters.firestore import FirestoreAccounts
 
 IDLE_WITHIN_S = 30.0

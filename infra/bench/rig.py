@@ -19,15 +19,11 @@ from infra.bench.floor.main import TOPIC as FLOOR_TOPIC
 from infra.local import functions
 from infra.local.emulators import Kind, running_emulator
 from infra.local.functions import FUNCTIONS, Function
-from infra.local.guard import Guard
 from infra.local.plan import FUNCTIONS_SOURCE
-from infra.local.ports import free_ports
-from infra.local.probes import wait_until_answered
-from infra.local.processes import Process, stop_all
-from infra.local.pubsub import PubSubEmulator
+from infra.local.processes import Process, Service, free_ports, stop_all, wait_until_answered
+from infra.local.reaper import Reaper
 from infra.local.settings import machine_environment
-from infra.local.supervisor import Service
-from infra.local.topology import Topology
+from infra.local.topics import PubSubEmulator, Topology
 from relay.adapters.database import Database
 
 PROJECT = "render-relay-bench"
@@ -92,10 +88,10 @@ class Rig:
         """Serve functions for the length of the block."""
         with ExitStack() as undo:
             logs = Path(undo.enter_context(TemporaryDirectory()))
-            guard = undo.enter_context(Guard())
+            reaper = undo.enter_context(Reaper())
             ports = dict(zip(targets, free_ports(len(targets)), strict=True))
             services = [self.service(name, port=port, logs=logs) for name, port in ports.items()]
-            processes = [Process(service.command, guard=guard) for service in services]
+            processes = [Process(service.command, reaper=reaper) for service in services]
             undo.callback(stop_all, processes)
             probes = {service.name: service.probe for service in services}
             wait_until_answered(probes, timeout_s=START_WITHIN_S, check=lambda: None)

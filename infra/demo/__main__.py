@@ -14,9 +14,9 @@ from infra.demo.run import LIMIT_S, LIMIT_WITH_KILLS_S, Outcome, run_demo
 from infra.demo.screen import logging_to, say, short_path
 from infra.local.errors import LocalStackError, Stopped
 from infra.local.plan import ROOT
+from infra.local.processes import StopRequest
 from infra.local.settings import machine_environment
 from infra.local.stack import logs_directory, running_stack
-from infra.local.stopping import StopRequest
 
 _INTERRUPTED = 130
 

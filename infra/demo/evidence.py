@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from infra.demo.following import Followed
 from infra.demo.relay_api import JobReport, Refused, RelayApi, Unanswered, call, local_session
-from infra.local.description import StackDescription
 from infra.local.inbox import Delivery
+from infra.local.plan import StackDescription
 
 _RETRY_FOR_S = 20.0
 _RETRY_PAUSE_S = 0.3

@@ -25,8 +25,8 @@ from infra.demo.pictures import PictureStore, contact_sheet
 from infra.demo.relay_api import Refused, RelayApi
 from infra.demo.screen import open_screen
 from infra.local.inbox import Inbox
+from infra.local.processes import StopRequest
 from infra.local.stack import Stack
-from infra.local.stopping import StopRequest
 
 SHEET = "contact-sheet.png"
 SUBSCRIPTION = "demo-completions"

@@ -5,17 +5,20 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
-from infra.local.echo import LogEcho
 from infra.local.errors import LocalStackError, Stopped
 from infra.local.plan import FUNCTIONS_SOURCE, ROOT
+from infra.local.processes import StopRequest
 from infra.local.stack import Stack, logs_directory, running_stack
-from infra.local.stopping import StopRequest
 
-_LOOK_EVERY_S = 0.1
+_CHECK_EVERY_S = 0.1
+_ECHO_EVERY_S = 0.2
 
 
 def main() -> int:
@@ -73,7 +76,7 @@ def _up(arguments: argparse.Namespace, *, stop: StopRequest) -> None:
             cleanup.enter_context(LogEcho(logs))
         while not stop.made:
             stack.check()
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_CHECK_EVERY_S)
         print("stopping", flush=True)
 
 
@@ -93,6 +96,40 @@ def _announce(stack: Stack, *, stack_file: Path, after_s: float) -> None:
         f"  logs       {logs_directory(stack_file)}",
         flush=True,
     )
+
+
+class LogEcho:
+    """Copies new lines of several logs to standard output, each with the name of its log."""
+
+    def __init__(self, logs: Mapping[str, Path]) -> None:
+        self._logs = logs
+        self._seen = dict.fromkeys(logs, 0)
+        self._width = max(map(len, logs), default=0)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log-echo", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_ECHO_EVERY_S):
+            for name, log in self._logs.items():
+                self._copy_new_lines(name, log)
+
+    def _copy_new_lines(self, name: str, log: Path) -> None:
+        with log.open("rb") as file:
+            file.seek(self._seen[name])
+            new = file.read()
+        whole_lines = new[: new.rfind(b"\n") + 1]
+        self._seen[name] += len(whole_lines)
+        for line in whole_lines.decode(errors="replace").splitlines():
+            sys.stdout.write(f"{name:<{self._width}} | {line}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 LocalStackError
 ├── EmulatorsUnavailable   no emulator, or no Java for it; the message says what to install
-├── WrongEnvironment       a variable that the caller set makes no sense
+├── WrongEnvironment       a variable in the caller's environment is invalid
 ├── StackFailed            a process could not be started, did not answer, or died
-│   └── PortTaken          another program took a chosen port first: start again on others
-└── Stopped                asked to stop while still starting
+│   └── PortTaken          another program took a port after we chose it; retry on others
+└── Stopped                the stack was asked to stop before it was up
 """
 
 
@@ -14,11 +14,11 @@ class LocalStackError(Exception):
 
 
 class EmulatorsUnavailable(LocalStackError):
-    """An emulator, or a Java that can run it, is not on this machine and cannot be fetched."""
+    """An emulator, or a Java that can run it, is missing and cannot be fetched."""
 
 
 class WrongEnvironment(LocalStackError):
-    """A variable in the caller's environment makes no sense."""
+    """A variable in the caller's environment is invalid."""
 
 
 class StackFailed(LocalStackError):
@@ -26,7 +26,7 @@ class StackFailed(LocalStackError):
 
 
 class PortTaken(StackFailed):
-    """Another program took a port between our choosing it and our using it."""
+    """Another program took a port after we chose it."""
 
 
 class Stopped(LocalStackError):

@@ -1,7 +1,7 @@
-"""A front for several processes of one function: each new connection goes to the next of them.
+"""A TCP load balancer in front of several processes of one function, round robin.
 
-In a deployment the platform does this. It knows nothing of HTTP: a process that dies takes
-the connections with it that it held, and no others.
+In a deployment the platform does this. A process that dies takes only its own connections
+with it.
 
 Run as `python -m infra.local.front PORT BACKEND_PORT...`.
 """
@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 
-from infra.local.ports import HOST
+from infra.local.processes import HOST
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -19,17 +19,17 @@ Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Front:
-    """Passes connections on.
+    """Forwards each new connection to the next process.
 
     Args:
-        backends: The ports of the processes, each as good as the other.
+        backends: The processes' ports.
     """
 
     def __init__(self, backends: Sequence[int]) -> None:
         self._backends = deque(backends)
 
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry one connection to a process that accepts it, until either side has enough."""
+        """Forward a connection to a process that accepts it, until either side ends it."""
         backend = await self._connected()
         if backend is None:
             writer.transport.abort()
@@ -44,7 +44,7 @@ class Front:
             writer.close()
 
     async def _connected(self) -> Stream | None:
-        """Connect to the next process that is up; None if none is."""
+        """Connect to the next process that is up; return None if none is."""
         for _ in range(len(self._backends)):
             port = self._backends[0]
             self._backends.rotate(-1)
@@ -56,7 +56,7 @@ class Front:
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    """Copy until the source has no more; a connection that breaks breaks the other one too."""
+    """Copy until the source ends; if the source breaks, break the target too."""
     try:
         while chunk := await source.read(_CHUNK_BYTES):
             target.write(chunk)
@@ -67,7 +67,7 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 
 async def serve(port: int, backends: Sequence[int]) -> None:
-    """Serve until the process is ended."""
+    """Serve until the process is killed."""
     front = Front(backends)
     server = await asyncio.start_server(front.pass_on, HOST, port)
     async with server:

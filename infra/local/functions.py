@@ -1,18 +1,15 @@
-"""The three functions as a deployment has them: signature, threads, variables."""
+"""The functions as a deployment has them: signature, threads, variables, instances."""
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.errors import StackFailed
-from infra.local.ports import HOST
-from infra.local.probes import Probe
-from infra.local.processes import Command
-from infra.local.supervisor import Service
+from infra.local.processes import HOST, Command, Probe, Service
 
-_USED_BY_ALL = (
+SHARED_VARIABLES = (
     "GOOGLE_CLOUD_PROJECT",
     "FIRESTORE_DATABASE",
     "COMPLETIONS_TOPIC",
@@ -20,20 +17,19 @@ _USED_BY_ALL = (
     "ACCOUNTS",
     "JOB_TTL_DAYS",
     "LOG_LEVEL",
-    "FIRESTORE_EMULATOR_HOST",
-    "PUBSUB_EMULATOR_HOST",
 )
+EMULATOR_VARIABLES = ("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """One entry point of functions/main.py.
+    """An entry point of functions/main.py.
 
-    Args:
+    Attributes:
         signature: The functions framework's signature type.
         threads: Requests that one instance works on at a time.
-        uses: The variables that it is given beside those that every function is given.
-        ready_path: What it answers with one of *ready_statuses* once it is up.
+        uses: The variables that it is given beside the shared ones.
+        ready_path: Answered with one of *ready_statuses* once the function is up.
     """
 
     target: str
@@ -103,12 +99,12 @@ def service(
     """Describe one process that serves a function.
 
     Args:
-        name: The process's; there may be several that serve the same function.
+        name: The process's; several processes may serve the same function.
         source: The file that holds the entry points.
         settings: Every variable of the stack; the function gets those that it uses.
         machine: What any program on this machine needs in its environment.
     """
-    used = (*_USED_BY_ALL, *function.uses)
+    used = (*SHARED_VARIABLES, *EMULATOR_VARIABLES, *function.uses)
     return Service(
         command=Command(
             name=name,
@@ -129,9 +125,63 @@ def service(
             cwd=source.parent,
             log=log,
         ),
-        probe=Probe(port=port, path=function.ready_path, statuses=function.ready_statuses),
+        probe=_probe(function, port),
         restarts=True,
     )
+
+
+def instances(
+    function: Function,
+    *,
+    ports: Sequence[int],
+    root: Path,
+    source: Path,
+    settings: Mapping[str, str],
+    machine: Mapping[str, str],
+    logs: Path,
+) -> tuple[Service, ...]:
+    """Describe one process of a function, or several, numbered from 1, behind a front.
+
+    Args:
+        ports: The port that callers use, followed by those of the processes behind the front.
+        root: The checkout, from which the front is run.
+        source, settings, machine: See `service`.
+    """
+    public, *behind = ports
+    named = {function.target: public}
+    if behind:
+        named = {f"{function.target}-{number}": port for number, port in enumerate(behind, start=1)}
+    served = tuple(
+        service(
+            function,
+            name=name,
+            source=source,
+            port=port,
+            settings=settings,
+            machine=machine,
+            log=logs / f"{name}.log",
+        )
+        for name, port in named.items()
+    )
+    if not behind:
+        return served
+    name = f"{function.target}-front"
+    front = Service(
+        command=Command(
+            name=name,
+            args=(sys.executable, "-m", "infra.local.front", *map(str, ports)),
+            env={**machine, "PYTHONUNBUFFERED": "1"},
+            cwd=root,
+            log=logs / f"{name}.log",
+        ),
+        probe=_probe(function, public),
+        restarts=False,
+    )
+    return (*served, front)
+
+
+def _probe(function: Function, port: int) -> Probe:
+    return Probe(port=port, path=function.ready_path, statuses=function.ready_statuses)
 
 
 def _framework() -> str:

@@ -1,14 +1,17 @@
-"""Everything that is decided before the first process starts: ports, addresses, processes."""
+"""Everything decided before the first process starts: ports, addresses, processes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
-from infra.local import emulators, functions, sandbox
-from infra.local.description import StackDescription
+from infra.local import emulators
 from infra.local.emulators import Emulator, Kind
-from infra.local.fleet import fleet, ports_needed
-from infra.local.ports import HOST, free_ports
+from infra.local.functions import FUNCTIONS, instances
+from infra.local.processes import HOST, Command, Probe, Service, free_ports
 from infra.local.settings import (
     accounts,
     add_demo_key,
@@ -18,20 +21,62 @@ from infra.local.settings import (
     sandbox_args,
     tick_every_s,
 )
-from infra.local.supervisor import Service
-from infra.local.topology import PUMP_FUNCTION, Topology, topology
+from infra.local.topics import PUMP_FUNCTION, Topology, topology
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS_SOURCE = ROOT / "functions"
+# Where the sandbox serves each provider, by the variable that holds the provider's URL.
+SANDBOX_PATHS = {
+    "gepetto": ("GEPETTO_BASE_URL", "/gepetto/v1"),
+    "spacely": ("SPACELY_BASE_URL", "/spacely/api/v1"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackDescription:
+    """Where everything is; the fields of stack.json."""
+
+    project: str
+    api_url: str
+    webhook_url: str
+    sandbox_url: str | None
+    firestore_emulator_host: str
+    pubsub_emulator_host: str
+    completions_topic: str
+    ticks_topics: Mapping[str, str]
+    api_key: str
+    pids: Mapping[str, int]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what a running stack wrote; an OSError means that no stack is up."""
+        return cls(**json.loads(path.read_text()))
+
+    def write(self, path: Path) -> None:
+        """Replace the file in one step, so that a reader never sees half of it."""
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=path.name, suffix=".tmp", delete=False
+        ) as file:
+            file.write(json.dumps(asdict(self), indent=2) + "\n")
+        Path(file.name).replace(path)
+
+    def remove(self, path: Path) -> None:
+        """Remove the file, unless another stack has replaced it with its own."""
+        try:
+            written = json.loads(path.read_text())
+        except (FileNotFoundError, ValueError):
+            return
+        if isinstance(written, dict) and written.get("api_url") == self.api_url:
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What the stack will consist of.
 
-    Args:
-        description: Complete but for the process ids.
+    Attributes:
         push_urls: Where subscriptions push to, by the name of the function.
+        description: Complete except for the process ids.
         functions: The names of the processes that serve functions.
     """
 
@@ -50,7 +95,7 @@ def make_plan(
     found: Mapping[Kind, Emulator],
     source: Path,
     logs: Path,
-    instances: int,
+    instances_each: int,
 ) -> Plan:
     """Choose ports and lay out every process.
 
@@ -58,59 +103,25 @@ def make_plan(
         env: The caller's environment; its variables win over the stack's defaults.
         source: The directory that holds main.py.
         logs: Where each process gets a log of its own.
-        instances: How many processes serve each function, at least 1.
+        instances_each: How many processes serve each function, at least 1.
 
     Raises:
-        WrongEnvironment: A variable makes no sense.
+        WrongEnvironment: A variable is invalid.
     """
-    each = ports_needed(instances)
-    firestore_port, pubsub_port, sandbox_port, *function_ports = free_ports(
-        3 + each * len(functions.FUNCTIONS)
-    )
-    ports_of = {
-        function.target: function_ports[number * each : (number + 1) * each]
-        for number, function in enumerate(functions.FUNCTIONS)
-    }
-    port_of = {target: ports[0] for target, ports in ports_of.items()}
-    given = caller_settings(env)
-    demo = add_demo_key(given.get("API_KEYS"))
-    settings = {
-        **defaults(),
-        "WEBHOOK_BASE_URL": _url(port_of["provider_webhook"]),
-        **given,
-        "API_KEYS": demo.api_keys,
-        "FIRESTORE_EMULATOR_HOST": f"{HOST}:{firestore_port}",
-        "PUBSUB_EMULATOR_HOST": f"{HOST}:{pubsub_port}",
-    }
-    sandboxed = sandbox.to_sandbox(given, accounts=accounts(settings))
-    for provider in sandboxed:
-        settings[provider.base_url_variable] = _url(sandbox_port) + provider.path
-    machine = machine_environment(env)
+    ports = _choose_ports(instances_each)
+    settings, machine = _settings(env, ports=ports), machine_environment(env)
+    demo_key, settings["API_KEYS"] = add_demo_key(settings.get("API_KEYS"))
     topics = topology(
         completions_topic=settings["COMPLETIONS_TOPIC"],
         ticks_topic=settings["TICKS_TOPIC"],
         accounts=accounts(settings),
     )
-    emulator_services = tuple(
-        _emulator_service(found[kind], port=port, machine=machine, logs=logs)
-        for kind, port in ((Kind.FIRESTORE, firestore_port), (Kind.PUBSUB, pubsub_port))
-    )
-    sandbox_services = (
-        sandbox.service(
-            port=sandbox_port,
-            keys=settings,
-            extra_args=sandbox_args(env),
-            machine=machine,
-            root=ROOT,
-            log=logs / f"{sandbox.NAME}.log",
-        ),
-    )
     function_services = tuple(
         service
-        for function in functions.FUNCTIONS
-        for service in fleet(
+        for function in FUNCTIONS
+        for service in instances(
             function,
-            ports=ports_of[function.target],
+            ports=ports.functions[function.target],
             root=ROOT,
             source=source / "main.py",
             settings=settings,
@@ -118,25 +129,37 @@ def make_plan(
             logs=logs,
         )
     )
+    sandbox_url = _url(ports.sandbox)
+    sandbox = _sandbox(
+        port=ports.sandbox,
+        settings=settings,
+        extra_args=sandbox_args(env),
+        machine=machine,
+        log=logs / "sandbox.log",
+    )
+    is_sandboxed = any(
+        settings.get(variable) == sandbox_url + path for variable, path in SANDBOX_PATHS.values()
+    )
     return Plan(
         services=(
-            *emulator_services,
+            _emulator(found[Kind.FIRESTORE], port=ports.firestore, machine=machine, logs=logs),
+            _emulator(found[Kind.PUBSUB], port=ports.pubsub, machine=machine, logs=logs),
             *function_services,
-            *(sandbox_services if sandboxed else ()),
+            *((sandbox,) if is_sandboxed else ()),
         ),
         topology=topics,
-        push_urls={PUMP_FUNCTION: _url(port_of[PUMP_FUNCTION])},
+        push_urls={PUMP_FUNCTION: ports.url_of(PUMP_FUNCTION)},
         tick_every_s=tick_every_s(env),
         description=StackDescription(
             project=settings["GOOGLE_CLOUD_PROJECT"],
-            api_url=_url(port_of["jobs_api"]),
-            webhook_url=_url(port_of["provider_webhook"]),
-            sandbox_url=_url(sandbox_port) if sandboxed else None,
+            api_url=ports.url_of("jobs_api"),
+            webhook_url=ports.url_of("provider_webhook"),
+            sandbox_url=sandbox_url if is_sandboxed else None,
             firestore_emulator_host=settings["FIRESTORE_EMULATOR_HOST"],
             pubsub_emulator_host=settings["PUBSUB_EMULATOR_HOST"],
             completions_topic=topics.completions_topic,
             ticks_topics=topics.ticks_topics,
-            api_key=demo.key,
+            api_key=demo_key,
             pids={},
         ),
         pubsub_service=found[Kind.PUBSUB].name,
@@ -144,12 +167,81 @@ def make_plan(
     )
 
 
-def _emulator_service(
-    emulator: Emulator, *, port: int, machine: Mapping[str, str], logs: Path
-) -> Service:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ports:
+    """The ports of the stack; of a function, first the one that callers use."""
+
+    firestore: int
+    pubsub: int
+    sandbox: int
+    functions: Mapping[str, Sequence[int]]
+
+    def url_of(self, function: str) -> str:
+        return _url(self.functions[function][0])
+
+
+def _choose_ports(instances_each: int) -> _Ports:
+    each = 1 if instances_each == 1 else 1 + instances_each
+    firestore, pubsub, sandbox, *others = free_ports(3 + each * len(FUNCTIONS))
+    return _Ports(
+        firestore=firestore,
+        pubsub=pubsub,
+        sandbox=sandbox,
+        functions={
+            function.target: others[number * each : (number + 1) * each]
+            for number, function in enumerate(FUNCTIONS)
+        },
+    )
+
+
+def _settings(env: Mapping[str, str], *, ports: _Ports) -> dict[str, str]:
+    """Return the defaults, what the caller set, and the addresses of the stack."""
+    given = caller_settings(env)
+    settings = {
+        **defaults(),
+        "WEBHOOK_BASE_URL": ports.url_of("provider_webhook"),
+        **given,
+        "FIRESTORE_EMULATOR_HOST": f"{HOST}:{ports.firestore}",
+        "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}",
+    }
+    for account in accounts(settings):
+        variable, path = SANDBOX_PATHS.get(account, ("", ""))
+        if variable and variable not in given:
+            settings[variable] = _url(ports.sandbox) + path
+    return settings
+
+
+def _emulator(emulator: Emulator, *, port: int, machine: Mapping[str, str], logs: Path) -> Service:
     return Service(
         command=emulator.command(port=port, env=machine, log=logs / f"{emulator.name}.log"),
         probe=emulators.probe(port),
+        restarts=False,
+    )
+
+
+def _sandbox(
+    *,
+    port: int,
+    settings: Mapping[str, str],
+    extra_args: Sequence[str],
+    machine: Mapping[str, str],
+    log: Path,
+) -> Service:
+    return Service(
+        command=Command(
+            name="sandbox",
+            args=(
+                *(sys.executable, "-m", "infra.sandbox"),
+                *("--port", str(port)),
+                *("--gepetto-key", settings["GEPETTO_API_KEY"]),
+                *("--spacely-key", settings["SPACELY_API_KEY"]),
+                *extra_args,
+            ),
+            env={**machine, "PYTHONUNBUFFERED": "1"},
+            cwd=ROOT,
+            log=log,
+        ),
+        probe=Probe(port=port, path="/sandbox/summary", statuses=frozenset({200})),
         restarts=False,
     )
 

@@ -1,4 +1,4 @@
-"""The stack's variables: what the caller set, and defaults that fit one machine."""
+"""The stack's variables: what the caller set, and defaults for one machine."""
 
 import hashlib
 import json
@@ -6,40 +6,14 @@ import math
 import secrets
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from infra.local.errors import WrongEnvironment
+from infra.local.functions import EMULATOR_VARIABLES, FUNCTIONS, SHARED_VARIABLES
 
 DEMO_TENANT = "demo"
 
-_CONFIGURATION = frozenset(
-    {
-        "GOOGLE_CLOUD_PROJECT",
-        "FIRESTORE_DATABASE",
-        "COMPLETIONS_TOPIC",
-        "TICKS_TOPIC",
-        "ACCOUNTS",
-        "GEPETTO_API_KEY",
-        "SPACELY_API_KEY",
-        "GEPETTO_BASE_URL",
-        "SPACELY_BASE_URL",
-        "GEPETTO_CALLS_PER_MINUTE",
-        "SPACELY_CALLS_PER_SECOND",
-        "WEBHOOK_BASE_URL",
-        "WEBHOOK_KEYS",
-        "API_KEYS",
-        "TICK_WINDOW_S",
-        "ALLOW_LOCAL_URLS",
-        "MAX_OPEN_JOBS",
-        "RAW_OPERATIONS",
-        "TENANT_WEIGHTS",
-        "JOB_TTL_DAYS",
-        "LOG_LEVEL",
-    }
-)
-
-_EMULATOR_HOSTS = frozenset({"FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST"})
-
+_CONFIGURATION = frozenset(SHARED_VARIABLES).union(*(function.uses for function in FUNCTIONS))
+# With these a function would run differently from how it does in a deployment.
 _CHANGES_THE_FRAMEWORK = frozenset(
     {
         "ENTRY_POINT",
@@ -56,30 +30,28 @@ _CHANGES_THE_FRAMEWORK = frozenset(
         "PYTHONPATH",
     }
 )
-"""Variables that would make a function run otherwise than it does in a deployment."""
-
 _NO_PROXY_FOR = "127.0.0.1,localhost"
 
 
 def caller_settings(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of the configuration that the caller set to something."""
+    """Return the configuration variables that the caller set to something."""
     return {name: value for name, value in env.items() if name in _CONFIGURATION and value}
 
 
 def machine_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return what any program here needs (PATH, HOME, ...), and nothing of the configuration.
+    """Return what any program here needs (PATH, HOME, ...) without the configuration.
 
-    A proxy, if there is one, is not asked for what is on this machine.
+    A proxy, if there is one, is not used for addresses on this machine.
     """
-    left_out = _CONFIGURATION | _EMULATOR_HOSTS | _CHANGES_THE_FRAMEWORK
-    kept = {name: value for name, value in env.items() if name not in left_out}
+    dropped = _CONFIGURATION.union(EMULATOR_VARIABLES, _CHANGES_THE_FRAMEWORK)
+    kept = {name: value for name, value in env.items() if name not in dropped}
     for name in ("NO_PROXY", "no_proxy"):
         kept[name] = ",".join(filter(None, (env.get(name), _NO_PROXY_FOR)))
     return kept
 
 
 def defaults() -> dict[str, str]:
-    """Return what the stack sets where the caller does not, but for addresses."""
+    """Return what the stack sets where the caller does not, except addresses."""
     return {
         "GOOGLE_CLOUD_PROJECT": "render-relay-local",
         "COMPLETIONS_TOPIC": "job-completions",
@@ -97,27 +69,19 @@ def accounts(settings: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, settings["ACCOUNTS"].split(","))))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoKey:
-    """A working key of tenant demo, and the API's keys with its digest among them."""
-
-    key: str
-    api_keys: str
-
-
-def add_demo_key(given: str | None) -> DemoKey:
-    """Make a key for tenant demo beside those that the caller set.
+def add_demo_key(given: str | None) -> tuple[str, str]:
+    """Make a key for tenant demo; return it, and the value of `API_KEYS` that includes it.
 
     Args:
-        given: The caller's `API_KEYS`; from their digests no key can be known.
+        given: The caller's `API_KEYS`. It holds digests only, so a new key is needed.
 
     Raises:
-        WrongEnvironment: They are not what `API_KEYS` holds.
+        WrongEnvironment: *given* is not valid.
     """
     digests = _digests(given) if given else {}
     key = secrets.token_urlsafe(32)
     of_demo = [*digests.get(DEMO_TENANT, []), hashlib.sha256(key.encode()).hexdigest()]
-    return DemoKey(key=key, api_keys=json.dumps({**digests, DEMO_TENANT: of_demo}))
+    return key, json.dumps({**digests, DEMO_TENANT: of_demo})
 
 
 def _digests(given: str) -> dict[str, list[str]]:
@@ -133,7 +97,7 @@ def _digests(given: str) -> dict[str, list[str]]:
 
 
 def tick_every_s(env: Mapping[str, str]) -> float:
-    """Read the scheduler's pace, in seconds.
+    """Read the scheduler's interval in seconds.
 
     Raises:
         WrongEnvironment: It is not a positive number.
@@ -152,7 +116,7 @@ def sandbox_args(env: Mapping[str, str]) -> tuple[str, ...]:
     """Read the additional arguments for the sandbox.
 
     Raises:
-        WrongEnvironment: A quotation mark has no partner.
+        WrongEnvironment: A quotation mark is not closed.
     """
     try:
         return tuple(shlex.split(env.get("LOCAL_SANDBOX_ARGS", "")))

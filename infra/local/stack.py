@@ -12,17 +12,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from infra.local.description import StackDescription
 from infra.local.emulators import Kind, find_emulator
-from infra.local.guard import Guard
-from infra.local.plan import FUNCTIONS_SOURCE, Plan, make_plan
-from infra.local.ports import start_on_free_ports
-from infra.local.probes import wait_until_answered
-from infra.local.processes import check_port
-from infra.local.pubsub import PubSubEmulator
-from infra.local.scheduler import Scheduler
-from infra.local.stopping import StopRequest
-from infra.local.supervisor import Patience, Supervisor
+from infra.local.plan import FUNCTIONS_SOURCE, Plan, StackDescription, make_plan
+from infra.local.processes import (
+    RestartPolicy,
+    StopRequest,
+    Supervisor,
+    check_port,
+    start_on_free_ports,
+    wait_until_answered,
+)
+from infra.local.reaper import Reaper
+from infra.local.topics import PubSubEmulator, Scheduler
 
 __all__ = ["Stack", "logs_directory", "running_stack"]
 
@@ -34,14 +35,14 @@ _DEFAULT_NAME = "stack.json"
 class Stack:
     """One stack: its processes, its scheduler and its stack file."""
 
-    def __init__(self, plan: Plan, *, stack_file: Path, guard: Guard, stop: StopRequest) -> None:
+    def __init__(self, plan: Plan, *, stack_file: Path, reaper: Reaper, stop: StopRequest) -> None:
         self._plan = plan
         self._stack_file = stack_file
         self._stop = stop
         self._writing = threading.Lock()
         self._is_up = False
         self._supervisor = Supervisor(
-            plan.services, guard=guard, on_restart=self._update_stack_file, patience=Patience()
+            plan.services, reaper=reaper, on_restart=self._update_stack_file, policy=RestartPolicy()
         )
         self._pubsub = PubSubEmulator(
             host=plan.description.pubsub_emulator_host, project=plan.description.project
@@ -63,11 +64,7 @@ class Stack:
         return next(service.command.log for service in self._plan.services if service.name == name)
 
     def check(self) -> None:
-        """Do nothing as long as the stack runs.
-
-        Raises:
-            LocalStackError: It no longer does; says why.
-        """
+        """Raise `LocalStackError` if the stack no longer runs."""
         self._supervisor.check()
 
     def pid(self, name: str) -> int:
@@ -75,11 +72,11 @@ class Stack:
         return self._supervisor.pid(name)
 
     def kill(self, name: str, *, timeout_s: float = 10.0) -> int:
-        """Crash a function's instance, workers and all, and return the pid that it had."""
+        """Kill a function's instance with all its workers, and return the pid it had."""
         return self._supervisor.kill(name, timeout_s=timeout_s)
 
     def wait_restarted(self, name: str, old_pid: int, *, timeout_s: float = 30.0) -> int:
-        """Wait until a function that had *old_pid* answers again, and return its new pid.
+        """Wait until a function that had *old_pid* answers again; return its new pid.
 
         Raises:
             LocalStackError: The stack failed, or it took too long.
@@ -89,7 +86,7 @@ class Stack:
         return new_pid
 
     def start(self) -> None:
-        """Start everything, wait until all of it answers, write the stack file.
+        """Start everything, wait until it all answers, write the stack file.
 
         Raises:
             LocalStackError: It did not come up, or was asked to stop.
@@ -104,7 +101,7 @@ class Stack:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """End everything, in whatever state it is."""
+        """Stop everything, whatever state it is in."""
         self._scheduler.stop()
         self._supervisor.stop()
         if self._is_up:
@@ -145,7 +142,7 @@ def running_stack(
             run at the same time need two of them.
         env: The caller's environment; its variables win over the stack's defaults.
         functions: The directory that holds main.py.
-        instances: How many processes serve each function. Of several, each has a number in
+        instances: How many processes serve each function. If several, each has a number in
             its name (`poll_tick-1`), and callers reach them through a front.
         stop: Ends the start-up early when made.
 
@@ -160,12 +157,12 @@ def running_stack(
 
     def start(undo: ExitStack) -> Stack:
         plan = make_plan(
-            env=env, found=found, source=functions.resolve(), logs=logs, instances=instances
+            env=env, found=found, source=functions.resolve(), logs=logs, instances_each=instances
         )
         for service in plan.services:
             service.command.log.unlink(missing_ok=True)
-        guard = undo.enter_context(Guard())
-        stack = Stack(plan, stack_file=stack_file, guard=guard, stop=asked)
+        reaper = undo.enter_context(Reaper())
+        stack = Stack(plan, stack_file=stack_file, reaper=reaper, stop=asked)
         undo.callback(stack.stop)
         stack.start()
         return stack
@@ -175,6 +172,6 @@ def running_stack(
 
 
 def logs_directory(stack_file: Path) -> Path:
-    """Return where the logs of a stack go: beside its file, apart from other stacks' logs."""
+    """Return the directory of a stack's logs: beside its file, one for each stack."""
     name = "logs" if stack_file.name == _DEFAULT_NAME else f"{stack_file.stem}-logs"
     return stack_file.resolve().parent / name

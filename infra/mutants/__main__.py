@@ -5,9 +5,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra.mutants.mutations import Mutant
-from infra.mutants.sample import all_mutants, changed_lines, draw, key, read_equivalents
-from infra.mutants.trials import Laboratory, OriginalFails
+from infra.mutants.mutations import (
+    Mutant,
+    all_mutants,
+    changed_lines,
+    draw,
+    read_equivalents,
+)
+from infra.mutants.trials import MutantRunner, OriginalFails
 
 ROOT = Path(__file__).parents[2]
 EQUIVALENTS = "tests/mutants-equivalent.txt"
@@ -19,7 +24,7 @@ def main() -> int:
     mutants = all_mutants(ROOT, only=arguments.only)
     known = read_equivalents((ROOT / EQUIVALENTS).read_text())
     if not arguments.only:
-        for path, old, new in known.keys() - {key(mutant) for mutant in mutants}:
+        for path, old, new in known.keys() - {mutant.key for mutant in mutants}:
             print(f"{EQUIVALENTS} has a mutant that is not made any more: {path}: {old} -> {new}")
     if arguments.base:
         changed = changed_lines(ROOT, base=arguments.base)
@@ -27,19 +32,17 @@ def main() -> int:
     sample = draw(mutants, count=arguments.count, seed=arguments.seed)
     if arguments.list:
         for mutant in sample:
-            print(_line(mutant) + (": equivalent" if key(mutant) in known else ""))
+            print(_line(mutant) + (": equivalent" if mutant.key in known else ""))
         return 0
-    to_try = [mutant for mutant in sample if key(mutant) not in known]
+    to_try = [mutant for mutant in sample if mutant.key not in known]
     survived = 0
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         try:
-            laboratory = Laboratory(
-                ROOT, Path(folder), copies=arguments.jobs, seeds=arguments.seeds
-            )
+            runner = MutantRunner(ROOT, Path(folder), copies=arguments.jobs, seeds=arguments.seeds)
         except OriginalFails as error:
             print(f"{error}\nThe tests fail without any mutant: mend that first.")
             return 2
-        for trial in laboratory.try_all(to_try):
+        for trial in runner.try_all(to_try):
             survived += trial.caught_by is None
             outcome = f"caught by {trial.caught_by}" if trial.caught_by else "SURVIVED"
             print(f"{_line(trial.mutant)}: {outcome} ({trial.took_s:.0f} s)", flush=True)

@@ -1,14 +1,19 @@
-"""The small faults that can be put into a module, each within one statement."""
+"""Mutants: small faults within one statement, which of them are tried, and which are known."""
 
 import ast
+import random
 import re
+import subprocess
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
+from pathlib import Path
 
+RELAY = "functions/relay"
+LAYERS = ("domain", "application", "edges")
+# In place of a line of which nothing is left.
 REMOVED = "(removed)"
-"""Stands for a line of which nothing is left."""
 
 _COMPARISONS = {
     ast.Lt: ("<", ("<=", ">=")),
@@ -32,16 +37,17 @@ _ARITHMETIC = {
 }
 _OPPOSITES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
+Key = tuple[str, str, str]
 _Placed = ast.expr | ast.stmt | ast.keyword
 _Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mutant:
-    """One fault.
+    """A fault in a module.
 
     Attributes:
-        path: The module, from the root of the project.
+        path: The module, relative to the root of the project.
         line: The first line that differs.
         old: The lines that differ, joined into one.
         new: What they become.
@@ -54,12 +60,17 @@ class Mutant:
     new: str
     source: str
 
+    @property
+    def key(self) -> Key:
+        """What identifies the mutant when its line moves."""
+        return self.path, self.old, self.new
+
 
 def mutants_of(path: str, source: str, *, required: frozenset[str]) -> list[Mutant]:
     """Return all mutants of a module that are valid Python.
 
     Args:
-        required: Names of parameters that no call can do without: dropping one proves nothing.
+        required: Parameters without a default; dropping their arguments proves nothing.
     """
     text, found = _Text(source), set()
     for node in _mutable(ast.parse(source)):
@@ -76,7 +87,7 @@ def mutants_of(path: str, source: str, *, required: frozenset[str]) -> list[Muta
 
 
 def required_names(source: str) -> set[str]:
-    """Return the parameters and fields without a default that a module defines."""
+    """Return a module's parameters and fields that have no default."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         match node:
@@ -91,12 +102,12 @@ def required_names(source: str) -> set[str]:
 
 
 def one_line(text: str) -> str:
-    """Return a text with each run of white space as one blank."""
+    """Return a text with each run of white space as one space."""
     return " ".join(text.split())
 
 
 class _Text:
-    """A module's source, addressed in bytes as its syntax tree does."""
+    """A module's source, addressed in bytes as in its syntax tree."""
 
     def __init__(self, source: str) -> None:
         self._bytes = source.encode()
@@ -121,7 +132,7 @@ class _Text:
 
 
 def _mutable(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield a node and those below it, apart from annotations, decorators, texts and logging."""
+    """Yield a node and those below it, except annotations, decorators, texts and logging."""
     children: Iterable[ast.AST | None] = ast.iter_child_nodes(node)
     match node:
         case ast.Expr(value=ast.Constant()):
@@ -229,3 +240,77 @@ def _is_python(source: str) -> bool:
         except SyntaxError:
             return False
     return True
+
+
+def all_mutants(root: Path, *, only: Sequence[str]) -> list[Mutant]:
+    """Return the mutants of all modules, or of those that match one of the patterns."""
+    paths = [path for layer in LAYERS for path in sorted((root / RELAY / layer).rglob("*.py"))]
+    sources = sorted((root / RELAY).rglob("*.py"))
+    required = frozenset().union(*(required_names(path.read_text()) for path in sources))
+    return [
+        mutant
+        for path in paths
+        if not only or any(path.match(pattern) for pattern in only)
+        for mutant in mutants_of(str(path.relative_to(root)), path.read_text(), required=required)
+    ]
+
+
+def draw(mutants: Iterable[Mutant], *, count: int, seed: int) -> list[Mutant]:
+    """Draw a sample, the same for the same seed.
+
+    Every line is equally likely, however many mutants it has, and no line has a second one in
+    the sample before every line has one.
+    """
+    rng = random.Random(seed)
+    lines: dict[tuple[str, int], list[Mutant]] = {}
+    for mutant in sorted(mutants):
+        lines.setdefault((mutant.path, mutant.line), []).append(mutant)
+    shuffled = [rng.sample(line, len(line)) for line in lines.values()]
+    rng.shuffle(shuffled)
+    rounds = zip_longest(*shuffled)
+    return [mutant for one in rounds for mutant in one if mutant is not None][:count]
+
+
+def changed_lines(root: Path, *, base: str) -> set[tuple[str, int]]:
+    """Return the path and number of each line that changed since a revision."""
+    changed = set()
+    path = ""
+    for line in _git(root, "diff", "-U0", "--no-prefix", "--no-ext-diff", base, "--", RELAY):
+        if line.startswith("+++ "):
+            path = line.removeprefix("+++ ")
+        elif hunk := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line):
+            first, length = int(hunk[1]), int(hunk[2] or 1)
+            changed |= {(path, number) for number in range(first, first + length)}
+    for path in _git(root, "ls-files", "--others", "--exclude-standard", "--", RELAY):
+        length = len((root / path).read_text().splitlines())
+        changed |= {(path, number) for number in range(1, length + 1)}
+    return changed
+
+
+def project_files(root: Path) -> list[str]:
+    """Return the project's files, including those that are not committed yet."""
+    listed = _git(root, "ls-files", "--cached", "--others", "--exclude-standard")
+    return [path for path in listed if (root / path).is_file()]
+
+
+def read_equivalents(text: str) -> dict[Key, str]:
+    """Read the list of equivalent mutants, with the reason for each.
+
+    Raises:
+        ValueError: An entry is not a path, `- old`, `+ new` and a reason.
+    """
+    known = {}
+    for entry in re.split(r"\n\s*\n", text.strip()):
+        lines = [line for line in entry.splitlines() if not line.startswith("#")]
+        if not lines:
+            continue
+        if len(lines) < 4 or lines[1][:2] != "- " or lines[2][:2] != "+ ":
+            raise ValueError(f"not a path, '- old', '+ new' and a reason:\n{entry}")
+        path, old, new, *reason = lines
+        known[path.strip(), one_line(old[2:]), one_line(new[2:])] = one_line(" ".join(reason))
+    return known
+
+
+def _git(root: Path, *args: str) -> list[str]:
+    command = ("git", "-C", str(root), *args)
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()

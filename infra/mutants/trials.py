@@ -1,5 +1,6 @@
 """Tries mutants: puts each into a copy of the project and runs the tests there."""
 
+import ast
 import os
 import re
 import shutil
@@ -10,21 +11,20 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from queue import SimpleQueue
 
-from infra.mutants.mutations import Mutant
-from infra.mutants.order import ImportGraph
-from infra.mutants.sample import RELAY, project_files
+from infra.mutants.mutations import RELAY, Mutant, project_files
 
 SIMULATED = (f"{RELAY}/domain/", f"{RELAY}/application/")
 UNIT_TESTS = "tests/unit/"
+TESTS = ("tests/unit", "tests/entrypoints")
 TEST_LIMIT_S = 30
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
 PYTEST += ["-m", "not emulator and not storm", "--hypothesis-seed=0"]
 PYTEST += ["-o", f"faulthandler_timeout={TEST_LIMIT_S}", "-o", "faulthandler_exit_on_timeout=true"]
+# Of one process: an endless loop may fill the memory long before its time is up.
 MAX_MEMORY_KIB = 4 * 1024 * 1024
-"""Of one process: a mutant that loops for ever may fill the memory long before its time is up."""
 
 TIME_LIMIT = "the time limit"
 
@@ -35,12 +35,12 @@ _TIMEOUT = re.compile(r"^Timeout \(", re.MULTILINE)
 
 
 class OriginalFails(Exception):
-    """The tests fail without any mutant, so they could not tell one."""
+    """The tests fail without any mutant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of one mutant; `caught_by` is None if it survived."""
+    """The outcome for a mutant; `caught_by` is None if it survived."""
 
     mutant: Mutant
     caught_by: str | None
@@ -54,8 +54,8 @@ class _Run:
     took_s: float
 
 
-class Laboratory:
-    """Copies of the project in which mutants are tried, one for each that runs at a time."""
+class MutantRunner:
+    """Tries mutants in copies of the project, one copy for each that runs at a time."""
 
     def __init__(self, root: Path, at: Path, *, copies: int, seeds: int) -> None:
         self._seeds = seeds
@@ -74,7 +74,7 @@ class Laboratory:
         self._jobs = copies
 
     def try_all(self, mutants: Sequence[Mutant]) -> Iterator[Trial]:
-        """Try mutants, yielding each as soon as it is caught or has survived."""
+        """Try mutants, and yield each as soon as it was caught or has survived."""
         with ThreadPoolExecutor(self._jobs) as pool:
             try:
                 for done in as_completed([pool.submit(self._try, mutant) for mutant in mutants]):
@@ -90,7 +90,7 @@ class Laboratory:
         original, stat = module.read_bytes(), module.stat()
         try:
             module.write_text(mutant.source)
-            # Another time than the original's, or its bytecode would be taken for the mutant's.
+            # A different time, or Python would use the original's bytecode.
             os.utime(module, (stat.st_atime, stat.st_mtime + 10))
             started_s = time.monotonic()
             runs = (
@@ -116,7 +116,7 @@ class Laboratory:
         ]
 
     def _run_original(self, copy: Path) -> float:
-        """Run everything without a mutant and return how long one command may take with one."""
+        """Run everything without a mutant, and return the time limit of a command with one."""
         took_s = 0.0
         for command in self._commands(SIMULATED[0]):
             run = self._run(command, cwd=copy, limit_s=1800.0, keeps_bytecode=True)
@@ -160,9 +160,51 @@ def _failure(code: int, output: str) -> str:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    """End a process with all that it started."""
+    """Kill a process and its children."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
     process.wait()
+
+
+class ImportGraph:
+    """Which module of a tree imports which."""
+
+    def __init__(self, root: Path, files: Sequence[str]) -> None:
+        sources = [path for path in files if path.endswith(".py")]
+        self._imports = {path: _imports(root / path) for path in sources}
+        for path in sources:
+            # A test uses the fixtures of its folder without an import.
+            self._imports[path].add(_module(str(PurePath(path).with_name("conftest.py"))))
+
+    def tests_for(self, path: str) -> list[str]:
+        """Return all test files, first those with the fewest imports between them and a module."""
+        distance = {path: 0}
+        queue = [path]
+        for reached in queue:
+            for importer, names in self._imports.items():
+                if importer not in distance and _module(reached) in names:
+                    distance[importer] = distance[reached] + 1
+                    queue.append(importer)
+        tests = [
+            test
+            for test in self._imports
+            if test.startswith(TESTS) and PurePath(test).name.startswith("test_")
+        ]
+        return sorted(tests, key=lambda test: (distance.get(test, len(distance)), test))
+
+
+def _imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def _module(path: str) -> str:
+    name = path.removeprefix("functions/").removesuffix(".py").removesuffix("/__init__")
+    return name.replace("/", ".")

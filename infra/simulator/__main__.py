@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 
-from infra.simulator.run import Outcome, run_seed
+from infra.simulator.run import SeedResult, run_seed, shrink
 from infra.simulator.scenarios import SCENARIOS
-from infra.simulator.shrinking import shrink
-from infra.simulator.switches import Switches
+from infra.simulator.world import FaultSwitches
 
 CHUNK = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What one seed came to, as far as the numbers at the end go."""
+    """What the totals at the end need of a seed's result."""
 
     seed: int
     promises: tuple[str, ...]
@@ -31,10 +30,10 @@ class Summary:
 def main() -> int:
     """Run the seeds that the command line asks for; 1 if any promise was broken."""
     arguments = _arguments()
-    switches = Switches(is_crowded=arguments.crowded, scenario=arguments.profile)
+    switches = FaultSwitches(is_crowded=arguments.crowded, scenario=arguments.profile)
     if arguments.show is not None:
         outcome = run_seed(arguments.show, switches)
-        print("\n".join(outcome.history.timeline()))
+        print("\n".join(outcome.history.trace()))
         print(outcome.history.digest())
         return 1 if outcome.violations else 0
     seeds = range(arguments.first, arguments.first + arguments.seeds)
@@ -59,22 +58,22 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def print_failure(seed: int, switches: Switches) -> None:
-    """Print the smallest history of the seed that still fails, as a timeline."""
+def print_failure(seed: int, switches: FaultSwitches) -> None:
+    """Print the trace of the smallest history of the seed that still fails."""
     outcome, switches = shrink(run_seed(seed, switches), switches)
     print(f"\nseed {seed}, shrunk to {len(outcome.struck)} faults:")
     print(", ".join(f"{number} {kind}" for number, kind in outcome.struck.items()))
     if switches.off:
         print(f"without: {', '.join(sorted(switches.off))}")
     print(f"profile: {outcome.profile.text()}\n")
-    for line in outcome.history.timeline():
+    for line in outcome.history.trace():
         print(line)
     print()
     for violation in outcome.violations:
         print(violation)
 
 
-def _summaries(seeds: range, switches: Switches, *, jobs: int) -> Iterator[Summary]:
+def _summaries(seeds: range, switches: FaultSwitches, *, jobs: int) -> Iterator[Summary]:
     summary = partial(_summary, switches=switches)
     if jobs == 1:
         yield from map(summary, seeds)
@@ -83,8 +82,8 @@ def _summaries(seeds: range, switches: Switches, *, jobs: int) -> Iterator[Summa
         yield from pool.imap_unordered(summary, seeds, CHUNK)
 
 
-def _summary(seed: int, *, switches: Switches) -> Summary:
-    outcome: Outcome = run_seed(seed, switches)
+def _summary(seed: int, *, switches: FaultSwitches) -> Summary:
+    outcome: SeedResult = run_seed(seed, switches)
     return Summary(
         seed=seed,
         promises=tuple(sorted({violation.promise for violation in outcome.violations})),
@@ -98,13 +97,13 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.simulator", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2000, help="how many seeds")
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first seed")
-    parser.add_argument("--jobs", type=int, default=2, help="processes at once")
-    parser.add_argument("--show", type=int, metavar="SEED", help="print one seed's timeline")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    parser.add_argument("--show", type=int, metavar="SEED", help="print one seed's trace")
     parser.add_argument("--first-only", action="store_true", help="stop at the first violation")
     parser.add_argument(
-        "--crowded", action="store_true", help="crowds of tenants come in every history"
+        "--crowded", action="store_true", help="tenants send bursts of jobs in every history"
     )
-    parser.add_argument("--profile", choices=SCENARIOS, help="every world is one of this scenario")
+    parser.add_argument("--profile", choices=SCENARIOS, help="every history is of this scenario")
     parser.add_argument("--quiet", action="store_true", help="print no history of a failure")
     return parser.parse_args()
 

@@ -1,11 +1,11 @@
-"""The callers: each creates a job as a real client would, looks at it, perhaps gives it up."""
+"""Callers: each creates a job as a real client would, reads it, and may cancel or retry it."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 from infra.simulator.deployment import Deployment
-from infra.simulator.inputs import INPUTS
 from infra.simulator.instances import Instance
+from infra.simulator.tenants import INPUTS
 from relay.application.job_creator import NewJob
 from relay.domain.job import OnUnconfirmed
 from relay.errors import JobFinal, JobNotFound, KeyReused, NotRetryable, StoreUnavailable
@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 TENANTS = ("demo", "second")
 MOST_TRIES = 4
-# All tries of one create, each as long as an edge has patience.
+# All attempts of one create, each as long as an edge retries.
 LONGEST_CREATE_S = 80.0
-# Looking, giving up, waiting for the answers to that, and then not yet retrying.
+# Reading, cancelling, waiting for the answers, and not yet retrying.
 LONGEST_BEFORE_RETRY_S = 480.0
 
 
 def start_callers(deployment: Deployment, *, most: int) -> float:
-    """Have callers come; return when the last of their deadlines passes, in true seconds."""
+    """Schedule the callers; return when their last deadline passes, in true seconds."""
     world, profile = deployment.world, deployment.profile
     last_s = 0.0
     for number in range(profile.jobs):
@@ -51,7 +51,7 @@ def start_callers(deployment: Deployment, *, most: int) -> float:
 
 
 class Caller:
-    """One client and its one job."""
+    """A client with one job."""
 
     def __init__(self, deployment: Deployment, number: int, new: NewJob, key: str | None) -> None:
         self._deployment = deployment
@@ -59,12 +59,12 @@ class Caller:
         self._name = f"caller-{number}"
         self._new = new
         self._key = key
-        # Most of them are one tenant's.
+        # Most callers belong to one tenant.
         self._tenant = TENANTS[number % 4 == 3]
         self._job_id: str | None = None
 
     def live(self) -> None:
-        """Create the job; try again on errors, for ever the same if it has a key."""
+        """Create the job, retrying on errors, then read, cancel or retry it."""
         world, profile = self._world, self._deployment.profile
         for attempt in range(MOST_TRIES):
             if attempt > 0:
@@ -119,7 +119,7 @@ class Caller:
         self._world.history.accepted.setdefault(created.job.id, self._world.now_s)
 
     def _ask(self, what: str, handle: Callable[[Instance], None]) -> bool:
-        """Send one request; False if it was not answered, or with an error of the server's."""
+        """Send one request; return False on no answer or a server error."""
         world = self._world
         flow = world.flow
         assert flow is not None  # noqa: S101 - callers are flows

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 
-from infra.simulator.history import Run, UsableResult
 from infra.simulator.instances import Instance, Slots
 from infra.simulator.profile import Profile
 from infra.simulator.providers import Server, SimulatedProvider, call_fates
@@ -19,6 +18,7 @@ from infra.simulator.store import (
 from infra.simulator.topics import Broker, SimulatedTopics, topic_fates
 from infra.simulator.workers import SimulatedWorkers
 from infra.simulator.world import Crashed, World
+from infra.verification.history import Run, UsableResult
 from relay.application.job_controls import JobControls
 from relay.application.job_creator import JobCreator
 from relay.assembly import (

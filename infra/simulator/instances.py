@@ -1,4 +1,4 @@
-"""Instances of the functions: each a clock of its own, and calls that faults can hit."""
+"""Instances of the functions: each has a clock of its own and makes calls that can fail."""
 
 from bisect import bisect_right
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from enum import Enum, auto
 from itertools import accumulate
 from typing import TypeVar
 
-from infra.simulator.history import EPOCH, Trouble
 from infra.simulator.profile import Profile
 from infra.simulator.world import Crashed, Flow, World
+from infra.verification.history import EPOCH, Trouble
 from relay.domain.account import LEASE_S
 from relay.errors import RelayError
 
@@ -20,7 +20,7 @@ PAUSES_S = ((0.5, 4.0), (4.0, 15.0), (15.0, 60.0))
 
 
 class Fate(Enum):
-    """What goes wrong with one call of the store or a topic."""
+    """What goes wrong with a call."""
 
     LOST_REQUEST = auto()
     LOST_REPLY = auto()
@@ -32,10 +32,10 @@ class Fate(Enum):
 
 
 class Fates:
-    """How often each fate is drawn.
+    """How likely each fault of a call is.
 
     Args:
-        what: Leads the names by which these faults are switched off.
+        what: The first part of these faults' kinds.
     """
 
     def __init__(self, what: str, chances: dict[Fate, float]) -> None:
@@ -46,7 +46,7 @@ class Fates:
         self._most = self._edges[-1] if self._edges else 0.0
 
     def draw(self, world: World) -> Fate | None:
-        """Return what goes wrong with the next call, None if nothing does."""
+        """Draw what goes wrong with the next call; None if nothing does."""
         drawn = world.rng.random()
         if drawn >= self._most:
             return None
@@ -55,10 +55,10 @@ class Fates:
 
 
 class Instance:
-    """One instance of one function, and the `Clock` of what runs in it.
+    """An instance of a function, and the `Clock` of the code in it.
 
     Attributes:
-        frozen_until_s: Until then none of its flows goes on, as if it had no CPU.
+        frozen_until_s: Until then none of its flows runs, as if it had no CPU.
     """
 
     def __init__(self, world: World, profile: Profile, name: str, *, is_pump: bool) -> None:
@@ -90,16 +90,16 @@ class Instance:
         self.world.pause(seconds)
 
     def check(self) -> None:
-        """Raise `Crashed` if there is no such instance any more."""
+        """Raise `Crashed` if the instance has crashed."""
         if self.is_dead:
             raise Crashed
 
     def spawn(self, name: str, body: Callable[[], None], *, delay_s: float = 0.0) -> Flow:
-        """Begin a thread of this instance."""
+        """Start a thread of this instance."""
         return self.world.spawn(f"{self.name}/{name}", self, body, delay_s=delay_s)
 
     def crash(self, where: str) -> None:
-        """Be gone from this moment."""
+        """Crash: nothing in this instance has an effect from now on."""
         if self.is_dead:
             return
         self.is_dead = True
@@ -111,7 +111,7 @@ class Instance:
                 self.world.throw(flow)
 
     def freeze(self) -> None:
-        """Stand still for a while, for about as long as a call or for longer than a lease."""
+        """Freeze, for about as long as a call or for longer than a lease."""
         rng = self.world.rng
         seconds = rng.uniform(*rng.choice(PAUSES_S))
         self.world.note(self.name, f"FROZEN for {seconds:.1f} s")
@@ -120,7 +120,7 @@ class Instance:
             self._trouble("freeze", seconds + LEASE_S)
 
     def jump(self) -> None:
-        """Have the time of day set."""
+        """Set the time of day to another error."""
         skew_s = self._profile.skew_s
         self._ahead_s = self.world.rng.uniform(-skew_s, skew_s)
         self.world.note(self.name, f"clock set, now {self._ahead_s:+.3f} s off")
@@ -204,7 +204,7 @@ class Instance:
 
 
 class Slots:
-    """The names of instances of one function; a crashed one is followed by another."""
+    """The instances of one function; a crashed one is replaced."""
 
     def __init__(self, world: World, profile: Profile, name: str, count: int) -> None:
         self._world = world
@@ -214,7 +214,7 @@ class Slots:
         self._instances = [self._new(number) for number in range(1, count + 1)]
 
     def pick(self) -> Instance:
-        """Return an instance to which the platform may send the next request."""
+        """Choose the instance for the next request."""
         number = self._world.rng.randrange(len(self._instances))
         if self._instances[number].is_dead:
             self._instances[number] = self._new(number + 1)

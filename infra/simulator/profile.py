@@ -1,21 +1,21 @@
-"""How hostile one seed's world is: drawn first, so that some are calm and some brutal."""
+"""The profile of a seed: how many jobs, which faults, and how likely each fault is."""
 
 from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
 
-from infra.simulator.crowds import Behaviour, Crowd, draw_crowds
 from infra.simulator.scenarios import SCENARIOS, draw_scenario
+from infra.simulator.tenants import Behaviour, Burst, draw_bursts
 from relay.domain.limits import Limit
 
 SHARE_CROWDED = 0.15
 MOST_IN_TROUBLE = 20
 PROVIDERS = ("gepetto", "spacely")
 LONGEST_WINDOW_S = 55.0
-# How often a world is one of a scenario, and how often such a world is otherwise quiet.
+# How often a seed draws a scenario, and how often such a history has few other faults.
 SCENARIO = 0.04
 QUIET = 0.8
-# What takes a pump away or makes its store slow.
+# Faults that take a pump away or slow its store down.
 DISTURBING = (
     "crash_before",
     "crash_after",
@@ -39,21 +39,21 @@ DISTURBING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """Sizes and chances of one simulated world; every chance is per call, job or message.
+    """Sizes and probabilities of one history; each probability is per call, job or message.
 
     Attributes:
         spread_s: Over how long the jobs arrive.
-        sluggish: Chance that one way of a call takes long.
+        sluggish: Probability that one way of a call takes long.
         skew_s: No clock is further than this from the true time.
         pumps, apis, webhooks: How many instances of each function there are.
         crash_before, crash_after: Chances per outside effect, by the moment of the crash.
-        freeze: Chance per outside effect that the instance stands still before or after it.
+        freeze: Chance per outside effect that the instance freezes before or after it.
         slow_pages: Chance that a page of a query takes seconds to read.
-        downs: How often each provider is down for minutes.
+        provider_outages: How often each provider is down for minutes.
         long_renders: Whether a render takes most of the time that its job has.
-        scenario: The name of the scenario that it is drawn from; empty for none.
+        scenario: The name of the scenario; empty for none.
         weights: The tenants' weights.
-        callback_into_outage: Chance that the store is out just when a good callback comes.
+        callback_into_outage: Chance that the store is unreachable just when a good callback comes.
         never_known: Chance that the provider's read endpoint never finds a render.
     """
 
@@ -124,15 +124,15 @@ class Profile:
     callback_into_outage: float
 
     slow_pages: float
-    downs: int
+    provider_outages: int
     long_renders: bool
     weights: dict[str, int]
-    crowds: tuple[Crowd, ...]
+    bursts: tuple[Burst, ...]
     scenario: str = ""
 
     @property
     def is_steady(self) -> bool:
-        """Whether nothing takes a pump away or makes its store slow."""
+        """Whether no fault takes a pump away or slows its store down."""
         return self.window_s >= 20.0 and not any(getattr(self, one) for one in DISTURBING)
 
     @property
@@ -146,21 +146,21 @@ class Profile:
             self.taken_unanswered,
             self.skew_s,
         )
-        return not any((*faults, self.downs)) and all(
-            one.behaviour is not Behaviour.HANGING for one in self.crowds
+        return not any((*faults, self.provider_outages)) and all(
+            one.behaviour is not Behaviour.HANGING for one in self.bursts
         )
 
     def text(self) -> str:
-        """Return what is switched on, for a person."""
+        """Return what is switched on, as one line."""
         set_here = [f"{one.name}={_short(getattr(self, one.name))}" for one in fields(self)]
         return " ".join(one for one in set_here if not one.endswith("=0"))
 
 
 def draw_profile(rng: Random, *, is_crowded: bool = False, scenario: str | None = None) -> Profile:
-    """Draw a world: most are small, each nasty group is on or off by itself.
+    """Draw a profile: most are small, and each group of faults is on or off by itself.
 
     Args:
-        is_crowded: Have crowds come, and most of all else work.
+        is_crowded: Have tenants send bursts, and few other faults.
         scenario: The name of the scenario to draw from; None for the usual mixture.
     """
     profile = _draw_usual(rng, is_crowded=is_crowded)
@@ -173,17 +173,17 @@ def draw_profile(rng: Random, *, is_crowded: bool = False, scenario: str | None 
 
 def _with_scenario(profile: Profile, name: str, rng: Random) -> Profile:
     drawn = draw_scenario(name, rng, profile.providers)
-    crowds, changes = drawn.crowds, dict[str, Any]()
+    bursts, changes = drawn.bursts, dict[str, Any]()
     if rng.random() < QUIET:
         changes = dict.fromkeys(DISTURBING, 0)
     else:
-        crowds = _few(crowds)
+        bursts = _small(bursts)
     changes["slow_pages"] = drawn.slow_pages
     return replace(
         profile,
         scenario=name,
-        crowds=crowds,
-        downs=drawn.downs,
+        bursts=bursts,
+        provider_outages=drawn.outages,
         long_renders=drawn.is_long,
         window_s=drawn.window_s or profile.window_s or LONGEST_WINDOW_S,
         **changes,
@@ -204,17 +204,17 @@ def _draw_usual(rng: Random, *, is_crowded: bool) -> Profile:
 
     window_s = rng.choice((55.0, 55.0, 55.0, 20.0, 0.0))
 
-    crowds = draw_crowds(rng, providers, share=1.0 if is_crowded else SHARE_CROWDED)
-    is_steady = bool(crowds) and rng.random() < (0.9 if is_crowded else 0.6)
+    bursts = draw_bursts(rng, providers, share=1.0 if is_crowded else SHARE_CROWDED)
+    is_steady = bool(bursts) and rng.random() < (0.9 if is_crowded else 0.6)
     if is_steady:
         window_s = rng.choice((55.0, 20.0))
     else:
-        crowds = _few(crowds)
+        bursts = _small(bursts)
 
     def group(chance: float) -> "_Chances":
         return _Chances(rng, mood if rng.random() < chance else 0.0)
 
-    # What tenants feel of each other can be told best where all else works.
+    # How tenants affect each other shows best where all else works.
     harm = 0.0 if is_steady else 1.0
     crashes, store, topics = group(0.4 * harm), group(0.4 * harm), group(0.4 * harm)
     ticks, network, service = group(0.3 * harm), group(0.5), group(0.5)
@@ -281,10 +281,10 @@ def _draw_usual(rng: Random, *, is_crowded: bool) -> Profile:
         callback_other_id=callbacks(0.2),
         callback_into_outage=callbacks(0.4),
         slow_pages=rng.choice((0.0, 0.0, 0.0, 0.3)) * harm,
-        downs=service.count(1),
+        provider_outages=service.count(1),
         long_renders=False,
         weights=rng.choice(({}, {}, {"crowd-0": 5}, {"demo": 3})),
-        crowds=crowds,
+        bursts=bursts,
     )
 
 
@@ -306,9 +306,9 @@ class _Chances:
         return drawn if self.is_on else 0
 
 
-def _few(crowds: tuple[Crowd, ...]) -> tuple[Crowd, ...]:
-    """Return crowds of few: what is slow and breaks all the time ends no hundreds in 90 s."""
-    return tuple(replace(one, jobs=min(one.jobs, MOST_IN_TROUBLE)) for one in crowds)
+def _small(bursts: tuple[Burst, ...]) -> tuple[Burst, ...]:
+    """Make bursts small: where everything is slow and fails, hundreds do not end within 90 s."""
+    return tuple(replace(one, jobs=min(one.jobs, MOST_IN_TROUBLE)) for one in bursts)
 
 
 def _limit(rng: Random, provider: str) -> Limit:
@@ -325,7 +325,7 @@ def _limit(rng: Random, provider: str) -> Limit:
 def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
-    if isinstance(value, tuple) and value and isinstance(value[0], Crowd):
+    if isinstance(value, tuple) and value and isinstance(value[0], Burst):
         return ",".join(f"{one.tenant}:{one.behaviour}:{one.jobs}" for one in value)
     if isinstance(value, dict) and not all(isinstance(one, Limit) for one in value.values()):
         return ",".join(f"{name}:{weight}" for name, weight in value.items())

@@ -1,7 +1,7 @@
-"""The providers: servers that take renders and misbehave, and the port through which we call.
+"""Simulated providers, with all their faults, and the relay's `Provider` that calls them.
 
 A call has the time bounds of the real transport: it fails as not sent if its first byte has not
-left after 4 s, and as unanswered if no answer has come after 15 s. The provider counts it within
+left after 2 s, and as unanswered if no answer has come after 15 s. The provider counts it within
 a second of its first byte.
 """
 
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 
-from infra.simulator.crowds import Behaviour, behaviour_of
-from infra.simulator.history import (
+from infra.simulator.instances import Fate, Fates, Instance
+from infra.simulator.profile import Profile
+from infra.simulator.tenants import Behaviour, behaviour_of
+from infra.simulator.world import Crashed, World
+from infra.verification.history import (
     Acknowledged,
     Call,
-    Downtime,
-    Intruder,
+    CallWithoutLease,
+    ProviderOutage,
     Throttled,
     UsableResult,
     Verdict,
 )
-from infra.simulator.instances import Fate, Fates, Instance
-from infra.simulator.profile import Profile
-from infra.simulator.world import Crashed, World
 from relay.domain.answers import (
     Accepted,
     PollAnswer,
@@ -55,7 +55,7 @@ OPEN_WORD = {"gepetto": "pending", "spacely": "processing"}
 
 
 def call_fates(profile: Profile) -> Fates:
-    """Return what befalls the caller of a provider."""
+    """Return which faults hit calls to a provider."""
     return Fates(
         "call",
         {
@@ -69,7 +69,7 @@ def call_fates(profile: Profile) -> Fates:
     )
 
 
-class Down(StrEnum):
+class OutageKind(StrEnum):
     """How a provider is down."""
 
     ERRORS = "errors"
@@ -79,7 +79,7 @@ class Down(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Render:
-    """One render that the provider took."""
+    """A render that the provider accepted."""
 
     id: str
     job_id: str
@@ -93,8 +93,8 @@ class Server:
     """One provider.
 
     Args:
-        call_back: Posts a body to the webhook of a job, with the true delay.
-        plan_outage: Has the store out of reach from one true moment to another.
+        call_back: Posts a body to a job's webhook after a delay.
+        plan_store_outage: Makes the store unreachable from one true second to another.
     """
 
     def __init__(
@@ -103,16 +103,16 @@ class Server:
         profile: Profile,
         name: str,
         call_back: Callable[[str, str, object, float], None],
-        plan_outage: Callable[[float, float], None],
+        plan_store_outage: Callable[[float, float], None],
     ) -> None:
         self.name = name
         self._world = world
         self._profile = profile
         self._call_back = call_back
-        self._plan_outage = plan_outage
+        self._plan_store_outage = plan_store_outage
         self._renders: dict[str, Render] = {}
         self._refusals: list[tuple[float, float, int]] = []
-        self._downs: list[tuple[float, float, Down]] = []
+        self._outages: list[tuple[float, float, OutageKind]] = []
         self._serial = count(1)
         self._cold_until_s = (
             world.rng.uniform(20.0, 240.0) if world.strikes("cold", profile.cold) else 0.0
@@ -122,21 +122,23 @@ class Server:
         """Refuse the account for a while."""
         self._refusals.append((from_s, to_s, status))
 
-    def plan_down(self, from_s: float, to_s: float, how: Down) -> None:
+    def plan_outage(self, from_s: float, to_s: float, how: OutageKind) -> None:
         """Be down for a while."""
-        self._downs.append((from_s, to_s, how))
-        self._world.history.downs.append(Downtime(at_s=from_s, until_s=to_s, provider=self.name))
+        self._outages.append((from_s, to_s, how))
+        self._world.history.provider_outages.append(
+            ProviderOutage(at_s=from_s, until_s=to_s, provider=self.name)
+        )
 
     @property
-    def down(self) -> Down | None:
-        """How the provider is down now; None if it is not."""
+    def outage(self) -> OutageKind | None:
+        """How the provider is down now; None if it is up."""
         now_s = self._world.now_s
-        return next((how for from_s, to_s, how in self._downs if from_s <= now_s < to_s), None)
+        return next((how for from_s, to_s, how in self._outages if from_s <= now_s < to_s), None)
 
     def submit(self, job: Job) -> Accepted:
         """Count a submission and answer it."""
         world, profile, rng = self._world, self._profile, self._world.rng
-        if self.down is not None:
+        if self.outage is not None:
             self._count(job, Verdict.UNCLEAR)
             raise PerhapsAccepted("HTTP 502")
         self._misbehave(job)
@@ -164,12 +166,12 @@ class Server:
         """Count a poll and answer it."""
         world, profile, rng = self._world, self._profile, self._world.rng
         self._count(job, None)
-        if self.down is not None:
+        if self.outage is not None:
             raise NoAnswer("HTTP 502")
         try:
             self._serve_account(job)
         except AccountRefused:
-            world.history.polls_refused.append((self.name, world.now_s))
+            world.history.refused_polls.append((self.name, world.now_s))
             raise
         if world.strikes("broken", profile.broken):
             raise NoAnswer(rng.choice(("HTTP 500", "HTTP 200 without JSON")))
@@ -189,7 +191,7 @@ class Server:
         return self._open()
 
     def _misbehave(self, job: Job) -> None:
-        """Answer a submission of a crowd that is never served, as it always is answered."""
+        """Answer a submission for a job whose behaviour is never to be served."""
         match behaviour_of(job):
             case Behaviour.THROTTLED:
                 self._count(job, Verdict.BUSY)
@@ -286,7 +288,7 @@ class Server:
             in_s += rng.choice((0.0, rng.uniform(60.0, 200.0)))
             # Mostly between the reading of the job and the writing of the result.
             from_s = world.now_s + in_s + rng.uniform(0.0, 0.08)
-            self._plan_outage(from_s, from_s + rng.uniform(9.0, 30.0))
+            self._plan_store_outage(from_s, from_s + rng.uniform(9.0, 30.0))
         self._post(render, good, in_s)
         if world.strikes("callback_twice", profile.callback_twice):
             self._post(render, good, in_s + rng.choice((0.0, rng.uniform(0.0, 30.0))))
@@ -337,7 +339,7 @@ class SimulatedProvider:
         """See `Provider`."""
         self._check_lease(job)
         world = self._instance.world
-        world.history.asked.setdefault(job.id, world.now_s)
+        world.history.first_polls.setdefault(job.id, world.now_s)
         reading = self._call(
             job,
             f"poll {job.id}",
@@ -353,7 +355,9 @@ class SimulatedProvider:
     def _check_lease(self, job: Job) -> None:
         world = self._instance.world
         if not self._instance.is_dead and not self._has_lease(self.name):
-            world.history.intruders.append(Intruder(at_s=world.now_s, job_id=job.id))
+            world.history.calls_without_lease.append(
+                CallWithoutLease(at_s=world.now_s, job_id=job.id)
+            )
 
     def _note_result(self, job: Job, reading: Rendered) -> None:
         world = self._instance.world
@@ -393,8 +397,8 @@ class SimulatedProvider:
         if world.strikes("slow_connection", profile.slow_connection):
             connect_s = rng.uniform(0.5, 5.0)
         world.pause(connect_s)
-        down = self._server.down
-        is_unreachable = fate is Fate.LOST_REQUEST or down is Down.UNREACHABLE
+        outage = self._server.outage
+        is_unreachable = fate is Fate.LOST_REQUEST or outage is OutageKind.UNREACHABLE
         if is_unreachable or world.now_s - started_s > SEND_S:
             world.note(name, f"{label}: not sent")
             raise not_sent()
@@ -402,7 +406,7 @@ class SimulatedProvider:
         out_s, back_s = 0.01 + 0.1 * rng.random(), 0.01 + 0.3 * rng.random()
         if world.strikes("counted_late", profile.counted_late):
             out_s = rng.uniform(0.0, LONGEST_WAY_S)
-        hangs = behaviour_of(job) is Behaviour.HANGING or down is Down.SILENT
+        hangs = behaviour_of(job) is Behaviour.HANGING or outage is OutageKind.SILENT
         if hangs or world.strikes("taken_unanswered", profile.taken_unanswered):
             back_s = CALL_S
         turns = flow.turns

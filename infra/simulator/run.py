@@ -1,38 +1,39 @@
-"""One seed from its first draw to its last check."""
+"""Runs the history of one seed, checks it, and shrinks a failure."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
 from infra.simulator.callers import start_callers
-from infra.simulator.checker import Violation, violations
-from infra.simulator.crowds import start_crowds
 from infra.simulator.deployment import Deployment
-from infra.simulator.history import History
 from infra.simulator.instances import PAUSES_S
 from infra.simulator.profile import Profile, draw_profile
-from infra.simulator.providers import Down
-from infra.simulator.switches import ALL_ON, Switches
-from infra.simulator.world import World
+from infra.simulator.providers import OutageKind
+from infra.simulator.tenants import start_bursts
+from infra.simulator.world import ALL_ON, FaultSwitches, World
+from infra.verification.checker import violations
+from infra.verification.history import History, Violation
 
 # How long after the last deadline faults may still happen.
 FAULTS_AFTER_S = 60.0
-# How long after the faults everything must have come to rest.
+# How long after the last fault everything must be at rest.
 REST_WITHIN_S = 3600.0
-LOOK_EVERY_S = 20.0
+CHECK_EVERY_S = 20.0
 # Most outages are short.
 LENGTHS = (0.1, 0.1, 0.3, 1.0)
-MOST_POISON = 3
+MAX_POISON = 3
+# What had to stay in the first pass can often go in the second.
+SHRINK_PASSES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What one seed came to.
+class SeedResult:
+    """The history of a seed, and the promises that it breaks.
 
     Attributes:
         faults: How many faults were drawn.
-        struck: The numbers of those that happened, each with its kind.
+        struck: The kind of each fault that happened, by its number.
     """
 
     seed: int
@@ -44,8 +45,8 @@ class Outcome:
     steps: int
 
 
-def run_seed(seed: int, switches: Switches = ALL_ON) -> Outcome:
-    """Run the history of one seed and check it, without a log line."""
+def run_seed(seed: int, switches: FaultSwitches = ALL_ON) -> SeedResult:
+    """Run and check the history of one seed, without a log line."""
     logged_below = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -54,20 +55,20 @@ def run_seed(seed: int, switches: Switches = ALL_ON) -> Outcome:
         logging.disable(logged_below)
 
 
-def _run_quietly(seed: int, switches: Switches) -> Outcome:
+def _run_quietly(seed: int, switches: FaultSwitches) -> SeedResult:
     rng = Random(seed)
     profile = draw_profile(rng, is_crowded=switches.is_crowded, scenario=switches.scenario)
     world = World(rng, switches)
     history = world.history
     history.limits = dict(profile.limits)
     history.weights = dict(profile.weights)
-    history.at_once = profile.workers
+    history.concurrency = profile.workers
     history.is_steady = profile.is_steady
     history.is_prompt = profile.is_prompt
     history.longest_freeze_s = PAUSES_S[-1][1] if profile.freeze > 0.0 else 0.0
     deployment = Deployment(world, profile)
     last_s = start_callers(deployment, most=switches.most_jobs)
-    last_s = max(last_s, start_crowds(deployment, most=switches.most_jobs))
+    last_s = max(last_s, start_bursts(deployment, most=switches.most_jobs))
     faults_until_s = last_s + FAULTS_AFTER_S
     _plan_outages(deployment, until_s=faults_until_s)
     for name in profile.providers:
@@ -76,10 +77,10 @@ def _run_quietly(seed: int, switches: Switches) -> Outcome:
     world.is_calm = True
     world.note("simulator", "no more faults")
     while world.now_s < faults_until_s + REST_WITHIN_S and not deployment.is_quiet():
-        world.run_until(world.now_s + LOOK_EVERY_S)
+        world.run_until(world.now_s + CHECK_EVERY_S)
     history.end_s = world.now_s
     history.is_at_rest = deployment.is_quiet()
-    return Outcome(
+    return SeedResult(
         seed=seed,
         profile=profile,
         history=history,
@@ -112,10 +113,10 @@ def _plan_outages(deployment: Deployment, *, until_s: float) -> None:
     for name, server in deployment.servers.items():
         for from_s, to_s in spans("account_refused", name, profile.account_refusals, 240.0):
             server.plan_refusal(from_s, to_s, rng.choice((401, 402, 403)))
-        # While there are jobs to send: the first ones come at once.
-        for from_s, to_s in spans("down", name, profile.downs, 400.0, within_s=120.0):
-            server.plan_down(from_s, to_s, rng.choice(tuple(Down)))
-    for number in range(MOST_POISON):
+        # While there are jobs to submit: the first ones come at once.
+        for from_s, to_s in spans("down", name, profile.provider_outages, 400.0, within_s=120.0):
+            server.plan_outage(from_s, to_s, rng.choice(tuple(OutageKind)))
+    for number in range(MAX_POISON):
         if world.strikes("poison", profile.poison):
             put = partial(
                 deployment.database.jobs.put_poison,
@@ -123,3 +124,51 @@ def _plan_outages(deployment: Deployment, *, until_s: float) -> None:
                 rng.choice(profile.providers),
             )
             world.after(rng.uniform(0.0, until_s / 2), put)
+
+
+def shrink(
+    failed: SeedResult, switches: FaultSwitches = ALL_ON
+) -> tuple[SeedResult, FaultSwitches]:
+    """Return the smallest history of the seed that breaks the same promise, and its switches.
+
+    Finds the shortest prefix of the faults by bisection, then switches off kinds of fault one
+    by one and leaves out jobs, then shortens again and leaves out single faults from the end.
+    """
+    shrinker = _Shrinker(failed, switches)
+    shrinker.shorten()
+    for kind in sorted(set(shrinker.best.struck.values())):
+        shrinker.try_it(replace(shrinker.switches, off=shrinker.switches.off | {kind}))
+    for jobs in range(1, failed.profile.jobs):
+        if shrinker.try_it(replace(shrinker.switches, most_jobs=jobs)):
+            break
+    shrinker.shorten()
+    for _ in range(SHRINK_PASSES):
+        for number in sorted(shrinker.best.struck, reverse=True):
+            left_out = shrinker.switches.left_out | {number}
+            shrinker.try_it(replace(shrinker.switches, left_out=left_out))
+    return shrinker.best, shrinker.switches
+
+
+class _Shrinker:
+    def __init__(self, failed: SeedResult, switches: FaultSwitches) -> None:
+        self.best = failed
+        self.switches = switches
+        self._promises = {violation.promise for violation in failed.violations}
+
+    def try_it(self, switches: FaultSwitches) -> bool:
+        """Run the seed; keep the result if it breaks one of the same promises."""
+        outcome = run_seed(self.best.seed, switches)
+        if not self._promises & {violation.promise for violation in outcome.violations}:
+            return False
+        self.best, self.switches = outcome, switches
+        return True
+
+    def shorten(self) -> None:
+        """Find the shortest prefix of the faults that fails."""
+        fails_with, holds_with = self.best.faults, -1
+        while fails_with - holds_with > 1:
+            middle = (fails_with + holds_with) // 2
+            if self.try_it(replace(self.switches, most_faults=middle)):
+                fails_with = middle
+            else:
+                holds_with = middle

@@ -1,46 +1,46 @@
-"""Worlds drawn on purpose: each a way in which one tenant was felt by the others.
+"""Scenarios: each a way in which one tenant once affected the others.
 
-Most seeds draw none. One that does has its crowds from here, and mostly a store and pumps that
-behave, so that what happens is what the scenario is about.
+Most seeds draw none. A seed that does takes its bursts from here, and mostly has a store and
+pumps that work, so that the history shows what the scenario is about.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from infra.simulator.crowds import MOST_JOBS, Behaviour, Crowd
+from infra.simulator.tenants import MOST_JOBS, Behaviour, Burst
 from relay.domain.job import Priority
 
-# One history of so many with thousands of short jobs has as many as a tenant may have open.
+# One of so many histories with short jobs has as many as a tenant may have open.
 ONE_IN = 20
 THOUSAND = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What a scenario asks of its world.
+    """What a scenario changes in a profile.
 
     Attributes:
-        downs: How often the provider is down, for minutes.
+        outages: How often the provider is down, for minutes.
         slow_pages: Chance that a page of a query takes seconds.
-        is_long: Whether renders take longer than most of them have time for.
-        window_s: How long pumps work; None as the world has it.
+        is_long: Whether renders take longer than most jobs have time for.
+        window_s: How long pumps run; None to keep the profile's window.
     """
 
-    crowds: tuple[Crowd, ...]
-    downs: int = 0
+    bursts: tuple[Burst, ...]
+    outages: int = 0
     slow_pages: float = 0.0
     is_long: bool = False
     window_s: float | None = None
 
 
 def draw_scenario(name: str, rng: Random, providers: Sequence[str]) -> Scenario:
-    """Draw one world of the scenario."""
-    return SCENARIOS[name](rng, _Crowds(rng, rng.choice(providers)))
+    """Draw the details of a scenario."""
+    return SCENARIOS[name](rng, _Bursts(rng, rng.choice(providers)))
 
 
-class _Crowds:
-    """Makes the crowds of one scenario, each another tenant at one provider."""
+class _Bursts:
+    """Makes the bursts of a scenario, each of another tenant at one provider."""
 
     def __init__(self, rng: Random, provider: str) -> None:
         self._rng = rng
@@ -59,11 +59,11 @@ class _Crowds:
         follows: bool = False,
         tenant: str | None = None,
         written_late_s: float = 0.0,
-    ) -> Crowd:
+    ) -> Burst:
         if tenant is None:
             tenant = f"crowd-{self._number}"
             self._number += 1
-        return Crowd(
+        return Burst(
             tenant=tenant,
             provider=self._provider,
             behaviour=behaviour,
@@ -77,110 +77,110 @@ class _Crowds:
         )
 
 
-def _flood(rng: Random, crowd: _Crowds) -> Scenario:
-    """Hundreds of jobs of one tenant, and three of another behind them."""
+def _flood(rng: Random, burst: _Bursts) -> Scenario:
+    """Hundreds of jobs of one tenant, and three of another queued behind them."""
     return Scenario(
-        crowds=(
-            crowd(rng.randint(120, 300), deadline_s=rng.choice((300, 600))),
-            crowd(3, at_s=rng.uniform(1.0, 30.0), deadline_s=300),
+        bursts=(
+            burst(rng.randint(120, 300), deadline_s=rng.choice((300, 600))),
+            burst(3, at_s=rng.uniform(1.0, 30.0), deadline_s=300),
         )
     )
 
 
-def _forbidden(rng: Random, crowd: _Crowds) -> Scenario:
-    """One job that is answered 403 for ever, and honest ones beside it."""
+def _forbidden(rng: Random, burst: _Bursts) -> Scenario:
+    """Jobs that are always answered 403, beside honest ones."""
     return Scenario(
-        crowds=(
-            crowd(rng.choice((1, 1, 3)), deadline_s=900, behaviour=Behaviour.FORBIDDEN),
-            crowd(10, at_s=rng.uniform(0.0, 20.0), deadline_s=300),
-            crowd(3, at_s=rng.uniform(60.0, 200.0), deadline_s=300),
+        bursts=(
+            burst(rng.choice((1, 1, 3)), deadline_s=900, behaviour=Behaviour.FORBIDDEN),
+            burst(10, at_s=rng.uniform(0.0, 20.0), deadline_s=300),
+            burst(3, at_s=rng.uniform(60.0, 200.0), deadline_s=300),
         )
     )
 
 
-def _throttled(rng: Random, crowd: _Crowds) -> Scenario:
-    """Jobs that are answered 429 whenever they are sent, and honest ones beside them."""
+def _throttled(rng: Random, burst: _Bursts) -> Scenario:
+    """Jobs that are always answered 429, beside honest ones."""
     return Scenario(
-        crowds=(
-            crowd(rng.choice((1, 3, 12)), deadline_s=600, behaviour=Behaviour.THROTTLED),
-            crowd(10, at_s=rng.uniform(0.0, 20.0), deadline_s=600),
+        bursts=(
+            burst(rng.choice((1, 3, 12)), deadline_s=600, behaviour=Behaviour.THROTTLED),
+            burst(10, at_s=rng.uniform(0.0, 20.0), deadline_s=600),
         )
     )
 
 
-def _resubmit(rng: Random, crowd: _Crowds) -> Scenario:
-    """Jobs that are to be sent again, at a provider that answers 500 or not at all."""
+def _resubmit(rng: Random, burst: _Bursts) -> Scenario:
+    """Jobs to be resubmitted to a provider that always answers 500, or not at all."""
     broken = rng.choice((Behaviour.BROKEN, Behaviour.BROKEN, Behaviour.HANGING))
     return Scenario(
-        crowds=(
-            crowd(rng.choice((1, 6, 20)), deadline_s=600, behaviour=broken, resubmits=True),
-            crowd(10, at_s=rng.uniform(0.0, 60.0), deadline_s=300),
-            crowd(5, at_s=rng.uniform(100.0, 200.0), deadline_s=300),
+        bursts=(
+            burst(rng.choice((1, 6, 20)), deadline_s=600, behaviour=broken, resubmits=True),
+            burst(10, at_s=rng.uniform(0.0, 60.0), deadline_s=300),
+            burst(5, at_s=rng.uniform(100.0, 200.0), deadline_s=300),
         )
     )
 
 
-def _short(rng: Random, crowd: _Crowds) -> Scenario:
-    """More jobs with a minute each than can be sent in it, careless ones again and again."""
+def _short(rng: Random, burst: _Bursts) -> Scenario:
+    """More jobs with a deadline of a minute than can be submitted in it."""
     jobs = MOST_JOBS if rng.randrange(ONE_IN) == 0 else rng.choice((150, 300, THOUSAND))
     return Scenario(
-        crowds=(
-            crowd(jobs, deadline_s=60, priority=rng.choice(tuple(Priority)), resubmits=True),
-            crowd(20, at_s=30.0, deadline_s=60, tenant="crowd-0"),
-            crowd(5, at_s=rng.uniform(1.0, 20.0), deadline_s=300),
+        bursts=(
+            burst(jobs, deadline_s=60, priority=rng.choice(tuple(Priority)), resubmits=True),
+            burst(20, at_s=30.0, deadline_s=60, tenant="crowd-0"),
+            burst(5, at_s=rng.uniform(1.0, 20.0), deadline_s=300),
         )
     )
 
 
-def _late(rng: Random, crowd: _Crowds) -> Scenario:
-    """For minutes more jobs than the limit lets out, whose renders take most of their time."""
+def _late(rng: Random, burst: _Bursts) -> Scenario:
+    """More jobs than the limit allows, for minutes, with renders that take most of their time."""
     return Scenario(
-        crowds=(
+        bursts=(
             *(
-                crowd(60, at_s=at_s, deadline_s=90, tenant="crowd-0")
+                burst(60, at_s=at_s, deadline_s=90, tenant="crowd-0")
                 for at_s in (0.0, 20.0, 40.0, 60.0, 80.0)
             ),
-            crowd(3, at_s=rng.uniform(1.0, 60.0), deadline_s=300, tenant="crowd-1"),
+            burst(3, at_s=rng.uniform(1.0, 60.0), deadline_s=300, tenant="crowd-1"),
         ),
         is_long=True,
     )
 
 
-def _slow(rng: Random, crowd: _Crowds) -> Scenario:
-    """Pages of queries that take seconds to read, while there is much to do."""
+def _slow(rng: Random, burst: _Bursts) -> Scenario:
+    """Query pages that take seconds to read, while there is much to do."""
     return Scenario(
-        crowds=(crowd(60), crowd(20, at_s=rng.uniform(0.0, 30.0)), crowd(20, follows=True)),
+        bursts=(burst(60), burst(20, at_s=rng.uniform(0.0, 30.0)), burst(20, follows=True)),
         slow_pages=rng.choice((0.5, 1.0)),
     )
 
 
-def _down(rng: Random, crowd: _Crowds) -> Scenario:
-    """A provider that is down for minutes, under the jobs of two or three tenants."""
+def _down(rng: Random, burst: _Bursts) -> Scenario:
+    """A provider that is down for minutes, while three tenants have jobs."""
     return Scenario(
-        crowds=(
-            crowd(rng.choice((5, 40)), deadline_s=900, resubmits=rng.random() < 0.3),
-            crowd(rng.choice((5, 40)), at_s=rng.uniform(0.0, 60.0), deadline_s=900),
-            crowd(3, at_s=rng.uniform(0.0, 300.0), deadline_s=900),
+        bursts=(
+            burst(rng.choice((5, 40)), deadline_s=900, resubmits=rng.random() < 0.3),
+            burst(rng.choice((5, 40)), at_s=rng.uniform(0.0, 60.0), deadline_s=900),
+            burst(3, at_s=rng.uniform(0.0, 300.0), deadline_s=900),
         ),
-        downs=rng.randint(1, 2),
+        outages=rng.randint(1, 2),
     )
 
 
-def _polls(rng: Random, crowd: _Crowds) -> Scenario:
-    """Hundreds of renders of one tenant to ask about, and few of others, behind a queue."""
+def _polls(rng: Random, burst: _Bursts) -> Scenario:
+    """Hundreds of one tenant's renders to poll, a few of another's, and a queue of jobs."""
     return Scenario(
-        crowds=(
-            crowd(rng.randint(100, 300), follows=True, deadline_s=300),
-            crowd(3, at_s=rng.uniform(1.0, 60.0), follows=True, deadline_s=300),
-            crowd(rng.choice((10, 150)), deadline_s=300),
+        bursts=(
+            burst(rng.randint(100, 300), follows=True, deadline_s=300),
+            burst(3, at_s=rng.uniform(1.0, 60.0), follows=True, deadline_s=300),
+            burst(rng.choice((10, 150)), deadline_s=300),
         )
     )
 
 
-def _floors(rng: Random, crowd: _Crowds) -> Scenario:
-    """Jobs that are written long after their creation, while pumps move their floors on."""
+def _floors(rng: Random, burst: _Bursts) -> Scenario:
+    """Documents written long after the jobs' creation, while pumps move their scan floors."""
     late = tuple(
-        crowd(
+        burst(
             rng.choice((1, 3)),
             at_s=rng.uniform(20.0, 120.0),
             deadline_s=rng.choice((300, 600)),
@@ -190,11 +190,11 @@ def _floors(rng: Random, crowd: _Crowds) -> Scenario:
         )
         for number in (0, 1, 2)
     )
-    early = tuple(crowd(2, at_s=rng.uniform(0.0, 10.0)) for _ in range(3))
-    return Scenario(crowds=(*early, *late), window_s=rng.choice((20.0, 55.0)))
+    early = tuple(burst(2, at_s=rng.uniform(0.0, 10.0)) for _ in range(3))
+    return Scenario(bursts=(*early, *late), window_s=rng.choice((20.0, 55.0)))
 
 
-SCENARIOS: Mapping[str, Callable[[Random, _Crowds], Scenario]] = {
+SCENARIOS: Mapping[str, Callable[[Random, _Bursts], Scenario]] = {
     "flood": _flood,
     "forbidden": _forbidden,
     "throttled": _throttled,

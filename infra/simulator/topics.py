@@ -1,11 +1,11 @@
-"""The topics: events as they went out, and ticks that come late, twice, in any order, or never."""
+"""Simulated topics: they record events, and deliver ticks late, twice, out of order or never."""
 
 from collections.abc import Callable
 
-from infra.simulator.history import Message, Trouble
 from infra.simulator.instances import Fate, Fates, Instance
 from infra.simulator.profile import Profile
 from infra.simulator.world import World
+from infra.verification.history import Message, Trouble
 from relay.domain.account import LEASE_S
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job
@@ -21,7 +21,7 @@ LONGEST_BACKOFF_S = 60.0
 
 
 def topic_fates(profile: Profile) -> Fates:
-    """Return what goes wrong with publishing."""
+    """Return which faults hit publishing."""
     return Fates(
         "topic",
         {
@@ -37,10 +37,10 @@ def topic_fates(profile: Profile) -> Fates:
 
 
 class Broker:
-    """Takes messages, keeps the events and pushes the ticks.
+    """Records the events and pushes the ticks.
 
     Args:
-        push: Begins the handling of a tick; it calls `done` with whether that worked.
+        push: Starts handling a tick, and calls `done` with whether that succeeded.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Broker:
         self.undelivered = 0
 
     def plan_outage(self, from_s: float, to_s: float) -> None:
-        """Take nothing for a while."""
+        """Be unreachable for a while."""
         self._outages.append((from_s, to_s))
 
     def take_event(self, job: Job, event: Announcement, data: bytes) -> None:
-        """Keep an event that has got here."""
+        """Record an event."""
         self._be_reachable()
         self._world.history.messages.append(
             Message(
@@ -71,7 +71,7 @@ class Broker:
         )
 
     def take_tick(self, account: str) -> None:
-        """Deliver a tick at least once, but for the ones that are lost."""
+        """Deliver a tick at least once, unless it is lost."""
         self._be_reachable()
         world = self._world
         if world.strikes("tick_lost", self._profile.tick_lost):
@@ -82,7 +82,7 @@ class Broker:
             self._deliver(account, self._delay_s() + world.rng.uniform(0.0, 30.0), 0)
 
     def schedule(self, account: str) -> None:
-        """Publish a tick every minute, as Cloud Scheduler does; it may miss one, never two."""
+        """Publish a tick every minute, as Cloud Scheduler does; it never misses two in a row."""
         world = self._world
         missed = False
 

@@ -1,4 +1,4 @@
-"""The pump's workers: each task a flow of the same instance, so many at once."""
+"""The pump's workers: each task is a flow of the pump's instance."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -6,14 +6,14 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from infra.simulator.history import UsableResult
 from infra.simulator.instances import Instance
 from infra.simulator.world import Flow
+from infra.verification.history import UsableResult
 from relay.errors import StoreUnavailable
 
 
 class _Future(Future[Any]):
-    """A future without a lock: there is one thread, and nobody waits for it in here."""
+    """A future without a lock: there is only one thread, and nothing blocks on it."""
 
     def __init__(self) -> None:
         self._value: Any = None
@@ -52,7 +52,7 @@ class SimulatedWorkers:
         self._instance.check()
         future = _Future()
         self._waiting.append((task, future))
-        self._go_on()
+        self._start_waiting()
         return future
 
     def wait(self, timeout_s: float) -> Sequence[Future[Any]]:
@@ -82,7 +82,7 @@ class SimulatedWorkers:
         world.wait()
         self._sleeper = None
 
-    def _go_on(self) -> None:
+    def _start_waiting(self) -> None:
         while self._waiting and self._running < self._size:
             task, future = self._waiting.popleft()
             self._running += 1
@@ -100,19 +100,19 @@ class SimulatedWorkers:
             result.is_ours = not self._could_not_write(future, result)
         self._running -= 1
         self._done.append(future)
-        self._go_on()
+        self._start_waiting()
         self._wake_sleeper()
 
     def _could_not_write(self, future: Future[Any], result: UsableResult) -> bool:
-        """Return whether the store failed for longer than the pump is patient.
+        """Return whether the store failed for longer than the pump retries.
 
-        That is what a 503 says of a callback. A pump that only stood still has no such excuse.
+        This corresponds to a 503 for a callback. A pump that was only frozen is not excused.
         """
         if not isinstance(future.exception(), StoreUnavailable):
             return False
         world = self._instance.world
-        stood_still = self._instance.frozen_until_s > result.at_s
-        return not stood_still or any(
+        was_frozen = self._instance.frozen_until_s > result.at_s
+        return not was_frozen or any(
             outage.at_s < world.now_s and outage.until_s > result.at_s
             for outage in world.history.outages
         )

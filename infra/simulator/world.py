@@ -1,34 +1,59 @@
-"""Virtual time: flows of control that take turns, each one greenlet of one instance."""
+"""The simulated environment: a virtual clock, greenlets as threads, and fault injection."""
 
 import heapq
+import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from greenlet import greenlet  # type: ignore[import-untyped]
 
-from infra.simulator.history import History
-from infra.simulator.switches import Switches
+from infra.verification.history import History
 
 if TYPE_CHECKING:
     from infra.simulator.instances import Instance
 
 
-# A history that takes more has begun to turn in circles.
+# A history that takes more steps is in an endless loop.
 MOST_STEPS = 600_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultSwitches:
+    """Which of a seed's faults happen: all, or fewer while a failure is being shrunk.
+
+    Attributes:
+        most_faults: How many faults happen at most, the first ones.
+        left_out: The numbers of single faults, counted from 0, that do not happen.
+        off: The kinds of fault that never happen.
+        is_crowded: Several tenants send bursts of jobs in every history.
+        scenario: The scenario of every history; None for the usual mixture.
+        most_jobs: How many of the profile's jobs are created at most.
+    """
+
+    most_faults: int = sys.maxsize
+    left_out: frozenset[int] = frozenset()
+    off: frozenset[str] = frozenset()
+    most_jobs: int = sys.maxsize
+    is_crowded: bool = False
+    scenario: str | None = None
+
+
+ALL_ON = FaultSwitches()
+
+
 class Crashed(BaseException):
-    """The instance that this flow belongs to is gone; nothing it does has an effect."""
+    """The instance of this flow has crashed; nothing that the flow does has an effect."""
 
 
 class Flow:
-    """One thread of control.
+    """A thread, run as a greenlet.
 
     Attributes:
-        turns: Changes whenever the flow goes on, so that an older alarm finds it gone.
-        results: What this flow was given and has not acted on yet.
+        turns: Counts how often the flow was resumed, so that a stale wake-up is ignored.
+        results: The usable results that this flow has received and not acted on yet.
     """
 
     __slots__ = ("greenlet", "instance", "name", "results", "turns")
@@ -44,16 +69,16 @@ class Flow:
 
 
 class World:
-    """The virtual clock, the one source of chance, and what is planned.
+    """The virtual clock, the only source of randomness, and the schedule.
 
     Attributes:
-        now_s: True seconds since the beginning.
-        faults: How many faults were drawn that may happen.
-        struck: Those that did, by their number, each with its kind.
+        now_s: True seconds since the start.
+        faults: How many faults were drawn.
+        struck: The kind of each fault that happened, by its number.
         is_calm: Whether faults have stopped.
     """
 
-    def __init__(self, rng: Random, switches: Switches) -> None:
+    def __init__(self, rng: Random, switches: FaultSwitches) -> None:
         self.rng = rng
         self.history = History()
         self.now_s = 0.0
@@ -69,11 +94,11 @@ class World:
         self._hub = greenlet.getcurrent()
 
     def note(self, who: str, what: str) -> None:
-        """Add a line to the timeline."""
+        """Add a line to the trace."""
         self.history.lines.append((self.now_s, who, what))
 
     def may_fail(self, kind: str) -> bool:
-        """Return whether a fault that was drawn is let happen, and count it if so."""
+        """Count a fault that was drawn, and return whether it happens."""
         if self.is_calm or kind in self._switches.off or self.faults >= self._switches.most_faults:
             return False
         self.faults += 1
@@ -87,7 +112,7 @@ class World:
         return chance > 0.0 and self.rng.random() < chance and self.may_fail(kind)
 
     def after(self, delay_s: float, happen: Callable[[], None]) -> None:
-        """Plan something; what falls on the same moment comes in random order."""
+        """Schedule something; what is due at the same moment happens in random order."""
         self._serial += 1
         plan = (self.now_s + delay_s, self.rng.random(), self._serial, happen)
         heapq.heappush(self._planned, plan)
@@ -95,14 +120,14 @@ class World:
     def spawn(
         self, name: str, instance: "Instance | None", body: Callable[[], None], *, delay_s: float
     ) -> Flow:
-        """Begin a flow; its instance, if it has one, must still be there by then."""
+        """Start a flow after a delay, unless its instance has crashed by then."""
 
         def run() -> None:
             try:
                 body()
             except Crashed:
                 pass
-            except Exception:  # noqa: BLE001 - whatever the product lets out is a finding
+            except Exception:  # noqa: BLE001 - any error of the product is a finding
                 self.history.bugs.append(traceback.format_exc())
                 self.note(name, f"BROKE {traceback.format_exc(limit=-3)}")
             finally:
@@ -118,22 +143,22 @@ class World:
         return flow
 
     def wake(self, flow: Flow, turns: int, delay_s: float, value: object) -> None:
-        """Have a flow go on later, unless something else made it go on before."""
+        """Resume a flow later, unless something else resumes it first."""
         self._plan_turn(flow, delay_s, value, turns)
 
     def wait(self) -> Any:
-        """Let others go on until somebody wakes this flow; return what it is woken with."""
+        """Suspend this flow until it is woken; return the value passed to `wake`."""
         return self._hub.switch()
 
     def pause(self, seconds: float) -> None:
-        """Let virtual time pass for this flow."""
+        """Suspend this flow for some virtual seconds."""
         flow = self.flow
         assert flow is not None  # noqa: S101 - only flows can wait
         self._plan_turn(flow, max(seconds, 0.0), None, flow.turns)
         self._hub.switch()
 
     def throw(self, flow: Flow) -> None:
-        """End a flow of an instance that is gone."""
+        """End a flow of a crashed instance."""
 
         def end() -> None:
             if flow.greenlet:
@@ -143,7 +168,7 @@ class World:
         self.after(0.0, end)
 
     def run_until(self, until_s: float) -> None:
-        """Let everything happen that is planned up to this moment."""
+        """Run everything scheduled up to this moment."""
         planned = self._planned
         while planned and planned[0][0] <= until_s and self.steps < MOST_STEPS:
             at_s, _, _, happen = heapq.heappop(planned)
@@ -158,7 +183,7 @@ class World:
                 return
             instance = flow.instance
             if instance is not None:
-                # What has not begun by then begins, and ends at the first thing that it does.
+                # A flow that has not started yet does start, and ends at its first action.
                 if instance.is_dead and flow.greenlet:
                     return
                 if instance.frozen_until_s > self.now_s and not instance.is_dead:

@@ -10,23 +10,24 @@ from pathlib import Path
 
 from infra.local.errors import LocalStackError, Stopped
 from infra.local.plan import FUNCTIONS_SOURCE, ROOT
-from infra.local.stopping import StopRequest
-from infra.storm.checked import storm_and_check
-from infra.storm.errors import StormError
-from infra.storm.settings import KillEvery, StormSettings
+from infra.local.processes import StopRequest
+from infra.storm.faults import KillEvery
+from infra.storm.observation import NoEvidence
+from infra.storm.report import markdown_report, text_report
+from infra.storm.run import StormSettings, run_storm
 
 _INTERRUPTED = 130
 
 
 def main() -> int:
-    """Run a storm; the exit status is 1 if anything does not hold."""
+    """Run a storm; the exit status is 1 if there is any violation."""
     arguments = _arguments()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     stop = StopRequest()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.make())
     try:
-        checked = storm_and_check(
+        result = run_storm(
             _settings(arguments),
             stack_file=arguments.stack_file,
             functions=arguments.functions,
@@ -37,14 +38,14 @@ def main() -> int:
     except Stopped:
         _say("Stopped; nothing is left running.")
         return _INTERRUPTED
-    except (LocalStackError, StormError) as error:
+    except (LocalStackError, NoEvidence) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
-    for line in checked.lines():
+    for line in text_report(result):
         _say(line)
     if arguments.report is not None:
-        arguments.report.write_text(checked.markdown(command=_command(arguments)))
-    return 0 if checked.is_good else 1
+        arguments.report.write_text(markdown_report(result, command=_command(arguments)))
+    return 1 if result.violations else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -90,7 +91,7 @@ def _kill_every(text: str) -> KillEvery:
 
 
 def _command(arguments: argparse.Namespace) -> str:
-    """Return the command line that asks for the same storm."""
+    """Return the command line of the same storm."""
     every: KillEvery = arguments.kill_every
     return (
         f"python -m infra.storm --jobs {arguments.jobs} --hostile {arguments.hostile} "

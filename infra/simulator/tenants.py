@@ -1,0 +1,201 @@
+"""Busy, careless and hostile tenants, each of which creates many jobs at a moment.
+
+How a provider answers calls for such a job is stored in the job's metadata.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from infra.verification.history import EPOCH
+from relay.application.job_creator import JobCreator, NewJob
+from relay.assembly import EDGE_PATIENCE_S, Adapters, CreatePolicy, Relay
+from relay.domain.job import Job, Json, OnUnconfirmed, Priority
+from relay.errors import PublishFailed
+
+if TYPE_CHECKING:
+    from infra.simulator.deployment import Deployment
+    from infra.simulator.world import World
+
+BEHAVES = "behaves"
+MOST_JOBS = 5_000
+# A create needs neither accounts nor workers.
+NOT_USED: Any = None
+INPUTS: Mapping[str, tuple[str, Mapping[str, Json]]] = {
+    "gepetto": (
+        "redesign",
+        {
+            "url": "https://example.com/room.jpg",
+            "styleId": "modern",
+            "roomId": "living_room",
+            "creativity": 12,
+        },
+    ),
+    "spacely": (
+        "standard",
+        {
+            "model": "full",
+            "imageUrl": "https://example.com/room.jpg",
+            "spaceType": "bedroom",
+            "spaceStyle": "modern",
+            "renovateType": "residential",
+        },
+    ),
+}
+
+
+class Behaviour(StrEnum):
+    """How a provider answers every call for a burst's jobs."""
+
+    HONEST = "honest"
+    FORBIDDEN = "forbidden"
+    THROTTLED = "throttled"
+    BROKEN = "broken"
+    HANGING = "hanging"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """Jobs that one tenant creates at one moment.
+
+    Attributes:
+        follows: Whether the jobs were submitted elsewhere, so that all are polled at once.
+        written_late_s: How long after their creation the documents are written, because the
+            instance was frozen in between.
+    """
+
+    tenant: str
+    provider: str
+    behaviour: Behaviour
+    jobs: int
+    at_s: float
+    deadline_s: int
+    resubmits: bool = False
+    priority: Priority = Priority.NORMAL
+    follows: bool = False
+    written_late_s: float = 0.0
+
+
+def draw_bursts(rng: Random, providers: tuple[str, ...], *, share: float) -> tuple[Burst, ...]:
+    """Draw the bursts of a history.
+
+    Args:
+        share: The share of histories that have any; one takes as long as many small histories.
+    """
+    if rng.random() >= share:
+        return ()
+    return tuple(_draw(rng, number, providers) for number in range(rng.randint(1, 4)))
+
+
+def _draw(rng: Random, number: int, providers: tuple[str, ...]) -> Burst:
+    behaviour = rng.choice([Behaviour.HONEST, Behaviour.HONEST, Behaviour.HONEST, *Behaviour])
+    jobs = rng.choice((3, 10, 20, 40, 150))
+    deadline_s = rng.choice((60, 120, 600, 900))
+    follows = behaviour is Behaviour.HONEST and rng.random() < 0.2
+    if behaviour is not Behaviour.HONEST:
+        jobs = rng.choice((1, 3, 12, 40))
+        deadline_s = rng.choice((300, 900, 1800))
+    return Burst(
+        tenant=f"crowd-{number}",
+        provider=rng.choice(providers),
+        behaviour=behaviour,
+        jobs=jobs,
+        at_s=rng.choice((0.0, rng.uniform(0.0, 90.0))),
+        deadline_s=deadline_s,
+        resubmits=rng.random() < 0.5,
+        priority=Priority.LOW if rng.random() < 0.2 else Priority.NORMAL,
+        follows=follows,
+    )
+
+
+def start_bursts(deployment: "Deployment", *, most: int) -> float:
+    """Schedule the bursts; return when their last deadline passes, in true seconds."""
+    last_s = 0.0
+    world = deployment.world
+    for burst in deployment.profile.bursts:
+        if most > 0 and world.may_fail("crowd"):
+            comes_s = burst.at_s + burst.written_late_s
+            world.after(comes_s, partial(_create, deployment, burst))
+            last_s = max(last_s, comes_s + burst.deadline_s)
+    return last_s
+
+
+def behaviour_of(job: Job) -> Behaviour:
+    """Return how the provider answers calls for a job."""
+    return Behaviour(job.metadata.get(BEHAVES, Behaviour.HONEST))
+
+
+def _create(deployment: "Deployment", burst: Burst) -> None:
+    world = deployment.world
+    creator = _creator(deployment, burst)
+    operation, its_input = INPUTS[burst.provider]
+    world.note(burst.tenant, f"comes with {burst.jobs} jobs: {burst.behaviour}")
+    for number in range(burst.jobs):
+        new = NewJob(
+            provider=burst.provider,
+            operation=operation,
+            input=None if burst.follows else its_input,
+            provider_job_id=f"elsewhere-{burst.tenant}-{number}" if burst.follows else None,
+            metadata={BEHAVES: burst.behaviour.value},
+            deadline_s=burst.deadline_s,
+            on_unconfirmed=OnUnconfirmed.RESUBMIT if burst.resubmits else OnUnconfirmed.WAIT,
+            priority=burst.priority,
+        )
+        job = creator.create(burst.tenant, new, idempotency_key=None).job
+        world.history.accepted[job.id] = world.now_s
+
+
+def _creator(deployment: "Deployment", burst: Burst) -> JobCreator:
+    """Return a creator whose calls take no time and never fail."""
+    world = deployment.world
+    clock = _Clock(world, behind_s=burst.written_late_s)
+    adapters = Adapters(
+        jobs=deployment.database.jobs,
+        accounts=NOT_USED,
+        durations=NOT_USED,
+        topics=_Ticks(deployment),  # type: ignore[arg-type]
+        clock=clock,
+        draw=world.rng.random,
+        random_bytes=world.rng.randbytes,
+        open_workers=NOT_USED,
+        is_stopping=NOT_USED,
+    )
+    relay = Relay(adapters, patience_s=EDGE_PATIENCE_S)
+    return relay.creator(CreatePolicy(accounts={burst.provider}))
+
+
+class _Clock:
+    """The true time, a microsecond later at each reading, so that jobs have an order."""
+
+    def __init__(self, world: "World", *, behind_s: float) -> None:
+        self._world = world
+        self._behind_s = behind_s
+        self._readings = 0
+
+    def now(self) -> datetime:
+        self._readings += 1
+        return EPOCH + timedelta(
+            seconds=self._world.now_s - self._behind_s, microseconds=self._readings
+        )
+
+    def monotonic(self) -> float:
+        return self._world.now_s
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(f"nothing fails here, so nothing waits {seconds} s")
+
+
+class _Ticks:
+    def __init__(self, deployment: "Deployment") -> None:
+        self._deployment = deployment
+
+    def publish_tick(self, account: str) -> None:
+        try:
+            self._deployment.broker.take_tick(account)
+        except PublishFailed:
+            return

@@ -1,0 +1,1 @@
+"""Checks whole histories of the relay, simulated or observed, against its promises."""

@@ -1,0 +1,309 @@
+"""What the local stack will consist of, before anything is started."""
+
+import hashlib
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from infra.local.emulators import Emulator, Jar, Kind
+from infra.local.errors import PortTaken, WrongEnvironment
+from infra.local.plan import Plan, StackDescription, make_plan
+from infra.local.processes import Service, free_ports, start_on_free_ports
+from infra.local.stack import logs_directory
+
+FOUND = {
+    kind: Emulator(kind=kind, java=Path("/usr/bin/java"), jar=Jar(Path(f"/{kind}.jar")))
+    for kind in Kind
+}
+
+
+def a_plan(*, instances: int = 1, **env: str) -> Plan:
+    return make_plan(
+        env={"PATH": "/usr/bin", **env},
+        found=FOUND,
+        source=Path("/checkout/functions"),
+        logs=Path("/checkout/.local/logs"),
+        instances_each=instances,
+    )
+
+
+def service(plan: Plan, name: str) -> Service:
+    return next(each for each in plan.services if each.name == name)
+
+
+def environment(plan: Plan, name: str) -> dict[str, str]:
+    return dict(service(plan, name).command.env)
+
+
+def digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def test_the_stack_is_two_emulators_three_functions_and_a_sandbox():
+    restarts = {each.name: each.restarts for each in a_plan().services}
+
+    assert restarts == {
+        "firestore-emulator": False,
+        "pubsub-emulator": False,
+        "jobs_api": True,
+        "provider_webhook": True,
+        "poll_tick": True,
+        "sandbox": False,
+    }
+
+
+def test_of_two_processes_each_has_a_name_and_a_log_of_its_own_and_both_restart():
+    plan = a_plan(instances=2)
+
+    assert plan.functions == (
+        *("jobs_api-1", "jobs_api-2"),
+        *("provider_webhook-1", "provider_webhook-2"),
+        *("poll_tick-1", "poll_tick-2"),
+    )
+    assert all(service(plan, name).restarts for name in plan.functions)
+    assert len({service(plan, name).command.log for name in plan.functions}) == 6
+    assert len({service(plan, name).probe.port for name in plan.functions}) == 6
+
+
+def test_whoever_calls_one_of_two_processes_calls_their_front():
+    plan = a_plan(instances=2)
+
+    fronts = {
+        target: service(plan, f"{target}-front").probe.port
+        for target in ("jobs_api", "provider_webhook", "poll_tick")
+    }
+    assert plan.description.api_url.endswith(f":{fronts['jobs_api']}")
+    assert plan.description.webhook_url.endswith(f":{fronts['provider_webhook']}")
+    assert plan.push_urls["poll_tick"].endswith(f":{fronts['poll_tick']}")
+    assert environment(plan, "poll_tick-1")["WEBHOOK_BASE_URL"] == plan.description.webhook_url
+    assert service(plan, "poll_tick-front").command.args[-3:] == tuple(
+        str(service(plan, name).probe.port)
+        for name in ("poll_tick-front", "poll_tick-1", "poll_tick-2")
+    )
+
+
+def test_each_account_has_a_topic_of_its_own_that_is_pushed_to_the_pump():
+    plan = a_plan()
+
+    assert plan.description.completions_topic == "job-completions"
+    assert plan.description.ticks_topics == {
+        "gepetto": "poll-ticks-gepetto",
+        "spacely": "poll-ticks-spacely",
+    }
+    assert [
+        (each.name, each.topic, each.ack_deadline_s) for each in plan.topology.push_subscriptions
+    ] == [
+        ("poll-ticks-gepetto-push", "poll-ticks-gepetto", 600),
+        ("poll-ticks-spacely-push", "poll-ticks-spacely", 600),
+    ]
+    assert plan.push_urls == {
+        "poll_tick": f"http://127.0.0.1:{service(plan, 'poll_tick').probe.port}"
+    }
+
+
+def test_only_the_pump_is_given_the_providers_keys():
+    plan = a_plan(GEPETTO_API_KEY="g", SPACELY_API_KEY="s")
+
+    has_key = {
+        name: {"GEPETTO_API_KEY", "SPACELY_API_KEY"} <= environment(plan, name).keys()
+        for name in plan.functions
+    }
+
+    assert has_key == {"jobs_api": False, "provider_webhook": False, "poll_tick": True}
+
+
+def test_no_other_secret_reaches_a_function_that_does_not_use_it():
+    plan = a_plan()
+
+    assert "WEBHOOK_KEYS" not in environment(plan, "jobs_api")
+    assert "API_KEYS" not in environment(plan, "provider_webhook")
+    assert "API_KEYS" not in environment(plan, "poll_tick")
+    assert (
+        environment(plan, "provider_webhook")["WEBHOOK_KEYS"]
+        == environment(plan, "poll_tick")["WEBHOOK_KEYS"]
+    )
+
+
+def test_variables_that_would_change_the_framework_stay_outside():
+    environments = a_plan(ENTRY_POINT="x", DEBUG="1", WORKERS="9", THREADS="1")
+
+    for name in environments.functions:
+        assert not {"ENTRY_POINT", "DEBUG", "WORKERS"} & environment(environments, name).keys()
+    assert environment(environments, "poll_tick")["THREADS"] == "8"
+
+
+def test_what_the_caller_sets_wins():
+    plan = a_plan(
+        GOOGLE_CLOUD_PROJECT="mine",
+        COMPLETIONS_TOPIC="done",
+        TICKS_TOPIC="ticks",
+        ACCOUNTS="gepetto",
+        WEBHOOK_BASE_URL="https://tunnel.example/hooks",
+        TICK_WINDOW_S="0",
+        LOG_LEVEL="DEBUG",
+    )
+
+    assert plan.description.project == "mine"
+    assert plan.topology.topics == ("done", "ticks-gepetto")
+    pump = environment(plan, "poll_tick")
+    assert pump["WEBHOOK_BASE_URL"] == "https://tunnel.example/hooks"
+    assert pump["TICK_WINDOW_S"] == "0"
+    assert pump["LOG_LEVEL"] == "DEBUG"
+
+
+def test_a_variable_set_to_nothing_is_not_set():
+    assert a_plan(GOOGLE_CLOUD_PROJECT="").description.project == "render-relay-local"
+
+
+def test_callbacks_come_to_the_local_webhook_unless_said_otherwise():
+    plan = a_plan()
+
+    assert environment(plan, "poll_tick")["WEBHOOK_BASE_URL"] == plan.description.webhook_url
+
+
+def test_both_providers_are_sandboxed_with_the_keys_that_the_pump_has():
+    plan = a_plan(SPACELY_API_KEY="given")
+
+    pump = environment(plan, "poll_tick")
+    sandbox = service(plan, "sandbox").command.args
+    assert pump["GEPETTO_BASE_URL"] == f"{plan.description.sandbox_url}/gepetto/v1"
+    assert pump["SPACELY_BASE_URL"] == f"{plan.description.sandbox_url}/spacely/api/v1"
+    assert sandbox[sandbox.index("--gepetto-key") + 1] == pump["GEPETTO_API_KEY"]
+    assert sandbox[sandbox.index("--spacely-key") + 1] == pump["SPACELY_API_KEY"] == "given"
+
+
+def test_a_provider_with_a_url_is_not_sandboxed():
+    plan = a_plan(GEPETTO_BASE_URL="https://gepetto.example")
+
+    pump = environment(plan, "poll_tick")
+    assert pump["GEPETTO_BASE_URL"] == "https://gepetto.example"
+    assert pump["SPACELY_BASE_URL"] == f"{plan.description.sandbox_url}/spacely/api/v1"
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"GEPETTO_BASE_URL": "https://g.example", "SPACELY_BASE_URL": "https://s.example"},
+        {"GEPETTO_BASE_URL": "https://g.example", "ACCOUNTS": "gepetto"},
+    ],
+    ids=["both have a URL", "the other is switched off"],
+)
+def test_without_a_provider_to_sandbox_there_is_no_sandbox(env):
+    plan = a_plan(**env)
+
+    assert plan.description.sandbox_url is None
+    assert "sandbox" not in {each.name for each in plan.services}
+
+
+def test_additional_arguments_reach_the_sandbox_as_a_shell_would_split_them():
+    plan = a_plan(LOCAL_SANDBOX_ARGS="--seed 7 --say 'two words'")
+
+    args = service(plan, "sandbox").command.args
+    assert args[-4:] == ("--seed", "7", "--say", "two words")
+
+
+def test_the_demo_key_works():
+    plan = a_plan()
+
+    api_keys = json.loads(environment(plan, "jobs_api")["API_KEYS"])
+    assert api_keys == {"demo": [digest(plan.description.api_key)]}
+
+
+def test_the_demo_key_is_added_to_the_keys_that_were_given():
+    plan = a_plan(API_KEYS=json.dumps({"acme": ["aa"], "demo": ["bb"]}))
+
+    api_keys = json.loads(environment(plan, "jobs_api")["API_KEYS"])
+    assert api_keys == {"acme": ["aa"], "demo": ["bb", digest(plan.description.api_key)]}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("API_KEYS", "not json"),
+        ("API_KEYS", '["aa"]'),
+        ("API_KEYS", '{"acme": "aa"}'),
+        ("LOCAL_TICK_EVERY_S", "often"),
+        ("LOCAL_TICK_EVERY_S", "0"),
+        ("LOCAL_TICK_EVERY_S", "nan"),
+        ("LOCAL_SANDBOX_ARGS", "'"),
+    ],
+)
+def test_a_variable_that_makes_no_sense_is_named(variable, value):
+    with pytest.raises(WrongEnvironment, match=variable):
+        a_plan(**{variable: value})
+
+
+def test_programs_on_this_machine_are_not_asked_through_a_proxy():
+    plan = a_plan(HTTPS_PROXY="http://proxy.example", NO_PROXY="intranet")
+
+    assert environment(plan, "poll_tick")["NO_PROXY"] == "intranet,127.0.0.1,localhost"
+
+
+def a_description(api_url: str = "http://127.0.0.1:1") -> StackDescription:
+    return StackDescription(
+        project="p",
+        api_url=api_url,
+        webhook_url="http://127.0.0.1:2",
+        sandbox_url=None,
+        firestore_emulator_host="127.0.0.1:3",
+        pubsub_emulator_host="127.0.0.1:4",
+        completions_topic="c",
+        ticks_topics={"gepetto": "t"},
+        api_key="k",
+        pids={"jobs_api": 5},
+    )
+
+
+def test_the_stack_file_says_what_the_description_says(tmp_path):
+    path = tmp_path / "stack.json"
+
+    a_description().write(path)
+
+    assert StackDescription.read(path) == a_description()
+    assert [each.name for each in tmp_path.iterdir()] == ["stack.json"]
+
+
+def test_a_stack_removes_its_own_file(tmp_path):
+    path = tmp_path / "stack.json"
+    a_description().write(path)
+
+    a_description().remove(path)
+
+    assert not path.exists()
+
+
+def test_a_stack_does_not_remove_the_file_of_another(tmp_path):
+    path = tmp_path / "stack.json"
+    a_description(api_url="http://127.0.0.1:9").write(path)
+
+    a_description().remove(path)
+
+    assert path.exists()
+
+
+def test_stacks_with_files_of_their_own_have_logs_of_their_own(tmp_path):
+    assert logs_directory(tmp_path / "stack.json") == tmp_path / "logs"
+    assert logs_directory(tmp_path / "demo.json") == tmp_path / "demo-logs"
+
+
+def test_chosen_ports_differ():
+    assert len(set(free_ports(20))) == 20
+
+
+def test_a_start_that_lost_a_port_is_undone_and_made_again():
+    seen: list[str] = []
+
+    def start(undo):
+        undo.callback(seen.append, "undone")
+        seen.append("started")
+        if len(seen) == 1:
+            raise PortTaken("too late")
+        return "up"
+
+    with ExitStack() as cleanup:
+        assert start_on_free_ports(start, cleanup=cleanup) == "up"
+        assert seen == ["started", "undone", "started"]
+
+    assert seen[-1] == "undone"
