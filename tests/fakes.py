@@ -12,7 +12,7 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from infra.bench.virtual import VirtualClock
+from infra.bench.virtual_time import VirtualClock
 from relay.adapters.document import (
     ACCOUNT,
     IMMUTABLE,

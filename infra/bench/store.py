@@ -1,13 +1,18 @@
-"""Jobs as benchmarks need them, and documents put straight into the store, many at a time."""
+"""The Firestore emulator as benchmarks use it: counted calls, and jobs written in bulk."""
 
 import itertools
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import grpc
+from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 from google.cloud.firestore_v1.types import CommitRequest
 
 from relay.adapters.document import QUEUE_KEY, WAKE_AT, to_document
@@ -18,7 +23,12 @@ from relay.domain.queue import queue_key
 
 T = TypeVar("T")
 
-GEPETTO_INPUT: dict[str, Json] = {
+READ, WRITE, QUERY = "read", "write", "query"
+"""Reads of a document by its name, writes of a document, queries of a collection."""
+FOUND, BILLED = "found", "billed"
+"""Documents that queries returned; the same with at least one a query, as the service bills."""
+
+GEPETTO_INPUT: Mapping[str, Json] = {
     "url": "https://pictures.example.com/listings/4711/living-room.jpg",
     "styleId": "modern",
     "roomId": "living_room",
@@ -27,13 +37,96 @@ GEPETTO_INPUT: dict[str, Json] = {
 OUTPUT = "https://cdn.example.com/renders/0123456789abcdef.png"
 METADATA = {"listing": "4711", "room": "living"}
 TIME_TO_LIVE = timedelta(days=30)
-# What one commit of the service takes.
+# The service's limit for one commit.
 BATCH = 500
 
 
-def new_job_id() -> str:
-    """Return an id that no other job has."""
-    return job_id(secrets.token_bytes(20))
+def firestore_client(
+    host: str,
+    *,
+    project: str,
+    interceptors: Sequence[grpc.UnaryUnaryClientInterceptor] = (),
+) -> firestore.Client:
+    """Return a real client of an emulator, whatever this process's environment says."""
+    channel = grpc.intercept_channel(grpc.insecure_channel(host), *interceptors)
+    credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+    client = firestore.Client(project=project, credentials=credentials)
+    client._firestore_api_internal = FirestoreClient(  # noqa: SLF001 - it takes no transport
+        transport=FirestoreGrpcTransport(channel=channel)
+    )
+    return client
+
+
+def total(counts: Counter[tuple[str, str]], operation: str, path: str = "") -> int:
+    """Return how often this was done to paths that begin so."""
+    return sum(
+        times
+        for (done, where), times in counts.items()
+        if done == operation and where.startswith(path)
+    )
+
+
+class CountingInterceptor(
+    grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
+    grpc.UnaryStreamClientInterceptor,  # type: ignore[misc]
+):
+    """Counts what leaves a Firestore client, at its gRPC channel.
+
+    Attributes:
+        counts: By operation, and the path of the document or the queried collection.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def intercept_unary_unary(self, send: Any, details: Any, request: Any) -> Any:
+        """See grpc."""
+        for write in getattr(request, "writes", ()):
+            self.counts[WRITE, _path(write.update.name)] += 1
+        if name := getattr(request, "name", ""):
+            self.counts[READ, _path(name)] += 1
+        return send(details, request)
+
+    def intercept_unary_stream(self, send: Any, details: Any, request: Any) -> Any:
+        """See grpc."""
+        for name in getattr(request, "documents", ()):
+            self.counts[READ, _path(name)] += 1
+        answers = send(details, request)
+        if not hasattr(request, "structured_query"):
+            return answers
+        collection = request.structured_query.from_[0].collection_id
+        self.counts[QUERY, collection] += 1
+        self.counts[BILLED, collection] += 1
+        return _CountedAnswers(answers, counts=self.counts, collection=collection)
+
+
+class _CountedAnswers:
+    """A query's answers, counted as they are read."""
+
+    def __init__(self, answers: Any, *, counts: Counter[tuple[str, str]], collection: str) -> None:
+        self._answers = answers
+        self._counts = counts
+        self._collection = collection
+        self._documents = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        answer = next(self._answers)
+        if answer.document.name:
+            self._documents += 1
+            self._counts[FOUND, self._collection] += 1
+            if self._documents > 1:
+                self._counts[BILLED, self._collection] += 1
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._answers, name)
+
+
+def _path(name: str) -> str:
+    return name.rpartition("/documents/")[2]
 
 
 def queued_job(
@@ -42,15 +135,15 @@ def queued_job(
     tenant: str = "bench",
     provider: str = "gepetto",
     operation: str = "redesign",
-    given: Any = None,
+    given: Mapping[str, Json] = GEPETTO_INPUT,
 ) -> Job:
     """Return a job that was created at this moment and waits to be submitted."""
     return Job(
-        id=new_job_id(),
+        id=_new_job_id(),
         tenant=tenant,
         provider=provider,
         operation=operation,
-        input=GEPETTO_INPUT if given is None else given,
+        input=given,
         path=None,
         metadata=METADATA,
         on_unconfirmed=OnUnconfirmed.WAIT,
@@ -66,7 +159,7 @@ def queued_job(
 
 
 def processing_job(*, at: datetime, poll_at: datetime, provider: str = "gepetto") -> Job:
-    """Return a job that its provider took, and that is to be polled then."""
+    """Return a job that its provider accepted, to be polled at *poll_at*."""
     job = queued_job(at=at, provider=provider)
     history = (
         *job.history,
@@ -88,7 +181,7 @@ def processing_job(*, at: datetime, poll_at: datetime, provider: str = "gepetto"
 
 
 def store(client: firestore.Client, jobs: Iterable[Job]) -> None:
-    """Write the jobs' documents, some hundreds in one commit."""
+    """Write jobs, some hundreds in one commit."""
     for some in _in_batches(jobs):
         batch = client.batch()
         for job in some:
@@ -100,7 +193,7 @@ def store(client: firestore.Client, jobs: Iterable[Job]) -> None:
 def store_copies(
     client: firestore.Client, job: Job, poll_ats: Iterable[datetime], *, collection: str = JOBS
 ) -> list[str]:
-    """Write copies of a job, one for each of these moments of the next poll; return their ids."""
+    """Write a copy of a job for each of these times of its next poll; return their ids."""
 
     def set_fields(fields: Any, job_id: str, poll_at: datetime) -> None:
         del job_id
@@ -111,7 +204,7 @@ def store_copies(
 
 
 def store_queue(client: firestore.Client, job: Job, length: int) -> list[str]:
-    """Write so many copies of a queued job, each created a moment after the one before."""
+    """Write *length* copies of a queued job, each created a microsecond after the last."""
 
     def set_fields(fields: Any, job_id: str, created_at: datetime) -> None:
         copy = replace(job, id=job_id, created_at=created_at)
@@ -123,7 +216,7 @@ def store_queue(client: firestore.Client, job: Job, length: int) -> list[str]:
 
 
 def delete(client: firestore.Client, job_ids: Iterable[str]) -> None:
-    """Delete these jobs' documents, some hundreds in one commit."""
+    """Delete jobs, some hundreds in one commit."""
     for some in _in_batches(job_ids):
         batch = client.batch()
         for name in some:
@@ -139,7 +232,7 @@ def _store_copies(
     *,
     collection: str,
 ) -> list[str]:
-    """Write copies of a job past the client's encoding, which takes a millisecond a document."""
+    """Encode one document and copy that: the client takes a millisecond to encode each."""
     ids: list[str] = []
     api = client._firestore_api  # noqa: SLF001 - the public client encodes each document anew
     document = to_document(job, time_to_live=TIME_TO_LIVE)
@@ -153,11 +246,15 @@ def _store_copies(
         for moment in some:
             write = request.writes.add()
             write.CopyFrom(template)
-            ids.append(new_job_id())
+            ids.append(_new_job_id())
             write.update.name = f"{folder}/{ids[-1]}"
             set_fields(write.update.fields, ids[-1], moment)
         api.commit(request=request)
     return ids
+
+
+def _new_job_id() -> str:
+    return job_id(secrets.token_bytes(20))
 
 
 def _in_batches(items: Iterable[T]) -> Iterator[list[T]]:
