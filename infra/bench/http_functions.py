@@ -357,7 +357,7 @@ _RETRY_EVERY_S = 0.002
 _ANSWER_WITHIN_S = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ColdStart:
     """A function's cold start, in the median of so many.
 
@@ -386,11 +386,8 @@ def measure_cold_starts(emulators: Emulators, *, times: int) -> list[ColdStart]:
             if turn:
                 done.append(start)
     return [
-        ColdStart(
-            target=target, times=times, answered_s=answered_s, cpu_s=cpu_s, memory_mib=memory_mib
-        )
+        ColdStart(target, times, *map(median, zip(*done, strict=True)))
         for target, done in starts.items()
-        for answered_s, cpu_s, memory_mib in [map(median, zip(*done, strict=True))]
     ]
 
 

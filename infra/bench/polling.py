@@ -8,7 +8,6 @@ from heapq import heappop, heappush
 from pathlib import Path
 from random import Random
 from statistics import fmean, median, quantiles
-from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -103,43 +102,25 @@ MODELS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submitted:
-    """A job that was just submitted, or polled without a result.
-
-    Attributes:
-        age_s: Since its submission.
-        polls: How often it was polled so far.
-        now_s: The time in the run.
-    """
-
-    age_s: float
-    polls: int
-    now_s: float
-
-
-class Strategy(Protocol):
-    """Decides when to poll the jobs of a run, and may learn from those that ended."""
-
-    def next_age_s(self, job: Submitted) -> float:
-        """Return the age of a job at its next poll."""
-
-    def found(self, *, after_s: float, by_s: float) -> None:
-        """Learn of a result that was not there at the one age and was there at the other."""
-
-
 class FixedGaps:
     """Polls at gaps that depend only on the number of polls so far."""
 
     def __init__(self, gap_s: Callable[[int], float]) -> None:
         self._gap_s = gap_s
 
-    def next_age_s(self, job: Submitted) -> float:
-        """See `Strategy`."""
-        return job.age_s + self._gap_s(job.polls)
+    def next_age_s(self, age_s: float, *, polls: int, now_s: float) -> float:
+        """Return the age of a job at its next poll.
+
+        Args:
+            age_s: Its age now: it was just submitted, or polled without a result.
+            polls: How often it was polled so far.
+            now_s: The time in the run.
+        """
+        del now_s
+        return age_s + self._gap_s(polls)
 
     def found(self, *, after_s: float, by_s: float) -> None:
-        """See `Strategy`; nothing is learnt."""
+        """Take note of a result that became ready between two ages; nothing is learnt from it."""
 
 
 def every(interval_s: float) -> FixedGaps:
@@ -165,30 +146,33 @@ class RelayStrategy:
         self._plan = plan_polls(policy, self._durations, expected_s=expected_s)
         self._plan_again_s = 0.0
 
-    def next_age_s(self, job: Submitted) -> float:
-        """See `Strategy`."""
-        if job.now_s >= self._plan_again_s:
+    def next_age_s(self, age_s: float, *, polls: int, now_s: float) -> float:
+        """See `FixedGaps`."""
+        if now_s >= self._plan_again_s:
             self._plan = plan_polls(self._policy, self._durations, expected_s=self._expected_s)
-            self._plan_again_s = job.now_s + PLAN_EVERY_S
+            self._plan_again_s = now_s + PLAN_EVERY_S
         at = planned_poll_at(
             self._plan,
             submitted_at=SUBMITTED_AT,
-            now=SUBMITTED_AT + timedelta(seconds=job.age_s),
-            polls=job.polls,
+            now=SUBMITTED_AT + timedelta(seconds=age_s),
+            polls=polls,
             draw=self._random.random(),
         )
         return (at - SUBMITTED_AT).total_seconds()
 
     def found(self, *, after_s: float, by_s: float) -> None:
-        """See `Strategy`."""
+        """See `FixedGaps`."""
         self._durations = self._durations.with_render(
             after_s=after_s, by_s=by_s, expected_s=self._expected_s
         )
 
 
+Strategy = FixedGaps | RelayStrategy
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How a job's result was noticed, how long after it was ready."""
+    """How long after it was ready a job's result was noticed, after how many polls."""
 
     delay_s: float
     polls: int
@@ -241,8 +225,7 @@ def simulate(
             strategy.found(after_s=polled_s, by_s=age_s)
             results[job] = Result(delay_s=age_s - duration_s, polls=polls, by_webhook=by_webhook)
             continue
-        submitted = Submitted(age_s=age_s, polls=polls, now_s=now_s)
-        next_s = submitted_s + strategy.next_age_s(submitted)
+        next_s = submitted_s + strategy.next_age_s(age_s, polls=polls, now_s=now_s)
         if webhook_s is not None:
             next_s = min(next_s, submitted_s + webhook_s + 1e-6)
         heappush(due, (next_s, job, submitted_s, age_s, polls))

@@ -6,31 +6,12 @@ import pytest
 
 from infra.bench.__main__ import benchmarks_page
 from infra.bench.growth import BusyAccounts, Tick
-from infra.bench.http_functions import ColdStart, Comparison, Measured, Round
-from infra.bench.load_generator import Response
+from infra.bench.http_functions import ColdStart
 from infra.bench.memory import Peak
-from infra.bench.pump import NEIGHBOURS, Pumped, Waited, pump_checks
+from infra.bench.pump import NEIGHBOURS, Pumped, Waited
 from infra.bench.report import Check, Percentiles, show
 from infra.bench.store import FOUND, QUERY, READ, WRITE
-
-
-def a_round(per_s: float) -> Round:
-    return Round([Response("a", 1.0, 1.0 + 1 / per_s, 200)], 0.001)
-
-
-def a_comparison(relay: tuple[float, ...], floor: tuple[float, ...]) -> Comparison:
-    events_s = {"a": 9.0}
-    return Comparison(
-        senders=8,
-        relay=Measured([a_round(one) for one in relay], events_s),
-        floor=Measured([a_round(one) for one in floor], events_s),
-    )
-
-
-def test_a_ratio_is_that_of_the_median_round():
-    comparison = a_comparison((10, 80, 30), (100, 100, 100))
-
-    assert comparison.ratio == pytest.approx(0.3)
+from tests.infra.bench.test_http_functions import a_comparison
 
 
 def test_percentiles_are_in_milliseconds():
@@ -74,8 +55,8 @@ def test_every_result_has_its_rows_on_the_page():
             ],
             "accounts": [BusyAccounts(accounts=16, calls_per_s=120.0, cores=0.5)],
             "starts": [
-                ColdStart(target="bare", times=9, answered_s=0.2, cpu_s=0.1, memory_mib=70.0),
-                ColdStart(target="jobs_api", times=9, answered_s=0.25, cpu_s=0.11, memory_mib=75.0),
+                ColdStart("bare", 9, answered_s=0.2, cpu_s=0.1, memory_mib=70.0),
+                ColdStart("jobs_api", 9, answered_s=0.25, cpu_s=0.11, memory_mib=75.0),
             ],
             "pumped": Pumped(idle_s=[0.05], busy_s=[0.5], calls=1480, over_s=10.0),
             "waited": [Waited(neighbour=neighbour, queued=20_000, waits=waits, use=0.9)],
@@ -98,9 +79,3 @@ def test_every_result_has_its_rows_on_the_page():
         "| jobs_api | a load | 75 | 200 |",
     ):
         assert row in page.splitlines()
-
-
-def test_a_pump_that_is_too_slow_fails_its_checks():
-    slow = Pumped(idle_s=[2.0], busy_s=[2.0], calls=100, over_s=10.0)
-
-    assert [one.holds for one in pump_checks(slow)] == [False, False, False]
