@@ -27,10 +27,10 @@ from infra.bench.servers import (
     memory_mib,
 )
 from infra.bench.store import (
-    GEPETTO_INPUT,
     METADATA,
     OUTPUT,
     firestore_client,
+    job_body,
     processing_job,
     store_copies,
 )
@@ -48,14 +48,7 @@ TARGET_ADDED_MS = 2.0
 """At one sender, p50."""
 TARGET_COLD_START = 1.15
 EVENTS_WITHIN_S = 30.0
-CREATE_BODY = json.dumps(
-    {
-        "provider": "gepetto",
-        "operation": "redesign",
-        "input": GEPETTO_INPUT,
-        "metadata": METADATA,
-    }
-)
+CREATE_BODY = json.dumps({**job_body("gepetto"), "metadata": METADATA})
 
 
 @dataclass(frozen=True, slots=True)

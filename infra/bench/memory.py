@@ -24,6 +24,7 @@ from infra.bench.servers import (
     running_emulators,
 )
 from infra.bench.store import (
+    PICTURE,
     TIME_TO_LIVE,
     firestore_client,
     processing_job,
@@ -75,7 +76,7 @@ def measure(*, say: Say) -> list[Peak]:
     """
     with running_emulators() as emulators:
         client = firestore_client(emulators.firestore_host, project=PROJECT)
-        store_large(client, (_large(f"{n}.jpg", tenant=TENANT) for n in range(LISTED)))
+        store_large(client, (_large(PICTURE, tenant=TENANT) for _ in range(LISTED)))
         with emulators.serving("jobs_api") as (api,):
             peaks = [_listed(api, api_key=emulators.api_key)]
         say("memory of jobs_api")
@@ -102,14 +103,8 @@ def store_large(client: firestore.Client, jobs: Iterable[Job]) -> None:
 
 
 def _large(picture: str, *, tenant: str) -> Job:
-    job = queued_job(
-        at=datetime.now(UTC),
-        tenant=tenant,
-        provider=ACCOUNT,
-        operation="raw",
-        given={"model": "spacely-v1", "imageUrl": picture, "renovateType": "residential"},
-    )
-    return replace(job, path="/generate/advance")
+    job = queued_job(at=datetime.now(UTC), tenant=tenant, provider=ACCOUNT, picture=picture)
+    return replace(job, operation="raw", path="/generate/advance")
 
 
 def _listed(server: Server, *, api_key: str) -> Peak:
@@ -173,9 +168,11 @@ def _pumped() -> Peak:
 
 
 def _due_and_queued(relay: RunningRelay) -> list[Job]:
-    pictures = [relay.picture(f"large-{number}", "render-s=1") for number in range(2 * PUMPED)]
-    large = [_large(picture, tenant="hostile") for picture in pictures]
     now = datetime.now(UTC)
+    large = [
+        _large(relay.picture(f"large-{number}", "render-s=1"), tenant="hostile")
+        for number in range(2 * PUMPED)
+    ]
     due = [
         replace(
             processing_job(at=now, poll_at=now, provider=ACCOUNT),

@@ -13,7 +13,6 @@ from infra.bench.report import INK, OTHER_COLOUR, RELAY_COLOUR, Check
 from infra.bench.store import (
     BILLED,
     FOUND,
-    GEPETTO_INPUT,
     METADATA,
     OUTPUT,
     QUERY,
@@ -22,6 +21,7 @@ from infra.bench.store import (
     WRITE,
     CountingInterceptor,
     firestore_client,
+    job_body,
     total,
 )
 from infra.bench.virtual_time import InlineWorkers, VirtualClock
@@ -31,7 +31,7 @@ from relay.assembly import EDGE_PATIENCE_S, PUMP_PATIENCE_S, Adapters, CreatePol
 from relay.domain.answers import Accepted, PollAnswer, Rendered, RenderFailed, StillOpen
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.events import as_announced
-from relay.domain.job import Announcement, Job, Json, OnUnconfirmed
+from relay.domain.job import Announcement, Job, OnUnconfirmed
 from relay.job_view import to_json
 
 WINDOW_S = 55.0
@@ -39,12 +39,6 @@ SCHEDULER_EVERY_S = 60.0
 # From publishing a tick to the function's start.
 PUSH_S = 0.05
 PENDING = StillOpen(provider_status="pending", is_known_word=True)
-SPACELY_INPUT: Mapping[str, Json] = {
-    "model": "spacely-v1",
-    "imageUrl": "https://pictures.example.com/listings/4711/living-room.jpg",
-    "renovateType": "residential",
-}
-_NEW = {"gepetto": ("redesign", GEPETTO_INPUT), "spacely": ("advance", SPACELY_INPUT)}
 _projects = count(1)
 
 # A million jobs in thirty days.
@@ -183,11 +177,8 @@ class Deployment:
     def create(self) -> str:
         """Have a caller create a job; return its id."""
         self._calls["jobs_api"] += 1
-        operation, given = _NEW[self.name]
         new = NewJob(
-            provider=self.name,
-            operation=operation,
-            input=dict(given),
+            **job_body(self.name),
             metadata=METADATA,
             deadline_s=3600,
             on_unconfirmed=OnUnconfirmed.WAIT,

@@ -18,7 +18,7 @@ from typing import Any
 import requests
 
 from infra.bench.report import Check, Percentiles
-from infra.bench.store import delete, firestore_client, queued_job, store, store_queue
+from infra.bench.store import delete, firestore_client, job_body, queued_job, store, store_queue
 from infra.local.pubsub import PubSubEmulator
 from infra.local.stack import Stack, running_stack
 from infra.storm.sandbox import ProviderCall, Sandbox
@@ -165,15 +165,6 @@ def running_relay(env: Mapping[str, str]) -> Iterator[RunningRelay]:
         yield RunningRelay(stack)
 
 
-def job_body(account: str, picture: str) -> dict[str, Any]:
-    """Return the body of a create."""
-    if account == "gepetto":
-        given = {"url": picture, "styleId": "modern", "roomId": "living_room", "creativity": 9}
-        return {"provider": account, "operation": "redesign", "input": given}
-    given = {"model": "spacely-v1", "imageUrl": picture, "renovateType": "residential"}
-    return {"provider": account, "operation": "advance", "input": given}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pumped:
     """One pump without limits.
@@ -237,13 +228,10 @@ def _sustained(relay: RunningRelay, jobs: int) -> tuple[int, float]:
     store(
         relay.firestore,
         (
-            queued_job(
-                at=now + timedelta(milliseconds=number), provider=BUSY, operation="advance",
-                given=job_body(BUSY, picture)["input"],
-            )
+            queued_job(at=now + timedelta(milliseconds=number), provider=BUSY, picture=picture)
             for number, picture in enumerate(pictures)
         ),
-    )  # fmt: skip
+    )
     relay.wake(BUSY)
     time.sleep(jobs / (2 * TARGET_PER_S))
     sent = relay.wait_until_sent(pictures)
@@ -333,14 +321,8 @@ def measure_neighbours(queued: Sequence[int], *, say: Say) -> list[Waited]:
 def _wait(relay: RunningRelay, neighbour: Neighbour, queued: int) -> Waited:
     account = neighbour.account
     relay.wait_until_idle(account)
-    body = job_body(account, relay.picture(f"flood-{queued}"))
-    flood = queued_job(
-        at=datetime.now(UTC),
-        tenant="flood",
-        provider=account,
-        operation=body["operation"],
-        given=body["input"],
-    )
+    picture = relay.picture(f"flood-{queued}")
+    flood = queued_job(at=datetime.now(UTC), tenant="flood", provider=account, picture=picture)
     ids = store_queue(relay.firestore, flood, queued)
     relay.wake(account)
     time.sleep(SETTLES_S)

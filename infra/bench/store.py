@@ -3,7 +3,7 @@
 import itertools
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -28,12 +28,7 @@ READ, WRITE, QUERY = "read", "write", "query"
 FOUND, BILLED = "found", "billed"
 """Documents that queries returned; the same with at least one a query, as the service bills."""
 
-GEPETTO_INPUT: Mapping[str, Json] = {
-    "url": "https://pictures.example.com/listings/4711/living-room.jpg",
-    "styleId": "modern",
-    "roomId": "living_room",
-    "creativity": 12,
-}
+PICTURE = "https://pictures.example.com/listings/4711/living-room.jpg"
 OUTPUT = "https://cdn.example.com/renders/0123456789abcdef.png"
 METADATA = {"listing": "4711", "room": "living"}
 TIME_TO_LIVE = timedelta(days=30)
@@ -129,21 +124,32 @@ def _path(name: str) -> str:
     return name.rpartition("/documents/")[2]
 
 
+def job_body(provider: str, picture: str = PICTURE) -> dict[str, Any]:
+    """Return what a caller sends to have a picture rendered."""
+    operation = "redesign"
+    given: dict[str, Json] = {
+        "url": picture,
+        "styleId": "modern",
+        "roomId": "living_room",
+        "creativity": 12,
+    }
+    if provider == "spacely":
+        operation = "advance"
+        given = {"model": "spacely-v1", "imageUrl": picture, "renovateType": "residential"}
+    return {"provider": provider, "operation": operation, "input": given}
+
+
 def queued_job(
-    *,
-    at: datetime,
-    tenant: str = "bench",
-    provider: str = "gepetto",
-    operation: str = "redesign",
-    given: Mapping[str, Json] = GEPETTO_INPUT,
+    *, at: datetime, tenant: str = "bench", provider: str = "gepetto", picture: str = PICTURE
 ) -> Job:
     """Return a job that was created at this moment and waits to be submitted."""
+    body = job_body(provider, picture)
     return Job(
         id=_new_job_id(),
         tenant=tenant,
         provider=provider,
-        operation=operation,
-        input=given,
+        operation=body["operation"],
+        input=body["input"],
         path=None,
         metadata=METADATA,
         on_unconfirmed=OnUnconfirmed.WAIT,
