@@ -10,7 +10,7 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from infra.bench.virtual import VirtualClock
+from infra.bench.virtual_time import VirtualClock
 from infra.memory_store import MemoryAccounts, MemoryDurations, MemoryJobs
 from relay.application.ports import Stored, StoredAccount, Workers
 from relay.application.pump import Pump

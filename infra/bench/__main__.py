@@ -1,67 +1,104 @@
-"""The command line: `all` is `make bench`; the others measure single rules."""
+"""The command line: `all` is `make bench`; the others measure one thing each."""
 
 import argparse
+import os
+import platform
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from infra.bench import memory, neighbours
-from infra.bench.chart import draw
-from infra.bench.figure import Figure
-from infra.bench.limits import Load
-from infra.bench.limits import measure as fill_limits
-from infra.bench.page import lines
-from infra.bench.polling import measure
-from infra.bench.report import CHART, markdown, table
-from infra.bench.suite import FULL, QUICK, run
+from infra.bench import growth, http_functions, memory, operations, polling, pump, report
+from infra.bench.report import Check
+from infra.bench.servers import running_emulators
+from infra.local.emulators import Kind, running_emulator
 from infra.local.errors import LocalStackError
+from relay.domain.account import RENEW_EVERY_S
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+CHARTS = {name: f"charts/bench_{name}.png" for name in ("throughput", "cost", "growth")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much of everything; all of it takes some eight minutes on two cores.
+
+    Attributes:
+        callbacks: Callbacks in one round, by the number of senders.
+        creates: The same for creates.
+        neighbours: Jobs that another tenant has queued.
+    """
+
+    rounds: int
+    callbacks: dict[int, int]
+    creates: dict[int, int]
+    starts: int
+    stored: tuple[int, ...]
+    ticks: int
+    pump_window_s: float
+    idle: int
+    busy: int
+    queued: int
+    neighbours: tuple[int, ...]
+
+
+FULL = Sizes(
+    rounds=6,
+    callbacks={1: 100, 8: 200, 32: 300, 80: 300},
+    creates={1: 150, 8: 300, 32: 500, 80: 500},
+    starts=9,
+    stored=(10, 1_000, 100_000),
+    ticks=5,
+    pump_window_s=8.0,
+    idle=5,
+    busy=80,
+    queued=1200,
+    neighbours=(0, 1_000, 20_000),
+)
+QUICK = Sizes(
+    rounds=2,
+    callbacks={1: 40, 8: 80, 32: 100, 80: 100},
+    creates={1: 40, 8: 80, 32: 100, 80: 100},
+    starts=2,
+    stored=(10, 1_000),
+    ticks=1,
+    pump_window_s=4.0,
+    idle=1,
+    busy=10,
+    queued=300,
+    neighbours=(0, 1_000),
+)
 
 
 def main() -> int:
-    """Run a benchmark; the exit status is 1 if anything does not hold."""
+    """Run a benchmark; the exit status is 1 if a target is missed."""
     arguments = _arguments()
-    if arguments.benchmark == "all":
-        return _all(docs=arguments.docs, is_quick=arguments.quick)
-    if arguments.benchmark == "limits":
-        return _limits(gepetto=arguments.gepetto, spacely=arguments.spacely)
-    if arguments.benchmark == "neighbours":
-        return _tell([neighbours.figure(neighbours.measure(say=_say_aside))])
-    if arguments.benchmark == "memory":
-        return _tell([memory.figure(memory.measure(say=_say_aside))])
-    outcome = measure(jobs=arguments.jobs, seed=arguments.seed, say=_say_aside)
-    print("\n".join(table(outcome)))
-    docs: Path = arguments.docs
-    docs.mkdir(parents=True, exist_ok=True)
-    (docs / "polling.md").write_text(markdown(outcome))
-    draw(outcome, to=docs / CHART)
-    return 0 if all(holds for _, holds in outcome.checks) else 1
+    try:
+        return 0 if _run(arguments) else 1
+    except LocalStackError as error:
+        _say(f"{type(error).__name__}: {error}")
+        return 1
 
 
 def _arguments() -> argparse.Namespace:
+    docs = argparse.ArgumentParser(add_help=False)
+    docs.add_argument(
+        "--docs", type=Path, default=DOCS, metavar="DIRECTORY",
+        help="where the page and its charts go (default: docs)",
+    )  # fmt: skip
     parser = argparse.ArgumentParser(prog="python -m infra.bench", description=__doc__)
     which = parser.add_subparsers(dest="benchmark", required=True)
-    everything = which.add_parser("all", help="every figure of docs/benchmarks.md")
+    everything = which.add_parser("all", parents=[docs], help="every figure of benchmarks.md")
     everything.add_argument(
         "--quick", action="store_true", help="too little of everything, to try it out"
     )
-    everything.add_argument(
-        "--docs", type=Path, default=DOCS, metavar="DIRECTORY",
-        help="where benchmarks.md and its charts go (default: docs)",
-    )  # fmt: skip
-    polling = which.add_parser("polling", help="when to ask, against fixed intervals and backoff")
-    polling.add_argument(
-        "--jobs", type=int, default=10_000, help="per model (default: %(default)s)"
+    study = which.add_parser(
+        "polling", parents=[docs], help="when to poll, against fixed intervals and backoff"
     )
-    polling.add_argument(
-        "--seed", type=int, default=1, help="of all that is drawn (default: %(default)s)"
-    )
-    polling.add_argument(
-        "--docs", type=Path, default=DOCS, metavar="DIRECTORY",
-        help="where polling.md and its chart go (default: docs)",
-    )  # fmt: skip
+    study.add_argument("--jobs", type=int, default=10_000, help="per model (default: %(default)s)")
+    study.add_argument("--seed", type=int, default=1, help="of all draws (default: %(default)s)")
     limits = which.add_parser("limits", help="more jobs than fit, on the running stack")
     limits.add_argument("--gepetto", type=int, default=300, help="jobs (default: %(default)s)")
     limits.add_argument("--spacely", type=int, default=2000, help="jobs (default: %(default)s)")
@@ -70,37 +107,122 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _all(*, docs: Path, is_quick: bool) -> int:
-    try:
-        figures = run(QUICK if is_quick else FULL, docs=docs, say=_say_aside)
-    except LocalStackError as error:
-        _say_aside(f"{type(error).__name__}: {error}")
-        return 1
-    return _tell(figures)
+def _run(arguments: argparse.Namespace) -> bool:
+    """Run what was asked for, print its figures, and return whether every target is met."""
+    match arguments.benchmark:
+        case "all":
+            return _all(QUICK if arguments.quick else FULL, docs=arguments.docs)
+        case "polling":
+            return polling.run(
+                jobs=arguments.jobs, seed=arguments.seed, docs=arguments.docs, say=_say
+            )
+        case "limits":
+            jobs = {"gepetto": arguments.gepetto, "spacely": arguments.spacely}
+            uses = pump.measure_limits(jobs, say=_say)
+            print(*uses, sep="\n")
+            return not any(one.is_broken for one in uses)
+        case "neighbours":
+            waited = pump.measure_neighbours(FULL.neighbours, say=_say)
+            return _show({"waited": waited}, pump.neighbour_checks(waited))
+        case _:
+            peaks = memory.measure(say=_say)
+            return _show({"peaks": peaks}, memory.checks(peaks))
 
 
-def _tell(figures: Sequence[Figure]) -> int:
-    print("\n".join(lines(figures)))
-    return 0 if all(check.holds for figure in figures for check in figure.checks) else 1
+def _show(results: Mapping[str, object], checks: Iterable[Check]) -> bool:
+    all_checks = list(checks)
+    report.show(benchmarks_page(results, all_checks))
+    return all(one.holds for one in all_checks)
 
 
-def _limits(*, gepetto: int, spacely: int) -> int:
-    loads = (Load(provider="gepetto", jobs=gepetto), Load(provider="spacely", jobs=spacely))
-    with TemporaryDirectory() as directory:
-        outcome = fill_limits(loads, stack_file=Path(directory) / "stack.json", say=_say_aside)
-    for used in outcome:
-        print(
-            f"{used.provider}: {used.calls} calls in {used.over_s:.0f} s, "
-            f"of which {used.idle_s:.0f} s idle after kills; "
-            f"most in {used.limit.window_s:g} s: {used.most} of {used.limit.calls}; "
-            f"used {used.share(but_idle=False):.0%} of the limit, "
-            f"{used.share(but_idle=True):.0%} while a pump was at work"
-            + ("; BROKE THE LIMIT" if used.is_blocked else "")
+def _all(sizes: Sizes, *, docs: Path) -> bool:
+    began_s = time.monotonic()
+
+    def say(line: str) -> None:
+        _say(f"{time.monotonic() - began_s:4.0f} s  {line}")
+
+    with running_emulators() as emulators:
+        callbacks = http_functions.measure_callbacks(
+            emulators, rounds=sizes.rounds, requests=sizes.callbacks
         )
-    return 1 if any(used.is_blocked for used in outcome) else 0
+        say("callbacks")
+        creates = http_functions.measure_creates(
+            emulators, rounds=sizes.rounds, requests=sizes.creates
+        )
+        say("creates")
+        starts = http_functions.measure_cold_starts(emulators, times=sizes.starts)
+        say("cold starts")
+    with running_emulator(Kind.FIRESTORE) as host:
+        accounts = growth.measure_accounts(host, window_s=sizes.pump_window_s)
+        say("accounts")
+        # Operations are counted in virtual time: the store may be filled meanwhile.
+        with ThreadPoolExecutor(1) as aside:
+            filled = aside.submit(growth.fill, host, stored=sizes.stored)
+            costs = operations.measure(host)
+            say("operations")
+            stores = filled.result()
+        say("stores filled")
+        ticks = growth.measure_ticks(stores, ticks=sizes.ticks)
+        say("ticks")
+    pumped = pump.measure_pump(idle=sizes.idle, busy=sizes.busy, queued=sizes.queued, say=say)
+    say("pump")
+    waited = pump.measure_neighbours(sizes.neighbours, say=say)
+    peaks = memory.measure(say=say)
+    http_functions.draw_throughput(callbacks, creates, to=docs / CHARTS["throughput"])
+    operations.draw_cost(costs, to=docs / CHARTS["cost"])
+    growth.draw_growth(ticks, accounts, to=docs / CHARTS["growth"])
+    results = {
+        "callbacks": callbacks,
+        "creates": creates,
+        "costs": costs,
+        "ticks": ticks,
+        "accounts": accounts,
+        "starts": starts,
+        "pumped": pumped,
+        "waited": waited,
+        "peaks": peaks,
+    }
+    checks = [
+        *http_functions.throughput_checks(callbacks, creates),
+        *operations.checks(costs),
+        *growth.checks(ticks),
+        *http_functions.cold_start_checks(starts),
+        *pump.pump_checks(pumped),
+        *pump.neighbour_checks(waited),
+        *memory.checks(peaks),
+    ]
+    page = benchmarks_page(results, checks, seconds=time.monotonic() - began_s)
+    (docs / "benchmarks.md").write_text(page)
+    report.show(page)
+    return all(one.holds for one in checks)
 
 
-def _say_aside(line: str) -> None:
+def benchmarks_page(
+    results: Mapping[str, object], checks: Sequence[Check], *, seconds: float | None = None
+) -> str:
+    """Return the page; sections without results are left out.
+
+    Args:
+        results: By the names that the template uses.
+        seconds: How long everything took; None if only a part was measured.
+    """
+    modules = {"growth": growth, "memory": memory, "operations": operations, "pump": pump}
+    machine = {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
+    return report.render(
+        "benchmarks.md.j2",
+        {
+            "seconds": seconds,
+            "checks": checks,
+            "charts": CHARTS,
+            "renew_every_s": RENEW_EVERY_S,
+            **modules,
+            **machine,
+            **results,
+        },
+    )
+
+
+def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

@@ -1,160 +1,484 @@
-"""Figure 3: what jobs cost in operations, counted on a virtual clock at the real client."""
+"""What a job costs: its operations, counted on a virtual clock, and the bill of a million jobs."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
+from pathlib import Path
+from random import Random
 
-from infra.bench.counting import READ, WRITE, Counted
-from infra.bench.deployment import Deployment, Renders, Tally
+from infra.bench import report
+from infra.bench.report import INK, OTHER_COLOUR, RELAY_COLOUR, Check
+from infra.bench.store import (
+    BILLED,
+    FOUND,
+    METADATA,
+    OUTPUT,
+    QUERY,
+    READ,
+    TIME_TO_LIVE,
+    WRITE,
+    CountingInterceptor,
+    firestore_client,
+    job_body,
+    total,
+)
+from infra.bench.virtual_time import InlineWorkers, VirtualClock
+from relay.adapters.firestore import FirestoreAccounts, FirestoreDurations, FirestoreJobs
+from relay.application.job_creator import NewJob
+from relay.assembly import EDGE_PATIENCE_S, PUMP_PATIENCE_S, Adapters, CreatePolicy, Relay
+from relay.domain.answers import Accepted, PollAnswer, Rendered, RenderFailed, StillOpen
+from relay.domain.catalogue import CATALOGUE
+from relay.domain.events import as_announced
+from relay.domain.job import Announcement, Job, OnUnconfirmed
+from relay.job_view import to_json
 
+WINDOW_S = 55.0
+SCHEDULER_EVERY_S = 60.0
+# From publishing a tick to the function's start.
+PUSH_S = 0.05
+PENDING = StillOpen(provider_status="pending", is_known_word=True)
 _projects = count(1)
 
 # A million jobs in thirty days.
 PER_MINUTE = 1_000_000 / (30 * 24 * 60)
 QUIET_S = 10.0
-WARM_S = 60.0
+WARM_UP_S = 60.0
 MEASURED_S = 120.0
-
 JOB_WRITES, JOB_READS = 5, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of job."""
-
-    name: str
-    renders: Renders
-
-    @property
-    def polls_for_its_end(self) -> bool:
-        """Whether only polls can bring the result."""
-        return self.renders.fails or not self.renders.calls_back
-
-
-WEBHOOK = Kind(
-    name="webhook after 20 s", renders=Renders(provider="gepetto", take_s=20.0, calls_back=True)
-)
-KINDS = (
-    WEBHOOK,
-    Kind(name="polled, 30 s", renders=Renders(provider="spacely", take_s=30.0)),
-    Kind(name="polled, 10 min", renders=Renders(provider="spacely", take_s=600.0)),
-    Kind(name="failed after 20 s", renders=Renders(provider="gepetto", take_s=20.0, fails=True)),
-    Kind(name="webhook lost, 20 s", renders=Renders(provider="gepetto", take_s=20.0)),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
-    """What some jobs used, by how many there were.
+    """One kind of job.
 
     Attributes:
-        job_writes: Of the job's own document.
-        job_reads: Of it, by its name.
+        take_s: From its submission to its render's end.
+        fails: Its render ends without a picture, and so without a callback.
+        calls_back: Whether the callback of a render that succeeds arrives.
     """
 
-    jobs: int
-    counted: Counted
-    tally: Tally
-    event_bytes: int
+    name: str
+    provider: str
+    take_s: float
+    fails: bool = False
+    calls_back: bool = False
 
-    @property
-    def job_writes(self) -> float:
-        return self.counted.in_collection(WRITE, "jobs") / self.jobs
 
-    @property
-    def job_reads(self) -> float:
-        return self.counted.in_collection(READ, "jobs") / self.jobs
-
-    @property
-    def reads(self) -> float:
-        """Document reads a job as they are billed: a query counts as at least one."""
-        by_name = sum(n for (what, _), n in self.counted.of_documents.items() if what == READ)
-        return (by_name + self.counted.billed_queries) / self.jobs
-
-    @property
-    def writes(self) -> float:
-        """Document writes a job, of all documents."""
-        written = sum(n for (what, _), n in self.counted.of_documents.items() if what == WRITE)
-        return written / self.jobs
-
-    def of(self, what: str, collection: str) -> float:
-        """Return how often this was done to a collection, a job."""
-        return self.counted.in_collection(what, collection) / self.jobs
-
-    def done(self, *names: str) -> float:
-        """Return how often any of these was done beside Firestore, a job."""
-        return sum(self.tally.done[name] for name in names) / self.jobs
-
-    @property
-    def pump_s(self) -> float:
-        """How long a pump worked, a job."""
-        return self.tally.pump_s / self.jobs
+WEBHOOK = Kind(name="webhook after 20 s", provider="gepetto", take_s=20.0, calls_back=True)
+KINDS = (
+    WEBHOOK,
+    Kind(name="polled, 30 s", provider="spacely", take_s=30.0),
+    Kind(name="polled, 10 min", provider="spacely", take_s=600.0),
+    Kind(name="failed after 20 s", provider="gepetto", take_s=20.0, fails=True),
+    Kind(name="webhook lost, 20 s", provider="gepetto", take_s=20.0),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """One kind of job, alone and among others."""
+class Usage:
+    """What some jobs used.
 
-    kind: Kind
-    lonely: Used
-    busy: Used
+    Attributes:
+        operations: Of Firestore, as `CountingInterceptor` counts them.
+        calls: Of functions and of the provider, and publishes, by name.
+        pump_s: How long pumps worked.
+        windows: How many pump runs worked; the others found the lease taken.
+    """
+
+    operations: Counter[tuple[str, str]]
+    calls: Counter[str]
+    pump_s: float
+    windows: int
+    event_bytes: int
+    jobs: int = 1
+
+    def since(self, before: "Usage", *, jobs: int) -> "Usage":
+        """Return what so many jobs used since an earlier reading."""
+        return Usage(
+            operations=self.operations - before.operations,
+            calls=self.calls - before.calls,
+            pump_s=self.pump_s - before.pump_s,
+            windows=self.windows - before.windows,
+            event_bytes=self.event_bytes,
+            jobs=jobs,
+        )
+
+    def per_job(self, operation: str, collection: str = "") -> float:
+        """Return how often a job did this to a collection, or to all."""
+        return total(self.operations, operation, collection) / self.jobs
+
+    def calls_per_job(self, *names: str) -> float:
+        """Return how often a job called any of these."""
+        return sum(self.calls[name] for name in names) / self.jobs
+
+    @property
+    def pump_s_per_job(self) -> float:
+        """How long a pump worked for a job."""
+        return self.pump_s / self.jobs
 
 
-def measure(host: str, *, kinds: Sequence[Kind] = KINDS) -> tuple[Cost, ...]:
-    """Count for each kind of job.
+class Deployment:
+    """One account of the relay on a virtual clock and the real Firestore client.
+
+    It is the provider and the topics too.
 
     Args:
         host: The Firestore emulator's.
     """
-    return tuple(
-        Cost(kind=kind, lonely=count_lonely(host, kind), busy=_count_busy(host, kind))
-        for kind in kinds
-    )
+
+    def __init__(self, host: str, kind: Kind) -> None:
+        facts = CATALOGUE[kind.provider]
+        self.name, self.limit, self.poll_policy = kind.provider, facts.limit, facts.poll_policy
+        self.clock = VirtualClock()
+        self._kind = kind
+        self._calls: Counter[str] = Counter()
+        self._pump_s, self._windows, self._event_bytes = 0.0, 0, 0
+        self._pump_began_s: float | None = None
+        self._counting = CountingInterceptor()
+        client = firestore_client(
+            host, project=f"counted-{next(_projects)}", interceptors=(self._counting,)
+        )
+        self._documents = FirestoreJobs(client, time_to_live=TIME_TO_LIVE)
+        random = Random(1)
+        adapters = Adapters(
+            jobs=self._documents,
+            accounts=FirestoreAccounts(client),
+            durations=FirestoreDurations(client),
+            topics=self,
+            clock=self.clock,
+            draw=random.random,
+            random_bytes=random.randbytes,
+            open_workers=partial(InlineWorkers, self.clock),
+            is_stopping=lambda: False,
+        )
+        # Each function has its own instance, and so its own waker and durations.
+        policy = CreatePolicy(accounts={kind.provider})
+        self._creator = Relay(adapters, patience_s=EDGE_PATIENCE_S).creator(policy)
+        self._callbacks = Relay(adapters, patience_s=EDGE_PATIENCE_S).callback_receiver()
+        pump = Relay(adapters, patience_s=PUMP_PATIENCE_S).pump
+        self._pump = partial(pump, self, window_s=WINDOW_S, weights={})
+        self.clock.after(SCHEDULER_EVERY_S / 2, self._schedule)
+
+    def usage(self) -> Usage:
+        """Return what was used so far, with the time of the pump that is at work."""
+        working_s = 0.0
+        if self._pump_began_s is not None:
+            working_s = self.clock.passed_s - self._pump_began_s
+        return Usage(
+            operations=self._counting.counts.copy(),
+            calls=self._calls.copy(),
+            pump_s=self._pump_s + working_s,
+            windows=self._windows,
+            event_bytes=self._event_bytes,
+        )
+
+    def create(self) -> str:
+        """Have a caller create a job; return its id."""
+        self._calls["jobs_api"] += 1
+        new = NewJob(
+            **job_body(self.name),
+            metadata=METADATA,
+            deadline_s=3600,
+            on_unconfirmed=OnUnconfirmed.WAIT,
+        )
+        return self._creator.create("bench", new, idempotency_key=None).job.id
+
+    def is_over(self, job_id: str) -> bool:
+        """Return whether a job has ended and its event is published; the read is not counted."""
+        counts = self._counting.counts.copy()
+        job = self._documents.read(job_id).job
+        self._counting.counts = counts
+        return job.is_final and not job.unpublished
+
+    def submit(self, job: Job) -> Accepted:
+        """See `Provider`."""
+        self._calls["provider submit"] += 1
+        ref = f"ref-{job.id}"
+        if self._kind.calls_back:
+            self.clock.after(self._kind.take_s, partial(self._call_back, job.id, ref))
+        return Accepted(provider_job_id=ref, provider_status="pending")
+
+    def poll(self, job: Job) -> PollAnswer:
+        """See `Provider`."""
+        self._calls["provider poll"] += 1
+        assert job.submitted_at is not None  # noqa: S101 - nothing else is polled
+        if (self.clock.now() - job.submitted_at).total_seconds() < self._kind.take_s:
+            return PENDING
+        if self._kind.fails:
+            return RenderFailed(provider_status="failed")
+        return Rendered(outputs=(OUTPUT,), provider_status="success")
+
+    def publish_event(self, job: Job, event: Announcement) -> None:
+        """See `Topics`."""
+        self._calls["event"] += 1
+        self._event_bytes = len(to_json(as_announced(job, event.type)))
+
+    def publish_tick(self, account: str) -> None:
+        """See `Topics`; the tick arrives a moment later."""
+        self._calls["tick"] += 1
+        self.clock.after(PUSH_S, self._tick)
+        del account
+
+    def _schedule(self) -> None:
+        self.publish_tick(self.name)
+        self.clock.after(SCHEDULER_EVERY_S, self._schedule)
+
+    def _tick(self) -> None:
+        self._calls["poll_tick"] += 1
+        pump = self._pump()
+        if self._pump_began_s is not None:
+            # It finds the lease taken, and returns.
+            pump.run()
+            return
+        self._pump_began_s = self.clock.passed_s
+        pump.run()
+        self._pump_s += self.clock.passed_s - self._pump_began_s
+        self._windows += 1
+        self._pump_began_s = None
+
+    def _call_back(self, job_id: str, ref: str) -> None:
+        self._calls["provider_webhook"] += 1
+        self._callbacks.receive(self.name, job_id, {"id": ref, "output": OUTPUT})
 
 
-def count_lonely(host: str, kind: Kind) -> Used:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one kind of job uses, alone and among others."""
+
+    kind: Kind
+    alone: Usage
+    among_others: Usage
+
+
+def measure(host: str) -> list[Cost]:
+    """Count each kind of job.
+
+    Args:
+        host: The Firestore emulator's.
+    """
+    return [
+        Cost(kind=kind, alone=count_alone(host, kind), among_others=_count_among_others(host, kind))
+        for kind in KINDS
+    ]
+
+
+def count_alone(host: str, kind: Kind) -> Usage:
     """Count one job alone in its account, from its creation until no pump works any more."""
-    relay = _deployment(host, kind)
+    relay = Deployment(host, kind)
     relay.clock.run_until(QUIET_S)
-    before, tally_before = relay.counted.copy(), relay.tally.copy()
+    before = relay.usage()
     job_id = relay.create()
-    is_over = False
-    while not is_over:
+    while True:
         relay.clock.run_until(relay.clock.passed_s + 0.5)
-        counted, tally = relay.counted.copy(), relay.tally.copy()
-        job = relay.job(job_id)
-        is_over = job.is_final and not job.unpublished
-        relay.counting.counted = counted.copy()
-    return Used(
-        jobs=1,
-        counted=counted.since(before),
-        tally=tally.since(tally_before),
-        event_bytes=relay.event_bytes,
-    )
+        if relay.is_over(job_id):
+            return relay.usage().since(before, jobs=1)
 
 
-def _count_busy(host: str, kind: Kind) -> Used:
+def _count_among_others(host: str, kind: Kind) -> Usage:
     """Count while as many jobs end as begin, over whole minutes."""
-    relay = _deployment(host, kind)
-    starts_s = kind.renders.take_s + WARM_S
+    relay = Deployment(host, kind)
+    begins_s = kind.take_s + WARM_UP_S
+    ends_s = begins_s + MEASURED_S
     jobs = round(PER_MINUTE * MEASURED_S / 60)
     every_s = MEASURED_S / jobs
-    taken: list[tuple[Counted, Tally]] = []
     at_s = 0.0
-    while at_s < starts_s + MEASURED_S:
+    while at_s < ends_s:
         relay.clock.after(at_s, relay.create)
         at_s += every_s
-    for at_s in (starts_s, starts_s + MEASURED_S):
-        relay.clock.after(at_s, lambda: taken.append((relay.counted.copy(), relay.working())))
-    relay.clock.run_until(starts_s + MEASURED_S)
-    (before, tally_before), (after, tally_after) = taken
-    return Used(
-        jobs=jobs,
-        counted=after.since(before),
-        tally=tally_after.since(tally_before),
-        event_bytes=relay.event_bytes,
+    readings: list[Usage] = []
+    for at_s in (begins_s, ends_s):
+        relay.clock.after(at_s, lambda: readings.append(relay.usage()))
+    relay.clock.run_until(ends_s)
+    before, after = readings
+    return after.since(before, jobs=jobs)
+
+
+MILLION = 1_000_000
+# As terraform/ sizes them, in GiB; each instance has one vCPU.
+INSTANCE_GIB = 0.5
+# The least that is billed for a call that shares its instance's time with no other.
+CALL_S = 0.1
+# Attributes and framing of an event, and the least that Pub/Sub bills for a request.
+EVENT_OVERHEAD_BYTES, LEAST_BYTES = 600, 1000
+
+USD = {
+    "firestore_read": 0.03 / 100_000,
+    "firestore_write": 0.09 / 100_000,
+    "firestore_delete": 0.01 / 100_000,
+    "function_call": 0.40 / MILLION,
+    "vcpu_s": 0.000024,
+    "gib_s": 0.0000025,
+    "pubsub_byte": 40 / 2**40,
+    "step_functions_transition": 0.025 / 1_000,
+    "workflows_internal_step": 0.01 / 1_000,
+    "workflows_external_step": 0.025 / 1_000,
+    "hookdeck_event": 0.33 / 100_000,
+}
+"""List prices; the table in `benchmarks.md.j2` has their sources and their date."""
+INSTANCE_USD = USD["vcpu_s"] + USD["gib_s"] * INSTANCE_GIB
+"""A second of an instance."""
+HOOKDECK_PLAN_USD, HOOKDECK_INCLUDED = 39.0, 10_000
+TEMPORAL_TIERS = ((5e6, 50.0), (5e6, 45.0), (10e6, 40.0), (30e6, 35.0), (50e6, 30.0), (1e12, 25.0))
+"""So many actions in a month at so much a million, beyond those that the plan includes."""
+TEMPORAL_INCLUDED, TEMPORAL_PLAN_USD, TEMPORAL_PLAN_SHARE = 1e6, 100.0, 0.05
+
+
+def relay_usd(usage: Usage) -> Mapping[str, float]:
+    """Return what a million such jobs cost, by item.
+
+    An upper bound: each call of an HTTP function is billed as if it had its instance to itself
+    for 100 ms. Pumps are billed for as long as they worked.
+    """
+    event_bytes = max(LEAST_BYTES, usage.event_bytes + EVENT_OVERHEAD_BYTES)
+    # Everything that is published is delivered once.
+    moved = 2 * (
+        usage.calls_per_job("event") * event_bytes + usage.calls_per_job("tick") * LEAST_BYTES
     )
+    http_calls = usage.calls_per_job("jobs_api", "provider_webhook")
+    ticks = usage.calls_per_job("poll_tick")
+    # A tick that finds the lease taken is a call like any other.
+    idle_ticks = max(0.0, ticks - usage.windows / usage.jobs)
+    per_job = {
+        "Firestore writes": usage.per_job(WRITE) * USD["firestore_write"],
+        "Firestore reads": (usage.per_job(READ) + usage.per_job(BILLED)) * USD["firestore_read"],
+        "Firestore deletes": USD["firestore_delete"],
+        "Pub/Sub": moved * USD["pubsub_byte"],
+        "function calls": (http_calls + ticks) * USD["function_call"]
+        + http_calls * CALL_S * INSTANCE_USD,
+        "pump": (usage.pump_s_per_job + idle_ticks * CALL_S) * INSTANCE_USD,
+    }
+    return {item: usd * MILLION for item, usd in per_job.items()}
 
 
-def _deployment(host: str, kind: Kind) -> Deployment:
-    return Deployment(host, project=f"counted-{next(_projects)}", renders=kind.renders)
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A million such jobs in another service, by what that bills.
+
+    Attributes:
+        arithmetic: What is counted, and what is not.
+    """
+
+    service: str
+    usd: float
+    arithmetic: str
+
+
+def alternatives(cost: Cost) -> Iterator[Alternative]:
+    """Return what this kind of job costs elsewhere, polled as often as the relay polls it."""
+    calls_back = cost.kind.calls_back
+    polls = cost.among_others.calls_per_job("provider poll")
+    actions = (5 if calls_back else 4) + polls
+    yield Alternative(
+        "Temporal Cloud (durable execution, per action)",
+        temporal_usd(actions * MILLION),
+        f"{actions:.1f} actions: start, submit, "
+        + (
+            "deadline timer, signal, publish"
+            if calls_back
+            else f"{polls:.1f} polls as retries of one activity, deadline timer, publish"
+        )
+        + "; workers, and the function that takes callbacks, come on top",
+    )
+    transitions = 5 + 3 * polls
+    yield Alternative(
+        "AWS Step Functions (per step)",
+        transitions * MILLION * USD["step_functions_transition"],
+        f"{transitions:.1f} transitions: start, submit, record, publish, end"
+        + (f", and wait, ask, choose for each of {polls:.1f} polls" if polls else "")
+        + "; the functions behind the steps come on top",
+    )
+    internal, external = 6 + 2 * polls, (2 if calls_back else 1) + polls
+    yield Alternative(
+        "Google Workflows (per step)",
+        (internal * USD["workflows_internal_step"] + external * USD["workflows_external_step"])
+        * MILLION,
+        f"{internal:.1f} internal steps (assign, two writes, choose, publish, end"
+        + (f"; sleep, choose a poll, {polls:.1f} of them" if polls else "")
+        + f") and {external:.1f} external (submit"
+        + (", await callback" if calls_back else "")
+        + (", polls" if polls else "")
+        + ")",
+    )
+    if calls_back:
+        yield Alternative(
+            "Hookdeck, callbacks (webhook gateway, per event, for nothing else)",
+            HOOKDECK_PLAN_USD + (MILLION - HOOKDECK_INCLUDED) * USD["hookdeck_event"],
+            "one event a job, for the callback's way alone: documents, submissions, limits, "
+            "deadlines, polls for lost callbacks and the functions that do all that come on top",
+        )
+
+
+def temporal_usd(actions: float) -> float:
+    """Return what so many actions in one month cost, with the plan."""
+    left, usage = max(0.0, actions - TEMPORAL_INCLUDED), 0.0
+    for size, usd in TEMPORAL_TIERS:
+        taken = min(left, size)
+        usage += taken * usd / MILLION
+        left -= taken
+    return usage + max(TEMPORAL_PLAN_USD, usage * TEMPORAL_PLAN_SHARE)
+
+
+def usage_cells(usage: Usage) -> Iterator[str]:
+    """Return what a job used, as cells of a table."""
+    for operation in (WRITE, READ, FOUND, QUERY):
+        yield _short(usage.per_job(operation, "jobs"))
+    for operation in (WRITE, READ):
+        yield _short(usage.per_job(operation, "accounts"))
+    yield " / ".join(f"{usage.per_job(one, 'durations'):.2g}" for one in (WRITE, READ))
+    yield _short(usage.calls_per_job("event"))
+    yield _short(usage.calls_per_job("tick"))
+    yield _short(usage.calls_per_job("jobs_api", "provider_webhook", "poll_tick"))
+    yield _short(usage.pump_s_per_job)
+    yield _short(usage.calls_per_job("provider submit"))
+    yield _short(usage.calls_per_job("provider poll"))
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if number == round(number) else f"{number:.1f}"
+
+
+def checks(costs: Sequence[Cost]) -> Iterator[Check]:
+    """Hold each kind of job, alone, against what its document may cost."""
+    for cost in costs:
+        usage = cost.alone
+        writes, reads = usage.per_job(WRITE, "jobs"), usage.per_job(READ, "jobs")
+        # The last window ends with the job, which is one of its five writes.
+        most_writes = JOB_WRITES + usage.windows - 1
+        if cost.kind is WEBHOOK:
+            yield Check(
+                "job document, webhook job",
+                f"{JOB_WRITES} writes and {JOB_READS} reads",
+                f"{writes:.0f} writes, {reads:.0f} read by name",
+                writes <= JOB_WRITES and reads <= JOB_READS,
+            )
+        else:
+            yield Check(
+                f"job document, {cost.kind.name}",
+                f"at most 1 write a window more: {most_writes}",
+                f"{writes:.0f} writes in {usage.windows} windows",
+                writes <= most_writes and reads <= JOB_READS,
+            )
+
+
+def draw_cost(costs: Sequence[Cost], *, to: Path) -> None:
+    """Draw what a million jobs cost here and elsewhere, for a callback and for long polls."""
+    with report.chart("A million jobs in thirty days, US dollars (logarithmic)", to=to) as figure:
+        panels = figure.subplots(1, 2, sharex=True)
+        for axes, cost in zip(panels, (costs[0], costs[2]), strict=True):
+            axes.set_title(cost.kind.name)
+            bars = [
+                ("relay", sum(relay_usd(cost.among_others).values())),
+                *((one.service.partition(" (")[0], one.usd) for one in alternatives(cost)),
+            ]
+            names, heights = zip(*reversed(bars), strict=True)
+            colours = [RELAY_COLOUR if name == "relay" else OTHER_COLOUR for name in names]
+            axes.barh(names, heights, color=colours, height=0.6)
+            axes.set_xscale("log")
+            axes.set_xlim(10, max(heights) * 6)
+            axes.tick_params(axis="y", colors=INK)
+            for row, usd in enumerate(heights):
+                axes.annotate(f"${usd:,.0f}", (usd, row), xytext=(5, -4),
+                              textcoords="offset points", color=INK)  # fmt: skip
+        figure.subplots_adjust(wspace=0.45, left=0.14)

@@ -1,6 +1,7 @@
 """Every delivery of an event, received as any consumer would: a pull subscription of our own."""
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,6 +70,7 @@ class Inbox:
         self._topic = f"projects/{project}/topics/{topic}"
         self._subscription = f"projects/{project}/subscriptions/{subscription}"
         self._deliveries: list[Delivery] = []
+        self._first_received_s: dict[str, float] = {}
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._receive, name="inbox", daemon=True)
 
@@ -90,6 +92,11 @@ class Inbox:
         """Everything received so far, in the order of arrival."""
         return tuple(self._deliveries)
 
+    @property
+    def first_received_s(self) -> Mapping[str, float]:
+        """When the first event of each job was received, on the monotonic clock in seconds."""
+        return self._first_received_s
+
     def _receive(self) -> None:
         while not self._closing.is_set():
             try:
@@ -109,7 +116,11 @@ class Inbox:
         messages = list(answer.received_messages)
         if not messages:
             return
-        self._deliveries += [_delivery(message) for message in messages]
+        now_s = time.monotonic()
+        received = [_delivery(message) for message in messages]
+        self._deliveries += received
+        for one in received:
+            self._first_received_s.setdefault(one.job_id, now_s)
         self._client.acknowledge(
             subscription=self._subscription,
             ack_ids=[message.ack_id for message in messages],

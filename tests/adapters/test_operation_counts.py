@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from infra.bench.counting import QUERY, READ, WRITE, Counting
-from infra.bench.rig import firestore_client
+from infra.bench.store import QUERY, READ, WRITE, CountingInterceptor, firestore_client, total
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.application.job_creator import NewJob
 from relay.assembly import CreatePolicy
@@ -26,7 +25,7 @@ class CountedWorld(World):
 
     def __init__(self, host: str) -> None:
         super().__init__()
-        self.counting = Counting()
+        self.counting = CountingInterceptor()
         project = f"counts-{next(_projects)}"
         self.client = firestore_client(host, project=project, interceptors=(self.counting,))
         self.jobs = FirestoreJobs(self.client, time_to_live=timedelta(days=30))
@@ -49,7 +48,7 @@ class CountedWorld(World):
     def cost(self, job: Job) -> tuple[int, int]:
         """Return how often the job's document was written and read by its name."""
         name = f"jobs/{job.id}"
-        done = self.counting.counted.of_documents
+        done = self.counting.counts
         return done[WRITE, name], done[READ, name]
 
 
@@ -130,8 +129,8 @@ def test_a_polled_job_costs_at_most_one_more_write_a_window(counted: CountedWorl
 def test_an_idle_tick_costs_five_queries_and_the_lease(counted: CountedWorld) -> None:
     counted.pump(window_s=55).run()
 
-    done = counted.counting.counted.of_documents
+    done = counted.counting.counts
     # What is due and what is queued, under the lease and once more after it; what comes next.
-    assert sum(times for (what, _), times in done.items() if what == QUERY) == 5
+    assert total(done, QUERY) == 5
     assert done[WRITE, "accounts/gepetto"] == 2
     assert done[READ, "accounts/gepetto"] == 1

@@ -8,8 +8,7 @@ import math
 
 import pytest
 
-from infra.bench.counting import FOUND
-from infra.bench.jobs import queued_job, store_queue
+from infra.bench.store import FOUND, queued_job, store_queue, total
 from tests.adapters.test_operation_counts import CountedWorld
 
 pytestmark = pytest.mark.emulator
@@ -28,11 +27,11 @@ def test_at_most_two_documents_are_read_for_a_job_sent_and_one_for_a_waiting_ten
     for number in range(tenants):
         job = queued_job(at=world.clock.now(), tenant=f"tenant-{number:03d}")
         store_queue(world.client, job, queued // tenants)
-    before = world.counting.counted.copy()
+    before = world.counting.counts.copy()
 
     world.pump(window_s=WINDOW_S).run()
 
-    read = world.counting.counted.since(before).in_collection(FOUND, "jobs")
+    read = total(world.counting.counts - before, FOUND, "jobs")
     sent = len(world.provider.called("submit"))
     assert sent >= min(queued, world.provider.limit.used_calls * WINDOW_S / 60)
     assert read <= 2 * sent + tenants * math.ceil(world.seconds() / READ_AGAIN_S)

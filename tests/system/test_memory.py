@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from infra.bench.jobs import store_documents
-from infra.bench.rig import PROJECT, TENANT, firestore_client, running_rig
+from infra.bench.servers import PROJECT, TENANT, running_emulators
+from infra.bench.store import firestore_client, store_documents
 from infra.local.emulators import EmulatorsUnavailable
 from relay.adapters.document import to_document
 from relay.edges.api import MAX_BODY_BYTES, MAX_PAGE_BYTES
@@ -65,11 +65,12 @@ def at_once(call: Callable[[int], requests.Response], times: int) -> list[reques
 def served() -> Iterator[Served]:
     """The API, with a hundred and twenty large jobs of an older version in its store."""
     try:
-        with running_rig() as rig:
-            put_old_jobs(rig.firestore_host)
-            with rig.serving(["jobs_api"]) as functions:
-                api = functions["jobs_api"]
-                yield Served(f"http://127.0.0.1:{api.port}", api_key=rig.api_key, leader=api.pid)
+        with running_emulators() as running:
+            put_old_jobs(running.firestore_host)
+            with running.serving("jobs_api") as (api,):
+                yield Served(
+                    f"http://127.0.0.1:{api.port}", api_key=running.api_key, leader=api.pid
+                )
     except EmulatorsUnavailable as error:
         if os.environ.get("RELAY_REQUIRE_EMULATORS") == "1":
             raise

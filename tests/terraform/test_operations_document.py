@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.bench import prices
+from infra.bench.operations import INSTANCE_USD, USD
 from relay.domain.job import ErrorCode
 from tests.terraform.hcl_files import declared, labelled, read_folder
 from tests.terraform.running import ROOT, SOURCE
@@ -191,15 +191,14 @@ def test_the_sums_are_right():
 
 
 def test_prices_are_those_of_the_benchmarks():
-    instance_s = prices.RUN_CPU.usd + prices.RUN_MEMORY.usd * 0.5
     listed = {
-        "writes": prices.FIRESTORE_WRITES.of(1),
-        "reads": prices.FIRESTORE_READS.of(1),
-        "deletes": prices.FIRESTORE_DELETES.of(1),
-        "instance-seconds of `jobs_api`": instance_s,
-        "instance-seconds of `poll_tick`": instance_s,
-        "requests": prices.RUN_REQUESTS.of(1),
-        "GiB over Pub/Sub": prices.PUBSUB.of(2**30),
+        "writes": USD["firestore_write"],
+        "reads": USD["firestore_read"],
+        "deletes": USD["firestore_delete"],
+        "instance-seconds of `jobs_api`": INSTANCE_USD,
+        "instance-seconds of `poll_tick`": INSTANCE_USD,
+        "requests": USD["function_call"],
+        "GiB over Pub/Sub": 2**30 * USD["pubsub_byte"],
     }
 
     for what, price in listed.items():

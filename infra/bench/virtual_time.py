@@ -1,4 +1,4 @@
-"""Virtual time for a pump that works through an hour in seconds: one thread, planned events."""
+"""Virtual time for one thread: a pump works through an hour in seconds."""
 
 import heapq
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ BEGINNING = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
 class VirtualClock:
-    """A `Clock` that goes on when somebody waits, by way of what is planned meanwhile."""
+    """A `Clock` that advances when somebody sleeps, running what is scheduled meanwhile."""
 
     def __init__(self) -> None:
         self.passed_s = 0.0
@@ -31,13 +31,13 @@ class VirtualClock:
         self.run_until(self.passed_s + seconds)
 
     def after(self, seconds: float, happen: Callable[[], object]) -> None:
-        """Plan something."""
+        """Schedule a call."""
         heapq.heappush(self._plans, (self.passed_s + seconds, next(self._serial), happen))
 
     def run_until(self, until_s: float) -> None:
-        """Let everything happen that is planned until then.
+        """Make every call that is scheduled until then.
 
-        What happens may itself wait, as a pump does: then the rest happens from within it.
+        A call may itself sleep, as a pump does; the rest then runs from within it.
         """
         while self._plans and self._plans[0][0] <= until_s:
             at_s, _, happen = heapq.heappop(self._plans)
@@ -46,8 +46,8 @@ class VirtualClock:
         self.passed_s = max(self.passed_s, until_s)
 
 
-class PromptWorkers:
-    """`Workers` that have done everything as soon as it is started."""
+class InlineWorkers:
+    """`Workers` that run every task as soon as it is started."""
 
     def __init__(self, clock: VirtualClock, size: int) -> None:
         self.size = size
@@ -55,7 +55,7 @@ class PromptWorkers:
         self._ended: list[Future[Any]] = []
 
     def start(self, task: Callable[[], Any]) -> Future[Any]:
-        """See `Workers`; what the task raises is raised here: there is to be nothing."""
+        """See `Workers`; an exception of the task is raised here."""
         future: Future[Any] = Future()
         future.set_result(task())
         self._ended.append(future)

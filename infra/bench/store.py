@@ -1,12 +1,14 @@
-"""Jobs as benchmarks need them, and documents put straight into the store, many at a time."""
+"""The Firestore emulator as benchmarks use it: counted calls, and jobs written in bulk."""
 
 import itertools
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import grpc
 from google.cloud.firestore_v1.types import CommitRequest, Write
 
 from relay.adapters.database import Database
@@ -18,39 +20,128 @@ from relay.domain.queue import queue_key
 
 T = TypeVar("T")
 
-GEPETTO_INPUT: dict[str, Json] = {
-    "url": "https://pictures.example.com/listings/4711/living-room.jpg",
-    "styleId": "modern",
-    "roomId": "living_room",
-    "creativity": 12,
-}
+READ, WRITE, QUERY = "read", "write", "query"
+"""Reads of a document by its name, writes of a document, queries of a collection."""
+FOUND, BILLED = "found", "billed"
+"""Documents that queries returned; the same with at least one a query, as the service bills."""
+
+PICTURE = "https://pictures.example.com/listings/4711/living-room.jpg"
 OUTPUT = "https://cdn.example.com/renders/0123456789abcdef.png"
 METADATA = {"listing": "4711", "room": "living"}
 TIME_TO_LIVE = timedelta(days=30)
-# What one commit of the service takes.
+# The service's limit for one commit.
 BATCH = 500
 
 
-def new_job_id() -> str:
-    """Return an id that no other job has."""
-    return job_id(secrets.token_bytes(20))
+def firestore_client(
+    host: str,
+    *,
+    project: str,
+    interceptors: Sequence[grpc.UnaryUnaryClientInterceptor] = (),
+) -> Database:
+    """Return a real client of an emulator, whatever this process's environment says."""
+    channel = grpc.intercept_channel(grpc.insecure_channel(host), *interceptors)
+    return Database(channel, project=project)
+
+
+def total(counts: Counter[tuple[str, str]], operation: str, path: str = "") -> int:
+    """Return how often this was done to paths that begin so."""
+    return sum(
+        times
+        for (done, where), times in counts.items()
+        if done == operation and where.startswith(path)
+    )
+
+
+class CountingInterceptor(
+    grpc.UnaryUnaryClientInterceptor,  # type: ignore[misc]
+    grpc.UnaryStreamClientInterceptor,  # type: ignore[misc]
+):
+    """Counts what leaves a Firestore client, at its gRPC channel.
+
+    Attributes:
+        counts: By operation, and the path of the document or the queried collection.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def intercept_unary_unary(self, send: Any, details: Any, request: Any) -> Any:
+        """See grpc."""
+        for write in getattr(request, "writes", ()):
+            self.counts[WRITE, _below_documents(write.update.name)] += 1
+        if name := getattr(request, "name", ""):
+            self.counts[READ, _below_documents(name)] += 1
+        return send(details, request)
+
+    def intercept_unary_stream(self, send: Any, details: Any, request: Any) -> Any:
+        """See grpc."""
+        for name in getattr(request, "documents", ()):
+            self.counts[READ, _below_documents(name)] += 1
+        answers = send(details, request)
+        if not hasattr(request, "structured_query"):
+            return answers
+        collection = request.structured_query.from_[0].collection_id
+        self.counts[QUERY, collection] += 1
+        self.counts[BILLED, collection] += 1
+        return _CountedAnswers(answers, counts=self.counts, collection=collection)
+
+
+class _CountedAnswers:
+    """A query's answers, counted as they are read."""
+
+    def __init__(self, answers: Any, *, counts: Counter[tuple[str, str]], collection: str) -> None:
+        self._answers = answers
+        self._counts = counts
+        self._collection = collection
+        self._documents = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        answer = next(self._answers)
+        if answer.document.name:
+            self._documents += 1
+            self._counts[FOUND, self._collection] += 1
+            if self._documents > 1:
+                self._counts[BILLED, self._collection] += 1
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._answers, name)
+
+
+def _below_documents(name: str) -> str:
+    return name.rpartition("/documents/")[2]
+
+
+def job_body(provider: str, picture: str = PICTURE) -> dict[str, Any]:
+    """Return what a caller sends to have a picture rendered."""
+    operation = "redesign"
+    given: dict[str, Json] = {
+        "url": picture,
+        "styleId": "modern",
+        "roomId": "living_room",
+        "creativity": 12,
+    }
+    if provider == "spacely":
+        operation = "advance"
+        given = {"model": "spacely-v1", "imageUrl": picture, "renovateType": "residential"}
+    return {"provider": provider, "operation": operation, "input": given}
 
 
 def queued_job(
-    *,
-    at: datetime,
-    tenant: str = "bench",
-    provider: str = "gepetto",
-    operation: str = "redesign",
-    given: Any = None,
+    *, at: datetime, tenant: str = "bench", provider: str = "gepetto", picture: str = PICTURE
 ) -> Job:
     """Return a job that was created at this moment and waits to be submitted."""
+    body = job_body(provider, picture)
     return Job(
-        id=new_job_id(),
+        id=_new_job_id(),
         tenant=tenant,
         provider=provider,
-        operation=operation,
-        input=GEPETTO_INPUT if given is None else given,
+        operation=body["operation"],
+        input=body["input"],
         path=None,
         metadata=METADATA,
         on_unconfirmed=OnUnconfirmed.WAIT,
@@ -66,7 +157,7 @@ def queued_job(
 
 
 def processing_job(*, at: datetime, poll_at: datetime, provider: str = "gepetto") -> Job:
-    """Return a job that its provider took, and that is to be polled then."""
+    """Return a job that its provider accepted, to be polled at *poll_at*."""
     job = queued_job(at=at, provider=provider)
     history = (
         *job.history,
@@ -152,7 +243,7 @@ def _store_copies(
     def copy(moment: datetime) -> Any:
         write = Write.pb()()
         write.CopyFrom(template)
-        ids.append(new_job_id())
+        ids.append(_new_job_id())
         write.update.name = _path(database, collection, ids[-1])
         set_fields(write.update.fields, ids[-1], moment)
         return write
@@ -177,6 +268,10 @@ def _commit(database: Database, writes: Iterable[Any]) -> None:
 
 def _path(database: Database, collection: str, name: str) -> str:
     return f"{database.name}/documents/{collection}/{name}"
+
+
+def _new_job_id() -> str:
+    return job_id(secrets.token_bytes(20))
 
 
 def _in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

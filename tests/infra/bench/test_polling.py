@@ -1,15 +1,26 @@
 """The comparison of ways to ask, on few jobs; what is compared are counts and simulated time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from infra.bench import hindsight
-from infra.bench.askers import Backoff, Every
-from infra.bench.hindsight import Point
-from infra.bench.markdown import markdown_table
-from infra.bench.models import LOG_NORMAL, MODELS, TWO_PEAKS
-from infra.bench.polling import LOADS, contest, learner
-from infra.bench.simulation import Webhooks, run
+from infra.bench import polling
+from infra.bench.polling import (
+    LOADS,
+    LOG_NORMAL,
+    MODELS,
+    TWO_PEAKS,
+    FixedGaps,
+    Point,
+    RelayStrategy,
+    Webhooks,
+    backoff,
+    every,
+    fixed,
+    least_delay_s,
+    simulate,
+)
 
 JOBS = 800
 
@@ -18,17 +29,17 @@ JOBS = 800
 def test_results_are_noticed_sooner_than_by_any_fixed_interval_with_as_many_polls(model):
     durations_s = model.durations_s(JOBS, seed="test")
 
-    noticed = run(durations_s, learner("test"), jobs_per_s=1, seed="test")
+    noticed = simulate(durations_s, RelayStrategy("test"), seed="test")
 
     polls = np.mean([one.polls for one in noticed])
-    curve = hindsight.fixed_curve(np.array(durations_s))
-    fixed_s = hindsight.least_delay_s(curve, polls=float(polls))
+    curve = [fixed(np.array(durations_s), interval_s) for interval_s in polling.INTERVALS_S]
+    fixed_s = least_delay_s(curve, polls=float(polls))
     assert np.mean([one.delay_s for one in noticed]) <= 0.65 * fixed_s
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_a_median_job_takes_at_most_six_polls(model):
-    noticed = run(model.durations_s(JOBS, seed="test"), learner("test"), jobs_per_s=1, seed="test")
+    noticed = simulate(model.durations_s(JOBS, seed="test"), RelayStrategy("test"), seed="test")
 
     assert np.median([one.polls for one in noticed]) <= 6
 
@@ -36,7 +47,7 @@ def test_a_median_job_takes_at_most_six_polls(model):
 def test_the_same_seed_gives_the_same_run():
     durations_s = TWO_PEAKS.durations_s(100, seed="test")
 
-    first, second = (run(durations_s, learner("test"), jobs_per_s=1, seed="test") for _ in range(2))
+    first, second = (simulate(durations_s, RelayStrategy("test"), seed="test") for _ in range(2))
 
     assert first == second
     assert durations_s == TWO_PEAKS.durations_s(100, seed="test")
@@ -44,14 +55,14 @@ def test_the_same_seed_gives_the_same_run():
 
 
 def test_a_fixed_interval_finds_a_result_at_its_next_multiple():
-    noticed = run([4.0, 5.0, 12.5], Every(5.0), jobs_per_s=1, seed="test")
+    noticed = simulate([4.0, 5.0, 12.5], every(5.0), seed="test")
 
     assert [one.polls for one in noticed] == [1, 1, 3]
     assert [one.delay_s for one in noticed] == pytest.approx([1, 0, 2.5], abs=1e-6)
 
 
 def test_backoff_asks_after_1_3_7_and_15_seconds():
-    noticed = run([0.5, 2.5, 6.5, 14.5], Backoff(60.0), jobs_per_s=1, seed="test")
+    noticed = simulate([0.5, 2.5, 6.5, 14.5], backoff(60.0), seed="test")
 
     assert [one.polls for one in noticed] == [1, 2, 3, 4]
     assert [one.delay_s for one in noticed] == pytest.approx([0.5] * 4)
@@ -60,34 +71,30 @@ def test_backoff_asks_after_1_3_7_and_15_seconds():
 def test_a_fixed_interval_costs_in_the_sweep_what_it_costs_in_the_run():
     durations_s = LOG_NORMAL.durations_s(300, seed="test")
 
-    noticed = run(durations_s, Every(7.0), jobs_per_s=1, seed="test")
+    noticed = simulate(durations_s, every(7.0), seed="test")
 
-    swept = hindsight.fixed(np.array(durations_s), 7.0)
+    swept = fixed(np.array(durations_s), 7.0)
     assert np.mean([one.polls for one in noticed]) == pytest.approx(swept.polls)
     assert np.mean([one.delay_s for one in noticed]) == pytest.approx(swept.delay_s)
 
 
 def test_a_webhook_ends_a_job_without_a_poll_and_is_known_to_the_moment():
-    class Watching(Every):
+    class Watching(FixedGaps):
         found_s: tuple[float, float] | None = None
 
         def found(self, *, after_s: float, by_s: float) -> None:
             self.found_s = (after_s, by_s)
 
-    asker = Watching(60.0)
+    strategy = Watching(lambda _: 60.0)
 
-    (noticed,) = run(
-        [30.0], asker, jobs_per_s=1, seed="test", webhooks=Webhooks(delay_s=0.5, lost=0)
-    )
+    (noticed,) = simulate([30.0], strategy, seed="test", webhooks=Webhooks(delay_s=0.5, lost=0))
 
     assert (noticed.by_webhook, noticed.polls, noticed.delay_s) == (True, 0, 0.5)
-    assert asker.found_s == (30.5, 30.5)
+    assert strategy.found_s == (30.5, 30.5)
 
 
 def test_a_lost_webhook_leaves_it_to_the_polls():
-    (noticed,) = run(
-        [30.0], Every(20.0), jobs_per_s=1, seed="test", webhooks=Webhooks(delay_s=0.5, lost=1)
-    )
+    (noticed,) = simulate([30.0], every(20.0), seed="test", webhooks=Webhooks(delay_s=0.5, lost=1))
 
     assert (noticed.by_webhook, noticed.polls) == (False, 2)
 
@@ -101,7 +108,7 @@ def test_the_best_fixed_interval_is_given_every_benefit(polls, delay_s):
         Point(polls=9, delay_s=1),
     ]
 
-    assert hindsight.least_delay_s(curve, polls=polls) == delay_s
+    assert least_delay_s(curve, polls=polls) == delay_s
 
 
 def test_polling_every_second_breaks_both_limits_at_a_rate_the_relay_bears():
@@ -110,11 +117,18 @@ def test_polling_every_second_breaks_both_limits_at_a_rate_the_relay_bears():
         assert load.share(4) < 1
 
 
-def test_the_oracle_asks_once():
-    rows = contest(LOG_NORMAL, jobs=60, seed="test", rivals={}).rows
+def test_the_page_is_made_of_every_strategy_and_check(tmp_path):
+    polling.run(jobs=60, seed=1, docs=tmp_path, say=print)
 
-    assert [(row.way, row.polls, row.mean_s) for row in rows][-1] == ("oracle", 1.0, 0.0)
+    page = (tmp_path / "polling.md").read_text()
+    assert page.count("|  | oracle | 0.00 | 0.00 | 1.00 | 1 | 20% | 33% |") == len(MODELS)
+    assert page.count("| narrow | ") == 2
+    assert "polls for a median job on every model at most 6 (" in page
+    assert (tmp_path / polling.CHART).stat().st_size > 10_000
 
 
-def test_a_table_is_markdown():
-    assert markdown_table(("a", "b"), [("x", "2")]) == ["| a | b |", "| --- | ---: |", "| x | 2 |"]
+def test_a_miss_of_a_target_is_told():
+    contest = polling.contest(LOG_NORMAL, jobs=60, seed="test")
+    slow = replace(contest, rows=[replace(contest.relay, mean_s=60.0, median_polls=7)])
+
+    assert [check.holds for check in polling.checks([slow])] == [False, False]

@@ -1,4 +1,4 @@
-"""Bare functions: only what no crash-safe design can do without, and not a check more.
+"""The floor: bare functions that do only what no crash-safe design can leave out.
 
 Served, configured and connected as the relay's own functions are.
 """
@@ -32,7 +32,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """What a function talks through."""
+    """The clients of one function."""
 
     firestore: FirestoreClient
     database: str
@@ -62,7 +62,7 @@ def _clients() -> Clients:
 
 @functions_framework.http
 def floor_webhook(request: flask.Request) -> flask.Response:
-    """Get a document, change it if nobody else did, publish that, mark it as published."""
+    """Read a document, change it if nobody else did, publish it, mark it as published."""
     if request.method != "POST":
         return flask.Response(status=405)
     clients = _clients()
@@ -88,7 +88,7 @@ def floor_webhook(request: flask.Request) -> flask.Response:
 
 @functions_framework.http
 def floor_create(request: flask.Request) -> flask.Response:
-    """Write a document with what was sent."""
+    """Write a document with the request's body."""
     if request.method != "POST":
         return flask.Response(status=405)
     job_id = secrets.token_hex(13)
@@ -102,7 +102,7 @@ def floor_create(request: flask.Request) -> flask.Response:
 
 @functions_framework.http
 def floor_bare(_: flask.Request) -> flask.Response:
-    """Connect, and do nothing."""
+    """Build the clients and do nothing."""
     _clients()
     return flask.Response("ok")
 

@@ -1,6 +1,6 @@
-"""Both emulators, and functions served on them side by side: the relay's and bare ones.
+"""Both emulators, and functions served on them: the relay's and the floor's.
 
-No pump and no scheduler: what is measured here has the machine for itself.
+No pump and no scheduler runs here, so a measured function has the machine to itself.
 """
 
 import hashlib
@@ -13,9 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import grpc
-
-from infra.bench.floor.main import TOPIC as FLOOR_TOPIC
+from infra.bench.floor import TOPIC as FLOOR_TOPIC
 from infra.local import functions
 from infra.local.emulators import Kind, running_emulator
 from infra.local.functions import FUNCTIONS, Function
@@ -24,17 +22,17 @@ from infra.local.processes import Process, Service, free_ports, stop_all, wait_u
 from infra.local.reaper import Reaper
 from infra.local.settings import machine_environment
 from infra.local.topics import PubSubEmulator, Topology
-from relay.adapters.database import Database
 
 PROJECT = "render-relay-bench"
 COMPLETIONS_TOPIC = "job-completions"
 TENANT = "bench"
-# As terraform/ deploys them: an instance takes 80 requests at a time, each on its own thread.
+# As in terraform/: an instance takes 80 requests at a time, each on its own thread.
 THREADS = 80
 START_WITHIN_S = 60.0
 
-FLOOR_SOURCE = Path(__file__).parent / "floor" / "main.py"
-FLOOR_FUNCTIONS = tuple(
+RELAY_SOURCE = FUNCTIONS_SOURCE / "main.py"
+FLOOR_SOURCE = Path(__file__).with_name("floor.py")
+_FLOOR_FUNCTIONS = tuple(
     Function(
         target=target,
         signature="http",
@@ -45,25 +43,23 @@ FLOOR_FUNCTIONS = tuple(
     )
     for target in ("floor_webhook", "floor_create", "floor_bare")
 )
-RELAY_FUNCTIONS = tuple(replace(function, threads=THREADS) for function in FUNCTIONS)
-_SOURCES = {
-    **{function.target: FUNCTIONS_SOURCE / "main.py" for function in RELAY_FUNCTIONS},
-    **{function.target: FLOOR_SOURCE for function in FLOOR_FUNCTIONS},
+_FUNCTIONS = {
+    **{one.target: (replace(one, threads=THREADS), RELAY_SOURCE) for one in FUNCTIONS},
+    **{one.target: (one, FLOOR_SOURCE) for one in _FLOOR_FUNCTIONS},
 }
-_ALL = {function.target: function for function in (*RELAY_FUNCTIONS, *FLOOR_FUNCTIONS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """A function that answers: on which port, and the process that leads it."""
+class Server:
+    """A process that serves a function; its worker is a child of its own."""
 
     port: int
     pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rig:
-    """Running emulators, and everything a function needs in its environment."""
+class Emulators:
+    """Running emulators, and everything that a function needs in its environment."""
 
     firestore_host: str
     pubsub_host: str
@@ -72,11 +68,12 @@ class Rig:
     webhook_key: str
 
     def service(self, target: str, *, port: int, logs: Path) -> Service:
-        """Describe the process that serves one function, the relay's or a bare one."""
+        """Describe the process that serves a function, the relay's or the floor's."""
+        function, source = _FUNCTIONS[target]
         return functions.service(
-            _ALL[target],
+            function,
             name=target,
-            source=_SOURCES[target],
+            source=source,
             port=port,
             settings=self.settings,
             machine=machine_environment(os.environ),
@@ -84,40 +81,40 @@ class Rig:
         )
 
     @contextmanager
-    def serving(self, targets: Sequence[str]) -> Iterator[Mapping[str, Served]]:
+    def serving(self, *targets: str) -> Iterator[Sequence[Server]]:
         """Serve functions for the length of the block."""
         with ExitStack() as undo:
             logs = Path(undo.enter_context(TemporaryDirectory()))
             reaper = undo.enter_context(Reaper())
-            ports = dict(zip(targets, free_ports(len(targets)), strict=True))
-            services = [self.service(name, port=port, logs=logs) for name, port in ports.items()]
+            ports = free_ports(len(targets))
+            services = [
+                self.service(target, port=port, logs=logs)
+                for target, port in zip(targets, ports, strict=True)
+            ]
             processes = [Process(service.command, reaper=reaper) for service in services]
             undo.callback(stop_all, processes)
             probes = {service.name: service.probe for service in services}
             wait_until_answered(probes, timeout_s=START_WITHIN_S, check=lambda: None)
-            yield {
-                process.command.name: Served(port=ports[process.command.name], pid=process.pid)
-                for process in processes
-            }
+            yield [
+                Server(port=port, pid=process.pid)
+                for port, process in zip(ports, processes, strict=True)
+            ]
 
 
 @contextmanager
-def running_rig() -> Iterator[Rig]:
+def running_emulators() -> Iterator[Emulators]:
     """Run the emulators, with the topics that the functions publish to."""
     with (
         running_emulator(Kind.FIRESTORE) as firestore_host,
         running_emulator(Kind.PUBSUB) as pubsub_host,
     ):
-        topics = {"gepetto": "poll-ticks-gepetto", "spacely": "poll-ticks-spacely"}
-        for completions in (COMPLETIONS_TOPIC, FLOOR_TOPIC):
-            PubSubEmulator(host=pubsub_host, project=PROJECT).create(
-                Topology(
-                    completions_topic=completions,
-                    ticks_topics=topics if completions == COMPLETIONS_TOPIC else {},
-                    push_subscriptions=(),
-                ),
-                push_urls={},
+        ticks_topics = {"gepetto": "poll-ticks-gepetto", "spacely": "poll-ticks-spacely"}
+        pubsub = PubSubEmulator(host=pubsub_host, project=PROJECT)
+        for completions, ticks in ((COMPLETIONS_TOPIC, ticks_topics), (FLOOR_TOPIC, {})):
+            topology = Topology(
+                completions_topic=completions, ticks_topics=ticks, push_subscriptions=()
             )
+            pubsub.create(topology, push_urls={})
         api_key, webhook_key = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         settings = {
             "GOOGLE_CLOUD_PROJECT": PROJECT,
@@ -132,7 +129,7 @@ def running_rig() -> Iterator[Rig]:
             # No pump runs, so no job ever ends.
             "MAX_OPEN_JOBS": "1000000",
         }
-        yield Rig(
+        yield Emulators(
             firestore_host=firestore_host,
             pubsub_host=pubsub_host,
             settings=settings,
@@ -141,12 +138,32 @@ def running_rig() -> Iterator[Rig]:
         )
 
 
-def firestore_client(
-    host: str,
-    *,
-    project: str,
-    interceptors: Sequence[grpc.UnaryUnaryClientInterceptor] = (),
-) -> Database:
-    """Return the real client on an emulator, whatever stands in this process's environment."""
-    channel = grpc.intercept_channel(grpc.insecure_channel(host), *interceptors)
-    return Database(channel, project=project)
+def cpu_s(pid: int) -> float:
+    """Return the processor time used so far by a server and its worker."""
+    ticks = 0
+    for one in _with_worker(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(") ")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mib(pid: int) -> float:
+    """Return the memory of a server and its worker now (PSS: shared pages count once)."""
+    return sum(_kib(one, "smaps_rollup", "Pss:") for one in _with_worker(pid)) / 1024
+
+
+def peak_mib(pid: int) -> float:
+    """Return the peak memory of a server and its worker (VmHWM: shared pages count twice)."""
+    return sum(_kib(one, "status", "VmHWM:") for one in _with_worker(pid)) / 1024
+
+
+def _with_worker(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
+def _kib(pid: int, file: str, field: str) -> int:
+    for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1])
+    return 0

@@ -1,1 +1,0 @@
-"""Functions that do the least that is possible, to measure the relay against."""
