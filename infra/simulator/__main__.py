@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 
+from infra.simulator.environment import FaultSwitches
 from infra.simulator.run import SeedResult, run_seed, shrink
 from infra.simulator.scenarios import SCENARIOS
-from infra.simulator.world import FaultSwitches
 
 CHUNK = 25
 
@@ -61,8 +61,8 @@ def main() -> int:
 def print_failure(seed: int, switches: FaultSwitches) -> None:
     """Print the trace of the smallest history of the seed that still fails."""
     outcome, switches = shrink(run_seed(seed, switches), switches)
-    print(f"\nseed {seed}, shrunk to {len(outcome.struck)} faults:")
-    print(", ".join(f"{number} {kind}" for number, kind in outcome.struck.items()))
+    print(f"\nseed {seed}, shrunk to {len(outcome.injected)} faults:")
+    print(", ".join(f"{number} {kind}" for number, kind in outcome.injected.items()))
     if switches.off:
         print(f"without: {', '.join(sorted(switches.off))}")
     print(f"profile: {outcome.profile.text()}\n")

@@ -22,10 +22,10 @@ LONGEST_BEFORE_RETRY_S = 480.0
 
 def start_callers(deployment: Deployment, *, most: int) -> float:
     """Schedule the callers; return when their last deadline passes, in true seconds."""
-    world, profile = deployment.world, deployment.profile
+    env, profile = deployment.env, deployment.profile
     last_s = 0.0
     for number in range(profile.jobs):
-        rng = world.rng
+        rng = env.rng
         provider = rng.choice(profile.providers)
         operation, its_input = INPUTS[provider]
         wants_resubmission = rng.random() < profile.resubmit
@@ -42,7 +42,7 @@ def start_callers(deployment: Deployment, *, most: int) -> float:
         if number >= most:
             continue
         caller = Caller(deployment, number, new, key)
-        world.spawn(f"caller-{number}", None, caller.live, delay_s=comes_s)
+        env.spawn(f"caller-{number}", None, caller.live, delay_s=comes_s)
         lives_s = (
             new.deadline_s if profile.retry == 0.0 else LONGEST_BEFORE_RETRY_S + 2 * new.deadline_s
         )
@@ -55,7 +55,7 @@ class Caller:
 
     def __init__(self, deployment: Deployment, number: int, new: NewJob, key: str | None) -> None:
         self._deployment = deployment
-        self._world = deployment.world
+        self._env = deployment.env
         self._name = f"caller-{number}"
         self._new = new
         self._key = key
@@ -65,24 +65,24 @@ class Caller:
 
     def live(self) -> None:
         """Create the job, retrying on errors, then read, cancel or retry it."""
-        world, profile = self._world, self._deployment.profile
+        env, profile = self._env, self._deployment.profile
         for attempt in range(MOST_TRIES):
             if attempt > 0:
-                world.pause(world.rng.uniform(0.5, 10.0))
+                env.pause(env.rng.uniform(0.5, 10.0))
             if self._ask("create", self._create):
                 break
         if self._job_id is None:
             return
-        if self._key is not None and world.rng.random() < 0.3:
-            world.pause(world.rng.uniform(0.0, 30.0))
+        if self._key is not None and env.rng.random() < 0.3:
+            env.pause(env.rng.uniform(0.0, 30.0))
             self._ask("create again", self._create)
-        if world.rng.random() < profile.reads:
+        if env.rng.random() < profile.reads:
             self._ask("read", self._read)
-        if world.rng.random() < profile.cancel:
-            world.pause(world.rng.choice((0.0, world.rng.uniform(0.0, 150.0))))
+        if env.rng.random() < profile.cancel:
+            env.pause(env.rng.choice((0.0, env.rng.uniform(0.0, 150.0))))
             self._ask("cancel", self._cancel)
-        if world.rng.random() < profile.retry:
-            world.pause(world.rng.choice((0.0, world.rng.uniform(0.0, 200.0))))
+        if env.rng.random() < profile.retry:
+            env.pause(env.rng.choice((0.0, env.rng.uniform(0.0, 200.0))))
             self._ask("retry", self._retry)
 
     def _create(self, instance: Instance) -> None:
@@ -92,14 +92,14 @@ class Caller:
         if self._job_id is not None and self._job_id != created.job.id:
             raise AssertionError("one key made two jobs")
         self._job_id = created.job.id
-        self._world.history.accepted.setdefault(created.job.id, self._world.now_s)
+        self._env.history.accepted.setdefault(created.job.id, self._env.now_s)
 
     def _read(self, instance: Instance) -> None:
         assert self._job_id is not None  # noqa: S101 - there is a job by then
-        wait_s = self._world.rng.choice((0.0, 20.0))
+        wait_s = self._env.rng.choice((0.0, 20.0))
         reader = self._deployment.relay(instance).reader()
         job = reader.get(self._tenant, self._job_id, wait_s=wait_s)
-        self._world.note(self._name, f"reads {job.id}: {job.status}")
+        self._env.note(self._name, f"reads {job.id}: {job.status}")
 
     def _cancel(self, instance: Instance) -> None:
         assert self._job_id is not None  # noqa: S101 - there is a job by then
@@ -116,12 +116,12 @@ class Caller:
             )
         except NotRetryable:
             return
-        self._world.history.accepted.setdefault(created.job.id, self._world.now_s)
+        self._env.history.accepted.setdefault(created.job.id, self._env.now_s)
 
     def _ask(self, what: str, handle: Callable[[Instance], None]) -> bool:
         """Send one request; return False on no answer or a server error."""
-        world = self._world
-        flow = world.flow
+        env = self._env
+        flow = env.flow
         assert flow is not None  # noqa: S101 - callers are flows
         turns = flow.turns
         instance = self._deployment.apis.pick()
@@ -138,9 +138,9 @@ class Caller:
             except StoreUnavailable:
                 answer = "not answered: 503"
             finally:
-                world.note(self._name, f"{what} {self._job_id or ''} {answer}")
-                world.wake(flow, turns, 0.01, answer)
+                env.note(self._name, f"{what} {self._job_id or ''} {answer}")
+                env.wake(flow, turns, 0.01, answer)
 
         instance.spawn(what, run)
-        answer: str = world.wait()
+        answer: str = env.wait()
         return answer.startswith("answered")

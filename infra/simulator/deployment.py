@@ -1,23 +1,23 @@
-"""One deployment of the relay in a simulated world: its instances, and what reaches them."""
+"""One deployment of the relay in a simulated environment: its instances, and what reaches them."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import count
 
-from infra.simulator.instances import Instance, Slots
+from infra.simulator.environment import Crashed, Environment
+from infra.simulator.instances import Instance, InstancePool
 from infra.simulator.profile import Profile
-from infra.simulator.providers import Server, SimulatedProvider, call_fates
+from infra.simulator.providers import Server, SimulatedProvider, provider_faults
 from infra.simulator.store import (
     Database,
     SimulatedAccounts,
     SimulatedDurations,
     SimulatedJobs,
-    store_fates,
+    store_faults,
 )
-from infra.simulator.topics import Broker, SimulatedTopics, topic_fates
+from infra.simulator.topics import Broker, SimulatedTopics, topic_faults
 from infra.simulator.workers import SimulatedWorkers
-from infra.simulator.world import Crashed, World
 from infra.verification.history import Run, UsableResult
 from relay.application.job_controls import JobControls
 from relay.application.job_creator import JobCreator
@@ -36,22 +36,22 @@ from relay.errors import JobNotFound, RelayError, StoreUnavailable, UnreadableJo
 class Deployment:
     """Three functions of several instances each, on one store and its topics."""
 
-    def __init__(self, world: World, profile: Profile) -> None:
-        self.world = world
+    def __init__(self, env: Environment, profile: Profile) -> None:
+        self.env = env
         self.profile = profile
-        self.store_fates = store_fates(profile)
-        self.topic_fates = topic_fates(profile)
-        self._call_fates = call_fates(profile)
-        self.database = Database(world)
-        self.broker = Broker(world, profile, self._push)
+        self.store_faults = store_faults(profile)
+        self.topic_faults = topic_faults(profile)
+        self._provider_faults = provider_faults(profile)
+        self.database = Database(env)
+        self.broker = Broker(env, profile, self._push)
         self.callbacks_under_way = 0
         self.servers = {
-            name: Server(world, profile, name, self._plan_callback, self.database.plan_outage)
+            name: Server(env, profile, name, self._plan_callback, self.database.plan_outage)
             for name in profile.providers
         }
-        self.apis = Slots(world, profile, "api", profile.apis)
-        self.webhooks = Slots(world, profile, "webhook", profile.webhooks)
-        self.pumps = Slots(world, profile, "pump", profile.pumps)
+        self.apis = InstancePool(env, profile, "api", profile.apis)
+        self.webhooks = InstancePool(env, profile, "webhook", profile.webhooks)
+        self.pumps = InstancePool(env, profile, "pump", profile.pumps)
         self._relays: dict[Instance, Relay] = {}
         self._requests = count(1)
 
@@ -71,16 +71,16 @@ class Deployment:
 
     def _adapters(self, instance: Instance) -> Adapters:
         jobs = SimulatedJobs(
-            self.database, instance, self.store_fates, slow_pages=self.profile.slow_pages
+            self.database, instance, self.store_faults, slow_pages=self.profile.slow_pages
         )
         return Adapters(
             jobs=jobs,  # type: ignore[arg-type]
-            accounts=SimulatedAccounts(self.database, instance, self.store_fates),
-            durations=SimulatedDurations(self.database, instance, self.store_fates),
-            topics=SimulatedTopics(self.broker, instance, self.topic_fates),
+            accounts=SimulatedAccounts(self.database, instance, self.store_faults),
+            durations=SimulatedDurations(self.database, instance, self.store_faults),
+            topics=SimulatedTopics(self.broker, instance, self.topic_faults),
             clock=instance,
-            draw=self.world.rng.random,
-            random_bytes=self.world.rng.randbytes,
+            draw=self.env.rng.random,
+            random_bytes=self.env.rng.randbytes,
             open_workers=partial(SimulatedWorkers, instance),
             is_stopping=lambda: False,
         )
@@ -88,7 +88,7 @@ class Deployment:
     def is_quiet(self) -> bool:
         """Return whether nothing is under way and no document waits for anything."""
         return (
-            self.world.flows == 0
+            self.env.flows == 0
             and self.callbacks_under_way == 0
             and self.broker.undelivered == 0
             and self.database.jobs.is_quiet()
@@ -97,16 +97,16 @@ class Deployment:
     def _push(self, account: str, done: Callable[[bool], None]) -> None:
         instance = self.pumps.pick()
         profile = self.profile
-        accounts = SimulatedAccounts(self.database, instance, self.store_fates)
+        accounts = SimulatedAccounts(self.database, instance, self.store_faults)
         relay = Relay(
             replace(self._adapters(instance), accounts=accounts), patience_s=PUMP_PATIENCE_S
         )
         # What an instance has learnt outlives a run; a lease does not.
         relay.learner = self.relay(instance).learner
         provider = SimulatedProvider(
-            self.servers[account], instance, profile, self._call_fates, accounts.has_lease
+            self.servers[account], instance, profile, self._provider_faults, accounts.has_lease
         )
-        self.world.note(instance.name, f"tick for {account}")
+        self.env.note(instance.name, f"tick for {account}")
         pump = relay.pump(
             provider,
             window_s=profile.window_s,
@@ -115,43 +115,43 @@ class Deployment:
         )
 
         def run() -> None:
-            worked, began_s = False, self.world.now_s
+            worked, began_s = False, self.env.now_s
             try:
                 pump.run()
                 worked = True
-                self.world.note(instance.name, f"pump for {account} done")
+                self.env.note(instance.name, f"pump for {account} done")
             except StoreUnavailable:
-                self.world.note(instance.name, f"pump for {account} failed")
+                self.env.note(instance.name, f"pump for {account} failed")
             finally:
-                until_s = min(self.world.now_s, began_s + profile.window_s)
-                self.world.history.runs.append(Run(at_s=began_s, until_s=until_s, provider=account))
+                until_s = min(self.env.now_s, began_s + profile.window_s)
+                self.env.history.runs.append(Run(at_s=began_s, until_s=until_s, provider=account))
                 done(worked)
 
         instance.spawn("pump", run, delay_s=0.001)
 
     def _plan_callback(self, provider: str, job_id: str, body: object, in_s: float) -> None:
         self.callbacks_under_way += 1
-        self.world.after(in_s, partial(self._call_back, provider, job_id, body, 0))
+        self.env.after(in_s, partial(self._call_back, provider, job_id, body, 0))
 
     def _call_back(self, provider: str, job_id: str, body: object, failures: int) -> None:
         instance = self.webhooks.pick()
         callbacks = self.relay(instance).callback_receiver()
-        world = self.world
+        env = self.env
         said = CALLBACK_READERS[provider](body)
         result = UsableResult(
-            at_s=world.now_s,
+            at_s=env.now_s,
             job_id=job_id,
             by="callback",
             provider_job_id=said.provider_job_id,
             outputs=said.outputs,
         )
         if said.outputs:
-            world.history.results.append(result)
+            env.history.results.append(result)
 
         def run() -> None:
             status = 0
             try:
-                world.note(instance.name, f"callback for {job_id}: {body}")
+                env.note(instance.name, f"callback for {job_id}: {body}")
                 callbacks.receive(provider, job_id, body)
                 status = 200
             except JobNotFound:
@@ -164,10 +164,10 @@ class Deployment:
         def answered(status: int) -> None:
             if status == 200:
                 result.is_ours = True
-            world.note(instance.name, f"callback for {job_id} answered {status or 'not at all'}")
-            if status in (0, 503) and failures < 2 and world.rng.random() < 0.5:
-                delay_s = world.rng.uniform(1.0, 60.0)
-                world.after(delay_s, partial(self._call_back, provider, job_id, body, failures + 1))
+            env.note(instance.name, f"callback for {job_id} answered {status or 'not at all'}")
+            if status in (0, 503) and failures < 2 and env.rng.random() < 0.5:
+                delay_s = env.rng.uniform(1.0, 60.0)
+                env.after(delay_s, partial(self._call_back, provider, job_id, body, failures + 1))
                 return
             self.callbacks_under_way -= 1
 

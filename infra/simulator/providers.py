@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 
-from infra.simulator.instances import Fate, Fates, Instance
+from infra.simulator.environment import Crashed, Environment
+from infra.simulator.instances import CallFault, CallFaults, Instance
 from infra.simulator.profile import Profile
 from infra.simulator.tenants import Behaviour, behaviour_of
-from infra.simulator.world import Crashed, World
 from infra.verification.history import (
     Acknowledged,
     Call,
@@ -54,17 +54,17 @@ NONSENSE: tuple[object, ...] = ([], None, "ok", {"id": 7.5, "output": {"a": 1}},
 OPEN_WORD = {"gepetto": "pending", "spacely": "processing"}
 
 
-def call_fates(profile: Profile) -> Fates:
+def provider_faults(profile: Profile) -> CallFaults:
     """Return which faults hit calls to a provider."""
-    return Fates(
+    return CallFaults(
         "call",
         {
-            Fate.LOST_REQUEST: profile.no_connection,
-            Fate.LOST_REPLY: profile.reply_lost,
-            Fate.CRASH_BEFORE: profile.crash_before,
-            Fate.CRASH_AFTER: profile.crash_after,
-            Fate.FREEZE_BEFORE: profile.freeze * 2,
-            Fate.FREEZE_AFTER: profile.freeze,
+            CallFault.LOST_REQUEST: profile.no_connection,
+            CallFault.LOST_REPLY: profile.reply_lost,
+            CallFault.CRASH_BEFORE: profile.crash_before,
+            CallFault.CRASH_AFTER: profile.crash_after,
+            CallFault.FREEZE_BEFORE: profile.freeze * 2,
+            CallFault.FREEZE_AFTER: profile.freeze,
         },
     )
 
@@ -99,14 +99,14 @@ class Server:
 
     def __init__(
         self,
-        world: World,
+        env: Environment,
         profile: Profile,
         name: str,
         call_back: Callable[[str, str, object, float], None],
         plan_store_outage: Callable[[float, float], None],
     ) -> None:
         self.name = name
-        self._world = world
+        self._env = env
         self._profile = profile
         self._call_back = call_back
         self._plan_store_outage = plan_store_outage
@@ -115,7 +115,7 @@ class Server:
         self._outages: list[tuple[float, float, OutageKind]] = []
         self._serial = count(1)
         self._cold_until_s = (
-            world.rng.uniform(20.0, 240.0) if world.strikes("cold", profile.cold) else 0.0
+            env.rng.uniform(20.0, 240.0) if env.injects("cold", profile.cold) else 0.0
         )
 
     def plan_refusal(self, from_s: float, to_s: float, status: int) -> None:
@@ -125,19 +125,19 @@ class Server:
     def plan_outage(self, from_s: float, to_s: float, how: OutageKind) -> None:
         """Be down for a while."""
         self._outages.append((from_s, to_s, how))
-        self._world.history.provider_outages.append(
+        self._env.history.provider_outages.append(
             ProviderOutage(at_s=from_s, until_s=to_s, provider=self.name)
         )
 
     @property
     def outage(self) -> OutageKind | None:
         """How the provider is down now; None if it is up."""
-        now_s = self._world.now_s
+        now_s = self._env.now_s
         return next((how for from_s, to_s, how in self._outages if from_s <= now_s < to_s), None)
 
     def submit(self, job: Job) -> Accepted:
         """Count a submission and answer it."""
-        world, profile, rng = self._world, self._profile, self._world.rng
+        env, profile, rng = self._env, self._profile, self._env.rng
         if self.outage is not None:
             self._count(job, Verdict.UNCLEAR)
             raise PerhapsAccepted("HTTP 502")
@@ -147,13 +147,13 @@ class Server:
         except AccountRefused:
             self._count(job, Verdict.ACCOUNT_REFUSED)
             raise
-        if world.strikes("busy", profile.busy):
+        if env.injects("busy", profile.busy):
             self._count(job, Verdict.BUSY)
             raise NotAccepted("HTTP 429", self._retry_after_s(), is_throttled=True)
-        if world.strikes("refused", profile.refused):
+        if env.injects("refused", profile.refused):
             self._count(job, Verdict.REFUSED)
             raise JobRefused(422, "no such room")
-        if world.strikes("broken", profile.broken):
+        if env.injects("broken", profile.broken):
             self._count(job, Verdict.UNCLEAR)
             if rng.random() < 0.5:
                 self._render(job)
@@ -164,23 +164,23 @@ class Server:
 
     def poll(self, job: Job) -> PollAnswer:
         """Count a poll and answer it."""
-        world, profile, rng = self._world, self._profile, self._world.rng
+        env, profile, rng = self._env, self._profile, self._env.rng
         self._count(job, None)
         if self.outage is not None:
             raise NoAnswer("HTTP 502")
         try:
             self._serve_account(job)
         except AccountRefused:
-            world.history.refused_polls.append((self.name, world.now_s))
+            env.history.refused_polls.append((self.name, env.now_s))
             raise
-        if world.strikes("broken", profile.broken):
+        if env.injects("broken", profile.broken):
             raise NoAnswer(rng.choice(("HTTP 500", "HTTP 200 without JSON")))
-        if world.strikes("busy", profile.busy):
+        if env.injects("busy", profile.busy):
             raise NoAnswer("HTTP 429", self._retry_after_s(), is_throttled=True)
         render = self._renders.get(job.provider_job_id or "")
-        if render is None or world.now_s < render.known_s:
+        if render is None or env.now_s < render.known_s:
             return UnknownJob()
-        if world.now_s < render.ready_s:
+        if env.now_s < render.ready_s:
             return self._open()
         if render.ends == "success":
             return Rendered(outputs=render.outputs, provider_status="success")
@@ -204,47 +204,47 @@ class Server:
                 raise JobRefused(422, "no such room")
 
     def _open(self) -> StillOpen:
-        if self._world.strikes("odd_words", self._profile.odd_words):
-            word = self._world.rng.choice(ODD_WORDS)
+        if self._env.injects("odd_words", self._profile.odd_words):
+            word = self._env.rng.choice(ODD_WORDS)
             return StillOpen(provider_status=word, is_known_word=False)
         return StillOpen(provider_status=OPEN_WORD[self.name], is_known_word=True)
 
     def _serve_account(self, job: Job) -> None:
         if behaviour_of(job) is Behaviour.FORBIDDEN:
             raise AccountRefused(403)
-        now_s = self._world.now_s
+        now_s = self._env.now_s
         for from_s, to_s, status in self._refusals:
-            if from_s <= now_s < to_s and not self._world.is_calm:
+            if from_s <= now_s < to_s and not self._env.is_calm:
                 raise AccountRefused(status, self._retry_after_s())
 
     def _retry_after_s(self) -> float | None:
-        return self._world.rng.choice((None, None, 0.0, 3.0, 40.0))
+        return self._env.rng.choice((None, None, 0.0, 3.0, 40.0))
 
     def _count(self, job: Job, verdict: Verdict | None) -> None:
-        now_s = self._world.now_s
+        now_s = self._env.now_s
         call = Call(at_s=now_s, provider=self.name, job_id=job.id, verdict=verdict)
-        self._world.history.calls.append(call)
+        self._env.history.calls.append(call)
         what = "poll" if verdict is None else f"submission ({verdict})"
-        self._world.note(self.name, f"counts {what} of {job.id}")
+        self._env.note(self.name, f"counts {what} of {job.id}")
 
     def _render(self, job: Job) -> Render:
-        world, profile, rng = self._world, self._profile, self._world.rng
+        env, profile, rng = self._env, self._profile, self._env.rng
         seconds = rng.uniform(2.0, 45.0)
         if profile.long_renders:
             seconds = rng.uniform(30.0, 80.0)
-        if world.strikes("fast_render", profile.fast_render):
+        if env.injects("fast_render", profile.fast_render):
             seconds = rng.uniform(0.0, 0.05)
-        elif world.strikes("slow_render", profile.slow_render):
+        elif env.injects("slow_render", profile.slow_render):
             seconds = rng.uniform(45.0, 260.0)
-        ready_s = max(world.now_s, self._cold_until_s) + seconds
+        ready_s = max(env.now_s, self._cold_until_s) + seconds
         ends = "success"
         for other in ("lost", "failed", "empty"):
-            if world.strikes(f"{other}_render", getattr(profile, f"{other}_render")):
+            if env.injects(f"{other}_render", getattr(profile, f"{other}_render")):
                 ends = other
-        known_s = world.now_s
-        if world.strikes("known_late", profile.known_late):
+        known_s = env.now_s
+        if env.injects("known_late", profile.known_late):
             known_s += rng.uniform(1.0, 80.0)
-        if world.strikes("never_known", profile.never_known):
+        if env.injects("never_known", profile.never_known):
             known_s = float("inf")
         number = next(self._serial)
         render = Render(
@@ -261,36 +261,36 @@ class Server:
         return render
 
     def _plan_callbacks(self, render: Render) -> None:
-        world, profile, rng = self._world, self._profile, self._world.rng
-        in_s = render.ready_s - world.now_s + rng.uniform(0.0, 1.0)
+        env, profile, rng = self._env, self._profile, self._env.rng
+        in_s = render.ready_s - env.now_s + rng.uniform(0.0, 1.0)
         good: dict[str, object] = {"id": render.id, "output": list(render.outputs)}
-        if world.strikes("callback_nonsense", profile.callback_nonsense):
+        if env.injects("callback_nonsense", profile.callback_nonsense):
             self._post(render, rng.choice(NONSENSE), rng.uniform(0.0, 60.0))
-        if world.strikes("callback_empty", profile.callback_empty):
+        if env.injects("callback_empty", profile.callback_empty):
             empty: dict[str, object] = {"id": render.id}
             if rng.random() < 0.5:
                 empty["output"] = []
             self._post(render, empty, rng.uniform(0.0, 60.0))
-        if world.strikes("callback_other_id", profile.callback_other_id):
+        if env.injects("callback_other_id", profile.callback_other_id):
             other = rng.choice(["stranger", *self._renders])
             outputs = rng.choice(([], ["https://cdn.example.com/other.png"]))
             self._post(render, {"id": other, "output": outputs}, rng.uniform(0.0, 60.0))
-        if render.ends == "lost" or world.strikes("callback_never", profile.callback_never):
+        if render.ends == "lost" or env.injects("callback_never", profile.callback_never):
             return
         if render.ends != "success":
             good = {"id": render.id, "output": []}
-        if world.strikes("callback_early", profile.callback_early):
+        if env.injects("callback_early", profile.callback_early):
             in_s = rng.uniform(0.0, 0.02)
-            render.ready_s = world.now_s
-        if world.strikes("callback_late", profile.callback_late):
+            render.ready_s = env.now_s
+        if env.injects("callback_late", profile.callback_late):
             in_s += rng.uniform(20.0, 400.0)
-        if world.strikes("callback_into_outage", profile.callback_into_outage):
+        if env.injects("callback_into_outage", profile.callback_into_outage):
             in_s += rng.choice((0.0, rng.uniform(60.0, 200.0)))
             # Mostly between the reading of the job and the writing of the result.
-            from_s = world.now_s + in_s + rng.uniform(0.0, 0.08)
+            from_s = env.now_s + in_s + rng.uniform(0.0, 0.08)
             self._plan_store_outage(from_s, from_s + rng.uniform(9.0, 30.0))
         self._post(render, good, in_s)
-        if world.strikes("callback_twice", profile.callback_twice):
+        if env.injects("callback_twice", profile.callback_twice):
             self._post(render, good, in_s + rng.choice((0.0, rng.uniform(0.0, 30.0))))
 
     def _post(self, render: Render, body: object, in_s: float) -> None:
@@ -305,7 +305,7 @@ class SimulatedProvider:
         server: Server,
         instance: Instance,
         profile: Profile,
-        fates: Fates,
+        faults: CallFaults,
         has_lease: Callable[[str], bool],
     ) -> None:
         facts = CATALOGUE[server.name]
@@ -315,7 +315,7 @@ class SimulatedProvider:
         self._server = server
         self._instance = instance
         self._profile = profile
-        self._fates = fates
+        self._faults = faults
         self._has_lease = has_lease
 
     def submit(self, job: Job) -> Accepted:
@@ -329,17 +329,17 @@ class SimulatedProvider:
             unanswered=lambda: PerhapsAccepted("no whole answer came"),
         )
         assert isinstance(accepted, Accepted)  # noqa: S101 - for the type checker
-        world = self._instance.world
-        world.history.acknowledged.append(
-            Acknowledged(at_s=world.now_s, job_id=job.id, provider_job_id=accepted.provider_job_id)
+        env = self._instance.env
+        env.history.acknowledged.append(
+            Acknowledged(at_s=env.now_s, job_id=job.id, provider_job_id=accepted.provider_job_id)
         )
         return accepted
 
     def poll(self, job: Job) -> PollAnswer:
         """See `Provider`."""
         self._check_lease(job)
-        world = self._instance.world
-        world.history.first_polls.setdefault(job.id, world.now_s)
+        env = self._instance.env
+        env.history.first_polls.setdefault(job.id, env.now_s)
         reading = self._call(
             job,
             f"poll {job.id}",
@@ -353,24 +353,22 @@ class SimulatedProvider:
         return reading
 
     def _check_lease(self, job: Job) -> None:
-        world = self._instance.world
+        env = self._instance.env
         if not self._instance.is_dead and not self._has_lease(self.name):
-            world.history.calls_without_lease.append(
-                CallWithoutLease(at_s=world.now_s, job_id=job.id)
-            )
+            env.history.calls_without_lease.append(CallWithoutLease(at_s=env.now_s, job_id=job.id))
 
     def _note_result(self, job: Job, reading: Rendered) -> None:
-        world = self._instance.world
+        env = self._instance.env
         result = UsableResult(
-            at_s=world.now_s,
+            at_s=env.now_s,
             job_id=job.id,
             by="poll",
             provider_job_id=job.provider_job_id,
             outputs=reading.outputs,
         )
-        world.history.results.append(result)
-        if world.flow is not None:
-            world.flow.results.append(result)
+        env.history.results.append(result)
+        if env.flow is not None:
+            env.flow.results.append(result)
 
     def _call(
         self,
@@ -381,36 +379,36 @@ class SimulatedProvider:
         not_sent: Callable[[], RelayError],
         unanswered: Callable[[], RelayError],
     ) -> Accepted | PollAnswer:
-        instance, world, profile = self._instance, self._instance.world, self._profile
+        instance, env, profile = self._instance, self._instance.env, self._profile
         instance.check()
-        flow, rng = world.flow, world.rng
+        flow, rng = env.flow, env.rng
         assert flow is not None  # noqa: S101 - only flows make calls
         name = flow.name
-        fate = self._fates.draw(world)
-        if fate is Fate.CRASH_BEFORE:
+        fault = self._faults.draw(env)
+        if fault is CallFault.CRASH_BEFORE:
             instance.crash(f"before {label}")
             raise Crashed
-        started_s = world.now_s
-        if fate is Fate.FREEZE_BEFORE:
+        started_s = env.now_s
+        if fault is CallFault.FREEZE_BEFORE:
             instance.freeze()
         connect_s = 0.01 + 0.05 * rng.random()
-        if world.strikes("slow_connection", profile.slow_connection):
+        if env.injects("slow_connection", profile.slow_connection):
             connect_s = rng.uniform(0.5, 5.0)
-        world.pause(connect_s)
+        env.pause(connect_s)
         outage = self._server.outage
-        is_unreachable = fate is Fate.LOST_REQUEST or outage is OutageKind.UNREACHABLE
-        if is_unreachable or world.now_s - started_s > SEND_S:
-            world.note(name, f"{label}: not sent")
+        is_unreachable = fault is CallFault.LOST_REQUEST or outage is OutageKind.UNREACHABLE
+        if is_unreachable or env.now_s - started_s > SEND_S:
+            env.note(name, f"{label}: not sent")
             raise not_sent()
-        left_s = started_s + CALL_S - world.now_s
+        left_s = started_s + CALL_S - env.now_s
         out_s, back_s = 0.01 + 0.1 * rng.random(), 0.01 + 0.3 * rng.random()
-        if world.strikes("counted_late", profile.counted_late):
+        if env.injects("counted_late", profile.counted_late):
             out_s = rng.uniform(0.0, LONGEST_WAY_S)
         hangs = behaviour_of(job) is Behaviour.HANGING or outage is OutageKind.SILENT
-        if hangs or world.strikes("taken_unanswered", profile.taken_unanswered):
+        if hangs or env.injects("taken_unanswered", profile.taken_unanswered):
             back_s = CALL_S
         turns = flow.turns
-        world.note(name, label)
+        env.note(name, label)
 
         def land() -> None:
             reply: object
@@ -418,26 +416,26 @@ class SimulatedProvider:
                 reply = effect()
             except RelayError as error:
                 reply = error
-            if fate is Fate.CRASH_AFTER:
+            if fault is CallFault.CRASH_AFTER:
                 instance.crash(f"after {label}")
                 return
-            if fate is Fate.FREEZE_AFTER:
+            if fault is CallFault.FREEZE_AFTER:
                 instance.freeze()
-            if fate is Fate.LOST_REPLY:
+            if fault is CallFault.LOST_REPLY:
                 reply = unanswered()
-            world.wake(flow, turns, back_s, reply)
+            env.wake(flow, turns, back_s, reply)
 
-        world.after(out_s, land)
-        world.wake(flow, turns, left_s, None)
-        reply = world.wait()
-        if reply is None or world.now_s - started_s > CALL_S:
-            world.note(name, f"{label}: no answer")
+        env.after(out_s, land)
+        env.wake(flow, turns, left_s, None)
+        reply = env.wait()
+        if reply is None or env.now_s - started_s > CALL_S:
+            env.note(name, f"{label}: no answer")
             raise unanswered()
-        world.note(name, f"{label}: {_said(reply)}")
+        env.note(name, f"{label}: {_said(reply)}")
         if isinstance(reply, NotAccepted | NoAnswer) and reply.is_throttled:
-            world.history.throttled.append(
+            env.history.throttled.append(
                 Throttled(
-                    at_s=world.now_s,
+                    at_s=env.now_s,
                     provider=self.name,
                     job_id=job.id,
                     retry_after_s=reply.retry_after_s,

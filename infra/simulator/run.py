@@ -7,11 +7,11 @@ from random import Random
 
 from infra.simulator.callers import start_callers
 from infra.simulator.deployment import Deployment
+from infra.simulator.environment import ALL_ON, Environment, FaultSwitches
 from infra.simulator.instances import PAUSES_S
 from infra.simulator.profile import Profile, draw_profile
 from infra.simulator.providers import OutageKind
 from infra.simulator.tenants import start_bursts
-from infra.simulator.world import ALL_ON, FaultSwitches, World
 from infra.verification.checker import violations
 from infra.verification.history import History, Violation
 
@@ -33,7 +33,7 @@ class SeedResult:
 
     Attributes:
         faults: How many faults were drawn.
-        struck: The kind of each fault that happened, by its number.
+        injected: The kind of each fault that happened, by its number.
     """
 
     seed: int
@@ -41,7 +41,7 @@ class SeedResult:
     history: History
     violations: list[Violation]
     faults: int
-    struck: dict[int, str]
+    injected: dict[int, str]
     steps: int
 
 
@@ -58,41 +58,41 @@ def run_seed(seed: int, switches: FaultSwitches = ALL_ON) -> SeedResult:
 def _run_quietly(seed: int, switches: FaultSwitches) -> SeedResult:
     rng = Random(seed)
     profile = draw_profile(rng, is_crowded=switches.is_crowded, scenario=switches.scenario)
-    world = World(rng, switches)
-    history = world.history
+    env = Environment(rng, switches)
+    history = env.history
     history.limits = dict(profile.limits)
     history.weights = dict(profile.weights)
     history.concurrency = profile.workers
     history.is_steady = profile.is_steady
     history.is_prompt = profile.is_prompt
     history.longest_freeze_s = PAUSES_S[-1][1] if profile.freeze > 0.0 else 0.0
-    deployment = Deployment(world, profile)
+    deployment = Deployment(env, profile)
     last_s = start_callers(deployment, most=switches.most_jobs)
     last_s = max(last_s, start_bursts(deployment, most=switches.most_jobs))
     faults_until_s = last_s + FAULTS_AFTER_S
     _plan_outages(deployment, until_s=faults_until_s)
     for name in profile.providers:
         deployment.broker.schedule(name)
-    world.run_until(faults_until_s)
-    world.is_calm = True
-    world.note("simulator", "no more faults")
-    while world.now_s < faults_until_s + REST_WITHIN_S and not deployment.is_quiet():
-        world.run_until(world.now_s + CHECK_EVERY_S)
-    history.end_s = world.now_s
+    env.run_until(faults_until_s)
+    env.is_calm = True
+    env.note("simulator", "no more faults")
+    while env.now_s < faults_until_s + REST_WITHIN_S and not deployment.is_quiet():
+        env.run_until(env.now_s + CHECK_EVERY_S)
+    history.end_s = env.now_s
     history.is_at_rest = deployment.is_quiet()
     return SeedResult(
         seed=seed,
         profile=profile,
         history=history,
         violations=violations(history),
-        faults=world.faults,
-        struck=world.struck,
-        steps=world.steps,
+        faults=env.faults,
+        injected=env.injected,
+        steps=env.steps,
     )
 
 
 def _plan_outages(deployment: Deployment, *, until_s: float) -> None:
-    world, profile, rng = deployment.world, deployment.profile, deployment.world.rng
+    env, profile, rng = deployment.env, deployment.profile, deployment.env.rng
 
     def spans(
         kind: str, who: str, count: int, longest_s: float, within_s: float = until_s
@@ -101,9 +101,9 @@ def _plan_outages(deployment: Deployment, *, until_s: float) -> None:
         for _ in range(count):
             from_s = rng.uniform(0.0, within_s)
             to_s = from_s + rng.uniform(2.0, rng.choice(LENGTHS) * longest_s)
-            if world.may_fail(kind):
+            if env.may_inject(kind):
                 found.append((from_s, to_s))
-                world.after(from_s, partial(world.note, who, f"{kind} until {to_s:.3f}"))
+                env.after(from_s, partial(env.note, who, f"{kind} until {to_s:.3f}"))
         return found
 
     for from_s, to_s in spans("store_outage", "store", profile.store_outages, 160.0):
@@ -117,13 +117,13 @@ def _plan_outages(deployment: Deployment, *, until_s: float) -> None:
         for from_s, to_s in spans("down", name, profile.provider_outages, 400.0, within_s=120.0):
             server.plan_outage(from_s, to_s, rng.choice(tuple(OutageKind)))
     for number in range(MAX_POISON):
-        if world.strikes("poison", profile.poison):
+        if env.injects("poison", profile.poison):
             put = partial(
                 deployment.database.jobs.put_poison,
                 f"job_poison{number:020d}",
                 rng.choice(profile.providers),
             )
-            world.after(rng.uniform(0.0, until_s / 2), put)
+            env.after(rng.uniform(0.0, until_s / 2), put)
 
 
 def shrink(
@@ -136,14 +136,14 @@ def shrink(
     """
     shrinker = _Shrinker(failed, switches)
     shrinker.shorten()
-    for kind in sorted(set(shrinker.best.struck.values())):
+    for kind in sorted(set(shrinker.best.injected.values())):
         shrinker.try_it(replace(shrinker.switches, off=shrinker.switches.off | {kind}))
     for jobs in range(1, failed.profile.jobs):
         if shrinker.try_it(replace(shrinker.switches, most_jobs=jobs)):
             break
     shrinker.shorten()
     for _ in range(SHRINK_PASSES):
-        for number in sorted(shrinker.best.struck, reverse=True):
+        for number in sorted(shrinker.best.injected, reverse=True):
             left_out = shrinker.switches.left_out | {number}
             shrinker.try_it(replace(shrinker.switches, left_out=left_out))
     return shrinker.best, shrinker.switches

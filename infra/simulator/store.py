@@ -1,4 +1,4 @@
-"""The store of a simulated world: its history, and every way in which a call to it fails."""
+"""The simulated store: its history, and every way in which a call to it fails."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -6,10 +6,10 @@ from functools import partial
 from typing import TypeVar
 
 from infra.memory_store import MemoryAccounts, MemoryDurations, MemoryJobs
-from infra.simulator.history import Outage, Trouble, Version, moment
-from infra.simulator.instances import Fate, Fates, Instance
+from infra.simulator.environment import Environment
+from infra.simulator.instances import CallFault, CallFaults, Instance
 from infra.simulator.profile import Profile
-from infra.simulator.world import World
+from infra.verification.history import Outage, Trouble, Version, moment
 from relay.adapters.document import ACCOUNT, WAKE_AT
 from relay.application.ports import DuePage, Queued, Stored, StoredAccount
 from relay.domain.account import Account
@@ -28,18 +28,18 @@ SHORT_CALL_TIMEOUT_S = 2.0
 CHECK_EVERY = 50
 
 
-def store_fates(profile: Profile) -> Fates:
+def store_faults(profile: Profile) -> CallFaults:
     """Return what goes wrong with calls of the store."""
-    return Fates(
+    return CallFaults(
         "store",
         {
-            Fate.LOST_REQUEST: profile.store_lost_request,
-            Fate.LOST_REPLY: profile.store_lost_reply,
-            Fate.LATE: profile.store_late,
-            Fate.CRASH_BEFORE: profile.crash_before,
-            Fate.CRASH_AFTER: profile.crash_after,
-            Fate.FREEZE_BEFORE: profile.freeze / 2,
-            Fate.FREEZE_AFTER: profile.freeze / 2,
+            CallFault.LOST_REQUEST: profile.store_lost_request,
+            CallFault.LOST_REPLY: profile.store_lost_reply,
+            CallFault.LATE: profile.store_late,
+            CallFault.CRASH_BEFORE: profile.crash_before,
+            CallFault.CRASH_AFTER: profile.crash_after,
+            CallFault.FREEZE_BEFORE: profile.freeze / 2,
+            CallFault.FREEZE_AFTER: profile.freeze / 2,
         },
     )
 
@@ -47,9 +47,9 @@ def store_fates(profile: Profile) -> Fates:
 class RecordedJobs(MemoryJobs):
     """All job documents, with every version noted in the history."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, env: Environment) -> None:
         super().__init__(check_every=CHECK_EVERY)
-        self._world = world
+        self._env = env
 
     def create(self, job: Job) -> int:
         """See `JobDocuments`."""
@@ -62,43 +62,43 @@ class RecordedJobs(MemoryJobs):
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         """See `JobDocuments`."""
         super().set_aside(job_id, until=until)
-        self._world.history.set_aside[job_id] = self._world.now_s
+        self._env.history.set_aside[job_id] = self._env.now_s
 
     def put_poison(self, job_id: str, account: str) -> None:
         """Write a document that is due and does not parse."""
-        self.put_document(job_id, {ACCOUNT: account, WAKE_AT: moment(self._world.now_s)})
-        self._world.history.poison.append(job_id)
-        self._world.note("store", f"{job_id} does not parse")
+        self.put_document(job_id, {ACCOUNT: account, WAKE_AT: moment(self._env.now_s)})
+        self._env.history.poison.append(job_id)
+        self._env.note("store", f"{job_id} does not parse")
 
     def is_quiet(self) -> bool:
         """Return whether no document waits for anything, but for those that do not parse."""
-        return set(self.waking) <= set(self._world.history.poison)
+        return set(self.waking) <= set(self._env.history.poison)
 
     def _record(self, job_id: str, number: int) -> int:
         job = self.read(job_id).job
-        version = Version(at_s=self._world.now_s, number=number, job=job, wake_at=wake_at(job))
-        self._world.history.versions.setdefault(job_id, []).append(version)
+        version = Version(at_s=self._env.now_s, number=number, job=job, wake_at=wake_at(job))
+        self._env.history.versions.setdefault(job_id, []).append(version)
         return number
 
 
 class Database:
     """The whole store, and the times in which it cannot be reached."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.jobs = RecordedJobs(world)
-        self.accounts = MemoryAccounts(lambda: world.now_s, check_every=CHECK_EVERY)
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self.jobs = RecordedJobs(env)
+        self.accounts = MemoryAccounts(lambda: env.now_s, check_every=CHECK_EVERY)
         self.durations = MemoryDurations()
 
     def plan_outage(self, from_s: float, to_s: float) -> None:
         """Be unreachable for a while, and note it in the history."""
-        self._world.history.outages.append(Outage(at_s=from_s, until_s=to_s))
-        self._world.history.troubles.append(Trouble(at_s=from_s, what="store outage", until_s=to_s))
+        self._env.history.outages.append(Outage(at_s=from_s, until_s=to_s))
+        self._env.history.troubles.append(Trouble(at_s=from_s, what="store outage", until_s=to_s))
 
     def be_reachable(self) -> None:
         """Raise `StoreUnavailable` during an outage."""
-        now_s = self._world.now_s
-        for outage in self._world.history.outages:
+        now_s = self._env.now_s
+        for outage in self._env.history.outages:
             if outage.at_s <= now_s < outage.until_s:
                 raise StoreUnavailable("outage")
 
@@ -108,10 +108,10 @@ class _Client:
 
     timeout_s = CALL_TIMEOUT_S
 
-    def __init__(self, database: Database, instance: Instance, fates: Fates) -> None:
+    def __init__(self, database: Database, instance: Instance, faults: CallFaults) -> None:
         self._database = database
         self._instance = instance
-        self._fates = fates
+        self._faults = faults
 
     def _call(self, label: str, effect: Callable[[], T]) -> T:
         def arrive() -> T:
@@ -121,7 +121,7 @@ class _Client:
         return self._instance.remote(
             label,
             arrive,
-            fates=self._fates,
+            faults=self._faults,
             timeout_s=self.timeout_s,
             failure=lambda: StoreUnavailable("simulated"),
         )
@@ -135,9 +135,9 @@ class SimulatedJobs(_Client):
     """
 
     def __init__(
-        self, database: Database, instance: Instance, fates: Fates, *, slow_pages: float
+        self, database: Database, instance: Instance, faults: CallFaults, *, slow_pages: float
     ) -> None:
-        super().__init__(database, instance, fates)
+        super().__init__(database, instance, faults)
         self._jobs = database.jobs
         self._slow_pages = slow_pages
 
@@ -182,9 +182,9 @@ class SimulatedJobs(_Client):
         return False
 
     def _wait_for_page(self) -> None:
-        world = self._instance.world
-        if world.strikes("slow_pages", self._slow_pages):
-            self._instance.sleep(world.rng.choice((3.5, world.rng.uniform(1.0, 3.5))))
+        env = self._instance.env
+        if env.injects("slow_pages", self._slow_pages):
+            self._instance.sleep(env.rng.choice((3.5, env.rng.uniform(1.0, 3.5))))
 
 
 class SimulatedAccounts(_Client):
@@ -192,8 +192,8 @@ class SimulatedAccounts(_Client):
 
     timeout_s = SHORT_CALL_TIMEOUT_S
 
-    def __init__(self, database: Database, instance: Instance, fates: Fates) -> None:
-        super().__init__(database, instance, fates)
+    def __init__(self, database: Database, instance: Instance, faults: CallFaults) -> None:
+        super().__init__(database, instance, faults)
         self._accounts = database.accounts
         self._holder: str | None = None
 

@@ -19,7 +19,7 @@ from relay.errors import PublishFailed
 
 if TYPE_CHECKING:
     from infra.simulator.deployment import Deployment
-    from infra.simulator.world import World
+    from infra.simulator.environment import Environment
 
 BEHAVES = "behaves"
 MOST_JOBS = 5_000
@@ -116,11 +116,11 @@ def _draw(rng: Random, number: int, providers: tuple[str, ...]) -> Burst:
 def start_bursts(deployment: "Deployment", *, most: int) -> float:
     """Schedule the bursts; return when their last deadline passes, in true seconds."""
     last_s = 0.0
-    world = deployment.world
+    env = deployment.env
     for burst in deployment.profile.bursts:
-        if most > 0 and world.may_fail("crowd"):
+        if most > 0 and env.may_inject("crowd"):
             comes_s = burst.at_s + burst.written_late_s
-            world.after(comes_s, partial(_create, deployment, burst))
+            env.after(comes_s, partial(_create, deployment, burst))
             last_s = max(last_s, comes_s + burst.deadline_s)
     return last_s
 
@@ -131,10 +131,10 @@ def behaviour_of(job: Job) -> Behaviour:
 
 
 def _create(deployment: "Deployment", burst: Burst) -> None:
-    world = deployment.world
+    env = deployment.env
     creator = _creator(deployment, burst)
     operation, its_input = INPUTS[burst.provider]
-    world.note(burst.tenant, f"comes with {burst.jobs} jobs: {burst.behaviour}")
+    env.note(burst.tenant, f"comes with {burst.jobs} jobs: {burst.behaviour}")
     for number in range(burst.jobs):
         new = NewJob(
             provider=burst.provider,
@@ -147,21 +147,21 @@ def _create(deployment: "Deployment", burst: Burst) -> None:
             priority=burst.priority,
         )
         job = creator.create(burst.tenant, new, idempotency_key=None).job
-        world.history.accepted[job.id] = world.now_s
+        env.history.accepted[job.id] = env.now_s
 
 
 def _creator(deployment: "Deployment", burst: Burst) -> JobCreator:
     """Return a creator whose calls take no time and never fail."""
-    world = deployment.world
-    clock = _Clock(world, behind_s=burst.written_late_s)
+    env = deployment.env
+    clock = _Clock(env, behind_s=burst.written_late_s)
     adapters = Adapters(
         jobs=deployment.database.jobs,
         accounts=NOT_USED,
         durations=NOT_USED,
         topics=_Ticks(deployment),  # type: ignore[arg-type]
         clock=clock,
-        draw=world.rng.random,
-        random_bytes=world.rng.randbytes,
+        draw=env.rng.random,
+        random_bytes=env.rng.randbytes,
         open_workers=NOT_USED,
         is_stopping=NOT_USED,
     )
@@ -172,19 +172,19 @@ def _creator(deployment: "Deployment", burst: Burst) -> JobCreator:
 class _Clock:
     """The true time, a microsecond later at each reading, so that jobs have an order."""
 
-    def __init__(self, world: "World", *, behind_s: float) -> None:
-        self._world = world
+    def __init__(self, env: "Environment", *, behind_s: float) -> None:
+        self._env = env
         self._behind_s = behind_s
         self._readings = 0
 
     def now(self) -> datetime:
         self._readings += 1
         return EPOCH + timedelta(
-            seconds=self._world.now_s - self._behind_s, microseconds=self._readings
+            seconds=self._env.now_s - self._behind_s, microseconds=self._readings
         )
 
     def monotonic(self) -> float:
-        return self._world.now_s
+        return self._env.now_s
 
     def sleep(self, seconds: float) -> None:
         raise AssertionError(f"nothing fails here, so nothing waits {seconds} s")

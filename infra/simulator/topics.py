@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from infra.simulator.instances import Fate, Fates, Instance
+from infra.simulator.environment import Environment
+from infra.simulator.instances import CallFault, CallFaults, Instance
 from infra.simulator.profile import Profile
-from infra.simulator.world import World
 from infra.verification.history import Message, Trouble
 from relay.domain.account import LEASE_S
 from relay.domain.events import as_announced
@@ -20,18 +20,18 @@ FIRST_BACKOFF_S = 10.0
 LONGEST_BACKOFF_S = 60.0
 
 
-def topic_fates(profile: Profile) -> Fates:
+def topic_faults(profile: Profile) -> CallFaults:
     """Return which faults hit publishing."""
-    return Fates(
+    return CallFaults(
         "topic",
         {
-            Fate.LOST_REQUEST: profile.topic_lost_request,
-            Fate.LOST_REPLY: profile.topic_lost_reply,
-            Fate.LATE: profile.topic_late,
-            Fate.CRASH_BEFORE: profile.crash_before,
-            Fate.CRASH_AFTER: profile.crash_after,
-            Fate.FREEZE_BEFORE: profile.freeze / 2,
-            Fate.FREEZE_AFTER: profile.freeze / 2,
+            CallFault.LOST_REQUEST: profile.topic_lost_request,
+            CallFault.LOST_REPLY: profile.topic_lost_reply,
+            CallFault.LATE: profile.topic_late,
+            CallFault.CRASH_BEFORE: profile.crash_before,
+            CallFault.CRASH_AFTER: profile.crash_after,
+            CallFault.FREEZE_BEFORE: profile.freeze / 2,
+            CallFault.FREEZE_AFTER: profile.freeze / 2,
         },
     )
 
@@ -44,9 +44,12 @@ class Broker:
     """
 
     def __init__(
-        self, world: World, profile: Profile, push: Callable[[str, Callable[[bool], None]], None]
+        self,
+        env: Environment,
+        profile: Profile,
+        push: Callable[[str, Callable[[bool], None]], None],
     ) -> None:
-        self._world = world
+        self._env = env
         self._profile = profile
         self._push = push
         self._outages: list[tuple[float, float]] = []
@@ -59,9 +62,9 @@ class Broker:
     def take_event(self, job: Job, event: Announcement, data: bytes) -> None:
         """Record an event."""
         self._be_reachable()
-        self._world.history.messages.append(
+        self._env.history.messages.append(
             Message(
-                at_s=self._world.now_s,
+                at_s=self._env.now_s,
                 job_id=job.id,
                 id=event.id,
                 type=event.type.value,
@@ -73,37 +76,37 @@ class Broker:
     def take_tick(self, account: str) -> None:
         """Deliver a tick at least once, unless it is lost."""
         self._be_reachable()
-        world = self._world
-        if world.strikes("tick_lost", self._profile.tick_lost):
-            world.note("topic", f"tick for {account} lost")
+        env = self._env
+        if env.injects("tick_lost", self._profile.tick_lost):
+            env.note("topic", f"tick for {account} lost")
             return
         self._deliver(account, self._delay_s(), 0)
-        if world.strikes("tick_twice", self._profile.tick_twice):
-            self._deliver(account, self._delay_s() + world.rng.uniform(0.0, 30.0), 0)
+        if env.injects("tick_twice", self._profile.tick_twice):
+            self._deliver(account, self._delay_s() + env.rng.uniform(0.0, 30.0), 0)
 
     def schedule(self, account: str) -> None:
         """Publish a tick every minute, as Cloud Scheduler does; it never misses two in a row."""
-        world = self._world
+        env = self._env
         missed = False
 
         def tick() -> None:
             nonlocal missed
-            missed = not missed and world.strikes("tick_unsent", self._profile.tick_unsent)
+            missed = not missed and env.injects("tick_unsent", self._profile.tick_unsent)
             if missed:
-                world.note("scheduler", f"tick for {account} missed")
-                trouble = Trouble(at_s=world.now_s, what="missed tick", until_s=world.now_s)
-                world.history.troubles.append(trouble)
+                env.note("scheduler", f"tick for {account} missed")
+                trouble = Trouble(at_s=env.now_s, what="missed tick", until_s=env.now_s)
+                env.history.troubles.append(trouble)
             else:
                 self._deliver(account, self._delay_s(), 0)
-            world.after(TICK_EVERY_S, tick)
+            env.after(TICK_EVERY_S, tick)
 
-        world.after(world.rng.uniform(0.0, TICK_EVERY_S), tick)
+        env.after(env.rng.uniform(0.0, TICK_EVERY_S), tick)
 
     def _delay_s(self) -> float:
-        world = self._world
-        if world.strikes("tick_late", self._profile.tick_late):
-            return world.rng.uniform(0.5, LATEST_TICK_S)
-        return 0.02 + 0.2 * world.rng.random()
+        env = self._env
+        if env.injects("tick_late", self._profile.tick_late):
+            return env.rng.uniform(0.5, LATEST_TICK_S)
+        return 0.02 + 0.2 * env.rng.random()
 
     def _deliver(self, account: str, delay_s: float, failures: int) -> None:
         self.undelivered += 1
@@ -113,26 +116,26 @@ class Broker:
             if worked:
                 return
             backoff_s = min(FIRST_BACKOFF_S * 2**failures, LONGEST_BACKOFF_S)
-            world = self._world
-            trouble = Trouble(at_s=world.now_s, what="failed tick", until_s=world.now_s + LEASE_S)
-            world.history.troubles.append(trouble)
+            env = self._env
+            trouble = Trouble(at_s=env.now_s, what="failed tick", until_s=env.now_s + LEASE_S)
+            env.history.troubles.append(trouble)
             self._deliver(account, backoff_s, failures + 1)
 
-        self._world.after(delay_s, lambda: self._push(account, done))
+        self._env.after(delay_s, lambda: self._push(account, done))
 
     def _be_reachable(self) -> None:
-        now_s = self._world.now_s
-        if not self._world.is_calm and any(a <= now_s < b for a, b in self._outages):
+        now_s = self._env.now_s
+        if not self._env.is_calm and any(a <= now_s < b for a, b in self._outages):
             raise PublishFailed("outage")
 
 
 class SimulatedTopics:
     """The `Topics` of one instance."""
 
-    def __init__(self, broker: Broker, instance: Instance, fates: Fates) -> None:
+    def __init__(self, broker: Broker, instance: Instance, faults: CallFaults) -> None:
         self._broker = broker
         self._instance = instance
-        self._fates = fates
+        self._faults = faults
 
     def publish_event(self, job: Job, event: Announcement) -> None:
         """See `Topics`."""
@@ -147,7 +150,7 @@ class SimulatedTopics:
         self._instance.remote(
             label,
             effect,
-            fates=self._fates,
+            faults=self._faults,
             timeout_s=PUBLISH_TIMEOUT_S,
             failure=lambda: PublishFailed("simulated"),
         )

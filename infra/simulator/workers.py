@@ -6,8 +6,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from infra.simulator.environment import Flow
 from infra.simulator.instances import Instance
-from infra.simulator.world import Flow
 from infra.verification.history import UsableResult
 from relay.errors import StoreUnavailable
 
@@ -73,24 +73,24 @@ class SimulatedWorkers:
         return done
 
     def _sleep(self, timeout_s: float | None) -> None:
-        world = self._instance.world
-        flow = world.flow
+        env = self._instance.env
+        flow = env.flow
         assert flow is not None  # noqa: S101 - only flows have workers
         self._sleeper = (flow, flow.turns)
         if timeout_s is not None:
-            world.wake(flow, flow.turns, max(timeout_s, 0.0), None)
-        world.wait()
+            env.wake(flow, flow.turns, max(timeout_s, 0.0), None)
+        env.wait()
         self._sleeper = None
 
     def _start_waiting(self) -> None:
         while self._waiting and self._running < self._size:
             task, future = self._waiting.popleft()
             self._running += 1
-            delay_s = 0.001 * self._instance.world.rng.random()
+            delay_s = 0.001 * self._instance.env.rng.random()
             self._instance.spawn("worker", partial(self._do, task, future), delay_s=delay_s)
 
     def _do(self, task: Callable[[], Any], future: Future[Any]) -> None:
-        flow = self._instance.world.flow
+        flow = self._instance.env.flow
         try:
             future.set_result(task())
         except Exception as error:  # noqa: BLE001 - a pool keeps whatever a task raises
@@ -110,14 +110,14 @@ class SimulatedWorkers:
         """
         if not isinstance(future.exception(), StoreUnavailable):
             return False
-        world = self._instance.world
+        env = self._instance.env
         was_frozen = self._instance.frozen_until_s > result.at_s
         return not was_frozen or any(
-            outage.at_s < world.now_s and outage.until_s > result.at_s
-            for outage in world.history.outages
+            outage.at_s < env.now_s and outage.until_s > result.at_s
+            for outage in env.history.outages
         )
 
     def _wake_sleeper(self) -> None:
         if self._sleeper is not None:
             sleeper, turns = self._sleeper
-            self._instance.world.wake(sleeper, turns, 0.0, None)
+            self._instance.env.wake(sleeper, turns, 0.0, None)

@@ -66,7 +66,7 @@ def test_a_failure_is_shrunk_to_the_few_faults_that_it_needs(monkeypatch):
     shrunk, _ = shrink(failed)
 
     assert shrunk.violations
-    assert len(shrunk.struck) <= 5
+    assert len(shrunk.injected) <= 5
 
 
 @pytest.mark.parametrize(

@@ -68,13 +68,13 @@ class Flow:
         self.greenlet = greenlet(body, hub)
 
 
-class World:
+class Environment:
     """The virtual clock, the only source of randomness, and the schedule.
 
     Attributes:
         now_s: True seconds since the start.
         faults: How many faults were drawn.
-        struck: The kind of each fault that happened, by its number.
+        injected: The kind of each fault that happened, by its number.
         is_calm: Whether faults have stopped.
     """
 
@@ -85,7 +85,7 @@ class World:
         self.steps = 0
         self.is_calm = False
         self.faults = 0
-        self.struck: dict[int, str] = {}
+        self.injected: dict[int, str] = {}
         self.flow: Flow | None = None
         self.flows = 0
         self._switches = switches
@@ -97,19 +97,19 @@ class World:
         """Add a line to the trace."""
         self.history.lines.append((self.now_s, who, what))
 
-    def may_fail(self, kind: str) -> bool:
+    def may_inject(self, kind: str) -> bool:
         """Count a fault that was drawn, and return whether it happens."""
         if self.is_calm or kind in self._switches.off or self.faults >= self._switches.most_faults:
             return False
         self.faults += 1
         if self.faults - 1 in self._switches.left_out:
             return False
-        self.struck[self.faults - 1] = kind
+        self.injected[self.faults - 1] = kind
         return True
 
-    def strikes(self, kind: str, chance: float) -> bool:
+    def injects(self, kind: str, chance: float) -> bool:
         """Draw whether a fault of this kind happens now."""
-        return chance > 0.0 and self.rng.random() < chance and self.may_fail(kind)
+        return chance > 0.0 and self.rng.random() < chance and self.may_inject(kind)
 
     def after(self, delay_s: float, happen: Callable[[], None]) -> None:
         """Schedule something; what is due at the same moment happens in random order."""
