@@ -1,13 +1,15 @@
 """What the benchmarks make of their measurements."""
 
 import io
+from collections import Counter
 
 import pytest
 
 from infra.bench.__main__ import benchmarks_page
-from infra.bench.growth import BusyAccounts, Tick
-from infra.bench.http_functions import ColdStart
+from infra.bench.growth import BusyAccounts, Tick, draw_growth
+from infra.bench.http_functions import SENDERS, ColdStart, draw_throughput
 from infra.bench.memory import Peak
+from infra.bench.operations import KINDS, Cost, Usage, draw_cost
 from infra.bench.pump import NEIGHBOURS, Pumped, Waited
 from infra.bench.report import Check, Percentiles, show
 from infra.bench.store import FOUND, QUERY, READ, WRITE
@@ -50,7 +52,9 @@ def test_every_result_has_its_rows_on_the_page():
                 Tick(
                     stored=1_000,
                     took_s=0.1,
-                    counts={(READ, "a"): 1, (FOUND, "b"): 2, (QUERY, "b"): 3, (WRITE, "a"): 4},
+                    counts=Counter(
+                        {(READ, "a"): 1, (FOUND, "b"): 2, (QUERY, "b"): 3, (WRITE, "a"): 4}
+                    ),
                 )
             ],
             "accounts": [BusyAccounts(accounts=16, calls_per_s=120.0, cores=0.5)],
@@ -79,3 +83,26 @@ def test_every_result_has_its_rows_on_the_page():
         "| jobs_api | a load | 75 | 200 |",
     ):
         assert row in page.splitlines()
+
+
+def test_every_chart_is_drawn(tmp_path):
+    comparisons = [a_comparison((100,), (200,), senders=senders) for senders in SENDERS]
+    usage = Usage(
+        operations=Counter({(WRITE, "jobs/a"): 5}),
+        calls=Counter({"event": 1}),
+        pump_s=1.0,
+        windows=1,
+        event_bytes=800,
+    )
+    costs = [Cost(kind=kind, alone=usage, among_others=usage) for kind in KINDS]
+    ticks = [
+        Tick(stored=stored, took_s=0.1, counts=Counter({(READ, "jobs/a"): 102}))
+        for stored in (10, 1_000)
+    ]
+    accounts = [BusyAccounts(accounts=one, calls_per_s=7.5 * one, cores=0.1) for one in (1, 4)]
+
+    draw_throughput(comparisons, comparisons, to=tmp_path / "charts" / "throughput.png")
+    draw_cost(costs, to=tmp_path / "charts" / "cost.png")
+    draw_growth(ticks, accounts, to=tmp_path / "charts" / "growth.png")
+
+    assert [one.stat().st_size > 10_000 for one in (tmp_path / "charts").iterdir()] == [True] * 3
