@@ -106,3 +106,12 @@ def test_every_chart_is_drawn(tmp_path):
     draw_growth(ticks, accounts, to=tmp_path / "charts" / "growth.png")
 
     assert [one.stat().st_size > 10_000 for one in (tmp_path / "charts").iterdir()] == [True] * 3
+
+
+def test_the_page_stands_although_no_pump_made_a_call():
+    busy = BusyAccounts(accounts=1, calls_per_s=0.0, cores=0.0)
+    tick = Tick(stored=10, took_s=0.1, counts=Counter())
+
+    page = benchmarks_page({"ticks": [tick], "accounts": [busy]}, [], seconds=1.0)
+
+    assert "| 1 | 0.0 | 0.0 | 0.00 |" in page
