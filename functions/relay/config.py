@@ -1,4 +1,4 @@
-"""Settings from the environment: read once, complain once, keep secrets quiet; see design 7."""
+"""Settings from the environment (contract, section 7): read once, complain once, hide secrets."""
 
 import os
 import re

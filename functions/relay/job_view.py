@@ -34,7 +34,7 @@ class EntryView(msgspec.Struct):
 
 
 class JobView(msgspec.Struct, rename="camel"):
-    """A job as its caller sees it; see design 2."""
+    """A job as its caller sees it; see contract, section 2."""
 
     id: str
     provider: str

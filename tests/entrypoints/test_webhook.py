@@ -1,4 +1,4 @@
-"""`provider_webhook` as providers and strangers meet it; see design 4."""
+"""`provider_webhook` as providers and strangers meet it; see contract, section 4."""
 
 import json
 from io import BytesIO

@@ -12,7 +12,7 @@ from tests.factories import CLAIM, OUTPUT, PROVIDER_JOB_ID, job_in, later
 OPEN = frozenset(Status) - ENDS
 AT = later(1)
 
-# Design 2, row by row.
+# Contract, section 2, row by row.
 DESIGNED = {
     (Status.QUEUED, Status.SUBMITTING),
     (Status.SUBMITTING, Status.PROCESSING),

@@ -2,7 +2,7 @@
 
 Submissions and polls alternate, and within each the tenants take turns. While a hold, a pause or an
 outage stops calls, only probes are made: not for the job stopped last, and for another tenant first
-(design 1a).
+(contract, section 1a).
 """
 
 import logging

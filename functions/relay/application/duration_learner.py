@@ -58,7 +58,7 @@ class DurationLearner:
         """Return the shortest and the longest usual render time of this operation.
 
         The 5th and the 90th percentile of what was seen. Before enough was seen, a tenth of what
-        the catalogue expects, and all of it (design 1a, "Deadlines").
+        the catalogue expects, and all of it (contract, section 1a, "Deadlines").
         """
         with self._lock:
             seen = self._known.get(operation, Durations.unknown())

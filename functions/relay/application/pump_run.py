@@ -63,7 +63,7 @@ SET_ASIDE_FOR = timedelta(hours=6)
 # The platform kills an instance 10 s after asking it to stop.
 STOPS_WITHIN_S = 8.0
 # The burst that an idle account may make; a poll that comes due after it is still made within 5 s
-# at Gepetto and within 1 s at Spacely (design 1a).
+# at Gepetto and within 1 s at Spacely (contract, section 1a).
 AHEAD_S = 4.0
 MOST_OF_WINDOW_AHEAD = 0.5
 

@@ -1,6 +1,6 @@
 """Which calls an account admits now: holds, pauses and circuit breakers, driven by call results.
 
-Three things stop calls (design 1a):
+Three things stop calls (contract, section 1a):
 
 - a *hold*, when the provider refuses the account;
 - a *pause*, when it says slow down;

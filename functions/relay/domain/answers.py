@@ -81,8 +81,8 @@ PollAnswer: TypeAlias = StillOpen | Rendered | WithoutOutput | RenderFailed | Un
 def usable_outputs(values: object) -> tuple[str, ...]:
     """Return the usable URLs among a provider's outputs, in its order.
 
-    Usable is an ``http`` or ``https`` URL with a host, of at most 2,048 characters (design,
-    decision 5). The value may be a single URL or a list.
+    Usable is an ``http`` or ``https`` URL with a host, of at most 2,048 characters
+    (contract, decision 5). The value may be a single URL or a list.
     """
     candidates = values if isinstance(values, list) else [values]
     return tuple(value for value in candidates if _is_usable(value))[:MAX_OUTPUTS]

@@ -29,9 +29,9 @@ class Action(StrEnum):
 def wake_at(job: Job) -> datetime | None:
     """Return when the job next needs attention; None if never again.
 
-    A job in its account's queue only has its deadline (design, decision 2). Never before the job's
-    last move: the due scan does not look far back, and would miss a job that somebody else moves
-    after its deadline.
+    A job in its account's queue only has its deadline (contract, decision 2). Never before the
+    job's last move: the due scan does not look far back, and would miss a job that somebody else
+    moves after its deadline.
     """
     if job.is_final:
         return min(
@@ -47,8 +47,8 @@ def next_action(job: Job, *, at: datetime) -> Action | None:
     """Return what the job needs at this moment; None if nothing is due.
 
     A queued job whose retry time has come joins the queue; one that the provider refused is retried
-    directly, because such jobs go one at a time (design 1a). A job that can be polled is polled
-    once more at its deadline, and given up unpolled only if that fails for `LAST_QUESTION`.
+    directly, because such jobs go one at a time (contract, section 1a). A job that can be polled is
+    polled once more at its deadline, and given up unpolled only if that fails for `LAST_QUESTION`.
     """
     due = wake_at(job)
     if due is None or at < due:

@@ -28,7 +28,7 @@ class Limit:
 
 
 class Pacer:
-    """Spreads calls over the window, so that the next call never waits long (design 1a).
+    """Spreads calls over the window, so that the next call never waits long (contract, section 1a).
 
     A token bucket; all times are seconds on one monotonic clock.
 

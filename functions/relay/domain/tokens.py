@@ -12,7 +12,7 @@ TOKEN_LENGTH = 32
 
 
 def make_token(key: str, *, provider: str, job_id: str) -> str:
-    """Return the job's token under this key; see design 4."""
+    """Return the job's token under this key; see contract, section 4."""
     digest = hmac.digest(key.encode(), f"{provider}/{job_id}".encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")[:TOKEN_LENGTH]
 

@@ -25,12 +25,12 @@ from relay.domain.job import (
 
 MAX_HISTORY = 20
 
-# Three submissions in all (design 1a): the second 60 s after the first became unconfirmed, the
-# third 120 s after the second did.
+# Three submissions in all (contract, section 1a): the second 60 s after the first became
+# unconfirmed, the third 120 s after the second did.
 MAX_RESUBMISSIONS = 2
 FIRST_RESUBMISSION_AFTER = timedelta(seconds=60)
 
-# A single such answer may mean that the provider is not ready yet; see design 2.
+# A single such answer may mean that the provider is not ready yet; see contract, section 2.
 STRIKES_TO_FAIL = 3
 STRIKES_SPAN = timedelta(seconds=60)
 

@@ -16,7 +16,7 @@ from relay.job_view import JobView, view
 
 
 class JobAnswer(JobView, rename="camel", kw_only=True):
-    """A job as its caller sees it; see design 2."""
+    """A job as its caller sees it; see contract, section 2."""
 
     expected_at: datetime | None
     waiting_for: str | None
@@ -130,7 +130,7 @@ def gepetto_json(job: Job) -> bytes:
     """Return the job as Gepetto's ``GET /job/{id}`` would show it (gepetto.md 2.3).
 
     The shape of a job that is not done or has failed is documented by neither provider: see
-    design 3. The time has milliseconds, as there.
+    contract, section 3. The time has milliseconds, as there.
     """
     created_at = job.created_at.astimezone(UTC).isoformat(timespec="milliseconds")
     return msgspec.json.encode(

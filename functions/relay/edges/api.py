@@ -1,4 +1,4 @@
-"""The HTTP API: its routes, and the calls that they make; see design 3."""
+"""The HTTP API: its routes, and the calls that they make; see contract, section 3."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The providers' callbacks over HTTP; see design 4."""
+"""The providers' callbacks over HTTP; see contract, section 4."""
 
 import re
 from collections.abc import Collection, Sequence

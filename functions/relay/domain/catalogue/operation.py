@@ -18,7 +18,7 @@ from relay.errors import InvalidRequest
 
 # Far below the interpreter's recursion limit, far above any documented input.
 MAX_DEPTH = 32
-# See design 1a, Bytes: Firestore takes documents of 1 MiB, and outputs and metadata need room.
+# Firestore takes documents of 1 MiB, and outputs and metadata need room (contract, section 1a).
 MAX_INPUT_BYTES = 256 * 1024
 # Objects, arrays and scalars: parsed, each takes some 60 bytes however short it is as text.
 MAX_INPUT_VALUES = 10_000
