@@ -44,7 +44,7 @@ storm-test: setup ## run the storm as a test: 150 jobs, processes killed
 lint: setup ## check style, types, the direction of imports, and citations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict functions infra
+	$(BIN)/mypy --strict functions infra tests
 	$(BIN)/python -m pytest --quiet tests/unit/test_architecture.py tests/unit/test_citations.py
 
 format: setup ## format the code, and fix what ruff can fix

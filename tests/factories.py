@@ -14,6 +14,7 @@ from relay.domain.job import (
     EventType,
     Job,
     JobError,
+    Json,
     OnUnconfirmed,
     Status,
 )
@@ -24,7 +25,7 @@ CLAIM = Claim(token="claim-1", expires_at=NOON + timedelta(seconds=40))
 PROVIDER_JOB_ID = "6512f0aa"
 OUTPUT = "https://cdn.example.com/out.png"
 LATE_OUTPUT = "https://cdn.example.com/late.png"
-INPUT = {
+INPUT: dict[str, Json] = {
     "url": "https://example.com/room.jpg",
     "styleId": "modern",
     "roomId": "living_room",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from greenlet import greenlet  # type: ignore[import-untyped]
+from greenlet import greenlet
 
 from infra.verification.history import History
 

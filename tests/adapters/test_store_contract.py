@@ -22,7 +22,8 @@ from relay.application.ports import (
     StoredAccount,
     Unreadable,
 )
-from relay.domain.account import Account, Hold, given_back
+from relay.domain.account import Account, given_back
+from relay.domain.admission import Hold
 from relay.domain.events import published
 from relay.domain.job import UNREAD, ErrorCode, Status
 from relay.domain.queue import FIRST, LAST, Span, keys_of, queue_key

@@ -1,7 +1,10 @@
 """The pump's threads: each run has its own, and nothing that they do is lost."""
 
 import threading
+from concurrent.futures import Future
 from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any
 
 from relay.adapters.runtime import SystemClock, WorkerThreads
 
@@ -12,7 +15,7 @@ def test_what_a_task_returns_or_raises_comes_back_in_its_future():
     workers = WorkerThreads(2)
 
     good, bad = workers.start(lambda: 7), workers.start(lambda: 1 / 0)
-    ended = set()
+    ended: set[Future[Any]] = set()
     while len(ended) < 2:
         ended |= set(workers.wait(5))
 
@@ -53,4 +56,4 @@ def test_a_task_logs_with_the_trace_of_the_request_that_started_it():
 
 
 def test_the_time_of_day_knows_its_zone():
-    assert SystemClock().now().utcoffset().total_seconds() == 0
+    assert SystemClock().now().utcoffset() == timedelta(0)

@@ -64,6 +64,7 @@ def test_every_operation_of_the_catalogue_can_be_asked_for(api, sample):
 
     job = answer.json
     assert answer.status_code == 201
+    assert job is not None
     assert (job["input"], job["credits"], job.get("path")) == (
         sample.input,
         sample.credits,

@@ -360,7 +360,7 @@ def test_there_is_an_example_for_every_operation_of_the_catalogue():
 
 def codes_in_the_code():
     """Return every text in the edges that stands where a problem's code does."""
-    found = set()
+    found: set[object] = set()
     for path in EDGES.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:

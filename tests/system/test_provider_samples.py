@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -178,9 +179,13 @@ def jobs(relay: Relay) -> Jobs:
         for provider, create in (("gepetto", relay.redesign), ("spacely", relay.advance))
         for name, wish in wishes.items()
     }
+
+    def provider_job_id(job_id: str) -> str | None:
+        return relay.job(job_id)["providerJobId"]
+
     for (_, name), job_id in ids.items():
         if name == "open":
-            until(lambda job_id=job_id: relay.job(job_id)["providerJobId"], within_s=20)
+            until(partial(provider_job_id, job_id), within_s=20)
         else:
             relay.final(job_id, within_s=40)
     return {which: relay.job(job_id) for which, job_id in ids.items()}

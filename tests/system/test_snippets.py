@@ -42,7 +42,9 @@ class Block:
 
 
 def printed_in(document: str) -> Iterator[Block]:
-    heading, language, code = "", None, []
+    heading = ""
+    language: str | None = None
+    code: list[str] = []
     seen: list[tuple[str, str]] = []
     for line in (ROOT / document).read_text().splitlines(keepends=True):
         fence = FENCE.match(line)

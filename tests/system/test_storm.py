@@ -15,6 +15,7 @@ from infra.local.processes import StopRequest
 from infra.storm.faults import KillEvery
 from infra.storm.report import text_report
 from infra.storm.run import StormResult, StormSettings, run_storm
+from relay.domain.job import Status
 from tests.event_schemas import complaints
 
 pytestmark = pytest.mark.storm
@@ -54,5 +55,5 @@ def test_a_storm_of_crashes_breaks_no_promise(tmp_path: Path) -> None:
     assert result.violations == (), "\n".join(text_report(result))
     assert [fault for one in evidence.deliveries for fault in complaints(one)] == []
     assert len(ends) == SETTINGS.jobs
-    assert ends.count("succeeded") > SETTINGS.jobs / 2
+    assert ends.count(Status.SUCCEEDED) > SETTINGS.jobs / 2
     assert sum(not one.crash.for_s for one in evidence.crashes) >= 10

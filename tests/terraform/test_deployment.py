@@ -5,6 +5,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -285,7 +286,7 @@ def test_lists_are_served_by_merging_one_index_a_filter(resources):
 
 
 def test_indexes_are_of_fields_that_jobs_have(resources):
-    job = document.to_document(a_job(), time_to_live=config.timedelta(days=1))
+    job = document.to_document(a_job(), time_to_live=timedelta(days=1))
     fields = {field.partition(" ")[0] for index in indexes(resources) for field in index}
     single = {one["field"] for one in of_type(resources, "google_firestore_field").values()}
 

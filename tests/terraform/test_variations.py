@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -135,7 +136,7 @@ def test_the_example_can_be_applied_as_it_is(fresh):
     assert "Apply complete!" in by_hand.apply()
 
 
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "The project_id must be": {"project_id": "My Project"},
     "The region must be": {"region": "europe-west1-b"},
     "The accounts must be": {"accounts": {"ikea": {}}},

@@ -1,6 +1,7 @@
 """What the pumps of one account tell each other: the lease, the calls that count."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -121,9 +122,9 @@ def test_a_lease_that_was_given_back_has_no_holder_and_nothing_granted():
 
 
 def test_a_lease_that_was_given_back_keeps_what_the_next_pump_must_know():
-    stop = {"since": NOON, "probe_at": later(30), "gap_s": 30.0}
+    stop: dict[str, Any] = {"since": NOON, "probe_at": later(30), "gap_s": 30.0}
     hold = Hold(code=ErrorCode.PROVIDER_AUTH, status=401, **stop)
-    told = {
+    told: dict[str, Any] = {
         "hold": hold,
         "pause": Stop(**stop),
         "outage": Stop(**stop),

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from msgspec.structs import fields
 
 from relay.domain.catalogue import CATALOGUE, find_operation
 from relay.domain.catalogue.operation import MAX_INPUT_BYTES
+from relay.domain.job import Json
 from relay.errors import InvalidRequest
 from tests.payloads.inputs import BY_OPERATION, IMAGE, SAMPLES, sample_input
 
@@ -152,10 +154,13 @@ def test_a_callers_own_webhook_is_refused_everywhere(provider, operation, name):
     assert "the relay" in error.expected
 
 
+WRONG_FOR_EVERY_FIELD: tuple[Json, ...] = (None, {}, [1], -1e9)
+
+
 @pytest.mark.parametrize(("provider", "operation"), ALL)
 def test_every_field_of_every_operation_refuses_a_value_of_another_type(provider, operation):
     for field in find_operation(provider, operation).input.__struct_encode_fields__:
-        for wrong in (None, {}, [1], -1e9):
+        for wrong in WRONG_FOR_EVERY_FIELD:
             given = sample_input(provider, operation) | {field: wrong}
 
             error = refusal(provider, operation, given)
@@ -469,7 +474,7 @@ def test_no_input_at_all_surprises_the_check(provider, operation, data):
 
 def nested(depth):
     """Return so many arrays in one another."""
-    value = []
+    value: list[Any] = []
     for _ in range(depth - 1):
         value = [value]
     return value

@@ -13,6 +13,7 @@ from relay.domain.catalogue import (
     find_operation,
     input_schema,
 )
+from relay.domain.catalogue.description import OperationDescription
 from relay.errors import InvalidRequest
 from tests.payloads.inputs import IMAGE, SAMPLES, sample_input
 
@@ -185,7 +186,7 @@ def test_an_operation_is_described_with_all_that_is_known_of_it():
         "examples": ["https://example.com/mask.png"],
     }
 
-    assert declutter == {
+    expected: OperationDescription = {
         "name": "declutter",
         "path": "/declutter",
         "pathPattern": None,
@@ -207,6 +208,8 @@ def test_an_operation_is_described_with_all_that_is_known_of_it():
         "source": "docs.gepettoapp.com, endpoints/declutter",
         "notes": [],
     }
+
+    assert declutter == expected
 
 
 def test_the_description_of_raw_says_which_paths_it_takes():

@@ -64,7 +64,7 @@ def test_one_pass_looks_once():
 
 
 def test_documents_that_do_not_parse_are_handed_out_and_refused_jobs_become_suspects():
-    suspects = []
+    suspects: list[Stored] = []
     scan = a_scan(take_suspect=suspects.append)
     refused = stored(a_job(call_at=NOON, refusal=ErrorCode.PROVIDER_AUTH))
     poison = Unreadable(job_id(9), "no field")

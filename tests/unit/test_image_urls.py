@@ -3,6 +3,7 @@
 import pytest
 
 from relay.domain.catalogue import CATALOGUE, find_operation, input_schema
+from relay.domain.job import Json
 from relay.errors import InvalidRequest
 from tests.payloads.inputs import sample_input
 
@@ -159,7 +160,7 @@ def test_these_are_the_image_fields():
 
 @pytest.mark.parametrize("provider", CATALOGUE)
 def test_what_looks_like_an_image_in_a_raw_input_is_passed_on(provider):
-    given = {"url": "http://127.0.0.1/a.jpg", "imageUrl": 7}
+    given: dict[str, Json] = {"url": "http://127.0.0.1/a.jpg", "imageUrl": 7}
 
     find_operation(provider, "raw").check(given, allow_local_urls=False)
 

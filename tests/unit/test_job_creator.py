@@ -1,6 +1,7 @@
 """Jobs from callers: the same call twice is one job."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ def creator(world):
 
 
 def a_new_job(**changes):
-    fields = {
+    fields: dict[str, Any] = {
         "provider": "gepetto",
         "operation": "redesign",
         "input": INPUT,

@@ -7,7 +7,14 @@ from itertools import pairwise
 import pytest
 
 from relay.application.job_actions import apply_poll_answer
-from relay.domain.answers import Rendered, RenderFailed, StillOpen, UnknownJob, WithoutOutput
+from relay.domain.answers import (
+    PollAnswer,
+    Rendered,
+    RenderFailed,
+    StillOpen,
+    UnknownJob,
+    WithoutOutput,
+)
 from relay.domain.job import Actor, ErrorCode, Status
 from relay.domain.transitions import cancelled, poll_requested
 from relay.errors import AccountRefused, NoAnswer
@@ -239,7 +246,7 @@ def test_what_must_end_while_the_last_call_is_in_the_air_is_ended_by_the_same_pu
 
 
 def test_every_reading_is_worth_a_step():
-    readings = [
+    readings: list[PollAnswer] = [
         DONE,
         RenderFailed(provider_status="failed"),
         WithoutOutput(provider_status="success"),

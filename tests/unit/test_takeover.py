@@ -73,6 +73,7 @@ def test_no_window_holds_more_calls_than_are_used_although_one_pump_was_cut_off(
         lease = Lease.take(
             accounts, name="gepetto", limit=limit, holder=holder, at_once=AT_ONCE, clock=clock
         )
+        assert lease is not None
         return Pumping(lease, clock, Random(f"{seed} {holder}"), slow)  # noqa: S311 - for a test
 
     def is_free():

@@ -51,5 +51,6 @@ def test_a_hold_of_the_version_before_stays_a_hold():
 
     account = from_fields(Account, {**{name: plain[name] for name in kept}, "hold": hold})
 
+    assert account.hold is not None
     assert account.hold.code is ErrorCode.PROVIDER_AUTH
     assert account.hold.probe_at == later(30)

@@ -1,5 +1,6 @@
 """The version is said in one place, and shown the same everywhere."""
 
+import inspect
 import json
 import logging
 import re
@@ -49,7 +50,7 @@ def test_a_function_logs_its_version_when_it_starts(monkeypatch, capsys):
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", nowhere)
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", nowhere)
 
-    bootstrap.provider_webhook.__wrapped__()
+    inspect.unwrap(bootstrap.provider_webhook)()
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     started = [line for line in lines if line["message"] == "function started"]

@@ -40,7 +40,10 @@ def sheet(*statuses: str, after: tuple[Path, ...], before: Path | None = None) -
 
 def after_colour(drawn: Image.Image) -> tuple[int, int, int]:
     """Return the colour in the picture after of the first card."""
-    return drawn.getpixel((FIRST_CARD[0] + AFTER[0], FIRST_CARD[1] + AFTER[1]))
+    colour = drawn.getpixel((FIRST_CARD[0] + AFTER[0], FIRST_CARD[1] + AFTER[1]))
+    assert isinstance(colour, tuple)
+    red, green, blue = colour
+    return red, green, blue
 
 
 def test_pictures_are_numbered_only_where_there_are_several():

@@ -1,6 +1,7 @@
 """Every misbehaviour of the sandbox, one by one, and how it is asked for."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def ended(sandbox, misbehaving: str) -> dict[str, object]:
     return sandbox.gepetto(f"/job/{ident}").json
 
 
-def payloads(sandbox) -> list[object]:
+def payloads(sandbox) -> list[dict[str, Any]]:
     return [json.loads(body) for _, body in sandbox.sent]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -90,7 +91,7 @@ class Sandbox:
         return self.http.post(path, json=body, headers=headers)
 
 
-def a_sandbox(behave: str = "", **settings: object) -> Sandbox:
+def a_sandbox(behave: str = "", **settings: Any) -> Sandbox:
     clock, sent = HandClock(), []
 
     def send(url: str, body: bytes) -> int:
@@ -234,7 +235,7 @@ POINT = {"x": -1.5, "y": 2}
 BOX = {"x": 1, "y": 2, "w": 3, "h": 4}
 PRODUCT = {"imageUrl": LIVING, "productImageUrl": LIVING, "placement": BOX}
 PAINT = {"imageUrl": LIVING, "area": "wall", "color": "#0543F5"}
-SPACELY_BODIES = {
+SPACELY_BODIES: dict[str, dict[str, Any]] = {
     "standard": STANDARD,
     "advance": {"model": "m", "imageUrl": LIVING, "renovateType": "commercial"},
     "style-transfer": {**STANDARD, "styleImageUrl": LIVING},

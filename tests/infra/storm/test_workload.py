@@ -1,5 +1,7 @@
 """The jobs that a storm draws from its seed."""
 
+from typing import Any
+
 import pytest
 
 from infra.sandbox.behaviours import parse
@@ -56,14 +58,15 @@ def test_every_wish_is_one_that_the_sandbox_knows():
 
 def test_every_job_is_one_that_the_relay_takes():
     for job in jobs(100):
-        body = job.body(SANDBOX)
-        operation = CATALOGUE[str(body["provider"])].operations[str(body["operation"])]
-        operation.check(body["input"], allow_local_urls=True)  # type: ignore[arg-type]
+        body: dict[str, Any] = job.body(SANDBOX)
+        operation = CATALOGUE[body["provider"]].operations[body["operation"]]
+        operation.check(body["input"], allow_local_urls=True)
 
 
 def test_a_job_is_known_again_by_its_picture():
     job = jobs(30)[-1]
-    url = next(value for value in job.body(SANDBOX)["input"].values() if "/rooms/" in str(value))
+    body: dict[str, Any] = job.body(SANDBOX)
+    url = next(value for value in body["input"].values() if "/rooms/" in str(value))
 
     assert number_in(url) == 30
 

@@ -1,6 +1,7 @@
 """The checker on histories made by hand: a good one, and one for each way to break a promise."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def result(*, by="callback", ref=PROVIDER_JOB_ID, outputs=(OUTPUT,), is_ours=Tru
 
 def a_history(ended=SUCCEEDED, **changes):
     """Return the history of one job that went well, but for the changes."""
-    fields = {
+    fields: dict[str, Any] = {
         "limits": {"gepetto": Limit(calls=2, window_s=10.0)},
         "versions": {
             JOB_ID: versions(

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import grpc
@@ -44,7 +45,7 @@ class Recording(grpc.UnaryStreamClientInterceptor):  # type: ignore[misc]
 def _asked_by() -> str | None:
     """Return the method of the store that this call came through, None if it did not."""
     asked_by = None
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_globals.get("__name__") == STORE:
             asked_by = frame.f_code.co_qualname
