@@ -16,10 +16,10 @@ from relay.adapters.document import (
     ACCOUNT,
     CREATED_AT,
     IMMUTABLE,
-    LOOKED_AT,
     METADATA_PAIRS,
     QUEUE_KEY,
     REMOVABLE,
+    SCANNED_FIELDS,
     SUBMITTED_AT,
     WAKE_AT,
     camel,
@@ -87,7 +87,7 @@ class _Document:
     def without_input(self) -> Stored | Unreadable:
         if isinstance(self._content, Job):
             return Stored(replace(self._content, input=UNREAD), self.version)
-        seen = {name: value for name, value in self._content.items() if name in LOOKED_AT}
+        seen = {name: value for name, value in self._content.items() if name in SCANNED_FIELDS}
         return self._parsed(lambda: from_document(self.name, seen))
 
     def _parsed(self, parse: Callable[[], Job]) -> Stored | Unreadable:

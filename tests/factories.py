@@ -5,7 +5,7 @@ from typing import Any
 
 from relay.domain.account import Account, taken
 from relay.domain.admission import Hold
-from relay.domain.events import announce
+from relay.domain.events import with_event
 from relay.domain.job import (
     Actor,
     Claim,
@@ -114,7 +114,7 @@ def finished_job(status: Status, **changes: Any) -> Job:
     if status is Status.FAILED:
         ours["error"] = JobError(code=ErrorCode.RENDER_FAILED, message="it failed")
     ended = processing_job(**(ours | changes))
-    return ended if "announcements" in changes else announce(ended, _COMPLETIONS[status], at=NOON)
+    return ended if "announcements" in changes else with_event(ended, _COMPLETIONS[status], at=NOON)
 
 
 def job_in(status: Status, **changes: Any) -> Job:

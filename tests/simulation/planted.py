@@ -75,12 +75,12 @@ FAULTS = (
         "domain/transitions.py",
         """\
     if job.is_final:
-        return announce(replace(job, late_outputs""",
+        return with_event(replace(job, late_outputs""",
         """\
     if job.is_final and by is Actor.POLL:
         return replace(job, status=Status.SUCCEEDED, outputs=tuple(outputs), error=None)
     if job.is_final:
-        return announce(replace(job, late_outputs""",
+        return with_event(replace(job, late_outputs""",
     ),
     Fault(
         "mark published before publishing",
@@ -131,7 +131,7 @@ FAULTS = (
         "P6",
         "domain/transitions.py",
         """\
-        return announce(replace(job, late_outputs=tuple(outputs)), EventType.LATE_RESULT, at=at)
+        return with_event(replace(job, late_outputs=tuple(outputs)), EventType.LATE_RESULT, at=at)
 """,
         """\
         return job

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from relay.application.due_jobs import Lane
-from relay.application.due_scan import LOOK_BACK, MOST_IN_HAND, PAGE, WRITTEN_WITHIN, DueScan
+from relay.application.due_scan import MOST_IN_HAND, PAGE, SCAN_MARGIN, WRITTEN_WITHIN, DueScan
 from relay.application.ports import DuePage, Stored, Unreadable
 from relay.domain.job import ErrorCode
 from tests.factories import NOON, a_job, job_id, later, processing_job
@@ -33,7 +33,7 @@ def test_the_first_look_begins_at_the_floor_and_the_next_a_second_later_where_it
 
     assert scan.next_read(now=later(0.999)) is None
     second = scan.next_read(now=later(1))
-    assert (second.after, second.until) == (NOON - LOOK_BACK, later(2))
+    assert (second.after, second.until) == (NOON - SCAN_MARGIN, later(2))
 
 
 def test_a_full_page_is_read_on_from_at_once():
@@ -147,7 +147,7 @@ def test_the_floor_lies_before_everything_that_is_in_hand_or_may_still_be_writte
 
     read(scan)
     tick = timedelta(microseconds=1)
-    assert scan.floor(now=NOON, also=[]) == NOON - LOOK_BACK - WRITTEN_WITHIN - tick
+    assert scan.floor(now=NOON, also=[]) == NOON - SCAN_MARGIN - WRITTEN_WITHIN - tick
     assert scan.floor(now=NOON, also=[later(-700)]) == later(-700) - tick
 
     read(scan, stored(processing_job(call_at=later(-900), history=())), at=later(1))

@@ -4,11 +4,11 @@ import pytest
 
 from relay.domain.events import (
     COMPLETION,
-    announce,
     as_announced,
     event_id,
     not_published,
     published,
+    with_event,
 )
 from relay.domain.job import ENDS, EventType, Status
 from tests.factories import JOB_ID, LATE_OUTPUT, NOON, a_job, finished_job, later
@@ -33,7 +33,7 @@ def test_every_end_has_its_own_completion_event():
 
 
 def test_an_event_waits_twenty_seconds_before_a_pump_publishes_it_again():
-    job = announce(a_job(), EventType.FAILED, at=NOON)
+    job = with_event(a_job(), EventType.FAILED, at=NOON)
 
     assert [(one.at, one.publish_at) for one in job.announcements] == [(NOON, later(20))]
 

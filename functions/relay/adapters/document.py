@@ -99,7 +99,7 @@ IMMUTABLE = frozenset(
 REMOVABLE = (WAKE_AT, QUEUE_KEY)
 
 # All that a pump's look reads: never the input, which can be 256 KiB.
-LOOKED_AT = (
+SCANNED_FIELDS = (
     *(camel(one.name) for one in fields(Job) if one.name not in ("id", INPUT)),
     WAKE_AT,
     "resubmitted",

@@ -17,10 +17,10 @@ from relay.adapters.document import (
     ACCOUNT,
     CREATED_AT,
     IMMUTABLE,
-    LOOKED_AT,
     METADATA_PAIRS,
     QUEUE_KEY,
     REMOVABLE,
+    SCANNED_FIELDS,
     SUBMITTED_AT,
     WAKE_AT,
     from_document,
@@ -152,7 +152,7 @@ class FirestoreJobs:
         filters = [where(ACCOUNT, "==", account), where(WAKE_AT, "<=", until)]
         if after is not None:
             filters.append(where(WAKE_AT, ">", after))
-        query = self._jobs.query(*filters, order_by=[WAKE_AT], limit=limit, select=LOOKED_AT)
+        query = self._jobs.query(*filters, order_by=[WAKE_AT], limit=limit, select=SCANNED_FIELDS)
         with _translated_query_errors(f"due jobs of {account}"):
             found = self._jobs.run(query)
         due = [(one.fields[WAKE_AT], _stored_or_unreadable(one)) for one in found]
@@ -169,7 +169,7 @@ class FirestoreJobs:
             any_of(in_spans),
             order_by=[QUEUE_KEY],
             limit=limit,
-            select=(*LOOKED_AT, QUEUE_KEY),
+            select=(*SCANNED_FIELDS, QUEUE_KEY),
         )
         with _translated_query_errors(f"queue of {account}"):
             found = self._jobs.run(query)

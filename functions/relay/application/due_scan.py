@@ -18,7 +18,7 @@ from relay.domain.due import Action, next_action, wake_at
 SCAN_EVERY = timedelta(seconds=1)
 PAGE = 300
 # A job written by an instance with a slow clock may become due behind the scan cursor.
-LOOK_BACK = timedelta(seconds=3)
+SCAN_MARGIN = timedelta(seconds=3)
 # No write lands later than this after the `wakeAt` in it; the instance may have been slow or frozen
 # in between.
 WRITTEN_WITHIN = timedelta(seconds=120)
@@ -124,7 +124,7 @@ class DueScan:
             self._cursor = page.more_after
         else:
             self.has_looked = True
-            self._cursor = read.began_at - LOOK_BACK
+            self._cursor = read.began_at - SCAN_MARGIN
             self._next_scan = read.began_at + SCAN_EVERY
             if now < self.stay_until < self._next_scan:
                 self._next_scan = self.stay_until

@@ -64,8 +64,8 @@ SET_ASIDE_FOR = timedelta(hours=6)
 STOPS_WITHIN_S = 8.0
 # The burst that an idle account may make; a poll that comes due after it is still made within 5 s
 # at Gepetto and within 1 s at Spacely (contract, section 1a).
-AHEAD_S = 4.0
-MOST_OF_WINDOW_AHEAD = 0.5
+BURST_S = 4.0
+BURST_SHARE_OF_WINDOW = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +135,8 @@ class PumpRun:
         self._begin_until = begin_until
         account, limit, now = lease.account, deps.provider.limit, deps.clock.now()
         self._name = account.name
-        self._looks_back = _must_look_back(account, now)
-        self._looked_back_at = now if self._looks_back else account.looked_back_at
+        self._is_full_scan = _is_full_scan_due(account, now)
+        self._full_scan_at = now if self._is_full_scan else account.looked_back_at
         tenants = tenants_by_name(account.tenants)
         self._admission = Admission(
             limit.window_s,
@@ -149,18 +149,18 @@ class PumpRun:
         self._queue = SubmissionQueue(
             weights=deps.weights,
             starts=starts_of(tenants, CallKind.SUBMIT),
-            floors={} if self._looks_back else _floors_of(account),
+            floors={} if self._is_full_scan else _floors_of(account),
             calls_per_s=limit.used_calls / limit.window_s,
             duration_range_s=deps.learner.duration_range_s,
             now=now,
         )
         self._scan = DueScan(
-            floor=None if self._looks_back else account.due_floor,
+            floor=None if self._is_full_scan else account.due_floor,
             is_one_pass=is_one_pass,
             take_suspect=self._queue.put_suspect,
             now=now,
         )
-        ahead_s = min(AHEAD_S, limit.window_s * MOST_OF_WINDOW_AHEAD)
+        ahead_s = min(BURST_S, limit.window_s * BURST_SHARE_OF_WINDOW)
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
         now_s = deps.clock.monotonic()
         for ended_s in lease.window.recent(now_s):
@@ -675,7 +675,7 @@ class PumpRun:
             tenants=tuple(replace(record) for record in kept),
             due_floor=self._scan.floor(now=now, also=self._suspect_due_times()),
             looked_back_at=(
-                self._looked_back_at if self._scan.has_looked else account.looked_back_at
+                self._full_scan_at if self._scan.has_looked else account.looked_back_at
             ),
         )
 
@@ -700,7 +700,7 @@ class PumpRun:
         return {"fields": {"account": self._name, **more}}
 
 
-def _must_look_back(account: Account, now: datetime) -> bool:
+def _is_full_scan_due(account: Account, now: datetime) -> bool:
     """Return whether to scan below the floors, so that no job stays lost there."""
     looked = account.looked_back_at
     return looked is None or not timedelta(0) <= now - looked < FULL_SCAN_EVERY

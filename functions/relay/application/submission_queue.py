@@ -30,7 +30,7 @@ from relay.domain.queue import (
 from relay.domain.round_robin import WeightedRoundRobin
 
 LOOK_EVERY = timedelta(seconds=1)
-AHEAD_S = 2.0
+READ_AHEAD_S = 2.0
 # A job's document is there at most this long after its creation time: the instance may have been
 # slow or frozen in between, or its clock slow.
 WRITTEN_WITHIN = timedelta(seconds=120)
@@ -122,7 +122,7 @@ class SubmissionQueue:
     ) -> None:
         self._weights = weights
         self._floors = dict(floors)
-        self._want = math.ceil(calls_per_s * AHEAD_S)
+        self._want = math.ceil(calls_per_s * READ_AHEAD_S)
         self._duration_range_s = duration_range_s
         self._ranges_s: dict[str, tuple[float, float]] = {}
         self._lines: dict[str, _Line] = {}

@@ -22,7 +22,7 @@ def event_id(job_id: str, type: EventType) -> str:
     return f"{job_id}.{type.rsplit('.', 1)[-1]}"
 
 
-def announce(job: Job, type: EventType, *, at: datetime) -> Job:
+def with_event(job: Job, type: EventType, *, at: datetime) -> Job:
     """Add an event of this type to the job, to be published at once."""
     event = Announcement(
         id=event_id(job.id, type), type=type, at=at, publish_at=at + FIRST_REPUBLISH

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from relay.domain.events import COMPLETION, announce
+from relay.domain.events import COMPLETION, with_event
 from relay.domain.job import (
     MOVES,
     Actor,
@@ -201,7 +201,7 @@ def succeeded(
     if job.status is Status.SUCCEEDED or job.late_outputs:
         return job
     if job.is_final:
-        return announce(replace(job, late_outputs=tuple(outputs)), EventType.LATE_RESULT, at=at)
+        return with_event(replace(job, late_outputs=tuple(outputs)), EventType.LATE_RESULT, at=at)
     return _ended(
         replace(
             job,
@@ -376,7 +376,7 @@ def _ended(job: Job, to: Status, *, by: Actor, at: datetime, note: str) -> Job:
     if moved is job:
         return job
     ended = replace(moved, finished_at=at, finished_by=by, call_at=None, strikes=None)
-    return announce(ended, COMPLETION[to], at=at)
+    return with_event(ended, COMPLETION[to], at=at)
 
 
 def _moved(job: Job, to: Status, *, by: Actor, at: datetime, note: str) -> Job:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from relay.adapters.providers.response_classifier import (
     acknowledgement,
-    poll_answer,
+    polled_body,
     polled_id,
     polled_word,
     storable_word,
@@ -94,7 +94,7 @@ class Gepetto:
             # Such a segment cannot be quoted: URLs with it mean another path.
             return UnknownJob()
         url = f"{self._base_url}/job/{quote(provider_job_id, safe='')}"
-        body = poll_answer(partial(self._transport.get, url, headers=self._headers()))
+        body = polled_body(partial(self._transport.get, url, headers=self._headers()))
         if isinstance(body, UnknownJob):
             return body
         return read_status(

@@ -103,7 +103,7 @@ def acknowledgement(call: Callable[[], Answer], *, secrets: Sequence[str]) -> di
     raise PerhapsAccepted(f"HTTP {status}")
 
 
-def poll_answer(call: Callable[[], Answer]) -> dict[str, Json] | UnknownJob:
+def polled_body(call: Callable[[], Answer]) -> dict[str, Json] | UnknownJob:
     """Ask with *call* and return the JSON object that says how the job stands.
 
     Raises:

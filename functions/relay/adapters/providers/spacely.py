@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from relay.adapters.providers.response_classifier import (
     acknowledgement,
-    poll_answer,
+    polled_body,
     polled_id,
     polled_word,
     submission_path,
@@ -67,7 +67,7 @@ class Spacely:
         """
         query = urlencode({"refId": polled_id(job)})
         url = f"{self._base_url}/generate/poll-result?{query}"
-        body = poll_answer(partial(self._transport.get, url, headers=self._headers()))
+        body = polled_body(partial(self._transport.get, url, headers=self._headers()))
         if isinstance(body, UnknownJob):
             return body
         progress = body.get("data")
