@@ -109,6 +109,17 @@ def test_a_job_that_the_provider_refuses_fails_with_its_reason(world):
     assert [event.id for event in world.topics.events] == [f"{JOB_ID}.failed"]
 
 
+def test_a_pump_that_found_a_queued_job_stays_for_wake_ups_that_were_saved_because_of_it(world):
+    world.jobs.put(a_job())
+    world.provider.on_submit(JobRefused(422, ""))
+    # Its wake-up is not published, because there was one within the last second.
+    world.clock.after(0.9, lambda: world.jobs.put(a_job(id=job_id(2))))
+
+    world.pump().run()
+
+    assert world.jobs.job(job_id(2)).status is Status.PROCESSING
+
+
 def test_the_claim_of_a_pump_that_died_ends_as_unconfirmed_not_as_a_second_submission(world):
     world.jobs.put(submitting_job(claim=Claim(token="of a dead pump", expires_at=later(40))))
 
