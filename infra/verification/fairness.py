@@ -341,6 +341,16 @@ def _overtaken(account: _Account) -> Iterator[Violation]:
                 break
 
 
+def _claims(account: _Account, tenant: str) -> Sequence[float]:
+    """Return when the tenant's jobs were claimed: its turns, even if no connection was made."""
+    return [
+        version.at_s
+        for versions in account.jobs.values()
+        for version in versions
+        if version.job.tenant == tenant and version.job.status is Status.SUBMITTING
+    ]
+
+
 def _gaps(account: _Account) -> Iterator[Violation]:
     """Find tenants without trouble of their own that had nothing submitted for long."""
     limit = account.history.limits[account.name]
@@ -354,7 +364,7 @@ def _gaps(account: _Account) -> Iterator[Violation]:
     for tenant, spans in account.ready.items():
         if tenant in account.troubled:
             continue
-        own = [one.at_s for one in account.submissions if one.tenant == tenant]
+        own = _claims(account, tenant)
         for start_s, end_s in spans:
             times = [start_s + KNOWN_WITHIN_S, *(s for s in own if start_s < s < end_s), end_s]
             for before_s, after_s in pairwise(sorted(times)):

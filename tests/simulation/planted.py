@@ -291,7 +291,7 @@ FAULTS = (
         "due floor without a margin for late documents",
         "P3",
         "application/due_scan.py",
-        "floor = min([(self._cursor or now) - WRITTEN_WITHIN, *self._deferred.values()])",
+        "floor = min([self._began_at - SCAN_MARGIN - WRITTEN_WITHIN, *self._deferred.values()])",
         "floor = min([self._cursor or now, *self._deferred.values()])",
         profile="floors",
     ),

@@ -149,7 +149,9 @@ def test_an_unconfirmed_job_is_not_submitted_again_unless_the_caller_said_so():
 
 
 def test_a_resubmitted_job_remembers_that_two_renders_may_exist():
-    job = unconfirmed_job(on_unconfirmed=OnUnconfirmed.RESUBMIT)
+    job = unconfirmed_job(on_unconfirmed=OnUnconfirmed.RESUBMIT, call_at=later(60))
+
+    assert transitions.resubmitted(job, at=later(59)) is job
 
     after = transitions.resubmitted(job, at=later(60))
 

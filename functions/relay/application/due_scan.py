@@ -71,6 +71,7 @@ class DueScan:
         self._is_one_pass = is_one_pass
         self._take_suspect = take_suspect
         self._cursor = floor
+        self._began_at = now
         self._next_scan = self._read_on_at = now
         self._reading: DueRead | None = None
         self._deferred: dict[tuple[Lane, str], datetime] = {}
@@ -207,7 +208,7 @@ class DueScan:
         """Return when to read again."""
         return min([self._next_scan, *(at for at, _ in self._retries)])
 
-    def floor(self, *, now: datetime, also: Iterable[datetime]) -> datetime | None:
+    def floor(self, *, also: Iterable[datetime]) -> datetime | None:
         """Return where the next pump must start its scan: no earlier job is due.
 
         Below it lie only dead index entries, which a query would have to skip one by one.
@@ -221,7 +222,8 @@ class DueScan:
         wakes += [due_job.wakes_at for due_job, _ in self._checked_out.values()]
         wakes += [due_job.wakes_at for _, due_job in self._retries]
         wakes += also
-        floor = min([(self._cursor or now) - WRITTEN_WITHIN, *self._deferred.values()])
+        # What was written late since the first scan lies behind the cursor.
+        floor = min([self._began_at - SCAN_MARGIN - WRITTEN_WITHIN, *self._deferred.values()])
         earliest = min((one for one in wakes if one is not None), default=floor)
         return min(floor, earliest - timedelta(microseconds=1))
 

@@ -167,12 +167,15 @@ class JobActions:
         stored = self._store.change(stored, partial(transitions.claimed, claim=claim, at=now))
         if stored.job.claim != claim:
             return ActionResult(stored=stored)
-        if not self._may_call():
+        # The write may have taken long.
+        now = self._clock.now()
+        is_time_left = self._is_time_left(stored.job, now)
+        if not is_time_left or not self._may_call():
             requeue = partial(
                 transitions.requeued,
                 claim=claim,
                 call_at=None,
-                note="the pump lost its lease",
+                note="the pump lost its lease" if is_time_left else "claimed too late",
                 at=now,
             )
             return self._change(stored, requeue)

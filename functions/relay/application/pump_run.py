@@ -183,6 +183,7 @@ class PumpRun:
         self._running = {"calls": 0, "changes": 0, "events": 0, "reads": 0}
         self._asked_for_next_wake = False
         self._is_finished = False
+        self._has_missed = False
         self._calls_made = 0
         self._workers = deps.open_workers(deps.concurrency.workers)
         self._actions = JobActions(
@@ -254,7 +255,7 @@ class PumpRun:
             StoreUnavailable: The store did not answer.
         """
         documents, now = self._deps.documents, self._clock.now()
-        floor = self._scan.floor(now=now, also=self._suspect_due_times())
+        floor = self._scan.floor(also=self._suspect_due_times())
         page = documents.due(self._name, after=floor, until=now, limit=PAGE)
         if any(isinstance(one, Stored) and self._scan.is_new(one) for one in page.items):
             return True
@@ -508,7 +509,12 @@ class PumpRun:
             until = min(until, not_after)
         task = partial(self._deps.documents.set_aside, job_id, until=until)
         log.error("job set aside", extra=self._fields(job_id=job_id, why=why))
-        self._start("changes", task, self._log_error)
+        self._start("changes", task, self._take_set_aside)
+
+    def _take_set_aside(self, future: Future[Any]) -> None:
+        # A scan from its floor would not find the job again: the next pump scans everything.
+        self._has_missed = self._has_missed or future.exception() is not None
+        self._log_error(future)
 
     def _log_error(self, future: Future[Any]) -> None:
         error = future.exception()
@@ -665,6 +671,7 @@ class PumpRun:
             floor = floors.get(tenant, Floors())
             record.normal_floor, record.low_floor = floor.normal, floor.low
         kept = admission.records_to_keep(at=now)
+        looked_back_at = self._full_scan_at if self._scan.has_looked else account.looked_back_at
         return replace(
             account,
             hold=admission.hold,
@@ -673,10 +680,8 @@ class PumpRun:
             accepted_at=admission.accepted_at,
             polled_last=self._calls.last_kind is CallKind.POLL,
             tenants=tuple(replace(record) for record in kept),
-            due_floor=self._scan.floor(now=now, also=self._suspect_due_times()),
-            looked_back_at=(
-                self._full_scan_at if self._scan.has_looked else account.looked_back_at
-            ),
+            due_floor=self._scan.floor(also=self._suspect_due_times()),
+            looked_back_at=None if self._has_missed else looked_back_at,
         )
 
     def _suspect_due_times(self) -> list[datetime]:

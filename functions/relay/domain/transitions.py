@@ -168,6 +168,9 @@ def resubmitted(job: Job, *, at: datetime) -> Job:
     """Queue an unconfirmed job again, if its caller chose resubmission."""
     if job.status is not Status.UNCONFIRMED or not _may_be_resubmitted(job):
         return job
+    if job.call_at is not None and at < job.call_at:
+        # A repeated write must not send a job again that has become unconfirmed once more.
+        return job
     moved = _moved(job, Status.QUEUED, by=Actor.CALLER, at=at, note="to be submitted again")
     return replace(
         moved,

@@ -1,5 +1,6 @@
 """The checks of P9 on histories built by hand, one for each way to break it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -39,7 +40,7 @@ def test_a_job_is_sent_again_too_soon(built):
     job = built.write(10.0, claimed(job, claim=claim, at=moment(10)))
     job = built.write(11.0, unconfirmed(job, claim=claim, note="timeout", at=moment(11)))
 
-    built.write(41.0, resubmitted(job, at=moment(41)))
+    built.write(41.0, resubmitted(replace(job, call_at=None), at=moment(41)))
 
     assert broken(built) == ["P9"]
 
