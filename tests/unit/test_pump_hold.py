@@ -36,6 +36,16 @@ def test_a_refused_account_goes_on_hold_and_its_job_waits(world, status, code):
     assert (hold.code, hold.status, hold.since, hold.probe_at) == (code, status, NOON, later(30))
 
 
+def test_the_probe_of_a_hold_is_for_another_tenant_even_if_it_is_not_its_turn(world):
+    world.jobs.put(*(a_job(id=job_id(number), tenant="refused") for number in range(1, 6)))
+    world.jobs.put(a_job(id=job_id(9), tenant="other"))
+    world.provider.on_submit(AccountRefused(401))
+
+    world.pump(window_s=45, workers=1, weights={"refused": 100}).run()
+
+    assert [one.job_id for one in world.provider.calls[:2]] == [job_id(1), job_id(9)]
+
+
 def test_at_its_deadline_a_job_of_a_refused_account_says_why(world):
     world.jobs.put(a_job(deadline_at=later(60)))
     world.provider.on_submit(*[AccountRefused(402)] * 9)
