@@ -7,11 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from infra.describe.base_files import read_base
 from relay.application.overview import AccountState
 from relay.application.progress import Progress, WaitingFor
 from relay.domain import transitions
-from relay.domain.catalogue import CATALOGUE
+from relay.domain.catalogue import CATALOGUE, input_schema
 from relay.domain.job import Actor, Claim, Entry, ErrorCode, Job, OnUnconfirmed, Status
 from relay.edges.answers import gepetto_json, job_json, providers_json, spacely_json
 
@@ -21,19 +20,33 @@ RETRY_ID = "job_0w3e6r9t2y5h8g1a4s7d0f3k6m"
 PROVIDER_JOB_ID = "hV3kQ2pXn8Lw"
 REF_ID = "4f9d2c1e-7c55-4a3e-9c07-5a6b1f0e2d11"
 OUTPUT = "https://storage.example.com/renders/living-room.png"
-INPUTS: Final[Mapping[str, Mapping[str, Any]]] = read_base("example_inputs.yaml")
+RAW_INPUTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "gepetto": {"url": "https://example.com/room.jpg"},
+    "spacely": {"prompt": "a quiet reading corner"},
+}
 RAW_PATHS: Final[Mapping[str, str]] = {
     "gepetto": "/upscale",
     "spacely": "/generate/text-to-image",
 }
 
 
+def example_input(provider: str, operation: str) -> Mapping[str, Any]:
+    """Return an input with the required fields, from the catalogue's own examples."""
+    asked = CATALOGUE[provider].operations[operation]
+    if asked.path is None:
+        return RAW_INPUTS[provider]
+    schema = input_schema(asked)
+    required = {*schema["required"], *asked.exactly_one_of[:1]}
+    fields = schema["properties"].items()
+    return {name: field["examples"][0] for name, field in fields if name in required}
+
+
 def create_body(provider: str, operation: str) -> dict[str, Any]:
-    """Return a body for `POST /v1/jobs`; raise KeyError if there is no example input."""
+    """Return a body for `POST /v1/jobs`."""
     body = {
         "provider": provider,
         "operation": operation,
-        "input": INPUTS[provider][operation],
+        "input": example_input(provider, operation),
         "metadata": {"listing": "42"},
     }
     if CATALOGUE[provider].operations[operation].path is None:
@@ -59,7 +72,7 @@ def example_jobs() -> Mapping[str, Job]:
         tenant="demo",
         provider="gepetto",
         operation="redesign",
-        input=INPUTS["gepetto"]["redesign"],
+        input=example_input("gepetto", "redesign"),
         path=None,
         metadata={"listing": "42"},
         on_unconfirmed=OnUnconfirmed.WAIT,
