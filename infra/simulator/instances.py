@@ -45,6 +45,22 @@ class CallFaults:
         self._edges = list(accumulate(chances[fault] for fault in kinds))
         self._most = self._edges[-1] if self._edges else 0.0
 
+    @classmethod
+    def of_service(
+        cls, what: str, profile: Profile, *, lost_request: float, lost_reply: float, late: float
+    ) -> "CallFaults":
+        """Return the faults of calls to a service of our own; instances break around them."""
+        chances = {
+            CallFault.LOST_REQUEST: lost_request,
+            CallFault.LOST_REPLY: lost_reply,
+            CallFault.LATE: late,
+            CallFault.CRASH_BEFORE: profile.crash_before,
+            CallFault.CRASH_AFTER: profile.crash_after,
+            CallFault.FREEZE_BEFORE: profile.freeze / 2,
+            CallFault.FREEZE_AFTER: profile.freeze / 2,
+        }
+        return cls(what, chances)
+
     def draw(self, env: Environment) -> CallFault | None:
         """Draw what goes wrong with the next call; None if nothing does."""
         drawn = env.rng.random()

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from infra.memory_store import MemoryAccounts, MemoryDurations, MemoryJobs
 from infra.simulator.environment import Environment
-from infra.simulator.instances import CallFault, CallFaults, Instance
+from infra.simulator.instances import CallFaults, Instance
 from infra.simulator.profile import Profile
 from infra.verification.history import Outage, Trouble, Version, moment
 from relay.adapters.document import ACCOUNT, WAKE_AT
@@ -30,17 +30,12 @@ CHECK_EVERY = 50
 
 def store_faults(profile: Profile) -> CallFaults:
     """Return what goes wrong with calls of the store."""
-    return CallFaults(
+    return CallFaults.of_service(
         "store",
-        {
-            CallFault.LOST_REQUEST: profile.store_lost_request,
-            CallFault.LOST_REPLY: profile.store_lost_reply,
-            CallFault.LATE: profile.store_late,
-            CallFault.CRASH_BEFORE: profile.crash_before,
-            CallFault.CRASH_AFTER: profile.crash_after,
-            CallFault.FREEZE_BEFORE: profile.freeze / 2,
-            CallFault.FREEZE_AFTER: profile.freeze / 2,
-        },
+        profile,
+        lost_request=profile.store_lost_request,
+        lost_reply=profile.store_lost_reply,
+        late=profile.store_late,
     )
 
 

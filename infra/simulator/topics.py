@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from infra.simulator.environment import Environment
-from infra.simulator.instances import CallFault, CallFaults, Instance
+from infra.simulator.instances import CallFaults, Instance
 from infra.simulator.profile import Profile
 from infra.verification.history import Message, Trouble
 from relay.domain.account import LEASE_S
@@ -22,17 +22,12 @@ LONGEST_BACKOFF_S = 60.0
 
 def topic_faults(profile: Profile) -> CallFaults:
     """Return which faults hit publishing."""
-    return CallFaults(
+    return CallFaults.of_service(
         "topic",
-        {
-            CallFault.LOST_REQUEST: profile.topic_lost_request,
-            CallFault.LOST_REPLY: profile.topic_lost_reply,
-            CallFault.LATE: profile.topic_late,
-            CallFault.CRASH_BEFORE: profile.crash_before,
-            CallFault.CRASH_AFTER: profile.crash_after,
-            CallFault.FREEZE_BEFORE: profile.freeze / 2,
-            CallFault.FREEZE_AFTER: profile.freeze / 2,
-        },
+        profile,
+        lost_request=profile.topic_lost_request,
+        lost_reply=profile.topic_lost_reply,
+        late=profile.topic_late,
     )
 
 

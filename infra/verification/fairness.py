@@ -89,6 +89,16 @@ class _Account:
         ]
 
     @cached_property
+    def claims(self) -> list[tuple[float, Job]]:
+        """When jobs were claimed: their turns, even if no connection was made."""
+        return [
+            (version.at_s, version.job)
+            for versions in self.jobs.values()
+            for version in versions
+            if version.job.status is Status.SUBMITTING
+        ]
+
+    @cached_property
     def polls(self) -> list[Call]:
         return [call for call in self.calls if call.verdict is None]
 
@@ -341,16 +351,6 @@ def _overtaken(account: _Account) -> Iterator[Violation]:
                 break
 
 
-def _claims(account: _Account, tenant: str) -> Sequence[float]:
-    """Return when the tenant's jobs were claimed: its turns, even if no connection was made."""
-    return [
-        version.at_s
-        for versions in account.jobs.values()
-        for version in versions
-        if version.job.tenant == tenant and version.job.status is Status.SUBMITTING
-    ]
-
-
 def _gaps(account: _Account) -> Iterator[Violation]:
     """Find tenants without trouble of their own that had nothing submitted for long."""
     limit = account.history.limits[account.name]
@@ -364,7 +364,7 @@ def _gaps(account: _Account) -> Iterator[Violation]:
     for tenant, spans in account.ready.items():
         if tenant in account.troubled:
             continue
-        own = _claims(account, tenant)
+        own = [at_s for at_s, job in account.claims if job.tenant == tenant]
         for start_s, end_s in spans:
             times = [start_s + KNOWN_WITHIN_S, *(s for s in own if start_s < s < end_s), end_s]
             for before_s, after_s in pairwise(sorted(times)):
@@ -403,12 +403,9 @@ def _pauses(account: _Account) -> Iterator[Violation]:
 def _probes(account: _Account) -> Iterator[Violation]:
     """Find refused jobs that were tried again next, though another tenant's was ready."""
     tries: list[tuple[float, Job | None]] = [
-        (version.at_s, version.job)
-        for versions in account.jobs.values()
-        for version in versions
-        if version.job.status is Status.SUBMITTING
+        *account.claims,
+        *((one.at_s, None) for one in account.polls),
     ]
-    tries += [(one.at_s, None) for one in account.polls]
     for (before_s, before), (after_s, after) in pairwise(sorted(tries, key=lambda one: one[0])):
         if before is None or after is None or before.id != after.id or after.refusal is None:
             continue
