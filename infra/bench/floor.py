@@ -1,6 +1,7 @@
 """The floor: bare functions that do only what no crash-safe design can leave out.
 
-Served, configured and connected as the relay's own functions are.
+Served, configured and connected as the relay's own functions are. They import nothing of the relay,
+not even its codec of documents: a floor that paid for the relay's imports would flatter it.
 """
 
 import functools

@@ -135,8 +135,8 @@ class PumpRun:
         self._begin_until = begin_until
         account, limit, now = lease.account, deps.provider.limit, deps.clock.now()
         self._name = account.name
-        self._is_full_scan = _is_full_scan_due(account, now)
-        self._full_scan_at = now if self._is_full_scan else account.looked_back_at
+        is_full_scan = _is_full_scan_due(account, now)
+        self._full_scan_at = now if is_full_scan else account.looked_back_at
         tenants = tenants_by_name(account.tenants)
         self._admission = Admission(
             limit.window_s,
@@ -149,13 +149,13 @@ class PumpRun:
         self._queue = SubmissionQueue(
             weights=deps.weights,
             starts=starts_of(tenants, CallKind.SUBMIT),
-            floors={} if self._is_full_scan else _floors_of(account),
+            floors={} if is_full_scan else _floors_of(account),
             calls_per_s=limit.used_calls / limit.window_s,
             duration_range_s=deps.learner.duration_range_s,
             now=now,
         )
         self._scan = DueScan(
-            floor=None if self._is_full_scan else account.due_floor,
+            floor=None if is_full_scan else account.due_floor,
             is_one_pass=is_one_pass,
             take_suspect=self._queue.put_suspect,
             now=now,
