@@ -49,6 +49,8 @@ POLLED_WITHIN_S = {"gepetto": 5.0, "spacely": 1.0}
 # A scan a second, its page, and the way to the provider.
 FOUND_WITHIN_S = 1.6
 FEW_POLLS = 3
+# An instance that was frozen writes its job this much later than the moment in it.
+WRITTEN_LATE_S = 3.0
 LEAST_CONCURRENCY = 4
 
 
@@ -305,6 +307,9 @@ def _late_polls(account: _Account) -> Iterator[Violation]:
         waiting = _first_poll(versions)
         if waiting is None:
             continue
+        if waiting.at_s > _poll_due_s(waiting) + WRITTEN_LATE_S:
+            # Scans had passed its moment when it was written: the next run finds it.
+            continue
         due_s = max(waiting.at_s + FOUND_WITHIN_S, _poll_due_s(waiting))
         by_s = due_s + POLLED_WITHIN_S[name]
         polled_s = history.first_polls.get(job_id, math.inf)
@@ -353,7 +358,10 @@ def _overtaken(account: _Account) -> Iterator[Violation]:
 
 def _gaps(account: _Account) -> Iterator[Violation]:
     """Find tenants without trouble of their own that had nothing submitted for long."""
-    limit = account.history.limits[account.name]
+    limit, history = account.history.limits[account.name], account.history
+    if history.concurrency < LEAST_CONCURRENCY and not history.is_prompt:
+        # Calls that hang can take all of a pump's few.
+        return
     if len(account.ready) * limit.window_s / limit.calls > LONGEST_GAP_S / 8:
         return
     # Two tenants with unclear submissions are an outage, which a third one's probe ends.
@@ -361,6 +369,7 @@ def _gaps(account: _Account) -> Iterator[Violation]:
         account.tenant(call.job_id) for call in account.calls if call.verdict is Verdict.UNCLEAR
     }
     longest_s = LONGEST_GAP_S + KNOWN_WITHIN_S + (OUTAGE_S if len(unclear) > 1 else 0.0)
+    runs = [one.at_s for one in history.runs if one.provider == account.name]
     for tenant, spans in account.ready.items():
         if tenant in account.troubled:
             continue
@@ -368,8 +377,10 @@ def _gaps(account: _Account) -> Iterator[Violation]:
         for start_s, end_s in spans:
             times = [start_s + KNOWN_WITHIN_S, *(s for s in own if start_s < s < end_s), end_s]
             for before_s, after_s in pairwise(sorted(times)):
-                # Between two runs of a pump are a tick and a scan.
-                if after_s - before_s > longest_s and not account.is_stopped(before_s, after_s):
+                if after_s - before_s <= longest_s or account.is_stopped(before_s, after_s):
+                    continue
+                # If no pump came, it did not wait for anybody's work but for the next tick.
+                if any(before_s < at_s < after_s - KNOWN_WITHIN_S for at_s in runs):
                     yield Violation(
                         "P8", tenant, f"nothing of it was sent from {before_s:.3f} to {after_s:.3f}"
                     )

@@ -18,9 +18,10 @@ from relay.domain.round_robin import WeightedRoundRobin
 
 log = logging.getLogger(__name__)
 
-# A tenant may have this many times as many calls in flight as it leaves free, so that hanging calls
-# take only a share, however many tenants have them.
+# A tenant may have this many times as many calls of a kind in flight as are left free, and this
+# share of all, so that hanging calls take only a share, however many tenants have them.
 TIMES_FREE = 2
+LARGEST_SHARE = 0.75
 # Logged when a hold, a pause and an outage begin and end; alerts and metrics match these lines.
 STOP_LINES = (
     ("account on hold", "account off hold"),
@@ -160,17 +161,24 @@ class CallScheduler:
             old is not new for old, new in zip(before, after, strict=True)
         )
 
-    def _next(self, kind: CallKind, now: datetime, *, avoid: _Avoid | None = None) -> Call | None:
+    def _next(self, kind: CallKind, now: datetime) -> Call | None:
         """Return the next call of this kind, in the tenants' turn."""
         if kind is CallKind.POLL:
-            return self._next_poll(now, avoid=avoid)
-        return self._next_submission(now, avoid=avoid)
+            return self._next_poll(now, avoid=None)
+        return self._next_submission(now, avoid=None)
 
     def _probe(self, kinds: Sequence[CallKind], now: datetime) -> Call | None:
         admission = self._admission
         avoid = _Avoid.what(admission.hold, admission.pause, admission.outage)
-        order = sorted(kinds, key=lambda kind: kind is CallKind.SUBMIT)
-        calls = [self._next(kind, now, avoid=avoid) for kind in order]
+        calls: list[Call | None] = []
+        if CallKind.POLL in kinds:
+            calls.append(self._next_poll(now, avoid=avoid))
+        if CallKind.SUBMIT in kinds:
+            # A job that was refused before makes a poor probe.
+            calls += [
+                self._next_submission(now, avoid=avoid, may_be_suspect=False)
+                or self._next_submission(now, avoid=avoid)
+            ]
         return min(
             (one for one in calls if one is not None),
             key=lambda one: (
@@ -185,31 +193,38 @@ class CallScheduler:
             avoided = avoid.job_ids if avoid else ()
             return self._due_jobs.first(Lane.POLL, at=now, tenant=tenant, avoid=avoided)
 
-        tenants = [one for one in self._due_jobs.tenants_to_poll(at=now) if self._has_share(one)]
-        tenant = self.poll_turns.next(_others_first(tenants, avoid, first))
+        waiting = self._due_jobs.tenants_to_poll(at=now)
+        tenants = [one for one in waiting if self._has_share(one, CallKind.POLL)]
+        tenant = self.poll_turns.next(_others_first(tenants, avoid, first), delayed=waiting)
         due_job = None if tenant is None else first(tenant)
         if due_job is None:
             return None
         return Call(CallKind.POLL, due_job.stored, due_job, is_suspect=False)
 
     def _next_submission(
-        self, now: datetime, *, avoid: _Avoid | None, is_early: bool = False
+        self,
+        now: datetime,
+        *,
+        avoid: _Avoid | None,
+        is_early: bool = False,
+        may_be_suspect: bool = True,
     ) -> Call | None:
         if not self._queue.can_serve(now=now):
             # The tenant read first must not take all the first calls.
             return None
         admission = self._admission
-        suspects = admission.may_try_suspect()
+        suspects = may_be_suspect and admission.may_try_suspect()
 
         def first(tenant: str) -> Stored | None:
             avoided = avoid or _Avoid.what(admission.state_of(tenant).stop)
             return self._queue.first(tenant, now=now, suspects=suspects, avoid=avoided.job_ids)
 
-        tenants = [
+        waiting = [
             one
             for one in self._queue.ready_tenants(now=now, suspects=suspects)
-            if admission.may_submit_for(one, at=now) and self._has_share(one)
+            if admission.may_submit_for(one, at=now)
         ]
+        tenants = [one for one in waiting if self._has_share(one, CallKind.SUBMIT)]
         if is_early:
             tenants = [one for one in tenants if admission.may_probe_early(one)]
         if admission.outage is not None:
@@ -217,17 +232,21 @@ class CallScheduler:
             sound = [one for one in tenants if admission.state_of(one).stop is None]
             tenants = sound or tenants
         tenants = _others_first(tenants, avoid, first)
-        tenant = self._queue.turns.next(tenants, delayed=self._queue.tenants_to_read())
+        delayed = [*waiting, *self._queue.tenants_to_read()]
+        tenant = self._queue.turns.next(tenants, delayed=delayed)
         stored = None if tenant is None else first(tenant)
         if stored is None:
             return None
         is_suspect = stored.job.refusal is not None and not stored.job.is_ready
         return Call(CallKind.SUBMIT, stored, None, is_suspect)
 
-    def _has_share(self, tenant: str) -> bool:
-        """Return whether the tenant may have one more call in flight."""
-        free = self._most_in_flight - self._admission.in_flight()
-        return self._admission.in_flight(tenant) < max(1, TIMES_FREE * free)
+    def _has_share(self, tenant: str, kind: CallKind) -> bool:
+        """Return whether the tenant may have one more call of this kind in flight."""
+        most, in_flight = self._most_in_flight, self._admission.in_flight
+        if in_flight(tenant) >= max(2, int(most * LARGEST_SHARE)):
+            return False
+        # Counted by kind: a tenant that submits much must not get fewer polls for it.
+        return in_flight(tenant, kind) < max(1, TIMES_FREE * (most - in_flight()))
 
     def _fields(self, **more: str) -> dict[str, dict[str, str]]:
         return {"fields": {"account": self._account, **more}}

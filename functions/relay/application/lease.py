@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 TAKE_TRIES = 6
 GIVE_BACK_TRIES = 3
+# One more than a lost reply to our own write takes.
+KEEP_TRIES = 2
 # Backoff after the store answered with an error.
 RENEW_PAUSE_S = 0.5
 CALLS_FOR_S = LEASE_S - LAST_CALL_BEFORE_S
@@ -65,6 +67,7 @@ class Lease:
         self._renewed_at_s = 0.0
         self._renew_again_at_s = 0.0
         self._granted_left = 0
+        self._is_lost = False
         self._with_handover: Callable[[Account], Account] = lambda account: account
         now_s = clock.monotonic()
         assumed = calls_to_assume(stored.account, limit=limit, age_s=stored.age_s)
@@ -139,6 +142,17 @@ class Lease:
         """Return whether the lease is surely still ours, by both of this machine's clocks."""
         return self._clock.monotonic() < self._good_until_s and self._clock.now() < self._good_until
 
+    def is_kept(self) -> bool:
+        """Return whether the lease is still ours; renew it first if it ran out and nobody took it.
+
+        A slow store or a slow machine is no reason to leave work undone until the next tick.
+        """
+        for _ in range(KEEP_TRIES):
+            if self.may_call() or self._is_lost:
+                break
+            self._renew_now()
+        return self.may_call()
+
     def free_at(self) -> float | None:
         """Return when the next call may start; None if a call in flight has to end first."""
         return self.window.free_at(self._clock.monotonic())
@@ -194,6 +208,7 @@ class Lease:
             self._write()
         except LostRace:
             if not self._is_still_ours():
+                self._is_lost = True
                 self._good_until_s = 0.0
                 log.warning("lease lost", extra={"fields": {"account": self._account.name}})
         except StoreUnavailable:

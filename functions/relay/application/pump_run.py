@@ -64,7 +64,7 @@ SET_ASIDE_FOR = timedelta(hours=6)
 STOPS_WITHIN_S = 8.0
 # The burst that an idle account may make; a poll that comes due after it is still made within 5 s
 # at Gepetto and within 1 s at Spacely (contract, section 1a).
-BURST_S = 4.0
+BURST_S = 2.0
 BURST_SHARE_OF_WINDOW = 0.5
 
 
@@ -208,7 +208,7 @@ class PumpRun:
             StoreUnavailable: No query was answered in all that time.
         """
         try:
-            while self._lease.may_call() and not self._deps.is_stopping():
+            while self._lease.is_kept() and not self._deps.is_stopping():
                 self._start_reads()
                 self._start_changes()
                 self._start_events()
@@ -382,7 +382,9 @@ class PumpRun:
             if self._next_call_in_s() > 0.0 or not self._lease.start_call():
                 self._waits_for_limit = True
                 return
-            self._pacer.start(self._clock.monotonic())
+            now_s = self._clock.monotonic()
+            even_s = 0.0 if self._is_one_pass else self._lease.window.even_interval_s(now_s)
+            self._pacer.start(now_s, even_interval_s=even_s)
             self._start_call(call)
 
     def _start_call(self, call: Call) -> None:

@@ -35,6 +35,7 @@ READ_AHEAD_S = 2.0
 # slow or frozen in between, or its clock slow.
 WRITTEN_WITHIN = timedelta(seconds=120)
 MOST_READS = 4
+MOST_HEADS = 200
 # Turns are fair only among known jobs, so a run waits this long for its first look at the queue.
 FIRST_LOOK_WITHIN = timedelta(seconds=1)
 MOST_UNLIKELY = 1000
@@ -74,6 +75,7 @@ class _Line:
         cursor: The last key read.
         last_normal: The last key of normal priority read.
         has_more: Whether there are jobs after the cursor.
+        read_in_vain: How many jobs were read since one was last sent.
     """
 
     heads: list[tuple[str, Stored]] = field(default_factory=list)
@@ -83,6 +85,7 @@ class _Line:
     cursor: str = ""
     last_normal: str = ""
     has_more: bool = False
+    read_in_vain: int = 0
 
     @property
     def waits(self) -> bool:
@@ -161,7 +164,9 @@ class SubmissionQueue:
             if len(line.heads) <= wanted / 2:
                 self._reading.add(tenant)
                 span = Span(line.cursor, keys_of(tenant).before)
-                yield QueueRead([span], wanted, tenant, now)
+                # Past many jobs that come too late, ever larger pages lead to those that do not.
+                limit = min(max(wanted, line.read_in_vain), MOST_HEADS)
+                yield QueueRead([span], limit, tenant, now)
 
     def take_page(self, read: QueueRead, found: Sequence[Queued]) -> Sequence[Unreadable]:
         """Take in the result of a query; return the documents that do not parse."""
@@ -170,6 +175,7 @@ class SubmissionQueue:
         unreadable = []
         if read.tenant is not None:
             self._lines[read.tenant].has_more = False
+            self._lines[read.tenant].read_in_vain += len(found)
         for one in found:
             line = self._lines.setdefault(tenant_of(one.key), _Line())
             if one.key >= line.cursor:
@@ -295,6 +301,7 @@ class SubmissionQueue:
     def check_out(self, stored: Stored) -> None:
         """Take a job out to send it."""
         line = self._lines[stored.job.tenant]
+        line.read_in_vain = 0
         job_id = stored.job.id
         for jobs in (line.heads, line.unlikely):
             for entry in jobs:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 # Stray calls of a frozen pump must fit beside those of its successor.
 HEADROOM = 0.05
+# A burst leaves fewer calls for the rest of its window: calls are at most this much further apart.
+LONGEST_STRETCH = 1.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +47,14 @@ class Pacer:
         """Return when the next call may start."""
         return max(now, self._next_s - self._ahead_s)
 
-    def start(self, now: float) -> None:
-        """Count a call that starts now."""
-        self._next_s = max(self._next_s, now) + self._interval_s
+    def start(self, now: float, *, even_interval_s: float = 0.0) -> None:
+        """Count a call that starts now.
+
+        Args:
+            even_interval_s: How far apart calls must be to last (`CallWindow.even_interval_s`).
+        """
+        stretched_s = min(even_interval_s, self._interval_s * LONGEST_STRETCH)
+        self._next_s = max(self._next_s, now) + max(self._interval_s, stretched_s)
 
     def cancel(self) -> None:
         """Uncount a call that was not made after all."""
@@ -92,6 +99,17 @@ class CallWindow:
         """Return how many calls may start by this moment if no call in flight ends before."""
         kept = sum(1 for ended in self._ended if ended + self._limit.window_s > moment)
         return max(0, self._limit.used_calls - self._in_flight - kept)
+
+    def even_interval_s(self, now: float) -> float:
+        """Return how far apart calls must be to last until the first one stops counting.
+
+        Otherwise a burst would use up the window early, and come back as a burst one window later.
+        """
+        self._drop_expired(now)
+        places = self._limit.used_calls - self._in_flight - len(self._ended)
+        if places <= 0 or not self._ended:
+            return 0.0
+        return (self._ended[0] + self._limit.window_s - now) / (places + 1)
 
     @property
     def in_flight(self) -> int:

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 
 # Rounding errors in summed shares must not delay a tenant.
 ROUNDING = 1e-9
+# How many turns a tenant that could not be served catches up on: others wait that long for it.
+MOST_BEHIND = 2.0
 
 
 class WeightedRoundRobin:
@@ -32,7 +34,7 @@ class WeightedRoundRobin:
         """Return the waiting tenant whose turn it is; None if no tenant waits.
 
         Args:
-            delayed: Tenants that wait but cannot be served yet; they lose no turn.
+            delayed: Tenants that wait but cannot be served yet; they catch up on a few turns.
         """
         if not waiting:
             return None
@@ -42,6 +44,8 @@ class WeightedRoundRobin:
                 start = max(self._starts.get(tenant, self._now), self._now)
                 self._starts[tenant] = start + self._behind.pop(tenant, 0.0)
             self._waiting = still_waiting
+        for tenant in self._waiting - set(waiting):
+            self._starts[tenant] = max(self._starts[tenant], self._now - MOST_BEHIND)
         self._now = max(self._now, min(self._starts[tenant] for tenant in waiting))
         started = (one for one in waiting if self._starts[one] <= self._now + ROUNDING)
         return min(started, key=lambda one: (self._ends(one), self._starts[one], one))
