@@ -178,6 +178,34 @@ def test_no_more_calls_start_than_the_limit_has_places(world):
     assert made.count(True) == LIMIT.used_calls == 9
 
 
+def test_one_that_ran_out_is_kept_if_nobody_took_it(world):
+    lease = take(world)
+    world.clock.advance(LEASE_S + 10)
+
+    assert lease.is_kept()
+    assert lease.may_call()
+
+
+def test_one_that_ran_out_is_kept_after_a_renewal_whose_reply_was_lost(world):
+    lease = take(world)
+    world.clock.advance(RENEW_EVERY_S)
+    world.accounts.lose_replies()
+    lease.renew_if_due()
+    world.clock.advance(LEASE_S)
+
+    assert lease.is_kept()
+
+
+def test_one_that_ran_out_and_another_took_is_not_kept(world):
+    lease = take(world)
+    world.clock.advance(LEASE_S)
+    take(world, holder="another")
+
+    assert not lease.is_kept()
+    assert not lease.is_kept()
+    assert world.accounts.account().holder == "another"
+
+
 def test_once_another_has_it_it_is_lost_for_good(world):
     lease = take(world)
     world.accounts.put(busy_account(holder="b"))

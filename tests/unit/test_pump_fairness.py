@@ -121,6 +121,19 @@ def test_polls_take_turns_by_tenant(world):
     assert polled[0] <= later(5)
 
 
+def test_a_tenant_that_submits_much_gets_no_fewer_polls_for_it(world):
+    at_spacely(world)
+    world.provider.takes_s = 0.2
+    world.jobs.put_unchecked(jobs_of(BUSY, range(1000)))
+    world.jobs.put(*polls_of(BUSY, range(2000, 2100)), *polls_of(QUIET, range(3000, 3100)))
+    workers = ConcurrentWorkers(world.clock)
+
+    world.pump(window_s=5, workers=4, open_workers=lambda _: workers).run()
+
+    polled = [world.jobs.job(one).tenant for one in world.provider.called("poll")][:20]
+    assert 8 <= polled.count(BUSY) <= 12
+
+
 def test_submissions_and_polls_get_half_of_the_places_each(world):
     world.jobs.put_unchecked(jobs_of(BUSY, range(500)))
     world.jobs.put(*polls_of(BUSY, range(1000, 1300)))

@@ -153,3 +153,15 @@ def test_a_tenant_that_waits_but_cannot_be_served_yet_gets_its_turns_afterwards(
         turns.take_turn("a")
 
     assert serve(turns, ["a", "b"], 3) == ["b", "b", "b"]
+
+
+def test_a_tenant_delayed_for_long_catches_up_on_few_turns():
+    turns = WeightedRoundRobin({}, {})
+    serve(turns, ["a", "b"], 2)
+
+    for _ in range(50):
+        assert turns.next(["a"], delayed=["b"]) == "a"
+        turns.take_turn("a")
+
+    served = serve(turns, ["a", "b"], 8)
+    assert 1 < served.index("a") <= 5

@@ -242,3 +242,46 @@ def test_more_unlikely_jobs_than_there_is_room_for_stay_in_the_queue():
 
     assert len(queue) == MOST_UNLIKELY
     assert queue.infeasible == []
+
+
+def test_pages_grow_past_jobs_that_come_too_late():
+    queue = a_queue()
+    late = [queued(number, deadline_at=later(10)) for number in range(200)]
+    look(queue, *late)
+    limits, done = [], 4
+
+    while queue.tenants_to_read() or first(queue) is None or done < len(late):
+        reads = [one for one in queue.next_reads(now=NOON, looks=False) if one.tenant is not None]
+        if not reads:
+            break
+        limits.append(reads[0].limit)
+        queue.take_page(reads[0], late[done : done + reads[0].limit])
+        done += reads[0].limit
+        first(queue)
+
+    assert done >= len(late)
+    assert len(limits) <= 9
+
+
+def test_pages_are_small_again_once_a_job_is_sent():
+    queue = a_queue()
+    found = [queued(number, deadline_at=later(10)) for number in range(8)]
+    found += [queued(number) for number in range(8, 40)]
+    look(queue, *found)
+    done = 4
+    while queue.first("demo", now=NOON, suspects=True) is None or done <= 8:
+        (read,) = queue.next_reads(now=NOON, looks=False)
+        queue.take_page(read, found[done : done + read.limit])
+        done += read.limit
+
+    limits = []
+    for number in range(done - 1, 30):
+        stored = queue.first("demo", now=NOON, suspects=True)
+        queue.check_out(stored)
+        for read in queue.next_reads(now=NOON, looks=False):
+            limits.append(read.limit)
+            queue.take_page(read, found[done : done + read.limit])
+            done += read.limit
+
+    assert limits
+    assert max(limits) <= 4
