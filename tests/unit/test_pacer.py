@@ -1,5 +1,7 @@
 """How calls are spread over the window of a limit."""
 
+from itertools import pairwise
+
 import pytest
 
 from relay.domain.limits import CallWindow, Limit, Pacer
@@ -28,7 +30,7 @@ def call_times(*, until_s: float, is_even: bool, latency_s: float = 0.3) -> list
 
 
 def longest_gap_s(times: list[float]) -> float:
-    return max(after - before for before, after in zip(times, times[1:], strict=False))
+    return max(after - before for before, after in pairwise(times))
 
 
 def test_a_burst_at_the_beginning_does_not_come_back_a_window_later():

@@ -275,7 +275,7 @@ def test_pages_are_small_again_once_a_job_is_sent():
         done += read.limit
 
     limits = []
-    for number in range(done - 1, 30):
+    for _ in range(done - 1, 30):
         stored = queue.first("demo", now=NOON, suspects=True)
         queue.check_out(stored)
         for read in queue.next_reads(now=NOON, looks=False):
