@@ -7,7 +7,7 @@ CHECKOV := .local/checkov
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test storm-test lint format describe simulate storm fuzz mutants bench \
+.PHONY: help setup demo up test test-busy storm-test lint format describe simulate storm fuzz mutants bench \
 	terraform-tools checkov terraform-validate clean
 
 # Runs a command and shows what it says only if it fails.
@@ -37,6 +37,11 @@ up: setup ## run the whole system here until Ctrl-C
 # Tests mostly wait, so two cores can run three processes. Each file stays in one process.
 test: setup terraform-tools ## run all tests but the storm
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not storm"
+
+# The others depend on no clock but their own.
+test-busy: setup ## run the tests that use real time, with every core busy
+	$(BIN)/python -m tests.busy -m pytest -n 3 --dist loadfile -m "not storm" \
+		tests/adapters tests/entrypoints tests/infra tests/system
 
 storm-test: setup ## run the storm as a test: 150 jobs, processes killed
 	$(BIN)/python -m pytest -m storm tests/system/test_storm.py

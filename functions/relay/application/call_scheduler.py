@@ -175,10 +175,8 @@ class CallScheduler:
             calls.append(self._next_poll(now, avoid=avoid))
         if CallKind.SUBMIT in kinds:
             # A job that was refused before makes a poor probe.
-            calls += [
-                self._next_submission(now, avoid=avoid, may_be_suspect=False)
-                or self._next_submission(now, avoid=avoid)
-            ]
+            sound = self._next_submission(now, avoid=avoid, may_be_suspect=False)
+            calls.append(sound or self._next_submission(now, avoid=avoid))
         return min(
             (one for one in calls if one is not None),
             key=lambda one: (
