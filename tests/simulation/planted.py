@@ -199,7 +199,7 @@ FAULTS = (
         "P8",
         "application/call_scheduler.py",
         """\
-        tenant = self._queue.turns.next(tenants, delayed=self._queue.tenants_to_read())
+        tenant = self._queue.turns.next(tenants, delayed=delayed)
 """,
         """\
         tenant = min(tenants, default=None)
@@ -210,7 +210,7 @@ FAULTS = (
         "P8",
         "application/call_scheduler.py",
         """\
-        tenant = self.poll_turns.next(_others_first(tenants, avoid, first))
+        tenant = self.poll_turns.next(_others_first(tenants, avoid, first), delayed=waiting)
 """,
         """\
         tenant = min(tenants, default=None)
@@ -221,15 +221,14 @@ FAULTS = (
         "P8",
         "application/call_scheduler.py",
         """\
-        calls = [self._next(kind, now, avoid=avoid) for kind in order]
+        calls: list[Call | None] = []
 """,
         """\
-        for kind in order:
-            for tenant in self._queue.tenants():
-                one = self._queue.first(tenant, now=now, suspects=True)
-                if one is not None and one.job.id in avoid.job_ids:
-                    return Call(CallKind.SUBMIT, one, None, is_suspect=True)
-        calls = [self._next(kind, now, avoid=avoid) for kind in order]
+        for tenant in self._queue.tenants():
+            one = self._queue.first(tenant, now=now, suspects=True)
+            if one is not None and one.job.id in avoid.job_ids:
+                return Call(CallKind.SUBMIT, one, None, is_suspect=True)
+        calls: list[Call | None] = []
 """,
     ),
     Fault(
