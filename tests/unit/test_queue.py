@@ -16,7 +16,7 @@ from relay.domain.queue import (
     keys_of,
     low_keys_start,
     queue_key,
-    tenant_of,
+    tenant_of_key,
     uncovered_spans,
 )
 from tests.factories import NOON, a_job, job_id, job_in, later
@@ -60,7 +60,7 @@ def test_a_key_says_whose_it_is_and_what_it_is_made_of(tenant):
     fresh = key(tenant=tenant, created_at=later(1.234567))
     returned = key(tenant=tenant, tries=1, priority=Priority.LOW)
 
-    assert (tenant_of(fresh), tenant_of(returned)) == (tenant, tenant)
+    assert (tenant_of_key(fresh), tenant_of_key(returned)) == (tenant, tenant)
     assert (is_low(fresh), is_low(returned)) == (False, True)
     assert (is_fresh(fresh), is_fresh(returned)) == (True, False)
     assert created_at(fresh) == later(1.234567)

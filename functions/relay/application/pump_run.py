@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 
 SHORTEST_PAUSE_S = 0.005
 # How late the run may notice that its server is stopping.
-LONGEST_PAUSE_S = 0.5
+LONGEST_WAIT_S = 0.5
 # While the last calls are in flight no other pump can end jobs: about as long as a call takes.
 END_LONGER = timedelta(seconds=15)
 SET_ASIDE_FOR = timedelta(hours=6)
@@ -555,7 +555,7 @@ class PumpRun:
         """Return in how many seconds the next call may start."""
         free_at_s = self._lease.free_at()
         if free_at_s is None:
-            return LONGEST_PAUSE_S
+            return LONGEST_WAIT_S
         # Read the clock after the lease did: a call allowed then is allowed now.
         now_s = self._clock.monotonic()
         return max(free_at_s, self._pacer.free_at(now_s)) - now_s
@@ -638,7 +638,7 @@ class PumpRun:
             moments.append(self._queue.next_read_at())
         moments += self._admission.openings()
         pauses_s = [(at - now).total_seconds() for at in moments if at > now]
-        pauses_s += [self._lease.renewal_in_s(), LONGEST_PAUSE_S]
+        pauses_s += [self._lease.renewal_in_s(), LONGEST_WAIT_S]
         if self._waits_for_limit:
             pauses_s.append(self._next_call_in_s())
         return max(min(pauses_s), SHORTEST_PAUSE_S)

@@ -9,8 +9,8 @@ from relay.errors import JobExists, JobNotFound, LostRace, RelayError, StoreUnav
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE_S = 0.01
-LONGEST_PAUSE_S = 1.0
+FIRST_BACKOFF_S = 0.01
+LONGEST_BACKOFF_S = 1.0
 ATTEMPTS = 30
 # The most that one try can spend of the retry budget: time in a frozen process does not count.
 LONGEST_TRY_S = 6.0
@@ -135,7 +135,7 @@ class JobStore:
             before_s = now_s
             if spent_s > self._patience_s:
                 return
-            pause_s = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
+            pause_s = min(FIRST_BACKOFF_S * 2**attempt, LONGEST_BACKOFF_S)
             self._clock.sleep(pause_s * (0.5 + self._draw()))
 
 

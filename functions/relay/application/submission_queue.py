@@ -24,7 +24,7 @@ from relay.domain.queue import (
     keys_of,
     low_keys_start,
     queue_key,
-    tenant_of,
+    tenant_of_key,
     uncovered_spans,
 )
 from relay.domain.round_robin import WeightedRoundRobin
@@ -177,7 +177,7 @@ class SubmissionQueue:
             self._lines[read.tenant].has_more = False
             self._lines[read.tenant].read_in_vain += len(found)
         for one in found:
-            line = self._lines.setdefault(tenant_of(one.key), _Line())
+            line = self._lines.setdefault(tenant_of_key(one.key), _Line())
             if one.key >= line.cursor:
                 line.cursor = one.key
                 # Everything up to the last key was read, nothing after it.
@@ -364,7 +364,7 @@ class SubmissionQueue:
             if left_s >= mostly_s:
                 break
             if left_s < least_s:
-                self._give_up(line, line.heads.pop(0))
+                self._set_infeasible(line, line.heads.pop(0))
             else:
                 line.unlikely.append(line.heads.pop(0))
         while line.unlikely:
@@ -372,13 +372,13 @@ class SubmissionQueue:
             left_s = (line.unlikely[0][1].job.deadline_at - now).total_seconds()
             if left_s >= least_s:
                 break
-            self._give_up(line, line.unlikely.pop(0))
+            self._set_infeasible(line, line.unlikely.pop(0))
         for key, stored in line.unlikely[MOST_UNLIKELY:]:
             # No room: it stays in the stored queue for the next run or its deadline.
             line.checked_out[stored.job.id] = key
         del line.unlikely[MOST_UNLIKELY:]
 
-    def _give_up(self, line: _Line, entry: tuple[str, Stored]) -> None:
+    def _set_infeasible(self, line: _Line, entry: tuple[str, Stored]) -> None:
         line.checked_out[entry[1].job.id] = entry[0]
         if not entry[1].job.is_resubmitted:
             # A resubmitted job's first render may still come, so it waits for its deadline.

@@ -38,7 +38,7 @@ def queue_key(job: Job) -> str | None:
     return f"{_start(job.tenant)}{LEVELS[job.priority]}{line}/{_micros(job.created_at)}/{job.id}"
 
 
-def tenant_of(key: str) -> str:
+def tenant_of_key(key: str) -> str:
     """Return the tenant of the job with this key."""
     return unquote(key.partition("/")[0])
 
