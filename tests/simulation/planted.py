@@ -11,6 +11,7 @@ class Fault:
     Attributes:
         breaks: The promise that does not hold without it.
         profile: The scenario of the simulator in which it shows soon; None for the usual mixture.
+        seed: Where the search for a history that shows it begins: at one that did.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Fault:
     old: str
     new: str
     profile: str | None = None
+    seed: int = 0
 
     @property
     def is_felt_by_others(self) -> bool:
@@ -68,6 +70,7 @@ FAULTS = (
         "application/pump_run.py",
         "may_call=lease.may_call,",
         "may_call=lambda: True,",
+        seed=233,
     ),
     Fault(
         "final state overwritten by a late poll",
@@ -81,6 +84,7 @@ FAULTS = (
         return replace(job, status=Status.SUCCEEDED, outputs=tuple(outputs), error=None)
     if job.is_final:
         return with_event(replace(job, late_outputs""",
+        seed=52,
     ),
     Fault(
         "mark published before publishing",
@@ -113,6 +117,7 @@ FAULTS = (
         "application/lease.py",
         "assumed = calls_to_assume(stored.account, limit=limit, age_s=stored.age_s)",
         "assumed: list[float] = []",
+        seed=46,
     ),
     Fault(
         "renewal that changes nothing",
@@ -125,6 +130,7 @@ FAULTS = (
         """\
         at_once=at_once,
 """,
+        seed=151,
     ),
     Fault(
         "late result dropped",
@@ -136,6 +142,7 @@ FAULTS = (
         """\
         return job
 """,
+        seed=2,
     ),
     Fault(
         "resubmit after a read timeout",
@@ -180,6 +187,7 @@ FAULTS = (
         except Exception:
             return
 """,
+        seed=24,
     ),
     Fault(
         "wakeAt cleared too early",
@@ -215,6 +223,7 @@ FAULTS = (
         """\
         tenant = min(tenants, default=None)
 """,
+        seed=96,
     ),
     Fault(
         "probe the same job",
@@ -230,6 +239,7 @@ FAULTS = (
                 return Call(CallKind.SUBMIT, one, None, is_suspect=True)
         calls: list[Call | None] = []
 """,
+        seed=11,
     ),
     Fault(
         "no cap on resubmissions",
@@ -237,6 +247,7 @@ FAULTS = (
         "domain/transitions.py",
         "MAX_RESUBMISSIONS = 2",
         "MAX_RESUBMISSIONS = 1000",
+        seed=1,
     ),
     Fault(
         "submissions before polls",
@@ -248,6 +259,7 @@ FAULTS = (
         elif""",
         """\
         if""",
+        seed=38,
     ),
     Fault(
         "floor moved too far",
@@ -262,6 +274,7 @@ FAULTS = (
         "application/pump_run.py",
         "            pause=account.pause,",
         "            pause=None,",
+        seed=16,
     ),
     Fault(
         "one tenant's breaker shared by all",
@@ -277,6 +290,7 @@ FAULTS = (
         if record is None or record.failures == 0:
             return True
 """,
+        seed=23,
     ),
     Fault(
         "queue's floor without a margin for late documents",
@@ -285,6 +299,7 @@ FAULTS = (
         "empty_until = self.looked_at - WRITTEN_WITHIN",
         "empty_until = self.looked_at",
         profile="floors",
+        seed=2,
     ),
     Fault(
         "due floor without a margin for late documents",
@@ -293,6 +308,7 @@ FAULTS = (
         "floor = min([self._began_at - SCAN_MARGIN - WRITTEN_WITHIN, *self._deferred.values()])",
         "floor = min([self._cursor or now, *self._deferred.values()])",
         profile="floors",
+        seed=2,
     ),
     Fault(
         "jobs sent with less time than a render takes",
@@ -301,6 +317,7 @@ FAULTS = (
         "return expected_s / 10, expected_s",
         "return 0.0, 0.0",
         profile="short",
+        seed=9,
     ),
     Fault(
         "an outage costs every job",
@@ -309,6 +326,7 @@ FAULTS = (
         "FAILURES_TO_OPEN = 5",
         "FAILURES_TO_OPEN = 5000",
         profile="down",
+        seed=1,
     ),
     Fault(
         "calls in one burst",
@@ -317,6 +335,7 @@ FAULTS = (
         "ahead_s=limit.window_s if is_one_pass else ahead_s",
         "ahead_s=limit.window_s",
         profile="flood",
+        seed=2,
     ),
 )
 
