@@ -1,9 +1,11 @@
 """Whole runs of the pump: nothing that is wrong with one job, or for a moment, stops the rest."""
 
 import logging
+from itertools import pairwise
 
 import pytest
 
+from relay.application.job_actions import ActionResult, JobActions
 from relay.application.pump_run import SET_ASIDE_FOR
 from relay.domain.account import Account
 from relay.domain.answers import Rendered
@@ -289,3 +291,20 @@ def test_a_claim_that_still_holds_outlives_the_deadline(world):
     world.pump(window_s=0).run()
 
     assert world.jobs.job().status is Status.SUBMITTING
+
+
+def test_a_due_job_that_a_step_leaves_as_it_is_is_tried_again_once_a_second(world, monkeypatch):
+    tried = []
+
+    def nothing(self, action, stored):
+        tried.append(world.clock.now())
+        return ActionResult(stored=stored)
+
+    monkeypatch.setattr(JobActions, "change", nothing)
+    world.jobs.put(submitting_job(deadline_at=later(1)))
+    world.clock.advance(60)
+
+    world.pump(window_s=5).run()
+
+    assert 4 <= len(tried) <= 7
+    assert all((after - before).total_seconds() >= 0.9 for before, after in pairwise(tried))
