@@ -187,9 +187,10 @@ resource "google_monitoring_alert_policy" "server_errors" {
   notification_channels = local.channels
 
   conditions {
-    display_name = "More than 5 % of a function's answers are 5xx"
+    display_name = "More than 5 % of a function's answers are 5xx other than 501"
     condition_threshold {
-      filter             = "${local.requests_of_functions} AND metric.labels.response_code_class=\"5xx\""
+      # 501 tells callers that something is not supported yet: nothing is broken.
+      filter             = "${local.requests_of_functions} AND metric.labels.response_code_class=\"5xx\" AND metric.labels.response_code!=\"501\""
       denominator_filter = local.requests_of_functions
       comparison         = "COMPARISON_GT"
       threshold_value    = 0.05

@@ -1,20 +1,35 @@
 """The OpenAPI document: the base file, the schemas, and the problems that each call can answer."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from http import HTTPStatus
 from typing import Any, Final
 
 from infra.describe.base_files import FROM_CODE, read_base
-from infra.describe.examples import example_values
-from infra.describe.schemas import COMPONENTS, create_schemas, struct_schemas
+from infra.describe.examples import example_input, example_values
+from infra.describe.schemas import (
+    COMPONENTS,
+    create_schemas,
+    struct_schemas,
+    submission_name,
+    submission_schemas,
+)
 from relay import errors
 from relay.domain.catalogue.description import Schema
 from relay.edges import problems
-from relay.edges.answers import GepettoJob, JobAnswer, PageView, ProvidersView, SpacelyResult
+from relay.edges.answers import (
+    GepettoJob,
+    JobAnswer,
+    PageView,
+    ProvidersView,
+    SpacelyReference,
+    SpacelyResult,
+)
 from relay.edges.api import MAX_BODY_BYTES
 from relay.edges.problems import HttpProblem, Problem, problem_answer
+from relay.edges.submissions import SUBMISSIONS
 
-# By name in the base file: the code, but for the providers' own reads, where it is a 400.
+# By name in the base file: the code, but for the providers' own calls, where it is a 400.
 ERRORS: Final[Mapping[str, errors.RelayError]] = {
     "malformed_json": problems.malformed_json(),
     "invalid_idempotency_key": HttpProblem(
@@ -44,6 +59,9 @@ ERRORS: Final[Mapping[str, errors.RelayError]] = {
     "too_many_open_jobs": errors.TooManyOpenJobs("gepetto", most=5000, retry_after_s=5),
     "store_unavailable": errors.StoreUnavailable(),
     "job_not_found_there": problems.no_such_job(),
+    "invalid_request_there": problems.invalid_submission("/imageUrl", "imageUrl is required"),
+    "webhook_not_supported": problems.webhook_not_supported(),
+    "blocking_not_supported": problems.blocking_not_supported(),
 }
 
 
@@ -57,6 +75,7 @@ def openapi() -> dict[str, Any]:
     described = document.pop("x-problems")
     if described.keys() != ERRORS.keys():
         raise LookupError(f"problems: {sorted(described.keys() ^ ERRORS.keys())} described or here")
+    document["paths"] |= _submissions(document.pop("x-submissions"))
     components = document["components"]
     components["responses"] = {}
     for operation in _operations(document):
@@ -64,13 +83,38 @@ def openapi() -> dict[str, Any]:
             title = "Or".join(name.title().replace("_", "") for name in names)
             components["responses"][title] = _response(status, names, described)
             operation["responses"][str(status)] = {"$ref": f"#/components/responses/{title}"}
-    structs = [JobAnswer, PageView, ProvidersView, GepettoJob, SpacelyResult, Problem]
+    structs = [
+        JobAnswer, PageView, ProvidersView, GepettoJob, SpacelyResult, SpacelyReference, Problem
+    ]  # fmt: skip
     components["schemas"] |= {
         **create_schemas(),
+        **submission_schemas(),
         **struct_schemas(structs, refs=COMPONENTS),
         "ProblemCode": _codes(described),
     }
     return document
+
+
+def _submissions(by_provider: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the path of every submission, from what all of its provider have in common."""
+    paths = {}
+    for one in SUBMISSIONS:
+        name, provider = submission_name(one), one.provider.name
+        content = {
+            "schema": {"$ref": COMPONENTS + name},
+            "examples": {
+                one.operation.name: {"value": dict(example_input(provider, one.operation.name))}
+            },
+        }
+        post = {
+            "operationId": f"{name[:1].lower()}{name[1:]}",
+            "summary": f"Submit `{one.operation.name}` as to {provider.title()}",
+            **({"deprecated": True} if one.operation.is_legacy else {}),
+            "requestBody": {"required": True, "content": {"application/json": content}},
+            **deepcopy(by_provider[provider]),
+        }
+        paths[one.path] = {"post": post}
+    return paths
 
 
 def _operations(document: Mapping[str, Any]) -> Sequence[dict[str, Any]]:

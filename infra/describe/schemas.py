@@ -6,10 +6,11 @@ from typing import Any, Final
 import msgspec
 
 from infra.describe.base_files import read_base
-from infra.describe.examples import RAW_PATHS, create_body
+from infra.describe.examples import RAW_PATHS, create_body, example_input
 from relay.domain.catalogue import CATALOGUE, Operation, ProviderFacts, input_schema
 from relay.domain.catalogue.description import Schema
 from relay.edges.bodies import CreateBody
+from relay.edges.submissions import SUBMISSIONS, WEBHOOK, Submission
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 COMPONENTS = "#/components/schemas/"
@@ -87,6 +88,27 @@ def create_schemas() -> dict[str, Schema]:
         choices = [{"$ref": COMPONENTS + name} for name in bodies]
         schemas |= {title: {"title": title, "type": "object", "oneOf": choices}, **bodies}
     return schemas
+
+
+def submission_schemas() -> dict[str, Schema]:
+    """Return the schemas of the bodies in the providers' own shapes, by `submission_name`."""
+    schemas = {}
+    for one in SUBMISSIONS:
+        schema = input_schema(one.operation)
+        if one.provider.calls_back:
+            schema["properties"][WEBHOOK] = {"$ref": f"{COMPONENTS}Webhook"}
+        named = {
+            "title": submission_name(one),
+            "description": _description(one.operation),
+            "examples": [example_input(one.provider.name, one.operation.name)],
+        }
+        schemas[submission_name(one)] = _without_booleans(schema) | named
+    return schemas
+
+
+def submission_name(submission: Submission) -> str:
+    """Return the name of a submission's schema."""
+    return f"Submit{_pascal(submission.provider.name)}{_pascal(submission.operation.name)}"
 
 
 def _bodies(facts: ProviderFacts, fields: Schema) -> Iterator[tuple[str, Schema]]:

@@ -1,7 +1,7 @@
 """The three functions as the framework serves them, standing on the fakes."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +45,24 @@ def make_api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Mak
     """Serve the API, with settings of a test's own."""
 
     def make(
-        *, allow_raw: bool = True, max_open_jobs: int = 5000, threads: int = 80
+        *,
+        accounts: Collection[str] = ("gepetto",),
+        allow_raw: bool = True,
+        max_open_jobs: int = 5000,
+        threads: int = 80,
     ) -> FlaskClient:
-        built = built_api(world, allow_raw=allow_raw, max_open_jobs=max_open_jobs, threads=threads)
+        policy = CreatePolicy(accounts=accounts, allow_raw=allow_raw, max_open_jobs=max_open_jobs)
+        built = built_api(world, policy, threads=threads)
         monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)
         return serve("jobs_api", "http")
 
     return make
 
 
-def built_api(world: World, *, allow_raw: bool, max_open_jobs: int, threads: int) -> Api:
+def built_api(world: World, policy: CreatePolicy, *, threads: int) -> Api:
     return world.relay.api(
-        CreatePolicy(accounts={"gepetto"}, allow_raw=allow_raw, max_open_jobs=max_open_jobs),
-        limits={"gepetto": CATALOGUE["gepetto"].limit},
+        policy,
+        limits={name: CATALOGUE[name].limit for name in policy.accounts},
         tenants={_digest("key-of-demo"): "demo", _digest("key-of-other"): "other"},
         threads=threads,
     )

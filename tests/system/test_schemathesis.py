@@ -15,7 +15,7 @@ from infra.local.errors import EmulatorsUnavailable
 from infra.local.stack import Stack
 from tests.system.conftest import until
 
-TIMEOUT_S = 240.0
+TIMEOUT_S = 480.0
 
 
 @pytest.fixture(scope="module")

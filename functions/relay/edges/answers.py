@@ -51,6 +51,12 @@ class SpacelyResult(msgspec.Struct):
     data: SpacelyData
 
 
+class SpacelyReference(msgspec.Struct):
+    """What Spacely's submissions answer; `data` is the job's id."""
+
+    data: str
+
+
 class HoldView(msgspec.Struct, rename="camel"):
     """Why a provider is not called now, and when that is tried again."""
 
@@ -147,6 +153,11 @@ def spacely_json(job: Job) -> bytes:
     """Return the job as Spacely's ``GET /generate/poll-result`` would show it (spacely.md 2)."""
     word = _word(job, open_word="processing")
     return msgspec.json.encode(SpacelyResult(SpacelyData(word, list(job.outputs))))
+
+
+def spacely_reference_json(job: Job) -> bytes:
+    """Return what a submission to Spacely is answered (spacely.md 1)."""
+    return msgspec.json.encode(SpacelyReference(job.id))
 
 
 def providers_json(states: Sequence[AccountState]) -> bytes:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from http import HTTPStatus
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
@@ -16,7 +17,14 @@ from relay.application.overview import Overview
 from relay.application.progress import ProgressReader
 from relay.application.slots import Slots
 from relay.domain.job import Job
-from relay.edges.answers import gepetto_json, job_json, page_json, providers_json, spacely_json
+from relay.edges.answers import (
+    gepetto_json,
+    job_json,
+    page_json,
+    providers_json,
+    spacely_json,
+    spacely_reference_json,
+)
 from relay.edges.auth import tenant_of
 from relay.edges.bodies import read_body, read_create_body, read_no_body
 from relay.edges.listing import PageTokens, read_list_query
@@ -27,6 +35,7 @@ from relay.edges.problems import (
     not_found,
     problem_answer,
 )
+from relay.edges.submissions import SUBMISSIONS, Submission, create_submitted
 from relay.errors import JobNotFound, RelayError
 
 MAX_BODY_BYTES = 256 * 1024
@@ -84,6 +93,10 @@ class Api:
                 Rule(
                     "/api/v1/generate/poll-result", endpoint=self._spacely_result, methods=["GET"]
                 ),
+                *(
+                    Rule(one.path, endpoint=partial(self._submit, one), methods=["POST"])
+                    for one in SUBMISSIONS
+                ),
             ],
             strict_slashes=True,
             merge_slashes=False,
@@ -110,10 +123,7 @@ class Api:
         return _json(b'{"status":"ok"}')
 
     def _create(self, request: Request) -> Response:
-        body = read_body(request, max_bytes=MAX_BODY_BYTES)
-        tenant = self._tenant(request)
-        key = _idempotency_key(request)
-        _require_json(request)
+        tenant, key, body = self._posted(request)
         new = read_create_body(body)
         return self._created(self._creator.create(tenant, new, idempotency_key=key))
 
@@ -174,6 +184,11 @@ class Api:
         job_id = request.args.get("refId", "")
         return _json(spacely_json(self._job_of_provider(request, "spacely", job_id)))
 
+    def _submit(self, submission: Submission, request: Request) -> Response:
+        tenant, key, body = self._posted(request)
+        job = create_submitted(self._creator, submission, body, tenant=tenant, idempotency_key=key)
+        return _json(spacely_reference_json(job))
+
     def _job_of_provider(self, request: Request, provider: str, job_id: str) -> Job:
         tenant = self._tenant(request)
         try:
@@ -192,6 +207,14 @@ class Api:
 
     def _tenant(self, request: Request) -> str:
         return tenant_of(request.headers, self._tenants)
+
+    def _posted(self, request: Request) -> tuple[str, str | None, bytes]:
+        """Return the tenant, the idempotency key and the body of a create."""
+        body = read_body(request, max_bytes=MAX_BODY_BYTES)
+        tenant = self._tenant(request)
+        key = _idempotency_key(request)
+        _require_json(request)
+        return tenant, key, body
 
     def _tenant_without_body(self, request: Request) -> str:
         body = read_body(request, max_bytes=MAX_BODY_BYTES)

@@ -75,15 +75,23 @@ class HttpProblem(RelayError):
 
     Args:
         allow: The methods that the path does allow.
+        pointer: JSON Pointer to the culprit in the body; None if it is not in there.
     """
 
     def __init__(
-        self, status: HTTPStatus, code: str, detail: str, *, allow: str | None = None
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        *,
+        allow: str | None = None,
+        pointer: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.allow = allow
+        self.pointer = pointer
 
 
 def not_found() -> HttpProblem:
@@ -94,6 +102,35 @@ def not_found() -> HttpProblem:
 def no_such_job() -> HttpProblem:
     """Refuse an id with the status that the providers use for unknown ones."""
     return HttpProblem(HTTPStatus.BAD_REQUEST, "job_not_found", "there is no such job")
+
+
+def invalid_submission(pointer: str | None, detail: str) -> HttpProblem:
+    """Refuse a body in a provider's shape with the status that both providers document.
+
+    See gepetto.md 3 and spacely.md 2.
+    """
+    return HttpProblem(HTTPStatus.BAD_REQUEST, "invalid_request", detail, pointer=pointer)
+
+
+def webhook_not_supported() -> HttpProblem:
+    """Refuse a submission that wants a webhook called: callbacks do not exist yet."""
+    return HttpProblem(
+        HTTPStatus.NOT_IMPLEMENTED,
+        "webhook_not_supported",
+        "nothing was created: the relay cannot call a webhook yet; create the job with "
+        "`POST /v1/jobs` and poll it with `GET /v1/job/{id}`",
+        pointer="/webhook",
+    )
+
+
+def blocking_not_supported() -> HttpProblem:
+    """Refuse a submission that waits for its picture: guarded downloads do not exist yet."""
+    return HttpProblem(
+        HTTPStatus.NOT_IMPLEMENTED,
+        "blocking_not_supported",
+        "nothing was created: the relay cannot answer with the picture yet; create the job with "
+        "`POST /v1/jobs` and poll it with `GET /v1/job/{id}`",
+    )
 
 
 def method_not_allowed(allowed: Sequence[str]) -> HttpProblem:
@@ -134,7 +171,7 @@ def problem_answer(error: RelayError) -> Response:
         status=status.value,
         code=code,
         detail=detail or str(error),
-        pointer=error.pointer if isinstance(error, InvalidRequest) else None,
+        pointer=error.pointer if isinstance(error, HttpProblem | InvalidRequest) else None,
         parameter=error.parameter if isinstance(error, InvalidQuery) else None,
     )
     answer = Response(msgspec.json.encode(problem), status.value, mimetype=PROBLEM_JSON)
