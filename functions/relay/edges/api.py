@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
@@ -14,7 +16,9 @@ from relay.application.job_creator import Created, JobCreator
 from relay.application.job_reader import JobReader
 from relay.application.overview import Overview
 from relay.application.progress import ProgressReader
+from relay.application.provider_lists import ListReader
 from relay.application.slots import Slots
+from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Job
 from relay.edges.answers import gepetto_json, job_json, page_json, providers_json, spacely_json
 from relay.edges.auth import tenant_of
@@ -57,6 +61,7 @@ class Api:
         controls: JobControls,
         overview: Overview,
         progress: ProgressReader,
+        lists: ListReader,
         waits: Slots,
         large_pages: Slots,
         tenants: Mapping[str, str],
@@ -66,6 +71,7 @@ class Api:
         self._controls = controls
         self._overview = overview
         self._progress = progress
+        self._lists = lists
         self._waits = waits
         self._large_pages = large_pages
         self._tenants = tenants
@@ -83,6 +89,14 @@ class Api:
                 Rule("/v1/job/<job_id>", endpoint=self._gepetto_job, methods=["GET"]),
                 Rule(
                     "/api/v1/generate/poll-result", endpoint=self._spacely_result, methods=["GET"]
+                ),
+                *(
+                    Rule(
+                        f"{urlsplit(CATALOGUE[provider].base_url).path}/{name}",
+                        endpoint=partial(self._provider_list, provider, name),
+                        methods=["GET"],
+                    )
+                    for provider, name in lists.known
                 ),
             ],
             strict_slashes=True,
@@ -173,6 +187,14 @@ class Api:
     def _spacely_result(self, request: Request) -> Response:
         job_id = request.args.get("refId", "")
         return _json(spacely_json(self._job_of_provider(request, "spacely", job_id)))
+
+    def _provider_list(self, provider: str, name: str, request: Request) -> Response:
+        self._tenant(request)
+        copy = self._lists.read(provider, name)
+        answer = Response(copy.body, content_type=copy.content_type)
+        # Whatever the provider sent, a browser must not take it for a page of ours.
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
 
     def _job_of_provider(self, request: Request, provider: str, job_id: str) -> Job:
         tenant = self._tenant(request)
