@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from relay.application.provider_lists import ListFetcher
 from relay.domain.account import Account
 from relay.domain.admission import Stop
 from relay.domain.limits import Limit
@@ -214,3 +215,44 @@ def test_a_crash_during_the_call_does_not_repeat_it_at_once(world, ask):
 
     assert world.provider.called("list") == ["rooms"]
     assert len(world.accounts.account().calls_ago_s) == 1
+
+
+@pytest.fixture
+def fetcher(world):
+    """Make what fetches lists for a run whose lease allows calls, or not."""
+
+    def fetcher(*, may_call=True):
+        return ListFetcher(
+            world.lists, provider=world.provider, may_call=lambda: may_call, clock=world.clock
+        )
+
+    return fetcher
+
+
+def test_a_pump_without_its_lease_makes_no_call(world, ask, fetcher):
+    ask("rooms")
+
+    assert fetcher(may_call=False).fetch("rooms") is None
+
+    assert world.provider.calls == []
+
+
+def test_a_list_that_another_pump_has_just_fetched_is_not_fetched_again(world, ask, fetcher):
+    ask("rooms")
+    mine, other = fetcher(), fetcher()
+    assert mine.next_due() == "rooms"
+    other.fetch("rooms")
+    world.clock.advance(1)
+
+    assert mine.fetch("rooms") is None
+
+    assert world.provider.called("list") == ["rooms"]
+
+
+def test_a_call_whose_copy_could_not_be_kept_counts_all_the_same(world, ask, fetcher):
+    ask("rooms")
+    world.provider.on_list(lambda _: world.lists.lose_requests())
+
+    assert fetcher().fetch("rooms") == world.clock.monotonic()
+
+    assert request_of(world).fetched_at is None
