@@ -181,7 +181,7 @@ class PumpRun:
             last_kind=CallKind.POLL if account.polled_last else CallKind.SUBMIT,
         )
         self._lists = ListFetcher(
-            deps.lists, provider=deps.provider, may_call=lease.may_call, clock=deps.clock
+            deps.lists, provider=deps.provider, clock=deps.clock, may_call=lease.may_call
         )
         self._due_list: str | None = None
         self._waits_for_limit = False
