@@ -44,6 +44,7 @@ from relay.domain.account import Account
 from relay.domain.due import wake_at
 from relay.domain.durations import Durations
 from relay.domain.job import UNREAD, Job, Status
+from relay.domain.provider_list import ListRequest, ProviderList
 from relay.domain.queue import LAST, Span, queue_key
 from relay.errors import JobExists, JobNotFound, LostRace, UnreadableJob
 
@@ -387,6 +388,40 @@ class MemoryDurations:
         self._durations[account] = (kept, self._writes)
 
 
+class MemoryLists:
+    """The `ListDocuments` of a store in memory."""
+
+    def __init__(self) -> None:
+        self._writes = 0
+        self._copies: dict[tuple[str, str], ProviderList] = {}
+        self._requests: dict[str, tuple[Mapping[str, ListRequest], int]] = {}
+
+    def copy(self, account: str, name: str) -> ProviderList | None:
+        """See `ListDocuments`."""
+        return self._copies.get((account, name))
+
+    def keep(self, account: str, name: str, copy: ProviderList) -> None:
+        """See `ListDocuments`."""
+        document_bytes({"contentType": copy.content_type, "body": copy.body})
+        self._copies[account, name] = copy
+
+    def requests(self, account: str) -> tuple[Mapping[str, ListRequest], object]:
+        """See `ListDocuments`."""
+        return self._requests.get(account, ({}, None))
+
+    def replace_requests(
+        self, account: str, requests: Mapping[str, ListRequest], *, version: object
+    ) -> None:
+        """See `ListDocuments`."""
+        if self.requests(account)[1] != version:
+            raise LostRace(account)
+        self._writes += 1
+        document = {name: to_fields(one) for name, one in requests.items()}
+        document_bytes(document)
+        kept = {name: from_fields(ListRequest, one) for name, one in document.items()}
+        self._requests[account] = (kept, self._writes)
+
+
 def document_bytes(document: Mapping[str, Any]) -> int:
     """Return about how large a document is.
 
@@ -403,6 +438,8 @@ def _value_bytes(value: Any, *, inside_array: bool = False) -> int:
     match value:
         case str():
             return len(value.encode()) + 1
+        case bytes():
+            return len(value)
         case bool() | None:
             return 1
         case int():

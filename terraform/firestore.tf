@@ -93,9 +93,9 @@ resource "google_firestore_index" "jobs" {
 }
 
 # No single-field indexes: inputs, outputs and histories are large, and createdAt, wakeAt and
-# queueKey only grow, which would limit the write rate. accounts and durations are only read by id.
+# queueKey only grow, which would limit the write rate. The other collections are only read by id.
 resource "google_firestore_field" "unindexed" {
-  for_each = toset(["accounts", "durations", "jobs"])
+  for_each = toset(["accounts", "durations", "jobs", "listRequests", "lists"])
 
   database   = var.firestore_database
   collection = each.key

@@ -11,7 +11,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from infra.bench.virtual_time import VirtualClock
-from infra.memory_store import MemoryAccounts, MemoryDurations, MemoryJobs
+from infra.memory_store import MemoryAccounts, MemoryDurations, MemoryJobs, MemoryLists
 from relay.application.ports import Stored, StoredAccount, Workers
 from relay.application.pump import Pump
 from relay.application.pump_run import Concurrency
@@ -21,6 +21,7 @@ from relay.domain.answers import Accepted, PollAnswer, StillOpen
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job
+from relay.domain.provider_list import ProviderList
 from relay.errors import PublishFailed, StoreUnavailable
 from relay.job_view import to_json
 from tests.factories import JOB_ID, NOON
@@ -65,7 +66,8 @@ class FixedClock(VirtualClock):
 
 
 READS = {"read", "due", "queued", "next_wake", "count", "page", "find", "is_anothers"}
-WRITES = {"create", "replace", "set_aside"}
+READS |= {"copy", "requests"}
+WRITES = {"create", "replace", "set_aside", "keep", "replace_requests"}
 
 
 class Faulty:
@@ -210,7 +212,7 @@ class ProviderCall:
 class ScriptedProvider:
     """Says what it is told, call by call: an answer, an error, or what a function returns.
 
-    When the script has ended it accepts every job, and is never done with any.
+    When the script has ended it accepts every job, is never done with any, and has empty lists.
     """
 
     def __init__(self, clock: FixedClock, *, name: str = "gepetto") -> None:
@@ -221,7 +223,10 @@ class ScriptedProvider:
         self.takes_s = 0.0
         self.calls: list[ProviderCall] = []
         self._clock = clock
-        self._scripts: dict[str, list[Any]] = {"submit": [], "poll": []}
+        self.lists: Mapping[str, Callable[[], ProviderList]] = {
+            one: partial(self._list, one) for one in facts.lists
+        }
+        self._scripts: dict[str, list[Any]] = {"submit": [], "poll": [], "list": []}
         self._serial = count(1)
 
     def on_submit(self, *answers: Any) -> None:
@@ -232,27 +237,36 @@ class ScriptedProvider:
         """Answer the next polls so."""
         self._scripts["poll"] += answers
 
+    def on_list(self, *answers: Any) -> None:
+        """Answer the next calls for lists so."""
+        self._scripts["list"] += answers
+
     def submit(self, job: Job) -> Accepted:
         accepted = Accepted(provider_job_id=f"p-{next(self._serial)}", provider_status="pending")
-        answer: Accepted = self._answer("submit", job, otherwise=accepted)
+        answer: Accepted = self._answer("submit", job.id, job, otherwise=accepted)
         return answer
 
     def poll(self, job: Job) -> PollAnswer:
         pending = StillOpen(provider_status="pending", is_known_word=True)
-        answer: PollAnswer = self._answer("poll", job, otherwise=pending)
+        answer: PollAnswer = self._answer("poll", job.id, job, otherwise=pending)
         return answer
 
     def called(self, kind: str) -> list[str]:
-        """Return the ids of the jobs that were submitted, or polled, in order."""
+        """Return the ids of the jobs submitted, or polled, or the lists read, in order."""
         return [call.job_id for call in self.calls if call.kind == kind]
 
-    def _answer(self, kind: str, job: Job, *, otherwise: Any) -> Any:
-        self.calls.append(ProviderCall(kind, job.id, self._clock.now()))
+    def _list(self, name: str) -> ProviderList:
+        empty = ProviderList(content_type="application/json", body=b"[]")
+        answer: ProviderList = self._answer("list", name, name, otherwise=empty)
+        return answer
+
+    def _answer(self, kind: str, about: str, asked: Job | str, *, otherwise: Any) -> Any:
+        self.calls.append(ProviderCall(kind, about, self._clock.now()))
         self._clock.advance(self.takes_s)
         script = self._scripts[kind]
         answer = script.pop(0) if script else otherwise
         if callable(answer):
-            answer = answer(job)
+            answer = answer(asked)
         if isinstance(answer, Exception):
             raise answer
         return otherwise if answer is None else answer
@@ -348,6 +362,7 @@ class World:
         self.topics = MemoryTopics()
         self.provider = ScriptedProvider(self.clock)
         self.durations: Any = Faulty(MemoryDurations(), pause=lambda _: None)
+        self.lists: Any = Faulty(MemoryLists(), pause=lambda _: None)
         self.is_stopping = False
         self._tokens = count(1)
         self.assemble()
@@ -364,6 +379,7 @@ class World:
             jobs=self.jobs,
             accounts=self.accounts,
             durations=self.durations,
+            lists=self.lists,
             topics=self.topics,
             clock=self.clock,
             draw=lambda: 0.5,

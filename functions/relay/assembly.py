@@ -24,11 +24,13 @@ from relay.application.ports import (
     Clock,
     DurationsDocuments,
     Jobs,
+    ListDocuments,
     Provider,
     Topics,
     Workers,
 )
 from relay.application.progress import ProgressReader
+from relay.application.provider_lists import ListReader
 from relay.application.pump import Pump
 from relay.application.pump_run import Concurrency, PumpDependencies
 from relay.application.slots import large_page_slots, wait_slots
@@ -66,6 +68,7 @@ class Adapters:
     jobs: Jobs
     accounts: Accounts
     durations: DurationsDocuments
+    lists: ListDocuments
     topics: Topics
     clock: Clock
     draw: Callable[[], float]
@@ -140,6 +143,9 @@ class Relay:
             progress=ProgressReader(
                 accounts=adapters.accounts, durations=adapters.durations, clock=adapters.clock
             ),
+            lists=ListReader(
+                adapters.lists, waker=self.waker, clock=adapters.clock, accounts=limits.keys()
+            ),
             waits=wait_slots(threads=threads),
             large_pages=large_page_slots(),
             tenants=tenants,
@@ -187,6 +193,7 @@ class Relay:
             documents=adapters.jobs,
             store=self.store,
             accounts=adapters.accounts,
+            lists=adapters.lists,
             announcer=self.announcer,
             topics=adapters.topics,
             provider=provider,

@@ -11,7 +11,12 @@ from typing import TypeVar
 
 from relay import config, logs
 from relay.adapters.database import connect
-from relay.adapters.firestore import FirestoreAccounts, FirestoreDurations, FirestoreJobs
+from relay.adapters.firestore import (
+    FirestoreAccounts,
+    FirestoreDurations,
+    FirestoreJobs,
+    FirestoreLists,
+)
 from relay.adapters.providers.gepetto import Gepetto
 from relay.adapters.providers.spacely import Spacely
 from relay.adapters.pubsub import PubSubTopics, publisher
@@ -100,6 +105,7 @@ def _relay(common: Common, *, patience_s: float) -> Relay:
         jobs=FirestoreJobs(database, time_to_live=common.time_to_live),
         accounts=FirestoreAccounts(database),
         durations=FirestoreDurations(database),
+        lists=FirestoreLists(database),
         topics=PubSubTopics(
             publisher(),
             project=common.project,

@@ -16,6 +16,7 @@ RelayError
 └── Transient               the same call may succeed later
     ├── LostRace            another writer was faster                    -> read and step again
     ├── StoreUnavailable    the store does not answer                    -> 503, or the next tick
+    ├── ListNotFetched      there is no copy of the provider's list yet  -> 503
     ├── TooManyOpenJobs     the tenant has as many as it may             -> 429
     ├── PublishFailed       the topic did not take the message           -> the pump, later
     ├── PerhapsAccepted     the provider may or may not have taken it    -> unconfirmed
@@ -147,6 +148,22 @@ class TooManyOpenJobs(Transient):
 
     def __init__(self, account: str, *, most: int, retry_after_s: float) -> None:
         super().__init__(f"{account} may have {most} open jobs of yours: wait for some to end")
+        self.retry_after_s = retry_after_s
+
+
+class ListNotFetched(Transient):
+    """There is no copy of a provider's list yet.
+
+    Args:
+        retry_after_s: When there may be one at the earliest.
+        failure: Why the last fetch failed; None if it did not.
+    """
+
+    def __init__(
+        self, account: str, name: str, *, retry_after_s: float, failure: str | None
+    ) -> None:
+        why = "" if failure is None else f"; the last attempt failed: {failure}"
+        super().__init__(f"the relay has yet to fetch {name!r} from {account}{why}")
         self.retry_after_s = retry_after_s
 
 

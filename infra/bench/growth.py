@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +29,12 @@ from infra.bench.store import (
     total,
 )
 from relay.adapters.database import Database
-from relay.adapters.firestore import FirestoreAccounts, FirestoreDurations, FirestoreJobs
+from relay.adapters.firestore import (
+    FirestoreAccounts,
+    FirestoreDurations,
+    FirestoreJobs,
+    FirestoreLists,
+)
 from relay.adapters.runtime import SystemClock, WorkerThreads
 from relay.application.pump import Pump
 from relay.assembly import PUMP_PATIENCE_S, Adapters, Relay
@@ -37,6 +42,7 @@ from relay.domain.answers import Accepted, PollAnswer, Rendered
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Announcement, Job
 from relay.domain.limits import Limit
+from relay.domain.provider_list import ProviderList
 
 DUE = 100
 TARGET_SHARE = 0.10
@@ -59,6 +65,7 @@ class FakeProvider:
         self.name = name
         self.limit = limit
         self.poll_policy = CATALOGUE["gepetto"].poll_policy
+        self.lists: Mapping[str, Callable[[], ProviderList]] = {}
         self.submitted_s: list[float] = []
         self._call_s = call_s
 
@@ -90,6 +97,7 @@ def _pump(client: Database, provider: FakeProvider, *, window_s: float) -> Pump:
         jobs=FirestoreJobs(client, time_to_live=TIME_TO_LIVE),
         accounts=FirestoreAccounts(client),
         durations=FirestoreDurations(client),
+        lists=FirestoreLists(client),
         topics=NoTopics(),
         clock=SystemClock(),
         draw=random.random,

@@ -1,7 +1,7 @@
 """What a job costs: its operations, counted on a virtual clock, and the bill of a million jobs."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -25,13 +25,20 @@ from infra.bench.store import (
     total,
 )
 from infra.bench.virtual_time import InlineWorkers, VirtualClock
-from relay.adapters.firestore import FirestoreAccounts, FirestoreDurations, FirestoreJobs
+from relay.adapters.firestore import (
+    FirestoreAccounts,
+    FirestoreDurations,
+    FirestoreJobs,
+    FirestoreLists,
+)
 from relay.application.job_creator import NewJob
 from relay.assembly import EDGE_PATIENCE_S, PUMP_PATIENCE_S, Adapters, CreatePolicy, Relay
 from relay.domain.answers import Accepted, PollAnswer, Rendered, RenderFailed, StillOpen
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job, OnUnconfirmed
+from relay.domain.provider_list import ProviderList
+from relay.errors import NoAnswer
 from relay.job_view import to_json
 
 WINDOW_S = 55.0
@@ -119,6 +126,10 @@ class Usage:
         return self.pump_s / self.jobs
 
 
+def _no_list() -> ProviderList:
+    raise NoAnswer("HTTP 404")
+
+
 class Deployment:
     """One account of the relay on a virtual clock and the real Firestore client.
 
@@ -131,6 +142,8 @@ class Deployment:
     def __init__(self, host: str, kind: Kind) -> None:
         facts = CATALOGUE[kind.provider]
         self.name, self.limit, self.poll_policy = kind.provider, facts.limit, facts.poll_policy
+        # Nobody asks for lists here, but the pump looks whether somebody did.
+        self.lists: Mapping[str, Callable[[], ProviderList]] = dict.fromkeys(facts.lists, _no_list)
         self.clock = VirtualClock()
         self._kind = kind
         self._calls: Counter[str] = Counter()
@@ -146,6 +159,7 @@ class Deployment:
             jobs=self._documents,
             accounts=FirestoreAccounts(client),
             durations=FirestoreDurations(client),
+            lists=FirestoreLists(client),
             topics=self,
             clock=self.clock,
             draw=random.random,

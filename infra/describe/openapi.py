@@ -57,6 +57,7 @@ ERRORS: Final[Mapping[str, errors.RelayError]] = {
         "/input/creativity", "input.creativity must be at most 30"
     ),
     "too_many_open_jobs": errors.TooManyOpenJobs("gepetto", most=5000, retry_after_s=5),
+    "list_not_fetched": errors.ListNotFetched("gepetto", "rooms", retry_after_s=5, failure=None),
     "store_unavailable": errors.StoreUnavailable(),
     "job_not_found_there": problems.no_such_job(),
     "invalid_request_there": problems.invalid_submission("/imageUrl", "imageUrl is required"),

@@ -147,6 +147,8 @@ def _polled_ref(_: Request, path: str) -> str | None:
     return path.removeprefix("job/") if path.startswith("job/") else None
 
 
+# Of the lists only the rooms' page was seen. The styles are those of samples, in the same form;
+# no sky is printed anywhere.
 def _room(ident: str, name: str, english: str) -> Document:
     return {"id": ident, "name": name, "name-en": english, "type": "home"}
 
@@ -161,6 +163,12 @@ ROOMS = [
     _room("home_office", "Bureau", "Home office"),
     _room("gaming_room", "Salle de jeux", "Gaming room"),
     _room("outdoor_terrace", "Terrasse", "Outdoor terrace"),
+]
+
+
+STYLES = [
+    {"id": "modern", "name": "Moderne", "name-en": "Modern"},
+    {"id": "demeures", "name": "Demeures", "name-en": "Demeures"},
 ]
 
 
@@ -182,5 +190,5 @@ GEPETTO = Provider(
     acknowledged=_acknowledged,
     polled=_polled,
     new_ref=lambda: secrets.token_hex(10),
-    lists={"rooms": ROOMS},
+    lists={"rooms": ROOMS, "styles": STYLES, "skies": []},
 )

@@ -30,7 +30,11 @@ class Summary:
 def main() -> int:
     """Run the seeds that the command line asks for; 1 if any promise was broken."""
     arguments = _arguments()
-    switches = FaultSwitches(is_crowded=arguments.crowded, scenario=arguments.profile)
+    switches = FaultSwitches(
+        is_crowded=arguments.crowded,
+        asks_for_lists=arguments.lists,
+        scenario=arguments.profile,
+    )
     if arguments.show is not None:
         outcome = run_seed(arguments.show, switches)
         print("\n".join(outcome.history.trace()))
@@ -102,6 +106,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--first-only", action="store_true", help="stop at the first violation")
     parser.add_argument(
         "--crowded", action="store_true", help="tenants send bursts of jobs in every history"
+    )
+    parser.add_argument(
+        "--lists", action="store_true", help="callers ask for the providers' lists all the time"
     )
     parser.add_argument("--profile", choices=SCENARIOS, help="every history is of this scenario")
     parser.add_argument("--quiet", action="store_true", help="print no history of a failure")

@@ -1,6 +1,8 @@
 """Callers: each creates a job as a real client would, reads it, and may cancel or retry it."""
 
 from collections.abc import Callable
+from functools import partial
+from itertools import cycle
 from typing import TypeVar
 
 from infra.simulator.deployment import Deployment
@@ -8,7 +10,14 @@ from infra.simulator.instances import Instance
 from infra.simulator.tenants import INPUTS
 from relay.application.job_creator import NewJob
 from relay.domain.job import OnUnconfirmed
-from relay.errors import JobFinal, JobNotFound, KeyReused, NotRetryable, StoreUnavailable
+from relay.errors import (
+    JobFinal,
+    JobNotFound,
+    KeyReused,
+    ListNotFetched,
+    NotRetryable,
+    StoreUnavailable,
+)
 
 T = TypeVar("T")
 
@@ -16,6 +25,7 @@ TENANTS = ("demo", "second")
 MOST_TRIES = 4
 # All attempts of one create, each as long as an edge retries.
 LONGEST_CREATE_S = 80.0
+LISTS_EVERY_S = 3.0
 # Reading, cancelling, waiting for the answers, and not yet retrying.
 LONGEST_BEFORE_RETRY_S = 480.0
 
@@ -48,6 +58,30 @@ def start_callers(deployment: Deployment, *, most: int) -> float:
         )
         last_s = max(last_s, comes_s + LONGEST_CREATE_S + lives_s)
     return last_s
+
+
+def ask_for_lists(deployment: Deployment, *, until_s: float) -> None:
+    """Have a caller ask for the providers' lists in turn."""
+    env = deployment.env
+
+    def ask(account: str, name: str) -> None:
+        reader = deployment.list_reader(instance := deployment.apis.pick())
+
+        def run() -> None:
+            try:
+                reader.read(account, name)
+            except (ListNotFetched, StoreUnavailable) as error:
+                env.note(instance.name, f"{name} of {account}: {type(error).__name__}")
+
+        instance.spawn("list", run)
+
+    at_s = 0.0
+    for name in cycle(deployment.lists):
+        if at_s >= until_s:
+            return
+        for account in deployment.profile.providers:
+            env.after(at_s, partial(ask, account, name))
+        at_s += LISTS_EVERY_S
 
 
 class Caller:

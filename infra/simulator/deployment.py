@@ -1,6 +1,6 @@
 """One deployment of the relay in a simulated environment: its instances, and what reaches them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -14,6 +14,7 @@ from infra.simulator.store import (
     SimulatedAccounts,
     SimulatedDurations,
     SimulatedJobs,
+    SimulatedLists,
     store_faults,
 )
 from infra.simulator.topics import Broker, SimulatedTopics, topic_faults
@@ -21,6 +22,7 @@ from infra.simulator.workers import SimulatedWorkers
 from infra.verification.history import Run, UsableResult
 from relay.application.job_controls import JobControls
 from relay.application.job_creator import JobCreator
+from relay.application.provider_lists import ListReader
 from relay.assembly import (
     CALLBACK_READERS,
     CONCURRENCY,
@@ -34,10 +36,15 @@ from relay.errors import JobNotFound, RelayError, StoreUnavailable, UnreadableJo
 
 
 class Deployment:
-    """Three functions of several instances each, on one store and its topics."""
+    """Three functions of several instances each, on one store and its topics.
 
-    def __init__(self, env: Environment, profile: Profile) -> None:
+    Args:
+        lists: The lists that every provider has.
+    """
+
+    def __init__(self, env: Environment, profile: Profile, *, lists: Sequence[str]) -> None:
         self.env = env
+        self.lists = lists
         self.profile = profile
         self.store_faults = store_faults(profile)
         self.topic_faults = topic_faults(profile)
@@ -69,6 +76,15 @@ class Deployment:
         """Return what cancels and retries jobs on this instance."""
         return self.relay(instance).controls(self.creator(instance))
 
+    def list_reader(self, instance: Instance) -> ListReader:
+        """Return what reads the providers' lists on this instance."""
+        return ListReader(
+            self._adapters(instance).lists,
+            waker=self.relay(instance).waker,
+            clock=instance,
+            accounts=self.profile.providers,
+        )
+
     def _adapters(self, instance: Instance) -> Adapters:
         jobs = SimulatedJobs(
             self.database, instance, self.store_faults, slow_pages=self.profile.slow_pages
@@ -77,6 +93,7 @@ class Deployment:
             jobs=jobs,  # type: ignore[arg-type]
             accounts=SimulatedAccounts(self.database, instance, self.store_faults),
             durations=SimulatedDurations(self.database, instance, self.store_faults),
+            lists=SimulatedLists(self.database, instance, self.store_faults),
             topics=SimulatedTopics(self.broker, instance, self.topic_faults),
             clock=instance,
             draw=self.env.rng.random,
@@ -104,7 +121,12 @@ class Deployment:
         # What an instance has learnt outlives a run; a lease does not.
         relay.learner = self.relay(instance).learner
         provider = SimulatedProvider(
-            self.servers[account], instance, profile, self._provider_faults, accounts.has_lease
+            self.servers[account],
+            instance,
+            profile,
+            self._provider_faults,
+            accounts.has_lease,
+            self.lists,
         )
         self.env.note(instance.name, f"tick for {account}")
         pump = relay.pump(

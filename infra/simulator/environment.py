@@ -29,6 +29,7 @@ class FaultSwitches:
         left_out: The numbers of single faults, counted from 0, that do not happen.
         off: The kinds of fault that never happen.
         is_crowded: Several tenants send bursts of jobs in every history.
+        asks_for_lists: Callers ask for many lists of each provider, all the time.
         scenario: The scenario of every history; None for the usual mixture.
         most_jobs: How many of the profile's jobs are created at most.
     """
@@ -38,6 +39,7 @@ class FaultSwitches:
     off: frozenset[str] = frozenset()
     most_jobs: int = sys.maxsize
     is_crowded: bool = False
+    asks_for_lists: bool = False
     scenario: str | None = None
 
 

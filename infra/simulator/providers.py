@@ -5,10 +5,12 @@ left after 2 s, and as unanswered if no answer has come after 15 s. The provider
 a second of its first byte.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from itertools import count
+from typing import TypeVar
 
 from infra.simulator.environment import Crashed, Environment
 from infra.simulator.instances import CallFault, CallFaults, Instance
@@ -34,6 +36,7 @@ from relay.domain.answers import (
 )
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Job
+from relay.domain.provider_list import ProviderList
 from relay.errors import (
     AccountRefused,
     JobRefused,
@@ -42,6 +45,8 @@ from relay.errors import (
     PerhapsAccepted,
     RelayError,
 )
+
+T = TypeVar("T")
 
 # As the real transport's: until the first byte has left, and until the answer is there.
 SEND_S = 2.0
@@ -190,6 +195,16 @@ class Server:
             return WithoutOutput(provider_status="success")
         return self._open()
 
+    def read_list(self, name: str) -> ProviderList:
+        """Count a call for a list and answer it."""
+        env, profile = self._env, self._profile
+        self._count_call(f"call for {name}", name, None)
+        if self.outage is not None or env.injects("broken", profile.broken):
+            raise NoAnswer("HTTP 502")
+        if env.injects("busy", profile.busy):
+            raise NoAnswer("HTTP 429", self._retry_after_s())
+        return ProviderList(content_type="application/json", body=b"[]")
+
     def _misbehave(self, job: Job) -> None:
         """Answer a submission for a job whose behaviour is never to be served."""
         match behaviour_of(job):
@@ -221,11 +236,14 @@ class Server:
         return self._env.rng.choice((None, None, 0.0, 3.0, 40.0))
 
     def _count(self, job: Job, verdict: Verdict | None) -> None:
-        now_s = self._env.now_s
-        call = Call(at_s=now_s, provider=self.name, job_id=job.id, verdict=verdict)
-        self._env.history.calls.append(call)
         what = "poll" if verdict is None else f"submission ({verdict})"
-        self._env.note(self.name, f"counts {what} of {job.id}")
+        self._count_call(f"{what} of {job.id}", job.id, verdict)
+
+    def _count_call(self, what: str, about: str, verdict: Verdict | None) -> None:
+        now_s = self._env.now_s
+        call = Call(at_s=now_s, provider=self.name, job_id=about, verdict=verdict)
+        self._env.history.calls.append(call)
+        self._env.note(self.name, f"counts {what}")
 
     def _render(self, job: Job) -> Render:
         env, profile, rng = self._env, self._profile, self._env.rng
@@ -298,7 +316,11 @@ class Server:
 
 
 class SimulatedProvider:
-    """The `Provider` of one instance."""
+    """The `Provider` of one instance.
+
+    Args:
+        lists: The names of the provider's lists.
+    """
 
     def __init__(
         self,
@@ -307,11 +329,15 @@ class SimulatedProvider:
         profile: Profile,
         faults: CallFaults,
         has_lease: Callable[[str], bool],
+        lists: Sequence[str],
     ) -> None:
         facts = CATALOGUE[server.name]
         self.name: str = facts.name
         self.limit = profile.limits[facts.name]
         self.poll_policy = facts.poll_policy
+        self.lists: Mapping[str, Callable[[], ProviderList]] = {
+            name: partial(self._list, name) for name in lists
+        }
         self._server = server
         self._instance = instance
         self._profile = profile
@@ -320,7 +346,7 @@ class SimulatedProvider:
 
     def submit(self, job: Job) -> Accepted:
         """See `Provider`."""
-        self._check_lease(job)
+        self._check_lease(job.id)
         accepted = self._call(
             job,
             f"submit {job.id}",
@@ -328,7 +354,6 @@ class SimulatedProvider:
             not_sent=lambda: NotAccepted("the request could not be sent"),
             unanswered=lambda: PerhapsAccepted("no whole answer came"),
         )
-        assert isinstance(accepted, Accepted)  # noqa: S101 - for the type checker
         env = self._instance.env
         env.history.acknowledged.append(
             Acknowledged(at_s=env.now_s, job_id=job.id, provider_job_id=accepted.provider_job_id)
@@ -337,7 +362,7 @@ class SimulatedProvider:
 
     def poll(self, job: Job) -> PollAnswer:
         """See `Provider`."""
-        self._check_lease(job)
+        self._check_lease(job.id)
         env = self._instance.env
         env.history.first_polls.setdefault(job.id, env.now_s)
         reading = self._call(
@@ -347,15 +372,24 @@ class SimulatedProvider:
             not_sent=lambda: NoAnswer("the request could not be sent"),
             unanswered=lambda: NoAnswer("no whole answer came"),
         )
-        assert not isinstance(reading, Accepted)  # noqa: S101 - for the type checker
         if isinstance(reading, Rendered):
             self._note_result(job, reading)
         return reading
 
-    def _check_lease(self, job: Job) -> None:
+    def _list(self, name: str) -> ProviderList:
+        self._check_lease(name)
+        return self._call(
+            None,
+            f"list {name}",
+            lambda: self._server.read_list(name),
+            not_sent=lambda: NoAnswer("the request could not be sent"),
+            unanswered=lambda: NoAnswer("no whole answer came"),
+        )
+
+    def _check_lease(self, about: str) -> None:
         env = self._instance.env
         if not self._instance.is_dead and not self._has_lease(self.name):
-            env.history.calls_without_lease.append(CallWithoutLease(at_s=env.now_s, job_id=job.id))
+            env.history.calls_without_lease.append(CallWithoutLease(at_s=env.now_s, job_id=about))
 
     def _note_result(self, job: Job, reading: Rendered) -> None:
         env = self._instance.env
@@ -372,13 +406,13 @@ class SimulatedProvider:
 
     def _call(
         self,
-        job: Job,
+        job: Job | None,
         label: str,
-        effect: Callable[[], Accepted | PollAnswer],
+        effect: Callable[[], T],
         *,
         not_sent: Callable[[], RelayError],
         unanswered: Callable[[], RelayError],
-    ) -> Accepted | PollAnswer:
+    ) -> T:
         instance, env, profile = self._instance, self._instance.env, self._profile
         instance.check()
         flow, rng = env.flow, env.rng
@@ -404,7 +438,8 @@ class SimulatedProvider:
         out_s, back_s = 0.01 + 0.1 * rng.random(), 0.01 + 0.3 * rng.random()
         if env.injects("counted_late", profile.counted_late):
             out_s = rng.uniform(0.0, LONGEST_WAY_S)
-        hangs = behaviour_of(job) is Behaviour.HANGING or outage is OutageKind.SILENT
+        hangs = outage is OutageKind.SILENT
+        hangs |= job is not None and behaviour_of(job) is Behaviour.HANGING
         if hangs or env.injects("taken_unanswered", profile.taken_unanswered):
             back_s = CALL_S
         turns = flow.turns
@@ -432,7 +467,7 @@ class SimulatedProvider:
             env.note(name, f"{label}: no answer")
             raise unanswered()
         env.note(name, f"{label}: {_said(reply)}")
-        if isinstance(reply, NotAccepted | NoAnswer) and reply.is_throttled:
+        if job and isinstance(reply, NotAccepted | NoAnswer) and reply.is_throttled:
             env.history.throttled.append(
                 Throttled(
                     at_s=env.now_s,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
-from infra.simulator.callers import start_callers
+from infra.simulator.callers import ask_for_lists, start_callers
 from infra.simulator.deployment import Deployment
 from infra.simulator.environment import ALL_ON, Environment, FaultSwitches
 from infra.simulator.instances import PAUSES_S
@@ -23,6 +23,8 @@ CHECK_EVERY_S = 20.0
 # Most outages are short.
 LENGTHS = (0.1, 0.1, 0.3, 1.0)
 MAX_POISON = 3
+# More than providers have, so that most runs of a pump fetch one.
+LISTS = tuple(f"list-{number}" for number in range(40))
 # What had to stay in the first pass can often go in the second.
 SHRINK_PASSES = 2
 
@@ -66,10 +68,13 @@ def _run_quietly(seed: int, switches: FaultSwitches) -> SeedResult:
     history.is_steady = profile.is_steady
     history.is_prompt = profile.is_prompt
     history.longest_freeze_s = PAUSES_S[-1][1] if profile.freeze > 0.0 else 0.0
-    deployment = Deployment(env, profile)
+    lists = LISTS if switches.asks_for_lists else ()
+    deployment = Deployment(env, profile, lists=lists)
     last_s = start_callers(deployment, most=switches.most_jobs)
     last_s = max(last_s, start_bursts(deployment, most=switches.most_jobs))
     faults_until_s = last_s + FAULTS_AFTER_S
+    if lists:
+        ask_for_lists(deployment, until_s=faults_until_s)
     _plan_outages(deployment, until_s=faults_until_s)
     for name in profile.providers:
         deployment.broker.schedule(name)

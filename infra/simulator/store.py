@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from infra.memory_store import MemoryAccounts, MemoryDurations, MemoryJobs
+from infra.memory_store import MemoryAccounts, MemoryDurations, MemoryJobs, MemoryLists
 from infra.simulator.environment import Environment
 from infra.simulator.instances import CallFaults, Instance
 from infra.simulator.profile import Profile
@@ -16,6 +16,7 @@ from relay.domain.account import Account
 from relay.domain.due import wake_at
 from relay.domain.durations import Durations
 from relay.domain.job import Job
+from relay.domain.provider_list import ListRequest, ProviderList
 from relay.domain.queue import Span
 from relay.errors import StoreUnavailable
 
@@ -84,6 +85,7 @@ class Database:
         self.jobs = RecordedJobs(env)
         self.accounts = MemoryAccounts(lambda: env.now_s, check_every=CHECK_EVERY)
         self.durations = MemoryDurations()
+        self.lists = MemoryLists()
 
     def plan_outage(self, from_s: float, to_s: float) -> None:
         """Be unreachable for a while, and note it in the history."""
@@ -223,6 +225,33 @@ class SimulatedDurations(_Client):
         """See `DurationsDocuments`."""
         write = partial(self._database.durations.replace, account, durations, version=version)
         self._call(f"write durations {account}", write)
+
+
+class SimulatedLists(_Client):
+    """The `ListDocuments` of one instance."""
+
+    timeout_s = SHORT_CALL_TIMEOUT_S
+
+    def copy(self, account: str, name: str) -> ProviderList | None:
+        """See `ListDocuments`."""
+        return self._call(f"read {name}", partial(self._database.lists.copy, account, name))
+
+    def keep(self, account: str, name: str, copy: ProviderList) -> None:
+        """See `ListDocuments`."""
+        self._call(f"keep {name}", partial(self._database.lists.keep, account, name, copy))
+
+    def requests(self, account: str) -> tuple[Mapping[str, ListRequest], object]:
+        """See `ListDocuments`."""
+        read = partial(self._database.lists.requests, account)
+        return self._call(f"read requests {account}", read)
+
+    def replace_requests(
+        self, account: str, requests: Mapping[str, ListRequest], *, version: object
+    ) -> None:
+        """See `ListDocuments`."""
+        replace = self._database.lists.replace_requests
+        write = partial(replace, account, requests, version=version)
+        self._call(f"write requests {account}", write)
 
 
 def _in_short(job: Job) -> str:

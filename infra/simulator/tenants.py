@@ -158,6 +158,7 @@ def _creator(deployment: "Deployment", burst: Burst) -> JobCreator:
         jobs=deployment.database.jobs,
         accounts=NOT_USED,
         durations=NOT_USED,
+        lists=NOT_USED,
         topics=_Ticks(deployment),  # type: ignore[arg-type]
         clock=clock,
         draw=env.rng.random,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from infra.bench.store import QUERY, READ, WRITE, CountingInterceptor, firestore_client, total
-from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
+from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs, FirestoreLists
 from relay.application.job_creator import NewJob
 from relay.assembly import CreatePolicy
 from relay.domain.answers import Rendered, RenderFailed, StillOpen
@@ -30,6 +30,7 @@ class CountedWorld(World):
         self.client = firestore_client(host, project=project, interceptors=(self.counting,))
         self.jobs = FirestoreJobs(self.client, time_to_live=timedelta(days=30))
         self.accounts = FirestoreAccounts(self.client)
+        self.lists = FirestoreLists(self.client)
         self.assemble()
         self.creator = self.relay.creator(CreatePolicy(accounts={"gepetto"}))
         self.callbacks = self.relay.callback_receiver()
@@ -126,7 +127,7 @@ def test_a_polled_job_costs_at_most_one_more_write_a_window(counted: CountedWorl
     assert reads == 2
 
 
-def test_an_idle_tick_costs_five_queries_and_the_lease(counted: CountedWorld) -> None:
+def test_an_idle_tick_costs_five_queries_the_lease_and_one_read(counted: CountedWorld) -> None:
     counted.pump(window_s=55).run()
 
     done = counted.counting.counts
@@ -134,3 +135,6 @@ def test_an_idle_tick_costs_five_queries_and_the_lease(counted: CountedWorld) ->
     assert total(done, QUERY) == 5
     assert done[WRITE, "accounts/gepetto"] == 2
     assert done[READ, "accounts/gepetto"] == 1
+    # Whether somebody asked for a list.
+    assert total(done, READ) == 2
+    assert done[READ, "listRequests/gepetto"] == 1

@@ -388,7 +388,8 @@ def codes_in_the_code():
 
 def routes():
     """Yield what the API answers, as the OpenAPI file names it."""
-    api = World().relay.api(CreatePolicy(accounts=()), limits={}, tenants={}, threads=1)
+    limits = {name: facts.limit for name, facts in CATALOGUE.items()}
+    api = World().relay.api(CreatePolicy(accounts=()), limits=limits, tenants={}, threads=1)
     for rule in api._routes.iter_rules():
         path = re.sub(r"<\w+>", "{id}", rule.rule)
         for method in rule.methods - {"HEAD", "OPTIONS"}:

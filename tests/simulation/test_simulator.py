@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.simulator import providers, run, store, topics
+from infra.simulator.environment import FaultSwitches
 from infra.simulator.run import run_seed, shrink
 from infra.verification.history import Violation
 from relay.adapters import firestore, pubsub
@@ -49,6 +50,15 @@ def test_the_promises_hold(first):
     }
 
     assert broken == {}
+
+
+def test_the_promises_hold_while_lists_are_fetched():
+    outcomes = [run_seed(seed, FaultSwitches(asks_for_lists=True)) for seed in range(12)]
+
+    broken = {one.seed: [str(broken) for broken in one.violations] for one in outcomes}
+    assert {seed: promises for seed, promises in broken.items() if promises} == {}
+    calls = [call.job_id for one in outcomes for call in one.history.calls]
+    assert sum(one in run.LISTS for one in calls) > len(outcomes)
 
 
 def test_a_failure_is_shrunk_to_the_few_faults_that_it_needs(monkeypatch):

@@ -193,6 +193,11 @@ class Collection:
         write.current_document.exists = False
         return self._commit(request)
 
+    def put(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Write a document, over any that is there."""
+        request, _ = self._write(name, fields)
+        self._commit(request)
+
     def update(
         self,
         name: str,

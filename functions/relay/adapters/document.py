@@ -190,6 +190,8 @@ def encode(value: Any, to: Any) -> None:
             to.boolean_value = value
         case str():
             to.string_value = value
+        case bytes():
+            to.bytes_value = value
         case int():
             to.integer_value = value
         case float():

@@ -1,4 +1,4 @@
-"""Jobs, accounts and durations in Firestore: one round trip a call, no transactions.
+"""Jobs, accounts, durations and lists in Firestore: one round trip a call, no transactions.
 
 Nothing is tried twice here: callers repeat, and recognise finished work.
 """
@@ -42,6 +42,7 @@ from relay.application.ports import (
 from relay.domain.account import Account
 from relay.domain.durations import Durations
 from relay.domain.job import Job, Status, is_job_id
+from relay.domain.provider_list import ListRequest, ProviderList
 from relay.domain.queue import Span
 from relay.errors import (
     JobExists,
@@ -57,6 +58,8 @@ JOBS = "jobs"
 ACCOUNTS = "accounts"
 DURATIONS = "durations"
 OPERATIONS = "operations"
+LISTS = "lists"
+LIST_REQUESTS = "listRequests"
 NAME = "__name__"
 # So many jobs of one render are looked at by age, and so many of those that were submitted.
 OWNERS_LIMIT = 20
@@ -310,6 +313,44 @@ class FirestoreDurations:
         """See `DurationsDocuments`."""
         document = {OPERATIONS: {name: one.to_plain() for name, one in durations.items()}}
         _write_over(self._durations, account, document, version=version)
+
+
+class FirestoreLists:
+    """The collections ``lists``, one document a list, and ``listRequests``, one an account."""
+
+    def __init__(self, database: Database) -> None:
+        self._lists = Collection(database, LISTS, timeout_s=CALL_TIMEOUT_S)
+        self._requests = Collection(database, LIST_REQUESTS, timeout_s=SHORT_CALL_TIMEOUT_S)
+
+    def copy(self, account: str, name: str) -> ProviderList | None:
+        """See `ListDocuments`."""
+        with _translated_errors(f"{account}-{name}"):
+            found = self._lists.get(f"{account}-{name}")
+        if found is None:
+            return None
+        return ProviderList(content_type=found.fields["contentType"], body=found.fields["body"])
+
+    def keep(self, account: str, name: str, copy: ProviderList) -> None:
+        """See `ListDocuments`."""
+        fields = {"contentType": copy.content_type, "body": copy.body}
+        with _translated_errors(f"{account}-{name}"):
+            self._lists.put(f"{account}-{name}", fields)
+
+    def requests(self, account: str) -> tuple[Mapping[str, ListRequest], object]:
+        """See `ListDocuments`."""
+        with _translated_errors(account):
+            found = self._requests.get(account)
+        if found is None:
+            return {}, None
+        requests = {name: from_fields(ListRequest, one) for name, one in found.fields.items()}
+        return requests, found.version
+
+    def replace_requests(
+        self, account: str, requests: Mapping[str, ListRequest], *, version: object
+    ) -> None:
+        """See `ListDocuments`."""
+        document = {name: to_fields(one) for name, one in requests.items()}
+        _write_over(self._requests, account, document, version=version)
 
 
 def _write_over(

@@ -63,11 +63,13 @@ class Answer:
     Attributes:
         body: Empty also where a refusal's body could not be read: its status says enough.
         retry_after_s: What ``Retry-After`` asks for, up to a day; None if nothing readable.
+        content_type: Empty if the provider sent none.
     """
 
     status: int
     body: bytes
     retry_after_s: float | None = None
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +173,8 @@ class Transport:
             if response.ok:
                 raise
             body = b""
-        return Answer(response.status_code, body, retry_after_s)
+        content_type = response.headers.get("Content-Type", "")
+        return Answer(response.status_code, body, retry_after_s, content_type)
 
     def _body(self, response: requests.Response) -> bytes:
         body = bytearray()

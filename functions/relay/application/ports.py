@@ -12,6 +12,7 @@ from relay.domain.durations import Durations
 from relay.domain.job import Announcement, Job, Status
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
+from relay.domain.provider_list import ListRequest, ProviderList
 from relay.domain.queue import Span
 
 
@@ -270,6 +271,24 @@ class DurationsDocuments(Protocol):
         """Replace this version; raise `LostRace`."""
 
 
+class ListDocuments(Protocol):
+    """The copies of the providers' lists, and the requests for them; raises `StoreUnavailable`."""
+
+    def copy(self, account: str, name: str) -> ProviderList | None:
+        """Return the copy of a list; None if there is none."""
+
+    def keep(self, account: str, name: str, copy: ProviderList) -> None:
+        """Write the copy of a list, over any that is there."""
+
+    def requests(self, account: str) -> tuple[Mapping[str, ListRequest], object]:
+        """Return the requests by list, and the version; empty if there is no document."""
+
+    def replace_requests(
+        self, account: str, requests: Mapping[str, ListRequest], *, version: object
+    ) -> None:
+        """Replace this version; raise `LostRace`."""
+
+
 class Topics(Protocol):
     """The topics that the relay publishes to; each call returns once the topic has confirmed."""
 
@@ -281,11 +300,16 @@ class Topics(Protocol):
 
 
 class Provider(Protocol):
-    """One provider's API."""
+    """One provider's API.
+
+    Attributes:
+        lists: Fetches each list that the provider has, by name; raises `NoAnswer`.
+    """
 
     name: str
     limit: Limit
     poll_policy: PollPolicy
+    lists: Mapping[str, Callable[[], ProviderList]]
 
     def submit(self, job: Job) -> Accepted:
         """Send the job.

@@ -27,6 +27,7 @@ from relay.application.ports import (
     Clock,
     DuePage,
     JobDocuments,
+    ListDocuments,
     Provider,
     Queued,
     RenderOwners,
@@ -35,6 +36,7 @@ from relay.application.ports import (
     Unreadable,
     Workers,
 )
+from relay.application.provider_lists import ListFetcher
 from relay.application.store import JobStore
 from relay.application.submission_queue import Floors, QueueRead, SubmissionQueue
 from relay.domain.account import FULL_SCAN_EVERY, Account
@@ -95,6 +97,7 @@ class PumpDependencies:
     documents: JobDocuments
     store: JobStore
     accounts: Accounts
+    lists: ListDocuments
     announcer: Announcer
     topics: Topics
     provider: Provider
@@ -177,6 +180,10 @@ class PumpRun:
             poll_starts=starts_of(tenants, CallKind.POLL),
             last_kind=CallKind.POLL if account.polled_last else CallKind.SUBMIT,
         )
+        self._lists = ListFetcher(
+            deps.lists, provider=deps.provider, clock=deps.clock, may_call=lease.may_call
+        )
+        self._due_list: str | None = None
         self._waits_for_limit = False
         self._to_announce: deque[Stored] = deque()
         self._tasks: dict[Future[Any], Callable[[Future[Any]], None]] = {}
@@ -208,6 +215,8 @@ class PumpRun:
             StoreUnavailable: No query was answered in all that time.
         """
         try:
+            if self._deps.provider.lists:
+                self._start("reads", self._lists.next_due, self._take_due_list)
             while self._lease.is_kept() and not self._deps.is_stopping():
                 self._start_reads()
                 self._start_changes()
@@ -313,6 +322,11 @@ class PumpRun:
         if len(self._queue) > known:
             self._scan.linger(now=now)
 
+    def _take_due_list(self, future: Future[str | None]) -> None:
+        if future.exception() is None:
+            self._due_list = future.result()
+        self._log_error(future)
+
     def _read_failed(self, future: Future[Any]) -> bool:
         error = future.exception()
         if error is None:
@@ -375,9 +389,8 @@ class PumpRun:
     def _start_calls(self) -> None:
         self._waits_for_limit = False
         while self._has_worker("calls"):
-            now = self._clock.now()
-            call = self._calls.next(now) if now < self._begin_until else None
-            if call is None:
+            start = self._next_call()
+            if start is None:
                 return
             if self._next_call_in_s() > 0.0 or not self._lease.start_call():
                 self._waits_for_limit = True
@@ -385,7 +398,27 @@ class PumpRun:
             now_s = self._clock.monotonic()
             even_s = 0.0 if self._is_one_pass else self._lease.window.even_interval_s(now_s)
             self._pacer.start(now_s, even_interval_s=even_s)
-            self._start_call(call)
+            start()
+
+    def _next_call(self) -> Callable[[], None] | None:
+        """Return what starts the next call; None if none may start now."""
+        now = self._clock.now()
+        if now >= self._begin_until:
+            return None
+        if self._may_fetch_list:
+            # Before jobs, or a long queue would keep it for ever; one a run does not hold them up.
+            return self._start_fetch
+        call = self._calls.next(now)
+        return None if call is None else partial(self._start_call, call)
+
+    @property
+    def _may_fetch_list(self) -> bool:
+        return self._due_list is not None and not self._admission.is_anything_stopped
+
+    def _start_fetch(self) -> None:
+        assert self._due_list is not None  # noqa: S101 - see `_may_fetch_list`
+        name, self._due_list = self._due_list, None
+        self._start("calls", partial(self._lists.fetch, name), self._take_fetch)
 
     def _start_call(self, call: Call) -> None:
         flight = self._calls.begin(call)
@@ -476,15 +509,25 @@ class PumpRun:
         unknown = CallReport(result=CallResult.INCONCLUSIVE, ended_s=self._clock.monotonic())
         # A task that raised may have made its call.
         report = unknown if result is None else result.call
-        if report is None:
-            self._lease.window.cancel()
-            self._pacer.cancel()
-        else:
-            self._lease.window.end(report.ended_s)
-            self._calls_made += 1
+        self._count_call(None if report is None else report.ended_s)
         if self._calls.end(flight, report or unknown, at=self._clock.now()):
             self._lease.write_soon()
         return result
+
+    def _take_fetch(self, future: Future[float | None]) -> None:
+        # A task that raised may have made its call.
+        raised = future.exception() is not None
+        self._count_call(self._clock.monotonic() if raised else future.result())
+        self._log_error(future)
+
+    def _count_call(self, ended_s: float | None) -> None:
+        """Count a call that ended then; None if it was not made after all."""
+        if ended_s is None:
+            self._lease.window.cancel()
+            self._pacer.cancel()
+            return
+        self._lease.window.end(ended_s)
+        self._calls_made += 1
 
     def _take_error(self, job: Job, error: BaseException | None) -> None:
         if error is None:
@@ -579,7 +622,7 @@ class PumpRun:
     def _has_upcoming_work(self, now: datetime) -> bool:
         if self._scan.is_behind or not self._scan.has_looked or not self._queue.has_looked:
             return True
-        if self._queue.infeasible or self._queue.is_reading:
+        if self._queue.infeasible or self._queue.is_reading or self._may_fetch_list:
             return True
         return any(moment <= self._until for moment in self._upcoming_work_times(now))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
@@ -15,7 +16,9 @@ from relay.application.job_creator import Created, JobCreator
 from relay.application.job_reader import JobReader
 from relay.application.overview import Overview
 from relay.application.progress import ProgressReader
+from relay.application.provider_lists import ListReader
 from relay.application.slots import Slots
+from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Job
 from relay.edges.answers import (
     gepetto_json,
@@ -66,6 +69,7 @@ class Api:
         controls: JobControls,
         overview: Overview,
         progress: ProgressReader,
+        lists: ListReader,
         waits: Slots,
         large_pages: Slots,
         tenants: Mapping[str, str],
@@ -75,6 +79,7 @@ class Api:
         self._controls = controls
         self._overview = overview
         self._progress = progress
+        self._lists = lists
         self._waits = waits
         self._large_pages = large_pages
         self._tenants = tenants
@@ -96,6 +101,14 @@ class Api:
                 *(
                     Rule(one.path, endpoint=partial(self._submit, one), methods=["POST"])
                     for one in SUBMISSIONS
+                ),
+                *(
+                    Rule(
+                        f"{urlsplit(CATALOGUE[provider].base_url).path}/{name}",
+                        endpoint=partial(self._provider_list, provider, name),
+                        methods=["GET"],
+                    )
+                    for provider, name in lists.known
                 ),
             ],
             strict_slashes=True,
@@ -188,6 +201,14 @@ class Api:
         tenant, key, body = self._posted(request)
         job = create_submitted(self._creator, submission, body, tenant=tenant, idempotency_key=key)
         return _json(spacely_reference_json(job))
+
+    def _provider_list(self, provider: str, name: str, request: Request) -> Response:
+        self._tenant(request)
+        copy = self._lists.read(provider, name)
+        answer = Response(copy.body, content_type=copy.content_type)
+        # Whatever the provider sent, a browser must not take it for a page of ours.
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
 
     def _job_of_provider(self, request: Request, provider: str, job_id: str) -> Job:
         tenant = self._tenant(request)

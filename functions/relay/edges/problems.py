@@ -13,6 +13,7 @@ from relay.errors import (
     JobFinal,
     JobNotFound,
     KeyReused,
+    ListNotFetched,
     NotRetryable,
     RelayError,
     StoreUnavailable,
@@ -47,6 +48,7 @@ _ANSWERS: Mapping[type[RelayError], tuple[HTTPStatus, str, str]] = {
         "this Idempotency-Key was used before, with another body",
     ),
     TooManyOpenJobs: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_open_jobs", ""),
+    ListNotFetched: (HTTPStatus.SERVICE_UNAVAILABLE, "list_not_fetched", ""),
     StoreUnavailable: _UNAVAILABLE,
     UnreadableJob: _UNAVAILABLE,
 }
@@ -181,6 +183,6 @@ def problem_answer(error: RelayError) -> Response:
         answer.headers["WWW-Authenticate"] = "Bearer"
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         answer.headers["Retry-After"] = "2"
-    if isinstance(error, TooManyOpenJobs):
+    if isinstance(error, TooManyOpenJobs | ListNotFetched):
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return answer

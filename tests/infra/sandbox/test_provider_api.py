@@ -315,6 +315,16 @@ def test_without_downloads_a_sample_room_replaces_the_input():
     assert sandbox.http.get(f"/renders/{ident}-2.png").status_code == 404
 
 
+def test_gepetto_s_lists_hold_what_its_pages_print(sandbox):
+    rooms, styles, skies = (
+        sandbox.gepetto(f"/{name}").json for name in ("rooms", "styles", "skies")
+    )
+
+    assert {"id", "name", "name-en", "type"} == rooms[0].keys()
+    assert [one["id"] for one in styles] == ["modern", "demeures"]
+    assert skies == []
+
+
 def test_the_121st_gepetto_call_in_a_minute_is_429_and_a_minute_later_all_is_well(sandbox):
     first = [sandbox.gepetto("/rooms").status_code for _ in range(120)]
     over = sandbox.redesign().status_code

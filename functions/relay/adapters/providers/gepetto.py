@@ -1,7 +1,7 @@
 """The Gepetto API: how a job is sent, how it is asked about, what a callback says."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ from relay.adapters.providers.response_classifier import (
     polled_word,
     storable_word,
     submission_path,
+    whole_list,
 )
 from relay.adapters.transport import Transport
 from relay.domain.answers import (
@@ -27,6 +28,7 @@ from relay.domain.catalogue.gepetto import GEPETTO
 from relay.domain.job import Job
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
+from relay.domain.provider_list import ProviderList
 from relay.errors import PerhapsAccepted
 
 OPEN_WORDS = frozenset({"pending"})
@@ -53,6 +55,9 @@ class Gepetto:
         self.name: str = GEPETTO.name
         self.limit: Limit = limit
         self.poll_policy: PollPolicy = GEPETTO.poll_policy
+        self.lists: Mapping[str, Callable[[], ProviderList]] = {
+            name: partial(self._fetch_list, name) for name in GEPETTO.lists
+        }
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
@@ -102,6 +107,10 @@ class Gepetto:
             outputs=body.get("output"),
             open_words=OPEN_WORDS,
         )
+
+    def _fetch_list(self, name: str) -> ProviderList:
+        url = f"{self._base_url}/{name}"
+        return whole_list(partial(self._transport.get, url, headers=self._headers()))
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._api_key}"}

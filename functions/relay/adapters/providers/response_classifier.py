@@ -13,6 +13,7 @@ from relay.adapters.transport import Answer, NotSent, PerhapsSent
 from relay.domain.answers import UnknownJob, status_word
 from relay.domain.catalogue import RAW, find_operation
 from relay.domain.job import Job, Json
+from relay.domain.provider_list import MAX_LIST_BYTES, ProviderList
 from relay.errors import AccountRefused, JobRefused, NoAnswer, NotAccepted, PerhapsAccepted
 
 ACCOUNT_REFUSALS = frozenset({401, 402, 403})
@@ -21,6 +22,7 @@ COME_AGAIN = frozenset({408, 425, TOO_MANY_CALLS, 503})
 NO_SUCH_JOB = frozenset({400, 404})
 
 MAX_REASON_LENGTH = 300
+CONTENT_TYPE = re.compile(r"[a-z]+/[\x21-\x7e][\x20-\x7e]{0,99}", re.IGNORECASE)
 MARKUP = re.compile(r"<[a-zA-Z!/?]")
 BLOT = "***"
 
@@ -124,6 +126,26 @@ def polled_body(call: Callable[[], Answer]) -> dict[str, Json] | UnknownJob:
     if not isinstance(body, dict):
         raise NoAnswer("HTTP 200 without a JSON object", answer.retry_after_s)
     return body
+
+
+def whole_list(call: Callable[[], Answer]) -> ProviderList:
+    """Ask for a list with *call* and return it as it came.
+
+    Raises:
+        NoAnswer: There is none that can be kept.
+    """
+    try:
+        answer = call()
+    except (NotSent, PerhapsSent) as error:
+        raise NoAnswer(str(error)) from None
+    if answer.status != 200:
+        raise NoAnswer(f"HTTP {answer.status}", answer.retry_after_s)
+    if not 0 < len(answer.body) <= MAX_LIST_BYTES:
+        raise NoAnswer(f"HTTP 200 with {len(answer.body)} bytes")
+    content_type = answer.content_type
+    if not CONTENT_TYPE.fullmatch(content_type):
+        content_type = "application/octet-stream"
+    return ProviderList(content_type=content_type, body=answer.body)
 
 
 def storable_word(value: Json) -> str | None:

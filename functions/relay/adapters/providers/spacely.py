@@ -1,6 +1,7 @@
 """The Spacely AI Enterprise API: how a job is sent and how it is asked about."""
 
 import json
+from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from relay.domain.catalogue.spacely import SPACELY
 from relay.domain.job import Job
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
+from relay.domain.provider_list import ProviderList
 from relay.errors import NoAnswer, PerhapsAccepted
 
 OPEN_WORDS = frozenset({"processing"})
@@ -34,6 +36,7 @@ class Spacely:
         self.name: str = SPACELY.name
         self.limit: Limit = limit
         self.poll_policy: PollPolicy = SPACELY.poll_policy
+        self.lists: Mapping[str, Callable[[], ProviderList]] = {}
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key

@@ -242,5 +242,7 @@ GEPETTO = ProviderFacts(
         poll_worth=0.1,
     ),
     calls_back=True,
+    # Only the page of the rooms was seen; the others' paths are inferred (gepetto.md 5).
+    lists=("rooms", "styles", "skies"),
     operations={operation.name: operation for operation in OPERATIONS},
 )

@@ -158,6 +158,7 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         limit: The documented call limit of an account.
         calls_back: Whether it calls a webhook that is handed over with a submission.
+        lists: The lists that its clients read, by their names below the base URL.
     """
 
     name: str
@@ -165,6 +166,7 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True):
     limit: Limit
     poll_policy: PollPolicy
     calls_back: bool
+    lists: tuple[str, ...]
     operations: Mapping[str, Operation]
 
 

@@ -261,5 +261,7 @@ SPACELY = ProviderFacts(
     limit=Limit(calls=100, window_s=1.0),
     poll_policy=PollPolicy(first_s=2.0, shortest_s=1.0, longest_s=60.0),
     calls_back=False,
+    # The path of Get Resources was seen nowhere (spacely.md 3.9).
+    lists=(),
     operations={operation.name: operation for operation in OPERATIONS},
 )
