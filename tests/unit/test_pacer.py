@@ -44,6 +44,16 @@ def test_even_calls_use_as_much_of_the_limit():
     assert even >= 0.99 * rough
 
 
+def test_calls_of_the_last_pump_use_up_the_burst_and_no_more():
+    pacer = Pacer(LIMIT, ahead_s=BURST_S)
+
+    pacer.resume([999.0] * 50, 1000.0)
+
+    assert pacer.free_at(1000.0) == pytest.approx(1000.0)
+    pacer.start(1000.0)
+    assert pacer.free_at(1000.0) == pytest.approx(1000.0 + LIMIT.window_s / LIMIT.used_calls)
+
+
 def test_calls_last_until_the_first_one_stops_counting():
     window = CallWindow(LIMIT, ended=[970.0] * 99)
 

@@ -46,6 +46,20 @@ def test_the_probe_of_a_hold_is_for_another_tenant_even_if_it_is_not_its_turn(wo
     assert [one.job_id for one in world.provider.calls[:2]] == [job_id(1), job_id(9)]
 
 
+def test_a_refused_job_is_a_better_probe_than_one_of_the_tenant_refused_last(world):
+    """Else a tenant whose jobs are always refused would keep the account on hold."""
+    fields = {"tenant": "bad", "created_at": later(0.5)}
+    many = [a_job(id=job_id(number), **fields) for number in range(2, 9)]
+    world.jobs.put(a_job(tenant="good"))
+    world.clock.after(0.5, lambda: world.jobs.put(*many))
+    world.provider.on_submit(AccountRefused(401), AccountRefused(401))
+
+    world.pump(window_s=95, workers=1).run()
+
+    assert [one.job_id for one in world.provider.calls[:3]] == [job_id(1), job_id(2), job_id(1)]
+    assert world.accounts.account().hold is None
+
+
 def test_at_its_deadline_a_job_of_a_refused_account_says_why(world):
     world.jobs.put(a_job(deadline_at=later(60)))
     world.provider.on_submit(*[AccountRefused(402)] * 9)

@@ -157,6 +157,21 @@ def test_the_pump_after_a_crash_counts_what_the_dead_one_may_have_called(world):
     assert len(world.provider.calls) == 114 - 30
 
 
+@pytest.mark.parametrize(
+    "account",
+    [Account(name="gepetto", calls_ago_s=(0.5,) * 22), busy_account(granted=47, at_once=32)],
+    ids=["calls that hung ended together", "a crash"],
+)
+def test_calls_that_ended_together_do_not_delay_the_next_pumps_first_poll(world, account):
+    world.accounts.put(account)
+    world.clock.advance(7)
+    world.jobs.put(processing_job(call_at=later(7)))
+
+    world.pump(window_s=40, workers=32).run()
+
+    assert world.provider.calls[0].at <= later(8)
+
+
 def test_two_pumps_one_after_the_other_keep_the_limit_between_them(world):
     world.jobs.put(*(a_job(id=job_id(number)) for number in range(150)))
 

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from relay.domain.round_robin import WeightedRoundRobin
+from relay.domain.round_robin import MOST_BEHIND, WeightedRoundRobin
 
 TENANTS = ("a", "b", "c", "d", "e")
 
@@ -165,3 +165,19 @@ def test_a_tenant_delayed_for_long_catches_up_on_few_turns():
 
     served = serve(turns, ["a", "b"], 8)
     assert 1 < served.index("a") <= 5
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_tenant_waits_only_for_few_turns_that_delayed_ones_catch_up_on(seed):
+    rng = Random(seed)  # noqa: S311
+    weights = {one: rng.choice([1, 1, 5, 100]) for one in TENANTS}
+    turns, delayed, history = WeightedRoundRobin(weights, {}), set[str](), []
+    for _ in range(300):
+        if rng.random() < 0.05:
+            delayed = set() if delayed else set(rng.sample(TENANTS[1:], rng.randint(1, 4)))
+        tenant = turns.next(set(TENANTS) - delayed, delayed=TENANTS)
+        assert tenant is not None
+        turns.take_turn(tenant)
+        history.append((frozenset(TENANTS), tenant))
+
+    assert least_surplus(history, TENANTS[0], weights) >= -2 - MOST_BEHIND

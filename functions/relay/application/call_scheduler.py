@@ -174,14 +174,16 @@ class CallScheduler:
         if CallKind.POLL in kinds:
             calls.append(self._next_poll(now, avoid=avoid))
         if CallKind.SUBMIT in kinds:
-            # A job that was refused before makes a poor probe.
-            sound = self._next_submission(now, avoid=avoid, may_be_suspect=False)
-            calls.append(sound or self._next_submission(now, avoid=avoid))
+            calls.append(self._next_submission(now, avoid=avoid, may_be_suspect=False))
+            calls.append(self._next_submission(now, avoid=avoid))
         return min(
             (one for one in calls if one is not None),
             key=lambda one: (
                 one.stored.job.id in avoid.job_ids,
                 one.stored.job.tenant in avoid.tenants,
+                # A job that was refused before makes a poor probe, but a better one than none for
+                # another tenant: else one tenant's jobs alone could prolong the hold for ever.
+                one.is_suspect,
             ),
             default=None,
         )

@@ -166,10 +166,7 @@ class PumpRun:
         ahead_s = min(BURST_S, limit.window_s * BURST_SHARE_OF_WINDOW)
         self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
         now_s = deps.clock.monotonic()
-        for ended_s in lease.window.recent(now_s):
-            # The last pump's calls count for the pace too, unless they are only assumed.
-            if ended_s <= now_s:
-                self._pacer.start(ended_s)
+        self._pacer.resume(lease.window.recent(now_s), now_s)
         self._calls = CallScheduler(
             self._admission,
             account=account.name,

@@ -56,6 +56,17 @@ class Pacer:
         stretched_s = min(even_interval_s, self._interval_s * LONGEST_STRETCH)
         self._next_s = max(self._next_s, now) + max(self._interval_s, stretched_s)
 
+    def resume(self, ended: Iterable[float], now: float) -> None:
+        """Count the last pump's calls, unless they are only assumed to end later.
+
+        At most a burst's worth counts: calls that hung, or are assumed, end together, but they were
+        not started together, so they do not delay the next call.
+        """
+        for ended_at in ended:
+            if ended_at <= now:
+                self.start(ended_at)
+        self._next_s = min(self._next_s, now + self._ahead_s)
+
     def cancel(self) -> None:
         """Uncount a call that was not made after all."""
         self._next_s -= self._interval_s

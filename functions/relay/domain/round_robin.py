@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 
 # Rounding errors in summed shares must not delay a tenant.
 ROUNDING = 1e-9
-# How many turns a tenant that could not be served catches up on: others wait that long for it.
+# How many turns the heaviest tenant catches up on after it could not be served, lighter ones on as
+# many or fewer. So others fall behind their share by at most this much more.
 MOST_BEHIND = 2.0
 
 
@@ -45,7 +46,7 @@ class WeightedRoundRobin:
                 self._starts[tenant] = start + self._behind.pop(tenant, 0.0)
             self._waiting = still_waiting
         for tenant in self._waiting - set(waiting):
-            self._starts[tenant] = max(self._starts[tenant], self._now - MOST_BEHIND)
+            self._starts[tenant] = max(self._starts[tenant], self._now - self._most_behind())
         self._now = max(self._now, min(self._starts[tenant] for tenant in waiting))
         started = (one for one in waiting if self._starts[one] <= self._now + ROUNDING)
         return min(started, key=lambda one: (self._ends(one), self._starts[one], one))
@@ -69,6 +70,10 @@ class WeightedRoundRobin:
             if start > self._now + ROUNDING
             or (tenant in self._waiting and start < self._now - ROUNDING)
         }
+
+    def _most_behind(self) -> float:
+        """Return how far behind a delayed tenant may be, in virtual time."""
+        return MOST_BEHIND / max(self._weights.get(one, 1) for one in self._waiting)
 
     def _ends(self, tenant: str) -> float:
         return self._starts.get(tenant, self._now) + 1 / self._weights.get(tenant, 1)
