@@ -164,6 +164,14 @@ ROOMS = [
 ]
 
 
+# Get Styles, Get Skies and Get Furnitures were not seen: only samples print a style's id, and
+# nothing prints that of a sky or a piece of furniture (gepetto.md, 5).
+KNOWN_IDS = {
+    "styleId": frozenset({"demeures", "modern"}),
+    "roomId": frozenset(str(room["id"]) for room in ROOMS),
+}
+
+
 def _key(request: Request) -> str:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     return key if scheme == "Bearer" else ""
@@ -183,4 +191,5 @@ GEPETTO = Provider(
     polled=_polled,
     new_ref=lambda: secrets.token_hex(10),
     lists={"rooms": ROOMS},
+    known_ids=KNOWN_IDS,
 )
