@@ -1,6 +1,7 @@
 """The OpenAPI document: the base file, the schemas, and the problems that each call can answer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ ERRORS: Final[Mapping[str, errors.RelayError]] = {
     ),
     "invalid_query": errors.InvalidQuery("pageSize", "pageSize must be a number from 1 to 100"),
     "unauthenticated": errors.Unauthenticated(),
-    "not_found": problems.not_found(),
+    "not_found": problems.not_found("/v1/jobs"),
     "job_not_found": errors.JobNotFound(),
     "method_not_allowed": problems.method_not_allowed(["GET", "HEAD"]),
     "idempotency_key_reused": errors.KeyReused(),
@@ -38,11 +39,15 @@ ERRORS: Final[Mapping[str, errors.RelayError]] = {
         "unsupported_media_type",
         "the body must be sent as application/json",
     ),
-    "invalid_request": errors.InvalidRequest(
-        "/input/creativity", "input.creativity must be at most 30"
+    "invalid_request": errors.InvalidRequest.joined(
+        [
+            errors.InvalidRequest("/input/styleId", "input.styleId is required"),
+            errors.InvalidRequest("/input/creativity", "input.creativity must be a number <= 30"),
+        ]
     ),
     "too_many_open_jobs": errors.TooManyOpenJobs("gepetto", most=5000, retry_after_s=5),
     "store_unavailable": errors.StoreUnavailable(),
+    "internal_error": problems.internal_error(),
     "job_not_found_there": problems.no_such_job(),
 }
 
@@ -64,6 +69,7 @@ def openapi() -> dict[str, Any]:
             title = "Or".join(name.title().replace("_", "") for name in names)
             components["responses"][title] = _response(status, names, described)
             operation["responses"][str(status)] = {"$ref": f"#/components/responses/{title}"}
+    _add_request_ids(document)
     structs = [JobAnswer, PageView, ProvidersView, GepettoJob, SpacelyResult, Problem]
     components["schemas"] |= {
         **create_schemas(),
@@ -71,6 +77,17 @@ def openapi() -> dict[str, Any]:
         "ProblemCode": _codes(described),
     }
     return document
+
+
+def _add_request_ids(document: Mapping[str, Any]) -> None:
+    responses = [
+        *document["components"]["responses"].values(),
+        *(one for operation in _operations(document) for one in operation["responses"].values()),
+    ]
+    for response in responses:
+        if "$ref" not in response:
+            header = {"$ref": "#/components/headers/RequestId"}
+            response["headers"] = {**response.get("headers", {}), "X-Request-Id": header}
 
 
 def _operations(document: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
@@ -115,14 +132,39 @@ def _response(status: int, names: Sequence[str], described: Mapping[str, Any]) -
 
 
 def _codes(described: Mapping[str, Any]) -> Schema:
-    shown = {name: problem_answer(error).get_json() for name, error in ERRORS.items()}
     lines = [
-        f"- `{one['code']}` ({one['status']}): {described[name]['when']}"
-        for name, one in shown.items()
+        f"- `{one.code}` ({one.status}): {one.cause} {one.remedy}" for one in _catalogue(described)
     ]
     return {
         "title": "ProblemCode",
         "description": "\n".join(["Tells which error it is. More may be added.", "", *lines]),
         "type": "string",
-        "enum": list(dict.fromkeys(one["code"] for one in shown.values())),
+        "enum": list(dict.fromkeys(one.code for one in _catalogue(described))),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One problem of the error catalogue."""
+
+    code: str
+    status: int
+    cause: str
+    remedy: str
+
+
+def error_catalogue() -> Sequence[CatalogueEntry]:
+    """Return every problem that the API can answer, with cause and remedy."""
+    return _catalogue(
+        read_base("openapi.base.yaml", {**FROM_CODE, **example_values()})["x-problems"]
+    )
+
+
+def _catalogue(described: Mapping[str, Any]) -> Sequence[CatalogueEntry]:
+    shown = {name: problem_answer(error).get_json() for name, error in ERRORS.items()}
+    return [
+        CatalogueEntry(
+            one["code"], one["status"], described[name]["when"], described[name]["remedy"]
+        )
+        for name, one in shown.items()
+    ]
