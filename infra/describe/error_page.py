@@ -19,10 +19,9 @@ def error_page() -> str:
         [
             f"{HEADER}# Errors of the API",
             "",
-            "Every error is a problem (RFC 9457, `application/problem+json`). `code` is stable,",
-            "and codes may be added. `detail` is for people, and its words may change. A body or a query",
-            "that is wrong in several places has an entry in `errors` for each place, "
-            f"at most {MOST_MISTAKES}:",
+            "Every error is a problem (RFC 9457, `application/problem+json`). `code` is stable;",
+            "codes may be added. `detail` is for people, and its words may change. For a body or a",
+            f"query, `errors` names every place that is wrong, at most {MOST_MISTAKES}:",
             "",
             "```json",
             example,
