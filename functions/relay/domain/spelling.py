@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 # Comparing takes time that grows with the square of the length; no name of ours is longer.
-LONGEST_COMPARED = 120
+LONGEST_COMPARED = 64
 LIKE_ENOUGH = 0.7
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from relay.domain.spelling import nearest
 
+# Ids are longer than any other part of a path, and comparing long paths takes time.
+LONGEST_PART = 24
 # A variable part of a path, as werkzeug writes it.
 _VARIABLE = re.compile(r"<(?:\w+:)?\w*?(?P<name>[a-z]+)>")
 
@@ -15,9 +17,9 @@ def nearest_path(path: str, rules: Iterable[str]) -> str | None:
     Args:
         rules: The known paths, as werkzeug's rules.
     """
-    given = path.split("/")
+    given = [part[:LONGEST_PART] for part in path.split("/")]
     shown = {_filled(rule, given): _VARIABLE.sub(r"{\g<name>}", rule) for rule in rules}
-    near = nearest(path, shown)
+    near = nearest("/".join(given), shown)
     return None if near is None else shown[near]
 
 
