@@ -31,8 +31,8 @@ $(INSTALLED): requirements.txt functions/requirements.txt
 demo: setup ## send twelve jobs through both providers' sandbox, and check them
 	$(BIN)/python -m infra.demo
 
-up: setup ## run the whole system here until Ctrl-C
-	$(BIN)/python -m infra.local up
+up: setup ## run the whole system here until Ctrl-C: ARGS="--logs --strict-ids"
+	$(BIN)/python -m infra.local up $(ARGS)
 
 # Tests mostly wait, so two cores can run three processes. Each file stays in one process.
 test: setup terraform-tools ## run all tests but the storm

@@ -1,5 +1,6 @@
 """Settings from the environment (contract, section 7): read once, complain once, hide secrets."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from relay.domain.catalogue import CATALOGUE
+from relay.domain.catalogue.fields import HOST_NAME, LocalUrls
 from relay.domain.limits import Limit
 
 T = TypeVar("T")
@@ -46,6 +48,7 @@ class ApiSettings:
     Attributes:
         limits: The limit of each account that is switched on.
         tenants: The tenant of each key, by the key's SHA-256 digest in hex.
+        allow_local_urls: Where image URLs may be ``http`` and on private hosts.
         max_open_jobs: How many open jobs a tenant may have in an account.
         threads: How many requests one instance answers at a time.
     """
@@ -53,7 +56,7 @@ class ApiSettings:
     common: Common
     limits: Mapping[str, Limit]
     tenants: Mapping[str, str] = field(repr=False)
-    allow_local_urls: bool
+    allow_local_urls: LocalUrls
     raw_operations: bool
     max_open_jobs: int
     threads: int
@@ -154,6 +157,24 @@ def _tenants(text: str) -> Mapping[str, str]:
     return tenants
 
 
+def _local_urls(text: str) -> LocalUrls:
+    if text in ("", "0", "1"):
+        return text == "1"
+    hosts = frozenset(host.strip().lower() for host in text.split(","))
+    if not all(map(_is_host, hosts)):
+        raise ValueError("1, hosts without ports such as 127.0.0.1,localhost, or unset")
+    return hosts
+
+
+def _is_host(text: str) -> bool:
+    """Tell an address, a name with a dot or ``localhost`` from a word such as ``yes``."""
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        is_name = HOST_NAME.fullmatch(text) is not None
+        return is_name and ("." in text.strip(".") or text == "localhost")
+
+
 def _header_word(text: str) -> str:
     if not re.fullmatch(r"[\x21-\x7e]+", text):
         raise ValueError("visible ASCII characters without spaces")
@@ -191,9 +212,7 @@ JOB_TTL_DAYS: Variable[int] = Variable("JOB_TTL_DAYS", _days, "30")
 LOG_LEVEL = Variable("LOG_LEVEL", _log_level, "INFO")
 ACCOUNTS = Variable("ACCOUNTS", _account_names, ",".join(CATALOGUE))
 API_KEYS = Variable("API_KEYS", _tenants)
-ALLOW_LOCAL_URLS = Variable(
-    "ALLOW_LOCAL_URLS", _one_of({"": False, "0": False, "1": True}, "1 or unset"), ""
-)
+ALLOW_LOCAL_URLS = Variable("ALLOW_LOCAL_URLS", _local_urls, "")
 RAW_OPERATIONS = Variable("RAW_OPERATIONS", _one_of({"0": False, "1": True}, "1 or 0"), "1")
 MAX_OPEN_JOBS: Variable[int] = Variable("MAX_OPEN_JOBS", _whole, "5000")
 WEBHOOK_KEYS = Variable("WEBHOOK_KEYS", _secrets)

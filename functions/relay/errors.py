@@ -2,9 +2,12 @@
 
 RelayError
 ├── Permanent               trying again gives the same answer
-│   ├── InvalidRequest      the caller's input is wrong                  -> 422
-│   ├── InvalidQuery        a query parameter is wrong                   -> 400
-│   ├── Unauthenticated     no key, or an unknown one                    -> 401
+│   ├── Invalid             the request is wrong, in one place or several
+│   │   ├── InvalidRequest  its body                                     -> 422
+│   │   │   └── InvalidSubmission  its body in a provider's shape        -> 400
+│   │   └── InvalidQuery    its query                                    -> 400
+│   ├── Unauthenticated     no key                                       -> 401
+│   │   └── WrongKey        a key of no tenant                           -> 401
 │   ├── JobNotFound         no job of this tenant has this id            -> 404
 │   ├── KeyReused           an idempotency key with another body         -> 409
 │   ├── JobFinal            the job has ended, and is to be cancelled    -> 409
@@ -25,6 +28,13 @@ RelayError
         └── NoAnswer        a poll brought no answer                     -> polled again
 """
 
+from collections.abc import Sequence
+from typing import Self
+
+# A body can be wrong in thousands of places.
+MOST_MISTAKES = 20
+_SUMMARISED = 3
+
 
 class RelayError(Exception):
     """Anything that this package raises on purpose."""
@@ -38,7 +48,39 @@ class Transient(RelayError):
     """The same call may succeed later."""
 
 
-class InvalidRequest(Permanent):
+class Invalid(Permanent):
+    """A request is wrong, in one place or in several.
+
+    Args:
+        where: The place.
+        expected: What would have been right, as a sentence that names the place.
+    """
+
+    def __init__(self, where: str, expected: str) -> None:
+        super().__init__(expected)
+        self.where = where
+        self.expected = expected
+        self._several: tuple[Self, ...] = ()
+
+    @property
+    def mistakes(self) -> tuple[Self, ...]:
+        """Each place on its own, `MOST_MISTAKES` at most."""
+        return self._several or (self,)
+
+    @classmethod
+    def joined(cls, mistakes: Sequence[Self]) -> Self:
+        """Return one error for all of these; its place is that of the first."""
+        first, *others = mistakes
+        if not others:
+            return first
+        shown = "; ".join(one.expected for one in mistakes[:_SUMMARISED])
+        more = "; ..." if len(mistakes) > _SUMMARISED else ""
+        joined = cls(first.where, f"{len(mistakes)} mistakes: {shown}{more}")
+        joined._several = tuple(mistakes)
+        return joined
+
+
+class InvalidRequest(Invalid):
     """The caller's input is wrong.
 
     Args:
@@ -47,12 +89,15 @@ class InvalidRequest(Permanent):
     """
 
     def __init__(self, pointer: str, expected: str) -> None:
-        super().__init__(expected)
+        super().__init__(pointer, expected)
         self.pointer = pointer
-        self.expected = expected
 
 
-class InvalidQuery(Permanent):
+class InvalidSubmission(InvalidRequest):
+    """A body in a provider's shape is wrong."""
+
+
+class InvalidQuery(Invalid):
     """A query parameter is wrong.
 
     Args:
@@ -61,13 +106,23 @@ class InvalidQuery(Permanent):
     """
 
     def __init__(self, parameter: str, expected: str) -> None:
-        super().__init__(expected)
+        super().__init__(parameter, expected)
         self.parameter = parameter
-        self.expected = expected
 
 
 class Unauthenticated(Permanent):
-    """No key was given, or one that belongs to no tenant."""
+    """No key was given."""
+
+
+class WrongKey(Unauthenticated):
+    """A key was given that belongs to no tenant.
+
+    Args:
+        header: The header that it was in.
+    """
+
+    def __init__(self, header: str) -> None:
+        super().__init__(f"the key in `{header}` is wrong")
 
 
 class JobNotFound(Permanent):

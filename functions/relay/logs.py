@@ -1,13 +1,12 @@
-"""Logs for Cloud Logging: one JSON object per line, with severity and trace."""
+"""Logs for Cloud Logging: one JSON object per line, with severity and the request's trace."""
 
-import contextlib
 import functools
 import json
 import logging
 import re
+import secrets
 import sys
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import flask
@@ -19,9 +18,9 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
-_CLOUD_TRACE = re.compile(r"([0-9a-f]{32})(?:/|$)")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")
+# All zeros are no trace (W3C Trace Context, 3.2.2.3).
+_CLOUD_TRACE = re.compile(r"(?!0{32})([0-9a-f]{32})(?:/|$)")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-")
 
 
 def configure(*, level: str, project: str) -> None:
@@ -40,28 +39,31 @@ def configure(*, level: str, project: str) -> None:
     log.info("function started", extra={"fields": {"version": __version__}})
 
 
-def traced(entry_point: Callable[P, R]) -> Callable[P, R]:
-    """Attach the request's trace to everything logged during it."""
+def identified(entry_point: Callable[P, R]) -> Callable[P, R]:
+    """Answer with the request's id, also if the entry point fails."""
 
     @functools.wraps(entry_point)
-    def with_trace(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _trace_of_request():
-            return entry_point(*args, **kwargs)
+    def with_id(*args: P.args, **kwargs: P.kwargs) -> R:
+        flask.after_this_request(_add_request_id)
+        return entry_point(*args, **kwargs)
 
-    return with_trace
+    return with_id
 
 
-@contextlib.contextmanager
-def _trace_of_request() -> Iterator[None]:
-    headers = flask.request.headers
-    match = _CLOUD_TRACE.match(headers.get("X-Cloud-Trace-Context", "")) or _TRACEPARENT.match(
-        headers.get("traceparent", "")
-    )
-    token = _trace_id.set(match[1] if match else None)
-    try:
-        yield
-    finally:
-        _trace_id.reset(token)
+def _add_request_id(answer: flask.Response) -> flask.Response:
+    answer.headers["X-Request-Id"] = _request_id()
+    return answer
+
+
+def _request_id() -> str:
+    """Return the id of the request's trace, or a new one if it has none."""
+    if "request_id" not in flask.g:
+        headers = flask.request.headers
+        match = _CLOUD_TRACE.match(headers.get("X-Cloud-Trace-Context", "")) or _TRACEPARENT.match(
+            headers.get("traceparent", "")
+        )
+        flask.g.request_id = match[1] if match else secrets.token_hex(16)
+    return str(flask.g.request_id)
 
 
 class _StandardOutput(logging.Handler):
@@ -82,9 +84,9 @@ class _JsonLines(logging.Formatter):
             "message": record.getMessage(),
             "logger": record.name,
         }
-        trace_id = _trace_id.get()
-        if trace_id is not None:
-            line["logging.googleapis.com/trace"] = f"projects/{self._project}/traces/{trace_id}"
+        if flask.has_request_context():
+            trace = f"projects/{self._project}/traces/{_request_id()}"
+            line["logging.googleapis.com/trace"] = trace
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["stack_trace"] = self.formatException(record.exc_info)

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from infra.describe.error_page import error_page
 from infra.describe.events import asyncapi, event_schemas, job_schema
 from infra.describe.openapi import openapi
 
@@ -37,6 +38,7 @@ def described_files() -> Mapping[Path, str]:
     return {
         DOCS / "openapi.yaml": _yaml(openapi()),
         DOCS / "asyncapi.yaml": _yaml(asyncapi()),
+        DOCS / "errors.md": error_page(),
         SCHEMAS / "job.schema.json": _json(job_schema()),
         **{
             SCHEMAS / "events" / f"{name}.schema.json": _json(schema)

@@ -17,6 +17,7 @@ from relay.domain.job import ENDS, Actor, ErrorCode, OnUnconfirmed, Priority, St
 from relay.domain.transitions import MAX_HISTORY
 from relay.edges import bodies, listing
 from relay.edges.api import MAX_BODY_BYTES
+from relay.errors import MOST_MISTAKES
 
 _PLACE = re.compile(r"\$\{([\w.]+)\}")
 
@@ -45,6 +46,7 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "max_input_values": f"{operation.MAX_INPUT_VALUES:,}",
     "max_metadata_key": bodies.LONGEST_METADATA_KEY,
     "max_metadata_value": bodies.LONGEST_METADATA_VALUE,
+    "max_mistakes": MOST_MISTAKES,
     "max_outputs": answers.MAX_OUTPUTS,
     "max_page_size": listing.LARGEST_PAGE_SIZE,
     "max_url": answers.MAX_URL_LENGTH,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ ERRORS: Final[Mapping[str, errors.RelayError]] = {
     ),
     "invalid_query": errors.InvalidQuery("pageSize", "pageSize must be a number from 1 to 100"),
     "unauthenticated": errors.Unauthenticated(),
-    "not_found": problems.not_found(),
+    "not_found": problems.not_found("/v1/jobs"),
     "job_not_found": errors.JobNotFound(),
     "method_not_allowed": problems.method_not_allowed(["GET", "HEAD"]),
     "idempotency_key_reused": errors.KeyReused(),
@@ -53,14 +54,18 @@ ERRORS: Final[Mapping[str, errors.RelayError]] = {
         "unsupported_media_type",
         "the body must be sent as application/json",
     ),
-    "invalid_request": errors.InvalidRequest(
-        "/input/creativity", "input.creativity must be at most 30"
+    "invalid_request": errors.InvalidRequest.joined(
+        [
+            errors.InvalidRequest("/input/styleId", "input.styleId is required"),
+            errors.InvalidRequest("/input/creativity", "input.creativity must be a number <= 30"),
+        ]
     ),
     "too_many_open_jobs": errors.TooManyOpenJobs("gepetto", most=5000, retry_after_s=5),
     "list_not_fetched": errors.ListNotFetched("gepetto", "rooms", retry_after_s=5, failure=None),
     "store_unavailable": errors.StoreUnavailable(),
+    "internal_error": problems.internal_error(),
     "job_not_found_there": problems.no_such_job(),
-    "invalid_request_there": problems.invalid_submission("/imageUrl", "imageUrl is required"),
+    "invalid_request_there": errors.InvalidSubmission("/imageUrl", "imageUrl is required"),
     "webhook_not_supported": problems.webhook_not_supported(),
     "blocking_not_supported": problems.blocking_not_supported(),
 }
@@ -84,6 +89,7 @@ def openapi() -> dict[str, Any]:
             title = "Or".join(name.title().replace("_", "") for name in names)
             components["responses"][title] = _response(status, names, described)
             operation["responses"][str(status)] = {"$ref": f"#/components/responses/{title}"}
+    _add_request_ids(document)
     structs = [
         JobAnswer, PageView, ProvidersView, GepettoJob, SpacelyResult, SpacelyReference, Problem
     ]  # fmt: skip
@@ -116,6 +122,17 @@ def _submissions(by_provider: Mapping[str, Any]) -> dict[str, Any]:
         }
         paths[one.path] = {"post": post}
     return paths
+
+
+def _add_request_ids(document: Mapping[str, Any]) -> None:
+    responses = [
+        *document["components"]["responses"].values(),
+        *(one for operation in _operations(document) for one in operation["responses"].values()),
+    ]
+    for response in responses:
+        if "$ref" not in response:
+            header = {"$ref": "#/components/headers/RequestId"}
+            response["headers"] = {**response.get("headers", {}), "X-Request-Id": header}
 
 
 def _operations(document: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
@@ -160,14 +177,39 @@ def _response(status: int, names: Sequence[str], described: Mapping[str, Any]) -
 
 
 def _codes(described: Mapping[str, Any]) -> Schema:
-    shown = {name: problem_answer(error).get_json() for name, error in ERRORS.items()}
     lines = [
-        f"- `{one['code']}` ({one['status']}): {described[name]['when']}"
-        for name, one in shown.items()
+        f"- `{one.code}` ({one.status}): {one.cause} {one.remedy}" for one in _catalogue(described)
     ]
     return {
         "title": "ProblemCode",
         "description": "\n".join(["Tells which error it is. More may be added.", "", *lines]),
         "type": "string",
-        "enum": list(dict.fromkeys(one["code"] for one in shown.values())),
+        "enum": list(dict.fromkeys(one.code for one in _catalogue(described))),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One problem of the error catalogue."""
+
+    code: str
+    status: int
+    cause: str
+    remedy: str
+
+
+def error_catalogue() -> Sequence[CatalogueEntry]:
+    """Return every problem that the API can answer, with cause and remedy."""
+    return _catalogue(
+        read_base("openapi.base.yaml", {**FROM_CODE, **example_values()})["x-problems"]
+    )
+
+
+def _catalogue(described: Mapping[str, Any]) -> Sequence[CatalogueEntry]:
+    shown = {name: problem_answer(error).get_json() for name, error in ERRORS.items()}
+    return [
+        CatalogueEntry(
+            one["code"], one["status"], described[name]["when"], described[name]["remedy"]
+        )
+        for name, one in shown.items()
+    ]

@@ -15,6 +15,7 @@ from typing import Self
 from infra.local.errors import LocalStackError, Stopped
 from infra.local.plan import FUNCTIONS_SOURCE, ROOT
 from infra.local.processes import StopRequest
+from infra.local.settings import with_strict_ids
 from infra.local.stack import Stack, logs_directory, running_stack
 
 _CHECK_EVERY_S = 0.1
@@ -58,17 +59,21 @@ def _arguments() -> argparse.Namespace:
         help="the directory that holds main.py (default: functions/ of this checkout)",
     )
     up.add_argument("--logs", action="store_true", help="show the functions' logs here too")
+    up.add_argument(
+        "--strict-ids",
+        action="store_true",
+        help="let the sandbox refuse ids that the provider's documentation does not print",
+    )
     return parser.parse_args()
 
 
 def _up(arguments: argparse.Namespace, *, stop: StopRequest) -> None:
     began = time.monotonic()
     stack_file: Path = arguments.stack_file
+    env = with_strict_ids(os.environ) if arguments.strict_ids else os.environ
     with ExitStack() as cleanup:
         stack = cleanup.enter_context(
-            running_stack(
-                stack_file=stack_file, env=os.environ, functions=arguments.functions, stop=stop
-            )
+            running_stack(stack_file=stack_file, env=env, functions=arguments.functions, stop=stop)
         )
         _announce(stack, stack_file=stack_file, after_s=time.monotonic() - began)
         if arguments.logs:

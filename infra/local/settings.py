@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from infra.local.errors import WrongEnvironment
 from infra.local.functions import EMULATOR_VARIABLES, FUNCTIONS, SHARED_VARIABLES
+from infra.local.processes import HOST
 
 DEMO_TENANT = "demo"
 
@@ -60,7 +61,8 @@ def defaults() -> dict[str, str]:
         "GEPETTO_API_KEY": "sandbox-gepetto-key",
         "SPACELY_API_KEY": "sandbox-spacely-key",
         "WEBHOOK_KEYS": secrets.token_urlsafe(32),
-        "ALLOW_LOCAL_URLS": "1",
+        # The sandbox's own host alone: every other image URL is checked as in production.
+        "ALLOW_LOCAL_URLS": f"{HOST},localhost",
     }
 
 
@@ -122,3 +124,9 @@ def sandbox_args(env: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(shlex.split(env.get("LOCAL_SANDBOX_ARGS", "")))
     except ValueError as error:
         raise WrongEnvironment(f"LOCAL_SANDBOX_ARGS: {error}") from error
+
+
+def with_strict_ids(env: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment in which the sandbox refuses undocumented ids as well."""
+    given = env.get("LOCAL_SANDBOX_ARGS", "")
+    return {**env, "LOCAL_SANDBOX_ARGS": f"{given} --strict-ids".strip()}

@@ -108,6 +108,11 @@ def main(arguments: Sequence[str]) -> int:
         help="every call takes at least that long (%(default)s)")  # fmt: skip
     add("--no-download", dest="fetches_inputs", action="store_false",
         help="ignore inputs, use sample rooms instead")  # fmt: skip
+    add(
+        "--strict-ids",
+        action="store_true",
+        help="refuse ids (styleId, roomId, ...) that the provider's pages do not print: 400",
+    )
     add("--behave", dest="behaviours", type=_behaviours, default={}, metavar="NAME[=VALUE],...",
         help="see below")  # fmt: skip
     add("--verbose", action="store_true", help="log every event on stderr")

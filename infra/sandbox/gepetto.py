@@ -171,6 +171,13 @@ STYLES = [
     {"id": "demeures", "name": "Demeures", "name-en": "Demeures"},
 ]
 
+# Get Styles, Get Skies and Get Furnitures were not seen: only samples print a style's id, and
+# nothing prints that of a sky or a piece of furniture (gepetto.md, 5).
+KNOWN_IDS = {
+    "styleId": frozenset({"demeures", "modern"}),
+    "roomId": frozenset(str(room["id"]) for room in ROOMS),
+}
+
 
 def _key(request: Request) -> str:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
@@ -191,4 +198,5 @@ GEPETTO = Provider(
     polled=_polled,
     new_ref=lambda: secrets.token_hex(10),
     lists={"rooms": ROOMS, "styles": STYLES, "skies": []},
+    known_ids=KNOWN_IDS,
 )

@@ -36,6 +36,7 @@ class Provider:
         acknowledged: Returns the response to an accepted submit; the flag adds the id.
         polled: Returns the response to a poll.
         lists: Other documents to GET, by path.
+        known_ids: The ids that its documentation prints, by the input that takes them.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Provider:
     polled: Callable[[RenderJob], Document]
     new_ref: Callable[[], str]
     lists: Mapping[str, object]
+    known_ids: Mapping[str, frozenset[str]]
 
     def complaint(self, path: str, inputs: Inputs) -> str | None:
         """Return the first mistake in an operation's inputs, or None."""
@@ -58,4 +60,16 @@ class Provider:
             msgspec.convert(inputs, self.operations[path])
         except msgspec.ValidationError as error:
             return str(error)
+        return None
+
+    def unknown_id(self, inputs: Inputs) -> str | None:
+        """Return what is wrong with the first id that the documentation does not print, or None.
+
+        An empty id is none: the providers' own samples send some.
+        """
+        for name, known in self.known_ids.items():
+            given = inputs.get(name)
+            for one in given if isinstance(given, list) else [given]:
+                if one and one not in known:
+                    return f"{name} {one!r} is not one of {', '.join(sorted(known))}"
         return None

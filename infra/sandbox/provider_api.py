@@ -166,6 +166,9 @@ class ProviderApi:
                 return refused
         if (complaint := self.provider.complaint(path, inputs)) is not None:
             return refusal(400, complaint, html=html)
+        if self.state.settings.strict_ids and (unknown := self.provider.unknown_id(inputs)):
+            # 400 is the only documented status for a wrong request, at both.
+            return refusal(400, unknown, html=html)
         webhook = inputs.get("webhook") if self.provider.takes_webhook else None
         clock = self.state.clock
         job = RenderJob(

@@ -108,6 +108,32 @@ OPERATIONS: dict[str, type[Fields]] = {
 }
 
 
+_SPACE_TYPES = """
+    bedroom bathroom living_room dining_room kitchen bed_and_living_room living_and_dining_room
+    dining_and_kitchen working_room home_gym home_office kids_room living_dining small_kitchen
+    small_living_room toilet walk_in_closet patio small_garden
+"""
+_STYLES = """
+    modern minimalist contemporary halloween wes_anderson traditional rustic industrial_loft
+    scandinavian mid_century zen modern_chinese coastal tropical y2k modern_thai_style
+    famous_wizard_movie ryokan space
+"""
+# With the misspelt ones of the source, and a page's two spellings of porcelain.
+_MATERIALS = """
+    paper_wallpaper vinyl_wallpaper fabric_wallpaper aluminum gold copper nickle laminate veneer
+    mdf particle_board teck_wood oak walnut leather velvet clay_bricks marble teracotta
+    porceline_tile porcelain_tile slate concrete
+"""
+# The examples of the pages (spacely.md, 3), and the lists of a public client (spacely.md, 7).
+KNOWN_IDS = {
+    "model": frozenset({"spacely-v1", "spacely-unfurnished-space", "spacely-style-transfer"}),
+    "spaceType": frozenset(_SPACE_TYPES.split()),
+    "spaceStyle": frozenset(_STYLES.split()),
+    "spaceColor": frozenset(f"set_{number}" for number in range(1, 41)),
+    "materialsIds": frozenset(_MATERIALS.split()),
+}
+
+
 def _acknowledged(job: RenderJob, with_id: bool) -> Document:
     return {"data": job.ref} if with_id else {}
 
@@ -132,4 +158,5 @@ SPACELY = Provider(
     polled=_polled,
     new_ref=lambda: str(uuid4()),
     lists={},
+    known_ids=KNOWN_IDS,
 )

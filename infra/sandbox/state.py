@@ -26,6 +26,7 @@ class Settings:
         spacely_block_s: How long an account above its limit stays blocked.
         latency_s: The least time that a call to a provider takes.
         fetches_inputs: False ignores input images.
+        strict_ids: Refuse ids that the provider's documentation does not print.
         behaviours: Server-wide misbehaviour.
     """
 
@@ -38,6 +39,7 @@ class Settings:
     spacely_block_s: float = 60.0
     latency_s: float = 0.0
     fetches_inputs: bool = True
+    strict_ids: bool = False
     behaviours: BehaviourRequests = field(default_factory=dict)
 
 

@@ -120,28 +120,47 @@ def test_a_key_may_come_in_either_header(api, headers):
     assert create(api, BODY, headers).status_code == 201
 
 
+MISSING = "there is no key: give one as `Authorization: Bearer KEY` or as `X-API-KEY: KEY`"
+WRONG_BEARER = "the key in `Authorization` is wrong"
+WRONG_HEADER = "the key in `X-API-KEY` is wrong"
+
+
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "detail"),
     [
-        {},
-        {"Authorization": "Bearer wrong"},
-        {"Authorization": "Bearer"},
-        {"Authorization": "key-of-demo"},
-        {"X-API-KEY": ""},
-        {"X-API-KEY": "wrong"},
-        {"X-API-KEY": "\xff\xfe"},
-        {"Authorization": "Bearer key-of-demo", "X-API-KEY": "wrong"},
+        ({}, MISSING),
+        ({"Authorization": "Bearer"}, MISSING),
+        ({"Authorization": "key-of-demo"}, MISSING),
+        ({"Authorization": "Basic a2V5LW9mLWRlbW8="}, MISSING),
+        ({"X-API-KEY": ""}, MISSING),
+        ({"Authorization": "Bearer wrong"}, WRONG_BEARER),
+        ({"X-API-KEY": "wrong"}, WRONG_HEADER),
+        ({"X-API-KEY": "\xff\xfe"}, WRONG_HEADER),
+        ({"Authorization": "Bearer key-of-demo", "X-API-KEY": "wrong"}, WRONG_HEADER),
     ],
-    ids=["none", "wrong bearer", "no bearer", "no scheme", "empty", "wrong", "bytes", "two"],
+    ids=[
+        *("none", "no bearer", "no scheme", "another scheme", "empty"),
+        *("wrong bearer", "wrong", "bytes", "two"),
+    ],
 )
-def test_no_key_or_a_wrong_one_is_401_and_writes_nothing(api, world, headers):
+def test_no_key_or_a_wrong_one_is_401_and_writes_nothing(api, world, headers, detail):
     answer = create(api, BODY, headers)
 
     assert answer.status_code == 401
     assert answer.mimetype == "application/problem+json"
-    assert answer.json["code"] == "unauthenticated"
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert (answer.json["code"], answer.json["detail"]) == ("unauthenticated", detail)
+    error = "" if detail == MISSING else ' error="invalid_token"'
+    assert answer.headers["WWW-Authenticate"] == f"Bearer{error}"
     assert world.jobs.calls == []
+
+
+def test_of_two_keys_the_one_in_x_api_key_counts(api):
+    both = {"Authorization": "Bearer key-of-other", "X-API-KEY": "key-of-demo"}
+
+    path = create(api, BODY, both).headers["Location"]
+
+    assert api.get(path, headers=BEARER).status_code == 200
+    assert api.get(path, headers=OTHER).status_code == 404
 
 
 def test_the_same_key_with_the_same_body_is_200_and_the_first_job(api, world):

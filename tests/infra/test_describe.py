@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from infra.describe import base_files
 from infra.describe.__main__ import DOCS, SCHEMAS, stale_files
+from infra.describe.error_page import error_page
 from infra.describe.examples import create_examples
 from infra.describe.schemas import OVERLAYS, struct_schemas
 from relay.adapters.pubsub import JOB_SCHEMA
@@ -234,7 +235,24 @@ def test_every_problem_in_the_code_is_described_and_nothing_else():
         for body in BODIES.values()
         for code in resolved(body["schema"]).get("properties", {}).get("code", {}).get("enum", [])
     }
-    assert set(described) == used | {"method_not_allowed"}
+    assert set(described) == used | {"method_not_allowed", "internal_error"}
+
+
+def test_the_error_page_has_a_cause_and_a_remedy_for_every_code():
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+) \| (.+) \|$", error_page(), re.MULTILINE)
+
+    assert {code for code, *_ in rows} == codes_in_the_code()
+    for code, status, cause, remedy in rows:
+        assert cause.endswith("."), code
+        assert remedy.endswith("."), code
+        described = OPENAPI["components"]["schemas"]["ProblemCode"]["description"]
+        assert f"- `{code}` ({status}): {cause} {remedy}" in described
+
+
+def test_every_answer_has_a_request_id():
+    for operation in OPERATIONS.values():
+        for answer in operation["responses"].values():
+            assert resolved(resolved(answer)["headers"]["X-Request-Id"])["required"]
 
 
 def test_an_idempotency_key_is_described_as_it_is_read():

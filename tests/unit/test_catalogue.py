@@ -166,7 +166,7 @@ def test_every_field_of_every_operation_refuses_a_value_of_another_type(provider
             error = refusal(provider, operation, given)
 
             assert error.pointer == f"/input/{field}"
-            assert re.match(rf"input\.{field}(\[0])? must (be|have) ", error.expected)
+            assert re.match(rf"input\.{field}(\[0])? must (be|have) ", error.mistakes[0].expected)
 
 
 POINT = {"x": 1, "y": 2}

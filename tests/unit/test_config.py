@@ -73,7 +73,18 @@ def test_each_missing_variable_is_named(read, name, value):
         (api_settings, "API_KEYS", '{"demo": ["abc"]}'),
         (api_settings, "API_KEYS", '{"demo": [1]}'),
         (api_settings, "API_KEYS", f'{{"a": ["{DIGEST}"], "b": ["{DIGEST.upper()}"]}}'),
-        (api_settings, "ALLOW_LOCAL_URLS", "yes"),
+        *(
+            (api_settings, "ALLOW_LOCAL_URLS", value)
+            for value in (
+                "yes",
+                "true",
+                "2",
+                "local.example,",
+                "127.0.0.1:8080",
+                "http://a.b",
+                "a.b c",
+            )
+        ),
         (api_settings, "RAW_OPERATIONS", "no"),
         (api_settings, "MAX_OPEN_JOBS", "0"),
         (api_settings, "MAX_OPEN_JOBS", "many"),
@@ -220,8 +231,17 @@ def test_a_tenant_may_have_several_keys():
     assert tenants == {DIGEST: "demo", "b" * 64: "demo", "c" * 64: "other"}
 
 
-@pytest.mark.parametrize(("value", "allowed"), [("", False), ("0", False), ("1", True)])
+@pytest.mark.parametrize(
+    ("value", "allowed"),
+    [
+        ("", False),
+        ("0", False),
+        ("1", True),
+        ("LocalHost", {"localhost"}),
+        ("127.0.0.1, sandbox.internal,::1", {"127.0.0.1", "sandbox.internal", "::1"}),
+    ],
+)
 def test_local_urls_are_allowed_only_when_it_says_so(value, allowed):
     settings = api_settings(NEEDED[api_settings] | {"ALLOW_LOCAL_URLS": value})
 
-    assert settings.allow_local_urls is allowed
+    assert settings.allow_local_urls == allowed

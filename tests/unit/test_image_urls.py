@@ -112,6 +112,37 @@ def test_the_local_stack_may_take_its_own(scheme, host):
     check(f"{scheme}://{host}/a.jpg", allow_local_urls=True)
 
 
+SANDBOX = frozenset({"127.0.0.1", "::1", "sandbox.internal"})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "127.0.0.1", "[::1]:8080", "Sandbox.internal"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_hosts_that_are_named_may_be_local(scheme, host):
+    check(f"{scheme}://{host}/a.jpg", allow_local_urls=SANDBOX)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/a.jpg",
+        "http://127.0.0.2/a.jpg",
+        "https://127.0.0.2/a.jpg",
+        "https://localhost/a.jpg",
+        "http://127.0.0.1.example.com/a.jpg",
+        "http://127.0.0.1@example.com/a.jpg",
+        "http://sandbox/a.jpg",
+    ],
+)
+def test_beside_the_hosts_that_are_named_the_rules_are_those_of_production(url):
+    with pytest.raises(InvalidRequest) as local:
+        check(url, allow_local_urls=SANDBOX)
+    with pytest.raises(InvalidRequest) as deployed:
+        check(url)
+
+    assert local.value.expected == deployed.value.expected
+    check("https://example.com/a.jpg", allow_local_urls=SANDBOX)
+
+
 def test_http_is_refused_elsewhere():
     with pytest.raises(InvalidRequest):
         check("http://example.com/a.jpg")

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 import sys
 
 import flask
@@ -26,12 +27,16 @@ def lines(capsys):
 
 
 def log_in_a_request(headers):
-    @logs.traced
+    """Log a line in a request; return the request's id as its answer has it."""
+    app = flask.Flask("test")
+
+    @app.route("/")
+    @logs.identified
     def entry_point():
         logging.getLogger("relay.test").info("in a request")
+        return ""
 
-    with flask.Flask("test").test_request_context("/", headers=headers):
-        entry_point()
+    return app.test_client().get("/", headers=headers).headers["X-Request-Id"]
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.WARNING, logging.ERROR])
@@ -83,10 +88,11 @@ def test_an_error_carries_its_traceback_in_the_same_line(capsys):
     ids=["cloud trace", "without a span", "traceparent"],
 )
 def test_what_is_logged_in_a_request_carries_its_trace(capsys, headers):
-    log_in_a_request(headers)
+    request_id = log_in_a_request(headers)
 
     (line,) = lines(capsys)
     assert line["logging.googleapis.com/trace"] == f"projects/p/traces/{TRACE_ID}"
+    assert request_id == TRACE_ID
 
 
 @pytest.mark.parametrize(
@@ -95,14 +101,20 @@ def test_what_is_logged_in_a_request_carries_its_trace(capsys, headers):
         {},
         {"X-Cloud-Trace-Context": "nonsense"},
         {"X-Cloud-Trace-Context": f"{TRACE_ID}0/1"},
+        {"X-Cloud-Trace-Context": "0" * 32},
         {"traceparent": TRACE_ID},
+        {"traceparent": f"00-{'0' * 32}-0123456789abcdef-01"},
+        {"X-Request-Id": TRACE_ID},
     ],
     ids=str,
 )
-def test_without_a_trace_there_is_none(capsys, headers):
-    log_in_a_request(headers)
+def test_without_a_trace_a_request_has_a_new_id(capsys, headers):
+    first, second = log_in_a_request(headers), log_in_a_request(headers)
 
-    assert "logging.googleapis.com/trace" not in lines(capsys)[0]
+    assert re.fullmatch("[0-9a-f]{32}", first)
+    assert len({first, second, TRACE_ID, "0" * 32}) == 4
+    traces = [line["logging.googleapis.com/trace"] for line in lines(capsys)]
+    assert traces == [f"projects/p/traces/{first}", f"projects/p/traces/{second}"]
 
 
 def test_a_trace_ends_with_its_request(capsys):
@@ -113,7 +125,7 @@ def test_a_trace_ends_with_its_request(capsys):
 
 
 def test_an_entry_point_keeps_its_name():
-    @logs.traced
+    @logs.identified
     def poll_tick():
         """Run the pump."""
 

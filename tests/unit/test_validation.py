@@ -1,5 +1,7 @@
 """What is wrong with a body, in plain words: where it is, and what was expected there."""
 
+import re
+
 import pytest
 
 from relay.domain.validation import validate
@@ -88,6 +90,53 @@ def test_where_there_are_no_fields_it_says_so():
         validate({"a": 1}, EmptyBody)
 
     assert caught.value.expected == "a is not a field; there are none"
+
+
+def test_everything_that_is_wrong_is_told_at_once():
+    body = {"provider": 1, "inputs": {}, "deadlineSeconds": 5, "priority": "hihg"}
+
+    with pytest.raises(InvalidRequest) as caught:
+        validate(body, CreateBody)
+
+    mistakes = {one.pointer: one.expected for one in caught.value.mistakes}
+    assert mistakes == {
+        "/inputs": f"inputs is not a field, did you mean `input`? There are {FIELDS}",
+        "/provider": "provider must be a string",
+        "/operation": "operation is required",
+        "/deadlineSeconds": "deadlineSeconds must be a whole number >= 60",
+        "/priority": "priority must be one of normal, low",
+    }
+    first_three = list(mistakes.values())[:3]
+    assert caught.value.expected == f"5 mistakes: {'; '.join(first_three)}; ..."
+    assert caught.value.pointer == "/inputs"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("deadline_seconds", "deadlineSeconds"),
+        ("METADATA", "metadata"),
+        ("onUnconfirmd", "onUnconfirmed"),
+        ("providerJobID", "providerJobId"),
+        ("prompt", None),
+        ("x" * 200_000, None),
+    ],
+    ids=lambda one: str(one)[:20],
+)
+def test_an_unknown_field_is_answered_with_the_known_one_most_like_it(name, near):
+    with pytest.raises(InvalidRequest) as caught:
+        validate(BODY | {name: 1}, CreateBody)
+
+    found = re.search("did you mean `(.*)`", caught.value.expected)
+    assert (found and found[1]) == near
+    assert len(caught.value.expected) < 300
+
+
+def test_of_thousands_of_mistakes_the_first_are_told():
+    with pytest.raises(InvalidRequest) as caught:
+        validate(BODY | {f"a{number}": 1 for number in range(9_000)}, CreateBody)
+
+    assert [one.pointer for one in caught.value.mistakes] == [f"/a{n}" for n in range(20)]
 
 
 def test_what_is_right_comes_back_as_the_struct():

@@ -14,7 +14,10 @@ from relay.application.quota import OpenJobsQuota, Place
 from relay.application.store import JobStore
 from relay.application.waker import Waker
 from relay.domain.catalogue import CATALOGUE, RAW
+from relay.domain.catalogue.fields import LocalUrls
 from relay.domain.job import Actor, Entry, Job, Json, OnUnconfirmed, Priority, Status
+from relay.domain.spelling import one_of
+from relay.domain.validation import Mistakes
 from relay.errors import InvalidRequest, JobNotFound, KeyReused, TooManyOpenJobs
 
 log = logging.getLogger(__name__)
@@ -68,13 +71,13 @@ class CreatePolicy:
 
     Attributes:
         accounts: The accounts that are switched on.
-        allow_local_urls: Accept ``http`` and private image URLs.
+        allow_local_urls: Where image URLs may be ``http`` and on private hosts.
         allow_raw: Accept `raw` jobs, whose input and path are not checked.
         max_open_jobs: How many open jobs a tenant may have in an account; None for no limit.
     """
 
     accounts: Collection[str]
-    allow_local_urls: bool = False
+    allow_local_urls: LocalUrls = False
     allow_raw: bool = True
     max_open_jobs: int | None = None
 
@@ -121,7 +124,7 @@ class JobCreator:
             first: Called just before the job is written, unless the create is refused.
 
         Raises:
-            InvalidRequest: Names the wrong field.
+            InvalidRequest: Names the wrong fields.
             KeyReused: The idempotency key was used with another body.
             TooManyOpenJobs: The tenant is over its quota in this account.
             StoreUnavailable: The job may not be written; the call may be repeated if it has an
@@ -169,25 +172,26 @@ class JobCreator:
         """Validate the request and return the job's price; None if unknown.
 
         Raises:
-            InvalidRequest: Names the wrong field.
+            InvalidRequest: Names the wrong fields.
         """
         if new.provider not in CATALOGUE:
-            raise InvalidRequest("/provider", f"provider must be one of {', '.join(CATALOGUE)}")
+            raise InvalidRequest("/provider", f"provider {one_of(new.provider, CATALOGUE)}")
         if new.provider not in self._policy.accounts:
             raise InvalidRequest("/provider", f"provider {new.provider} is not switched on here")
         operations = CATALOGUE[new.provider].operations
         offered = [name for name in operations if self._policy.allow_raw or name != RAW]
         if new.operation not in offered:
-            raise InvalidRequest(
-                "/operation", f"operation of {new.provider} must be one of {', '.join(offered)}"
-            )
+            expected = one_of(new.operation, offered)
+            raise InvalidRequest("/operation", f"operation of {new.provider} {expected}")
         operation = operations[new.operation]
         if new.input is None:
             if new.path is not None:
                 raise InvalidRequest("/path", "path is not taken with providerJobId")
             return None if operation.credits.with_field else operation.credits.amount
-        operation.check_path(new.path)
-        operation.check(new.input, allow_local_urls=self._policy.allow_local_urls)
+        mistakes = Mistakes()
+        mistakes.attempt(operation.check_path, new.path)
+        mistakes.attempt(operation.check, new.input, allow_local_urls=self._policy.allow_local_urls)
+        mistakes.complain()
         return operation.credits.of(new.input)
 
     def check_key(self, tenant: str, new: NewJob, *, idempotency_key: str | None) -> None:

@@ -1,15 +1,21 @@
 """Checks JSON against a msgspec type, and tells callers in plain words what is wrong with it."""
 
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, ParamSpec, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
 
-from relay.errors import InvalidRequest
+from relay.domain.spelling import one_of, unknown
+from relay.errors import MOST_MISTAKES, Invalid, InvalidRequest
 
+P = ParamSpec("P")
+R = TypeVar("R")
 T = TypeVar("T", bound=msgspec.Struct)
+
+SHOWN_NAME = 40
 
 _TYPES = {
     "str": "a string",
@@ -23,9 +29,37 @@ _TYPES = {
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `(?P<type>\w+)`(?:, got `\w+`)?(?P<bounds>.*)")
-_PLACE = re.compile(
-    r"(?P<what>.*) - at `(?P<key>key` in `)?\$\.(?P<field>\w+)(?P<place>[^`]*)`", re.DOTALL
-)
+_PLACE = re.compile(r"(?P<what>.*?)(?: - at `(?P<key>key` in `)?\$(?P<place>[^`]*)`)?", re.DOTALL)
+
+
+class Mistakes:
+    """Collects what is wrong with a request, so that its sender learns of all of it at once."""
+
+    def __init__(self) -> None:
+        self._found: list[Invalid] = []
+
+    @property
+    def places(self) -> set[str]:
+        """Where something is wrong."""
+        return {one.where for one in self._found}
+
+    def add(self, error: Invalid) -> None:
+        """Add an error, but for places that have one already."""
+        places = self.places
+        self._found += [one for one in error.mistakes if one.where not in places]
+
+    def attempt(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+        """Return what a call returns; None, having added it, if it raises `Invalid`."""
+        try:
+            return call(*args, **kwargs)
+        except Invalid as error:
+            self.add(error)
+            return None
+
+    def complain(self) -> None:
+        """Raise one error for all that was added, if anything was."""
+        if self._found:
+            raise type(self._found[0]).joined(self._found[:MOST_MISTAKES])
 
 
 def validate(
@@ -42,19 +76,23 @@ def validate(
         dec_hook: Reads a field of a custom type; its ValueError is the rest of a sentence.
 
     Raises:
-        InvalidRequest: Names the field, and what was expected of it.
+        InvalidRequest: Names every wrong field, and what was expected of it.
     """
-    fields = type.__struct_encode_fields__
+    mistakes = Mistakes()
     if isinstance(value, dict) and type.__struct_config__.forbid_unknown_fields:
         # Not left to msgspec: a name can look like a part of its message.
-        for name in value:
-            if name not in fields:
-                expected = f"is not a field; there are {', '.join(fields) or 'none'}"
-                raise invalid_field(name, expected, within=within)
+        fields = type.__struct_encode_fields__
+        for name in islice((one for one in value if one not in fields), MOST_MISTAKES):
+            expected = unknown("is not a field", name, fields)
+            mistakes.add(invalid_field(name, expected, within=within))
+        value = {name: value[name] for name in fields if name in value}
     try:
-        return msgspec.convert(value, type, dec_hook=dec_hook)
+        found = msgspec.convert(value, type, dec_hook=dec_hook)
     except msgspec.ValidationError as error:
-        raise _refusal(str(error), type, within=within) from None
+        for one in _refusals(str(error), value, type, within=within, dec_hook=dec_hook):
+            mistakes.add(one)
+    mistakes.complain()
+    return found
 
 
 def invalid_field(name: str, expected: str, *, within: str = "", place: str = "") -> InvalidRequest:
@@ -67,7 +105,12 @@ def invalid_field(name: str, expected: str, *, within: str = "", place: str = ""
     """
     names = [within, name] if within else [name]
     pointer = "".join(f"/{pointer_token(one)}" for one in names)
-    return InvalidRequest(pointer, f"{'.'.join(names)}{place} {expected}")
+    return InvalidRequest(pointer, f"{shortened('.'.join(names))}{place} {expected}")
+
+
+def shortened(name: str) -> str:
+    """Return a name that a caller chose, short enough for a message."""
+    return name if len(name) <= SHOWN_NAME else f"{name[:SHOWN_NAME]}..."
 
 
 def pointer_token(name: str) -> str:
@@ -75,21 +118,42 @@ def pointer_token(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _refusal(message: str, type: type[msgspec.Struct], *, within: str) -> InvalidRequest:
-    match = _PLACE.fullmatch(message)
-    if match is None:
-        missing = _MISSING.fullmatch(message)
-        if missing is not None:
-            return invalid_field(missing[1], "is required", within=within)
+def _refusals(
+    message: str,
+    value: object,
+    type: type[msgspec.Struct],
+    *,
+    within: str,
+    dec_hook: Callable[[Any, Any], Any] | None,
+) -> Iterator[InvalidRequest]:
+    """Yield what is wrong with each field of a value that msgspec refused at the first."""
+    if not isinstance(value, dict):
         name = within or "the body"
-        return InvalidRequest(within and f"/{within}", f"{name} {_expected(message)}")
+        yield InvalidRequest(within and f"/{within}", f"{name} {_expected(message)}")
+        return
+    for field in msgspec.structs.fields(type):
+        name = field.encode_name
+        if name not in value:
+            if field.required:
+                yield invalid_field(name, "is required", within=within)
+            continue
+        try:
+            msgspec.convert(value[name], field.type, dec_hook=dec_hook)
+        except msgspec.ValidationError as error:
+            yield _refusal(str(error), value[name], type, name, within=within)
+
+
+def _refusal(
+    message: str, value: object, type: type[msgspec.Struct], name: str, *, within: str
+) -> InvalidRequest:
+    match = cast("re.Match[str]", _PLACE.fullmatch(message))
     if match["what"].startswith("Invalid enum value"):
-        expected = f"must be one of {', '.join(_words(type, match['field']))}"
+        expected = one_of(value, _words(type, name))
     else:
         expected = _expected(match["what"])
     if match["key"]:
         expected = f"has a key that {expected}"
-    return invalid_field(match["field"], expected, within=within, place=match["place"])
+    return invalid_field(name, expected, within=within, place=match["place"] or "")
 
 
 def _expected(what: str) -> str:

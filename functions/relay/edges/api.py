@@ -31,6 +31,7 @@ from relay.edges.answers import (
 from relay.edges.auth import tenant_of
 from relay.edges.bodies import read_body, read_create_body, read_no_body
 from relay.edges.listing import PageTokens, read_list_query
+from relay.edges.paths import nearest_path
 from relay.edges.problems import (
     HttpProblem,
     method_not_allowed,
@@ -115,6 +116,7 @@ class Api:
             merge_slashes=False,
             redirect_defaults=False,
         )
+        self._paths = [rule.rule for rule in self._routes.iter_rules()]
 
     def answer(self, request: Request) -> Response:
         """Return the answer to a request, valid or not."""
@@ -130,14 +132,14 @@ class Api:
         except MethodNotAllowed as error:
             raise method_not_allowed(list(error.valid_methods or ())) from None
         except (NotFound, RequestRedirect):
-            raise not_found() from None
+            raise not_found(nearest_path(request.path, self._paths)) from None
 
     def _health(self, _request: Request) -> Response:
         return _json(b'{"status":"ok"}')
 
     def _create(self, request: Request) -> Response:
         tenant, key, body = self._posted(request)
-        new = read_create_body(body)
+        new = read_create_body(body, check=self._creator.check)
         return self._created(self._creator.create(tenant, new, idempotency_key=key))
 
     def _list(self, request: Request) -> Response:

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request, Response
 from relay.application.job_creator import DEFAULT_DEADLINE_S, NewJob
 from relay.domain.catalogue.operation import MAX_INPUT_VALUES, too_many_values
 from relay.domain.job import OnUnconfirmed, Priority
-from relay.domain.validation import pointer_token, validate
+from relay.domain.validation import Mistakes, pointer_token, validate
 from relay.edges.problems import body_too_large, duplicate_name, malformed_json
 from relay.errors import InvalidRequest
 
@@ -26,6 +26,8 @@ LONGEST_METADATA_VALUE = 500
 # It ends up in the path and the query of a poll: nothing in it may mean another address.
 FOLLOWED_ID_PATTERN = r"^[A-Za-z0-9._~-]{1,200}$"
 DOT_SEGMENTS = (".", "..")
+# The fields that the catalogue can say something of.
+ASKED_FOR = ("provider", "operation", "input", "path")
 _FOLLOWED_ID = re.compile(FOLLOWED_ID_PATTERN)
 # The start of a value; a string before a colon is a member's name.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"(?P<colon>\s*:)?|[\[{]|[^\s",:\[\]{}]+')
@@ -111,28 +113,63 @@ def parse_strict_json(body: bytes) -> Any:
     return value
 
 
-def read_create_body(body: bytes) -> NewJob:
+def read_create_body(body: bytes, *, check: Callable[[NewJob], object]) -> NewJob:
     """Return what the caller asks for.
+
+    Args:
+        check: Raises InvalidRequest for what the catalogue says is wrong. Called only for a body
+            that is wrong already, so that its sender learns of everything at once.
 
     Raises:
         HttpProblem: 400, the body is not JSON.
-        InvalidRequest: A field is missing, unknown or of the wrong type; names it.
+        InvalidRequest: Fields are missing, unknown or of the wrong type; names them.
     """
-    given = validate(_with_whole_numbers(parse_strict_json(body)), CreateBody)
+    value = _with_whole_numbers(parse_strict_json(body))
+    mistakes = Mistakes()
+    given = mistakes.attempt(_read_fields, value)
+    if given is None:
+        asked = _asked_for(value, wrong=mistakes.places)
+        if asked is not None:
+            mistakes.attempt(check, asked)
+    mistakes.complain()
+    return _new_job(cast("CreateBody", given))
+
+
+def _read_fields(value: object) -> CreateBody:
+    given = validate(value, CreateBody)
+    _require_one_source(given)
+    return given
+
+
+def _require_one_source(given: CreateBody) -> None:
     if given.input is UNSET and given.provider_job_id is UNSET:
         raise InvalidRequest(
             "/input", "input is required, or providerJobId of a job that was submitted elsewhere"
         )
     if given.input is not UNSET and given.provider_job_id is not UNSET:
         raise InvalidRequest("/providerJobId", "providerJobId and input exclude each other")
-    provider_job_id = _or_none(given.provider_job_id)
-    if provider_job_id is not None:
-        _require_followable(provider_job_id)
+    if given.provider_job_id is not UNSET:
+        _require_followable(given.provider_job_id)
+
+
+def _asked_for(value: Any, *, wrong: Collection[str]) -> NewJob | None:
+    """Return the job that the right fields of a wrong body ask for; None if they ask for none."""
+    if not isinstance(value, dict):
+        return None
+    names = [name for name in ASKED_FOR if name in value and f"/{name}" not in wrong]
+    if "input" not in names:
+        names = [name for name in names if name != "path"]
+    if not {"provider", "operation"} <= set(names):
+        return None
+    return _new_job(validate({name: value[name] for name in names}, CreateBody))
+
+
+def _new_job(given: CreateBody) -> NewJob:
     return NewJob(
         provider=given.provider,
         operation=given.operation,
         input=_or_none(given.input),
-        provider_job_id=provider_job_id,
+        provider_job_id=_or_none(given.provider_job_id),
         metadata=given.metadata,
         deadline_s=given.deadline_seconds,
         on_unconfirmed=given.on_unconfirmed,

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from itsdangerous import BadData, Signer
 from werkzeug.datastructures import MultiDict
@@ -13,8 +14,10 @@ from werkzeug.datastructures import MultiDict
 from relay.application.ports import Cursor, JobFilter
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Status
+from relay.domain.spelling import one_of, unknown
+from relay.domain.validation import Mistakes, shortened
 from relay.edges.bodies import LONGEST_METADATA_KEY, LONGEST_METADATA_VALUE
-from relay.errors import InvalidQuery
+from relay.errors import MOST_MISTAKES, InvalidQuery
 
 DEFAULT_PAGE_SIZE = 20
 LARGEST_PAGE_SIZE = 100
@@ -44,33 +47,42 @@ def read_list_query(given: MultiDict[str, str]) -> ListQuery:
     """Return what the query asks for.
 
     Raises:
-        InvalidQuery: Names the parameter that is unknown, repeated or wrong.
+        InvalidQuery: Names the parameters that are unknown, repeated or wrong.
     """
+    mistakes = Mistakes()
     metadata_keys = [name for name in given if name.startswith(METADATA)]
-    for name in given:
-        if name not in PARAMETERS and name not in metadata_keys:
-            known = ", ".join((*PARAMETERS, f"{METADATA}KEY"))
-            raise InvalidQuery(name, f"there is no such parameter; there are {known}")
-        if len(given.getlist(name)) > 1:
-            raise InvalidQuery(name, f"{name} may be given once")
+    for error in islice(_odd_names(given), MOST_MISTAKES):
+        mistakes.add(error)
     if len(metadata_keys) > 1:
-        raise InvalidQuery(metadata_keys[1], f"{METADATA}KEY may be given once")
-    return ListQuery(
+        mistakes.add(InvalidQuery(metadata_keys[1], f"{METADATA}KEY may be given once"))
+    read = mistakes.attempt
+    query = ListQuery(
         wanted=JobFilter(
-            provider=_one_of(given, "provider", tuple(CATALOGUE)),
-            operation=_one_of(given, "operation", OPERATIONS),
-            status=_status(given),
-            metadata=_metadata(metadata_keys[0], given) if metadata_keys else None,
+            provider=read(_one_of, given, "provider", tuple(CATALOGUE)),
+            operation=read(_one_of, given, "operation", OPERATIONS),
+            status=read(_status, given),
+            metadata=read(_metadata, metadata_keys[0], given) if metadata_keys else None,
         ),
-        page_size=_page_size(given),
+        page_size=read(_page_size, given) or DEFAULT_PAGE_SIZE,
         page_token=given.get("pageToken"),
     )
+    mistakes.complain()
+    return query
+
+
+def _odd_names(given: MultiDict[str, str]) -> Iterator[InvalidQuery]:
+    known = (*PARAMETERS, f"{METADATA}KEY")
+    for name in given:
+        if name not in PARAMETERS and not name.startswith(METADATA):
+            yield InvalidQuery(name, unknown("there is no such parameter", name, known))
+        elif len(given.getlist(name)) > 1:
+            yield InvalidQuery(name, f"{shortened(name)} may be given once")
 
 
 def _one_of(given: MultiDict[str, str], name: str, values: tuple[str, ...]) -> str | None:
     value = given.get(name)
     if value is not None and value not in values:
-        raise InvalidQuery(name, f"{name} must be one of {', '.join(values)}")
+        raise InvalidQuery(name, f"{name} {one_of(value, values)}")
     return value
 
 

@@ -7,9 +7,12 @@ from http import HTTPStatus
 import msgspec
 from werkzeug.wrappers import Response
 
+from relay.domain.validation import shortened
 from relay.errors import (
+    Invalid,
     InvalidQuery,
     InvalidRequest,
+    InvalidSubmission,
     JobFinal,
     JobNotFound,
     KeyReused,
@@ -20,10 +23,10 @@ from relay.errors import (
     TooManyOpenJobs,
     Unauthenticated,
     UnreadableJob,
+    WrongKey,
 )
 
 PROBLEM_JSON = "application/problem+json"
-SHOWN_NAME = 40
 
 _UNAVAILABLE = (
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -35,10 +38,13 @@ _ANSWERS: Mapping[type[RelayError], tuple[HTTPStatus, str, str]] = {
     Unauthenticated: (
         HTTPStatus.UNAUTHORIZED,
         "unauthenticated",
-        "give a key as `Authorization: Bearer KEY` or as `X-API-KEY: KEY`",
+        "there is no key: give one as `Authorization: Bearer KEY` or as `X-API-KEY: KEY`",
     ),
+    WrongKey: (HTTPStatus.UNAUTHORIZED, "unauthenticated", ""),
     JobNotFound: (HTTPStatus.NOT_FOUND, "job_not_found", "there is no such job"),
     InvalidRequest: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", ""),
+    # The status that both providers document for it: gepetto.md 3, spacely.md 2.
+    InvalidSubmission: (HTTPStatus.BAD_REQUEST, "invalid_request", ""),
     InvalidQuery: (HTTPStatus.BAD_REQUEST, "invalid_query", ""),
     JobFinal: (HTTPStatus.CONFLICT, "job_final", "the job has ended already"),
     NotRetryable: (HTTPStatus.CONFLICT, "job_not_retryable", ""),
@@ -54,13 +60,27 @@ _ANSWERS: Mapping[type[RelayError], tuple[HTTPStatus, str, str]] = {
 }
 
 
+class ProblemMistake(msgspec.Struct, omit_defaults=True):
+    """One place at which a request is wrong; see RFC 9457, section 3.
+
+    Attributes:
+        pointer: JSON Pointer to it in the request's body.
+        parameter: Its name in the request's query.
+    """
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+
 class Problem(msgspec.Struct, omit_defaults=True):
     """The body of an error answer.
 
     Attributes:
         code: Says which error it is, for programs; it never changes.
-        pointer: JSON Pointer to the culprit in the request's body.
-        parameter: Name of the culprit in the request's query.
+        pointer: JSON Pointer to the first culprit in the request's body.
+        parameter: Name of the first culprit in the request's query.
+        errors: Every culprit, if it is the request's body or query that is wrong.
     """
 
     title: str
@@ -70,6 +90,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     type: str | None = None
     pointer: str | None = None
     parameter: str | None = None
+    errors: list[ProblemMistake] | None = None
 
 
 class HttpProblem(RelayError):
@@ -96,9 +117,20 @@ class HttpProblem(RelayError):
         self.pointer = pointer
 
 
-def not_found() -> HttpProblem:
-    """Refuse a path at which there is nothing."""
-    return HttpProblem(HTTPStatus.NOT_FOUND, "not_found", "there is nothing here")
+def not_found(nearest: str | None = None) -> HttpProblem:
+    """Refuse a path at which there is nothing.
+
+    Args:
+        nearest: The known path most like it.
+    """
+    hint = f"; did you mean `{nearest}`?" if nearest is not None else ""
+    return HttpProblem(HTTPStatus.NOT_FOUND, "not_found", f"there is nothing here{hint}")
+
+
+def internal_error() -> HttpProblem:
+    """Tell that a request failed by a fault of ours."""
+    detail = "the relay failed; its log has the cause under the `X-Request-Id` of this answer"
+    return HttpProblem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
 
 
 def no_such_job() -> HttpProblem:
@@ -106,12 +138,9 @@ def no_such_job() -> HttpProblem:
     return HttpProblem(HTTPStatus.BAD_REQUEST, "job_not_found", "there is no such job")
 
 
-def invalid_submission(pointer: str | None, detail: str) -> HttpProblem:
-    """Refuse a body in a provider's shape with the status that both providers document.
-
-    See gepetto.md 3 and spacely.md 2.
-    """
-    return HttpProblem(HTTPStatus.BAD_REQUEST, "invalid_request", detail, pointer=pointer)
+def refused_submission(detail: str) -> HttpProblem:
+    """Refuse a submission in a provider's shape for what is not in its body."""
+    return HttpProblem(HTTPStatus.BAD_REQUEST, "invalid_request", detail)
 
 
 def webhook_not_supported() -> HttpProblem:
@@ -155,9 +184,16 @@ def malformed_json() -> HttpProblem:
 
 def duplicate_name(name: str) -> HttpProblem:
     """Refuse an object with two members of one name, as readers differ on which of them counts."""
-    shown = name if len(name) <= SHOWN_NAME else f"{name[:SHOWN_NAME]}..."
-    detail = f"an object in the body has {shown!r} twice"
+    detail = f"an object in the body has {shortened(name)!r} twice"
     return HttpProblem(HTTPStatus.BAD_REQUEST, "malformed_json", detail)
+
+
+def _mistake(error: Invalid) -> ProblemMistake:
+    return ProblemMistake(
+        detail=error.expected,
+        pointer=error.pointer if isinstance(error, InvalidRequest) else None,
+        parameter=error.parameter if isinstance(error, InvalidQuery) else None,
+    )
 
 
 def problem_answer(error: RelayError) -> Response:
@@ -175,12 +211,17 @@ def problem_answer(error: RelayError) -> Response:
         detail=detail or str(error),
         pointer=error.pointer if isinstance(error, HttpProblem | InvalidRequest) else None,
         parameter=error.parameter if isinstance(error, InvalidQuery) else None,
+        errors=[_mistake(one) for one in error.mistakes] if isinstance(error, Invalid) else None,
     )
     answer = Response(msgspec.json.encode(problem), status.value, mimetype=PROBLEM_JSON)
     if isinstance(error, HttpProblem) and error.allow is not None:
         answer.headers["Allow"] = error.allow
     if status is HTTPStatus.UNAUTHORIZED:
-        answer.headers["WWW-Authenticate"] = "Bearer"
+        # RFC 6750, section 3.1: a request without a key is told no error.
+        is_wrong = isinstance(error, WrongKey)
+        answer.headers["WWW-Authenticate"] = (
+            'Bearer error="invalid_token"' if is_wrong else "Bearer"
+        )
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         answer.headers["Retry-After"] = "2"
     if isinstance(error, TooManyOpenJobs | ListNotFetched):

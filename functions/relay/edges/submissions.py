@@ -15,12 +15,11 @@ from relay.domain.catalogue.fields import ImageUrl, read_image_url
 from relay.domain.job import Job, OnUnconfirmed
 from relay.edges.bodies import parse_strict_json
 from relay.edges.problems import (
-    HttpProblem,
     blocking_not_supported,
-    invalid_submission,
+    refused_submission,
     webhook_not_supported,
 )
-from relay.errors import InvalidRequest
+from relay.errors import InvalidRequest, InvalidSubmission, RelayError
 
 WEBHOOK = "webhook"
 
@@ -57,8 +56,9 @@ def create_submitted(
     """Create the job that a body in the provider's shape asks for.
 
     Raises:
-        HttpProblem: 400, the body is wrong. 501, it is right, but asks for a webhook's call or a
-            blocking answer.
+        InvalidSubmission: The body is wrong; names every culprit.
+        HttpProblem: 400, the body is not JSON, or nothing in it is wrong and the job is refused all
+            the same. 501, it is right, but asks for a webhook's call or a blocking answer.
         KeyReused: The idempotency key was used with another body.
         TooManyOpenJobs: The tenant is over its quota in this account.
         StoreUnavailable: The job may not be written.
@@ -88,9 +88,9 @@ def _read_object(body: bytes) -> dict[str, Any]:
     try:
         given = parse_strict_json(body)
     except InvalidRequest as error:
-        raise invalid_submission(error.pointer, str(error)) from None
+        raise InvalidSubmission(error.pointer, error.expected) from None
     if not isinstance(given, dict):
-        raise invalid_submission("", "the body must be an object")
+        raise InvalidSubmission("", "the body must be an object")
     return given
 
 
@@ -98,13 +98,17 @@ def _read_webhook(given: object) -> str:
     try:
         return read_image_url(ImageUrl, given, allow_local_urls=True)
     except ValueError as error:
-        raise invalid_submission(f"/{WEBHOOK}", f"{WEBHOOK} {error}") from None
+        raise InvalidSubmission(f"/{WEBHOOK}", f"{WEBHOOK} {error}") from None
 
 
-def _about_the_body(error: InvalidRequest) -> HttpProblem:
+def _about_the_body(error: InvalidRequest) -> RelayError:
     """Say of the body what the error says of the field `input`, whose value the body is."""
-    if not error.pointer.startswith("/input"):
-        return invalid_submission(None, str(error))
-    rest = str(error).removeprefix("input")
+    if not all(one.pointer.startswith("/input") for one in error.mistakes):
+        return refused_submission(str(error))
+    return InvalidSubmission.joined([_without_input(one) for one in error.mistakes])
+
+
+def _without_input(mistake: InvalidRequest) -> InvalidSubmission:
+    rest = mistake.expected.removeprefix("input")
     detail = rest[1:] if rest.startswith(".") else f"the body{rest}"
-    return invalid_submission(error.pointer.removeprefix("/input"), detail)
+    return InvalidSubmission(mistake.pointer.removeprefix("/input"), detail)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,7 +12,9 @@ from infra.local.emulators import Emulator, Jar, Kind
 from infra.local.errors import PortTaken, WrongEnvironment
 from infra.local.plan import Plan, StackDescription, make_plan
 from infra.local.processes import Service, free_ports, start_on_free_ports
+from infra.local.settings import with_strict_ids
 from infra.local.stack import logs_directory
+from relay.config import ALLOW_LOCAL_URLS
 
 FOUND = {
     kind: Emulator(kind=kind, java=Path("/usr/bin/java"), jar=Jar(Path(f"/{kind}.jar")))
@@ -202,6 +205,30 @@ def test_additional_arguments_reach_the_sandbox_as_a_shell_would_split_them():
 
     args = service(plan, "sandbox").command.args
     assert args[-4:] == ("--seed", "7", "--say", "two words")
+
+
+@pytest.mark.parametrize(
+    ("given", "args"),
+    [
+        ({}, ("--strict-ids",)),
+        ({"LOCAL_SANDBOX_ARGS": "--seed 7"}, ("--seed", "7", "--strict-ids")),
+    ],
+    ids=["alone", "with other arguments"],
+)
+def test_strict_ids_reach_the_sandbox_beside_its_other_arguments(given, args):
+    plan = a_plan(LOCAL_SANDBOX_ARGS=with_strict_ids(given)["LOCAL_SANDBOX_ARGS"])
+
+    assert service(plan, "sandbox").command.args[-len(args) :] == args
+
+
+def test_on_the_local_stack_only_the_sandboxs_own_host_may_be_local():
+    plan = a_plan()
+
+    allowed = ALLOW_LOCAL_URLS.parse(environment(plan, "jobs_api")["ALLOW_LOCAL_URLS"])
+
+    assert allowed == frozenset(
+        {urlsplit(plan.description.sandbox_url or "").hostname, "localhost"}
+    )
 
 
 def test_the_demo_key_works():

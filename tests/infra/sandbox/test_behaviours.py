@@ -1,6 +1,8 @@
 """Every misbehaviour of the sandbox, one by one, and how it is asked for."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from infra.sandbox.behaviours import (
 )
 from infra.sandbox.provider_api import HELD_S, HungUpError
 from tests.infra.sandbox.test_provider_api import HOOK, a_sandbox
+
+PAGE = Path(__file__).parents[3] / "docs" / "sandbox.md"
 
 
 def ended(sandbox, misbehaving: str) -> dict[str, object]:
@@ -278,3 +282,30 @@ def test_help_describes_every_behaviour_on_one_line():
 
     assert len(lines) == len(BEHAVIOURS)
     assert all(behaviour.summary in described() for behaviour in BEHAVIOURS)
+
+
+EXAMPLES = re.findall(r"^\| `([\w-]+)` \|.*\| `(\{.*\})` \|$", PAGE.read_text(), re.MULTILINE)
+
+
+def test_the_page_has_every_behaviour_in_the_order_of_the_table():
+    assert [name for name, _ in EXAMPLES] == [behaviour.name for behaviour in BEHAVIOURS]
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_every_example_of_the_page_is_taken_and_sets_its_behaviour(name, example):
+    sandbox = a_sandbox()
+
+    answer = sandbox.http.put("/sandbox/behaviour", data=example)
+
+    assert answer.status_code == 200
+    assert name in {key.rpartition(":")[2] for key in answer.get_json()}
+    assert sandbox.http.get("/sandbox/behaviour").json == answer.json
+
+
+def test_the_answer_that_the_page_shows_is_the_one_to_its_example():
+    (body,) = re.findall(r"--data '(.*)'", PAGE.read_text())
+    (shown,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+    answer = a_sandbox().http.put("/sandbox/behaviour", data=body)
+
+    assert answer.json == json.loads(shown)

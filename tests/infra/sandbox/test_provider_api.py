@@ -405,3 +405,34 @@ def test_a_call_is_logged_with_what_a_test_needs_to_know_it_by(sandbox):
     assert (poll["kind"], poll["path"]) == ("poll", f"/gepetto/v1/job/{ident}")
     assert dropped["status"] is None
     assert [call["number"] for call in sandbox.seen("calls?after=2")["calls"]] == [3]
+
+
+UNDOCUMENTED = [
+    (G + "/redesign", REDESIGN | {"styleId": "moderne-typo", "webhook": HOOK}, "styleId"),
+    (G + "/redesign", REDESIGN | {"roomId": "cellar", "webhook": HOOK}, "roomId"),
+    (S + "/standard", STANDARD | {"spaceStyle": "moderne-typo"}, "spaceStyle"),
+    (S + "/standard", STANDARD | {"spaceColor": "set_41"}, "spaceColor"),
+    (S + "/standard", STANDARD | {"materialsIds": ["oak", "oakum"]}, "materialsIds"),
+    (S + "/standard", STANDARD | {"model": "spacely-v9"}, "model"),
+]
+KEYS = {"Authorization": "Bearer sandbox-gepetto-key", "X-API-KEY": "sandbox-spacely-key"}
+
+
+@pytest.mark.parametrize(("path", "inputs", "field"), UNDOCUMENTED)
+def test_an_undocumented_id_is_refused_if_the_sandbox_is_strict_and_only_then(path, inputs, field):
+    strict, usual = a_sandbox(strict_ids=True), a_sandbox()
+
+    refused = strict.http.post(path, json=inputs, headers=KEYS)
+
+    assert (refused.status_code, refused.text.split()[0]) == (400, field)
+    assert strict.state.jobs.all() == []
+    assert usual.http.post(path, json=inputs, headers=KEYS).status_code == 200
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_documented_ids_and_the_empty_ones_of_the_samples_are_taken(strict):
+    sandbox = a_sandbox(strict_ids=strict)
+    inputs = STANDARD | {"spaceColor": "", "styleUrl": "", "materialsIds": ["porceline_tile"]}
+
+    assert sandbox.redesign().status_code == 200
+    assert sandbox.spacely("/standard", inputs).status_code == 200

@@ -5,7 +5,7 @@ Fields are in snake case here and in the providers' camel case outside.
 
 import ipaddress
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,6 +19,9 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
 # Anything else in a host is read differently by different programs.
 HOST_NAME = re.compile(r"[a-z0-9._-]+")
+
+# On every host, on none, or on the hosts with these names or addresses, in lower case.
+LocalUrls: TypeAlias = bool | frozenset[str]
 
 
 class PartialInput(msgspec.Struct, rename="camel"):
@@ -73,11 +76,11 @@ class BoxInPicture(msgspec.Struct, forbid_unknown_fields=True):
     h: Length
 
 
-def read_image_url(type: type[ImageUrl], value: object, *, allow_local_urls: bool) -> ImageUrl:
+def read_image_url(type: type[ImageUrl], value: object, *, allow_local_urls: LocalUrls) -> ImageUrl:
     """Return the URL of an image.
 
     Args:
-        allow_local_urls: Let it be ``http`` and on a private host.
+        allow_local_urls: Where it may be ``http`` and on a private host.
 
     Raises:
         ValueError: Says what was expected, as the rest of a sentence.
@@ -91,10 +94,14 @@ def read_image_url(type: type[ImageUrl], value: object, *, allow_local_urls: boo
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise ValueError("must be a URL") from None
-    schemes = ("http", "https") if allow_local_urls else ("https",)
+    if isinstance(allow_local_urls, bool):
+        may_be_local = allow_local_urls
+    else:
+        may_be_local = host in allow_local_urls
+    schemes = ("http", "https") if may_be_local else ("https",)
     if parts.scheme not in schemes or not host or any(mark in value for mark in " \\"):
         raise ValueError(f"must be an {' or '.join(schemes)} URL")
-    if not allow_local_urls and not _is_public(host):
+    if not may_be_local and not _is_public(host):
         raise ValueError("must have a public host name")
     return type(value)
 

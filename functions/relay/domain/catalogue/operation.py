@@ -8,12 +8,12 @@ from typing import Final
 
 import msgspec
 
-from relay.domain.catalogue.fields import CompleteInput, PartialInput, read_image_url
+from relay.domain.catalogue.fields import CompleteInput, LocalUrls, PartialInput, read_image_url
 from relay.domain.job import Json
 from relay.domain.json_text import json_text
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
-from relay.domain.validation import invalid_field, validate
+from relay.domain.validation import Mistakes, invalid_field, validate
 from relay.errors import InvalidRequest
 
 # Far below the interpreter's recursion limit, far above any documented input.
@@ -100,26 +100,31 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the documentation shows every field: then others are refused."""
         return issubclass(self.input, CompleteInput)
 
-    def check(self, given: Mapping[str, Json], *, allow_local_urls: bool) -> None:
+    def check(self, given: Mapping[str, Json], *, allow_local_urls: LocalUrls) -> None:
         """Refuse an input that is wrong by the provider's documentation.
 
         Args:
-            allow_local_urls: Let image URLs be ``http`` and on private hosts.
+            allow_local_urls: Where image URLs may be ``http`` and on private hosts.
 
         Raises:
-            InvalidRequest: Names the field, and what was expected.
+            InvalidRequest: Names every wrong field, and what was expected.
         """
         if _count_values(given) > MAX_INPUT_VALUES:
             raise too_many_values()
         for name, value in given.items():
-            if name in CALLBACK_FIELDS:
-                raise _wrong(name, "must not be given: the relay sees to callbacks itself")
             # The input is the first level.
             if _depth_of(value) >= MAX_DEPTH:
                 raise _wrong(name, f"must not be nested so deep: {MAX_DEPTH} levels at most")
+        mistakes = Mistakes()
+        for name in CALLBACK_FIELDS:
+            if name in given:
+                expected = "must not be given: the relay sees to callbacks itself"
+                mistakes.add(_wrong(name, expected))
         read = partial(read_image_url, allow_local_urls=allow_local_urls)
-        validate(dict(given), self.input, within="input", dec_hook=read)
-        self._check_together(given)
+        rest = {name: value for name, value in given.items() if name not in CALLBACK_FIELDS}
+        mistakes.attempt(validate, rest, self.input, within="input", dec_hook=read)
+        mistakes.attempt(self._check_together, given)
+        mistakes.complain()
         if len(json_text(given).encode()) > MAX_INPUT_BYTES:
             raise InvalidRequest(
                 "/input", f"input may have at most {MAX_INPUT_BYTES} bytes as JSON"
@@ -147,7 +152,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         for one in self.dependent:
             word = given.get(one.given_by)
             values = one.values.get(word, ()) if isinstance(word, str) else ()
-            if one.field in given and given[one.field] not in values:
+            # Where the other field is wrong itself, nothing can be said of this one.
+            if values and one.field in given and given[one.field] not in values:
                 expected = f"must be one of {', '.join(values)} where {one.given_by} is {word}"
                 raise _wrong(one.field, expected)
 
