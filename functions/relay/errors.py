@@ -17,6 +17,7 @@ RelayError
     ├── LostRace            another writer was faster                    -> read and step again
     ├── StoreUnavailable    the store does not answer                    -> 503, or the next tick
     ├── TooManyOpenJobs     the tenant has as many as it may             -> 429
+    ├── TooManyLargeBatches as many as memory allows                     -> 429
     ├── PublishFailed       the topic did not take the message           -> the pump, later
     ├── PerhapsAccepted     the provider may or may not have taken it    -> unconfirmed
     └── AskAgain            the provider may be asked the same again
@@ -148,6 +149,10 @@ class TooManyOpenJobs(Transient):
     def __init__(self, account: str, *, most: int, retry_after_s: float) -> None:
         super().__init__(f"{account} may have {most} open jobs of yours: wait for some to end")
         self.retry_after_s = retry_after_s
+
+
+class TooManyLargeBatches(Transient):
+    """The instance has as many large batches and pages in hand as its memory allows."""
 
 
 class PublishFailed(Transient):

@@ -482,7 +482,10 @@ def test_a_page_has_the_tenants_jobs_that_every_filter_takes_newest_first(jobs):
     for provider, operation, status, metadata in product(
         [None, "gepetto"], [None, "raw"], [None, Status.QUEUED], [None, ("room", LONG)]
     ):
-        wanted = JobFilter(provider=provider, operation=operation, status=status, metadata=metadata)
+        statuses = () if status is None else (status,)
+        wanted = JobFilter(
+            provider=provider, operation=operation, statuses=statuses, metadata=metadata
+        )
 
         page = jobs.page("demo", wanted, after=None, size=100, max_bytes=MAX_PAGE_BYTES)
 
@@ -505,7 +508,7 @@ def test_a_page_for_a_filter_that_takes_nothing_is_empty(jobs):
 
     for wanted in (
         JobFilter(provider="spacely", operation="redesign"),
-        JobFilter(status=Status.FAILED),
+        JobFilter(statuses=(Status.FAILED,)),
         JobFilter(metadata=("room", f"{LONG[:-1]}u")),
         JobFilter(metadata=("floor", LONG)),
         JobFilter(metadata=(LONG, "room")),
@@ -532,7 +535,7 @@ def test_pages_go_through_all_jobs_once_also_through_those_of_one_moment(jobs, s
 
 def test_pages_of_a_filter_go_through_what_it_takes(jobs):
     put_one_of_each(jobs)
-    wanted = JobFilter(status=Status.SUCCEEDED, metadata=("room", LONG))
+    wanted = JobFilter(statuses=(Status.SUCCEEDED,), metadata=("room", LONG))
 
     pages = walk(jobs, "demo", wanted, 1)
 

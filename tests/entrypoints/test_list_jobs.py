@@ -311,7 +311,7 @@ def test_garbage_is_no_page_token(api, text):
         ("metadata.a=1&metadata.a=1", "metadata.a"),
         ("provider=gepetto&provider=gepetto", "provider"),
         ("operation=raw&operation=raw", "operation"),
-        ("status=queued&status=failed", "status"),
+        ("status=queued&status=done", "status"),
         ("pageSize=1&pageSize=1", "pageSize"),
         ("pageToken=a&pageToken=a", "pageToken"),
         ("provider=dalle", "provider"),

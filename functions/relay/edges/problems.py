@@ -16,6 +16,7 @@ from relay.errors import (
     NotRetryable,
     RelayError,
     StoreUnavailable,
+    TooManyLargeBatches,
     TooManyOpenJobs,
     Unauthenticated,
     UnreadableJob,
@@ -47,6 +48,11 @@ _ANSWERS: Mapping[type[RelayError], tuple[HTTPStatus, str, str]] = {
         "this Idempotency-Key was used before, with another body",
     ),
     TooManyOpenJobs: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_open_jobs", ""),
+    TooManyLargeBatches: (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "too_many_large_batches",
+        "too many large batches and lists are under way: send it again, or smaller ones",
+    ),
     StoreUnavailable: _UNAVAILABLE,
     UnreadableJob: _UNAVAILABLE,
 }
@@ -144,6 +150,8 @@ def problem_answer(error: RelayError) -> Response:
         answer.headers["WWW-Authenticate"] = "Bearer"
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         answer.headers["Retry-After"] = "2"
+    if isinstance(error, TooManyLargeBatches):
+        answer.headers["Retry-After"] = "1"
     if isinstance(error, TooManyOpenJobs):
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return answer
