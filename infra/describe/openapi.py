@@ -9,7 +9,7 @@ from infra.describe.examples import example_values
 from infra.describe.schemas import COMPONENTS, create_schemas, struct_schemas
 from relay import errors
 from relay.domain.catalogue.description import Schema
-from relay.edges import problems
+from relay.edges import batch, problems
 from relay.edges.answers import GepettoJob, JobAnswer, PageView, ProvidersView, SpacelyResult
 from relay.edges.api import MAX_BODY_BYTES
 from relay.edges.problems import HttpProblem, Problem, problem_answer
@@ -33,6 +33,8 @@ ERRORS: Final[Mapping[str, errors.RelayError]] = {
         "the job is queued; only these can be retried: cancelled, failed, unconfirmed"
     ),
     "body_too_large": problems.body_too_large(MAX_BODY_BYTES),
+    "batch_too_large": problems.body_too_large(batch.MAX_BATCH_BYTES),
+    "too_many_large_batches": errors.TooManyLargeBatches(),
     "unsupported_media_type": HttpProblem(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",
@@ -65,6 +67,7 @@ def openapi() -> dict[str, Any]:
             components["responses"][title] = _response(status, names, described)
             operation["responses"][str(status)] = {"$ref": f"#/components/responses/{title}"}
     structs = [JobAnswer, PageView, ProvidersView, GepettoJob, SpacelyResult, Problem]
+    structs.append(batch.BatchResults)
     components["schemas"] |= {
         **create_schemas(),
         **struct_schemas(structs, refs=COMPONENTS),
