@@ -105,6 +105,16 @@ def test_a_job_with_a_name_twice_is_the_jobs_own_problem(api):
     assert results(answer)[0]["problem"]["code"] == "malformed_json"
 
 
+@pytest.mark.parametrize("depth", [30, 500, 950, 980, 990, 995, 1000, 5000])
+@pytest.mark.parametrize(("left", "right"), [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
+def test_a_job_that_is_nested_too_deeply_is_no_error_of_ours(api, depth, left, right):
+    deep = left * depth + "1" + right * depth
+
+    answer = create_batch(api, f'{{"jobs": [{{"input": {deep}}}]}}'.encode())
+
+    assert answer.status_code == 400 or statuses(answer)[0] in (400, 422)
+
+
 def test_a_job_of_more_than_256_kib_is_413_and_the_others_stand(api, world):
     large = RAW | {"input": {"a": "x" * MAX_BODY_BYTES}}
     fits = RAW | {"input": {"a": "x" * (MAX_BODY_BYTES - 1000)}}
@@ -121,6 +131,7 @@ def test_a_job_of_more_than_256_kib_is_413_and_the_others_stand(api, world):
         (b"", (400, "malformed_json")),
         (b"[", (400, "malformed_json")),
         (b'{"jobs": [NaN]}', (400, "malformed_json")),
+        (b'{"jobs": [%s]}' % (b"1" * 5000), (400, "malformed_json")),
         (b'{"jobs": [], "jobs": []}', (400, "malformed_json")),
         (b'{"jobs": ' + b"[" * 100_000, (400, "malformed_json")),
         (b"[]", (422, "invalid_request")),

@@ -139,20 +139,22 @@ class Api:
         return self._created(request, tenant, created)
 
     def _create_batch(self, request: Request) -> Response:
+        # Before the body, which is larger than others.
         tenant = self._tenant(request)
-        key = _idempotency_key(request)
-        _require_json(request)
         with ExitStack() as undo:
             max_bytes = MAX_BATCH_BYTES
             if (request.content_length or max_bytes) <= MAX_BODY_BYTES:
                 max_bytes = MAX_BODY_BYTES
             elif not undo.enter_context(self._large_answers.take(tenant)):
                 raise TooManyLargeBatches
-            bodies = read_batch_body(read_body(request, max_bytes=max_bytes))
+            body = read_body(request, max_bytes=max_bytes)
+            key = _idempotency_key(request)
+            _require_json(request)
+            bodies = read_batch_body(body)
             with self._batches.batch(tenant) as batch:
                 results = [
-                    self._result(batch, body, key=key_within_batch(key, number))
-                    for number, body in enumerate(bodies)
+                    self._result(batch, one, key=key_within_batch(key, number))
+                    for number, one in enumerate(bodies)
                 ]
             answer = _json(batch_json(results))
             # As a page, it stays in memory until it is sent.

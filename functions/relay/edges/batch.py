@@ -8,8 +8,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from relay.domain.validation import validate
-from relay.edges.bodies import has_more_values, parse_json, require_json
-from relay.edges.problems import duplicate_name
+from relay.edges.bodies import has_more_values, parse_json, parse_strict_json, require_json
+from relay.edges.problems import duplicate_name, malformed_json
 from relay.errors import InvalidRequest
 
 MAX_BATCH_JOBS = 100
@@ -58,10 +58,13 @@ def read_batch_body(body: bytes) -> Sequence[bytes]:
         raise InvalidRequest(
             "", f"a batch may have at most {MAX_BATCH_VALUES:,} JSON values: send several"
         )
-    value = parse_json(body)
-    if isinstance(value, dict):
-        _require_unique_names(body)
-    validate(value, BatchBody)
+    try:
+        validate(parse_json(body), BatchBody)
+    except InvalidRequest:
+        # Bodies that are no batch get the same refusals as everywhere.
+        parse_strict_json(body)
+        raise
+    _require_jobs_once(body)
     return [bytes(one) for one in msgspec.json.decode(body, type=_Jobs).jobs]
 
 
@@ -78,10 +81,12 @@ def batch_json(results: list[BatchResult]) -> bytes:
     return msgspec.json.encode(BatchResults(results))
 
 
-def _require_unique_names(body: bytes) -> None:
-    """Refuse two members of one name beside each other; those in a job are the job's problem."""
-    # The outermost object comes last.
-    names = json.loads(body, object_pairs_hook=lambda pairs: [name for name, _ in pairs])
-    for name in names:
-        if names.count(name) > 1:
-            raise duplicate_name(name)
+def _require_jobs_once(body: bytes) -> None:
+    """Refuse a second ``jobs`` beside the first; a name twice in a job is the job's problem."""
+    try:
+        # The outermost object comes last.
+        names = json.loads(body, object_pairs_hook=lambda pairs: [name for name, _ in pairs])
+    except (ValueError, RecursionError):
+        raise malformed_json() from None
+    if len(names) > 1:
+        raise duplicate_name(names[0])
