@@ -1,6 +1,7 @@
 """`POST /v1/jobs:batch`: every job answered as if it had come alone."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.entrypoints.requests import BEARER, BODY, KEY, OTHER, EndlessBody, cr
 from tests.factories import finished_job
 
 RAW = {"provider": "gepetto", "operation": "raw", "path": "/a"}
-WRONG = [
+WRONG: list[Any] = [
     {},
     [],
     None,
@@ -70,7 +71,12 @@ def test_a_batch_wakes_the_pump_once_and_after_its_last_job(api, world):
     world.jobs.takes_s["create"] = 0.3
     seen = []
     publish = world.topics.publish_tick
-    world.topics.publish_tick = lambda account: (seen.append(len(world.jobs.ids)), publish(account))
+
+    def note(account):
+        seen.append(len(world.jobs.ids))
+        publish(account)
+
+    world.topics.publish_tick = note
 
     create_batch(api, bodies(20))
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import combinations
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -89,7 +90,7 @@ def test_another_tenants_jobs_are_not_listed(api, world):
     ids=lambda names: " ".join(names) or "none",
 )
 def test_every_filter_combines_with_the_end(api, world, names):
-    changes = (
+    changes: tuple[dict[str, Any], ...] = (
         {},
         {"provider": "spacely"},
         {"operation": "redesign"},

@@ -1,6 +1,7 @@
 """Cursors of lists of ended jobs: nobody who follows one misses a job, whenever its write lands."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -73,7 +74,7 @@ def follow(jobs, landings, *, pause_s, size, until_s):
     reader = JobReader(listings=jobs, store=World().store, clock=clock)
     for number, (ended_s, lag_s) in enumerate(landings):
         job = finished_job(Status.SUCCEEDED, id=job_id(number), finished_at=later(ended_s))
-        clock.after(ended_s + lag_s, lambda job=job: jobs.put_unchecked([job]))
+        clock.after(ended_s + lag_s, partial(jobs.put_unchecked, [job]))
     shown, position = [], None
     while clock.passed_s < until_s:
         page = reader.page("demo", ENDED, after=position, size=size, max_bytes=10**9)
