@@ -157,7 +157,7 @@ class Caller:
             f"{self._stack.description.api_url}/v1/jobs",
             json={"provider": "gepetto", "operation": "redesign", "metadata": SHOP, **more},
             headers={"X-API-KEY": self._stack.description.api_key},
-            timeout=10,
+            timeout=60,
         )
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
