@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import islice
 from typing import Any, TypeVar
 
 from relay.adapters.document import (
     ACCOUNT,
     CREATED_AT,
+    FINISHED_AT,
     IMMUTABLE,
     METADATA_PAIRS,
     QUEUE_KEY,
@@ -105,9 +107,13 @@ class MemoryJobs:
         check_every: Encode, decode and compare one write in so many. With 1, jobs are kept as
             decoded, as from Firestore; otherwise as written, because a job that is decoded now and
             then changes its form (an input becomes text), and two copies of its event would differ.
+
+    Attributes:
+        listed: How many documents have been read for lists.
     """
 
     def __init__(self, *, check_every: int = 1) -> None:
+        self.listed = 0
         self._check_every = check_every
         self._writes = 0
         self._documents: dict[str, _Document] = {}
@@ -181,22 +187,31 @@ class MemoryJobs:
         max_bytes: int,
     ) -> JobPage:
         """See `JobListings`."""
+        is_by_end = wanted.ended_after is not None
+        order = FINISHED_AT if is_by_end else CREATED_AT
         places = [
-            (one.fields[CREATED_AT], one.name)
-            for one in self._listed(tenant=tenant)
-            if _passes(one.fields, wanted)
+            (one.fields[order], one.name)
+            for one in self._with(tenant=tenant)
+            if isinstance(one.fields.get(order), datetime) and _passes(one.fields, wanted)
         ]
         if after is not None:
-            places = [place for place in places if place < (after.created_at, after.job_id)]
-        documents = (self._documents[job_id] for _, job_id in sorted(places, reverse=True))
+            start = (after.at, after.job_id)
+            places = [one for one in places if (one > start if is_by_end else one < start)]
+        found = islice(sorted(places, reverse=not is_by_end), wanted.most_read(size) + 1)
         return JobPage.of(
-            (
-                (Cursor(one.fields[CREATED_AT], one.name), one.whole, document_bytes(one.fields))
-                for one in documents
-            ),
+            self._read_for_list(found),
+            wanted=wanted,
             size=size,
             max_bytes=max_bytes,
         )
+
+    def _read_for_list(
+        self, places: Iterable[tuple[datetime, str]]
+    ) -> Iterator[tuple[Cursor, Stored | Unreadable, int]]:
+        for at, job_id in places:
+            self.listed += 1
+            one = self._documents[job_id]
+            yield Cursor(at, job_id), one.whole, document_bytes(one.fields)
 
     def find(self, tenant: str, provider: str, provider_job_id: str) -> Stored:
         """See `JobListings`."""
@@ -472,15 +487,24 @@ def _encoded_and_decoded(job: Job) -> Job:
 
 
 def _passes(document: Mapping[str, Any], wanted: JobFilter) -> bool:
+    """Return whether the index that serves a list finds a document."""
+    if wanted.ended_after is not None:
+        return bool(document[FINISHED_AT] > wanted.ended_after)
     pairs = document.get(METADATA_PAIRS, ())
     if wanted.metadata is not None and pair_digest(*wanted.metadata) not in pairs:
+        return False
+    if wanted.statuses and document.get("status") not in wanted.statuses:
+        return False
+    if wanted.created_after is not None and document[CREATED_AT] <= wanted.created_after:
+        return False
+    if wanted.created_before is not None and document[CREATED_AT] >= wanted.created_before:
         return False
     return all(
         value is None or document.get(name) == value
         for name, value in (
             ("provider", wanted.provider),
             ("operation", wanted.operation),
-            ("status", wanted.status),
+            ("providerJobId", wanted.provider_job_id),
         )
     )
 

@@ -20,10 +20,15 @@ locals {
   # Lists show one tenant's jobs, newest first. Firestore merges indexes that hold one filter each
   # and end in the same order, so five serve every combination of filters and the search by the
   # provider's id. Firestore adds __name__ at the end, in the direction of the last field.
+  # One more serves lists of ended jobs: the API sorts out what other filters do not take.
   jobs_indexes = {
     due = [
       { path = "account", mode = "ASCENDING" },
       { path = "wakeAt", mode = "ASCENDING" },
+    ]
+    ended = [
+      { path = "tenant", mode = "ASCENDING" },
+      { path = "finishedAt", mode = "ASCENDING" },
     ]
     # One index for all tenants' lines. Keys begin with the tenant, so writes spread over the
     # tenants instead of piling up at the end as ever-growing times would.

@@ -11,6 +11,7 @@ from functools import cache, partial
 from relay.adapters.providers.gepetto import read_callback as read_gepetto_callback
 from relay.adapters.providers.spacely import read_callback as read_spacely_callback
 from relay.application.announcer import Announcer
+from relay.application.batch_creator import BatchCreator
 from relay.application.callback_receiver import CallbackReceiver
 from relay.application.duration_learner import DurationLearner
 from relay.application.job_controls import JobControls
@@ -33,7 +34,7 @@ from relay.application.progress import ProgressReader
 from relay.application.provider_lists import ListReader
 from relay.application.pump import Pump
 from relay.application.pump_run import Concurrency, PumpDependencies
-from relay.application.slots import large_page_slots, wait_slots
+from relay.application.slots import large_answer_slots, wait_slots
 from relay.application.store import JobStore
 from relay.application.waker import Waker
 from relay.domain.catalogue import CATALOGUE
@@ -137,6 +138,7 @@ class Relay:
         creator = self.creator(policy)
         return Api(
             creator=creator,
+            batches=BatchCreator(creator=creator, waker=self.waker, clock=adapters.clock),
             reader=self.reader(),
             controls=self.controls(creator),
             overview=Overview(accounts=adapters.accounts, counts=adapters.jobs, limits=limits),
@@ -147,7 +149,7 @@ class Relay:
                 adapters.lists, waker=self.waker, clock=adapters.clock, accounts=limits.keys()
             ),
             waits=wait_slots(threads=threads),
-            large_pages=large_page_slots(),
+            large_answers=large_answer_slots(),
             tenants=tenants,
         )
 

@@ -21,6 +21,7 @@ RelayError
     ├── StoreUnavailable    the store does not answer                    -> 503, or the next tick
     ├── ListNotFetched      there is no copy of the provider's list yet  -> 503
     ├── TooManyOpenJobs     the tenant has as many as it may             -> 429
+    ├── TooManyLargeBatches as many as memory allows                     -> 429
     ├── PublishFailed       the topic did not take the message           -> the pump, later
     ├── PerhapsAccepted     the provider may or may not have taken it    -> unconfirmed
     └── AskAgain            the provider may be asked the same again
@@ -220,6 +221,10 @@ class ListNotFetched(Transient):
         why = "" if failure is None else f"; the last attempt failed: {failure}"
         super().__init__(f"the relay has yet to fetch {name!r} from {account}{why}")
         self.retry_after_s = retry_after_s
+
+
+class TooManyLargeBatches(Transient):
+    """The instance has as many large batches and pages in hand as its memory allows."""
 
 
 class PublishFailed(Transient):

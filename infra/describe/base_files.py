@@ -15,7 +15,7 @@ from relay.domain import answers
 from relay.domain.catalogue import CATALOGUE, RAW, operation
 from relay.domain.job import ENDS, Actor, ErrorCode, OnUnconfirmed, Priority, Status
 from relay.domain.transitions import MAX_HISTORY
-from relay.edges import bodies, listing
+from relay.edges import batch, bodies, listing
 from relay.edges.api import MAX_BODY_BYTES
 from relay.errors import MOST_MISTAKES
 
@@ -37,6 +37,9 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "final": FINAL,
     "job_id": "^job_[0-9a-z]{26}$",
     "job_schema": JOB_SCHEMA,
+    "max_batch_bytes": batch.MAX_BATCH_BYTES,
+    "max_batch_jobs": batch.MAX_BATCH_JOBS,
+    "max_batch_values": batch.MAX_BATCH_VALUES,
     "max_body_bytes": MAX_BODY_BYTES,
     "max_depth": operation.MAX_DEPTH,
     "max_history": MAX_HISTORY,

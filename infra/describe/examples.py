@@ -13,6 +13,8 @@ from relay.domain import transitions
 from relay.domain.catalogue import CATALOGUE, input_schema
 from relay.domain.job import Actor, Claim, Entry, ErrorCode, Job, OnUnconfirmed, Status
 from relay.edges.answers import gepetto_json, job_json, providers_json, spacely_json
+from relay.edges.problems import problem_answer
+from relay.errors import InvalidRequest, RelayError
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 JOB_ID = "job_7k2m9q4x1v8c0d3f6h5j2n7p9r"
@@ -136,6 +138,20 @@ def example_values() -> dict[str, Any]:
         "example.provider_job_id": PROVIDER_JOB_ID,
         "example.ref_id": REF_ID,
         "example.creates": {name: {"value": body} for name, body in create_examples().items()},
+        "example.batch": {
+            "jobs": [create_body("gepetto", "redesign"), create_body("spacely", "advance")]
+        },
+        "example.results": {
+            "results": [
+                {"status": 201, "job": answered["queued"]},
+                {
+                    "status": 422,
+                    "problem": _problem(
+                        InvalidRequest("/input/creativity", "input.creativity is required")
+                    ),
+                },
+            ]
+        },
         "example.page": {"jobs": [answered["succeeded"]], "nextPageToken": None},
         "example.providers": _providers(),
         **{f"job.{name}": job for name, job in answered.items()},
@@ -163,6 +179,10 @@ def _providers() -> Any:
     for provider in shown["providers"]:
         del provider["catalogue"]["operations"][1:]
     return shown
+
+
+def _problem(error: RelayError) -> Any:
+    return _parsed(problem_answer(error).get_data())
 
 
 def _parsed(text: bytes) -> Any:

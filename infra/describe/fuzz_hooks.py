@@ -5,13 +5,23 @@ It imports this module by name, in a process of its own.
 
 import itertools
 import os
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 import schemathesis
+from hypothesis import strategies as st
 from schemathesis import Case, CheckContext, HookContext, Response
 
 from infra.describe.fuzz import STRANGER
+
+# Its own moments begin in the year 0, which no clock of ours can show.
+schemathesis.openapi.format(
+    "date-time",
+    st.datetimes(datetime(1970, 1, 1), datetime(2999, 1, 1)).map(  # noqa: DTZ001 - gets its zone
+        lambda moment: moment.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
+    ),
+)
 
 PUBLIC = "GET /healthz"
 # Decided before the key is read: path, method and size of the body.

@@ -17,7 +17,7 @@ from infra.describe.schemas import (
 )
 from relay import errors
 from relay.domain.catalogue.description import Schema
-from relay.edges import problems
+from relay.edges import batch, problems
 from relay.edges.answers import (
     GepettoJob,
     JobAnswer,
@@ -49,6 +49,8 @@ ERRORS: Final[Mapping[str, errors.RelayError]] = {
         "the job is queued; only these can be retried: cancelled, failed, unconfirmed"
     ),
     "body_too_large": problems.body_too_large(MAX_BODY_BYTES),
+    "batch_too_large": problems.body_too_large(batch.MAX_BATCH_BYTES),
+    "too_many_large_batches": errors.TooManyLargeBatches(),
     "unsupported_media_type": HttpProblem(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",
@@ -93,6 +95,7 @@ def openapi() -> dict[str, Any]:
     structs = [
         JobAnswer, PageView, ProvidersView, GepettoJob, SpacelyResult, SpacelyReference, Problem
     ]  # fmt: skip
+    structs.append(batch.BatchResults)
     components["schemas"] |= {
         **create_schemas(),
         **submission_schemas(),

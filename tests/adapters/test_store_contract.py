@@ -12,6 +12,7 @@ import pytest
 from infra.memory_store import TIME_TO_LIVE, MemoryAccounts, MemoryJobs
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.application.ports import (
+    MOST_SIFTED,
     MOST_SPANS,
     Accounts,
     Cursor,
@@ -482,7 +483,10 @@ def test_a_page_has_the_tenants_jobs_that_every_filter_takes_newest_first(jobs):
     for provider, operation, status, metadata in product(
         [None, "gepetto"], [None, "raw"], [None, Status.QUEUED], [None, ("room", LONG)]
     ):
-        wanted = JobFilter(provider=provider, operation=operation, status=status, metadata=metadata)
+        statuses = () if status is None else (status,)
+        wanted = JobFilter(
+            provider=provider, operation=operation, statuses=statuses, metadata=metadata
+        )
 
         page = jobs.page("demo", wanted, after=None, size=100, max_bytes=MAX_PAGE_BYTES)
 
@@ -505,7 +509,7 @@ def test_a_page_for_a_filter_that_takes_nothing_is_empty(jobs):
 
     for wanted in (
         JobFilter(provider="spacely", operation="redesign"),
-        JobFilter(status=Status.FAILED),
+        JobFilter(statuses=(Status.FAILED,)),
         JobFilter(metadata=("room", f"{LONG[:-1]}u")),
         JobFilter(metadata=("floor", LONG)),
         JobFilter(metadata=(LONG, "room")),
@@ -532,7 +536,7 @@ def test_pages_go_through_all_jobs_once_also_through_those_of_one_moment(jobs, s
 
 def test_pages_of_a_filter_go_through_what_it_takes(jobs):
     put_one_of_each(jobs)
-    wanted = JobFilter(status=Status.SUCCEEDED, metadata=("room", LONG))
+    wanted = JobFilter(statuses=(Status.SUCCEEDED,), metadata=("room", LONG))
 
     pages = walk(jobs, "demo", wanted, 1)
 
@@ -586,6 +590,113 @@ def test_documents_that_do_not_parse_are_left_out_of_a_page_and_do_not_end_it(jo
     pages = walk(jobs, "demo", JobFilter(), 1)
 
     assert pages == [[], [], [job_id(1)], [job_id(0)]]
+
+
+CREATED = {"created_after": later(1), "created_before": later(5)}
+MORE_FILTERS = {
+    "two statuses": {"statuses": (Status.QUEUED, Status.SUCCEEDED)},
+    "two statuses and more": {
+        "statuses": (Status.QUEUED, Status.SUCCEEDED),
+        "provider": "gepetto",
+        "operation": "raw",
+        "metadata": ("room", LONG),
+    },
+    "created within a time": CREATED,
+    "created within a time and more": {
+        **CREATED,
+        "statuses": (Status.QUEUED, Status.SUCCEEDED),
+        "metadata": ("room", LONG),
+    },
+    "a render": {"provider_job_id": PROVIDER_JOB_ID},
+    "a render and more": {"provider_job_id": PROVIDER_JOB_ID, "provider": "gepetto", **CREATED},
+}
+ENDED = JobFilter(ended_after=NOON - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("is_by_end", [False, True], ids=["newest first", "by end"])
+@pytest.mark.parametrize("filters", MORE_FILTERS.values(), ids=MORE_FILTERS.keys())
+def test_pages_have_what_every_filter_takes_in_the_order_of_their_list(jobs, filters, is_by_end):
+    made = put_one_of_each(jobs)
+    wanted = JobFilter(**filters, ended_after=ENDED.ended_after if is_by_end else None)
+
+    pages = walk(jobs, "demo", wanted, 2)
+
+    expected = [
+        job
+        for job in made
+        if job.tenant == "demo"
+        and (job.finished_at is not None or not is_by_end)
+        and job.status in filters.get("statuses", tuple(Status))
+        and filters.get("provider", job.provider) == job.provider
+        and filters.get("operation", job.operation) == job.operation
+        and ("metadata" not in filters or job.metadata["room"] == LONG)
+        and filters.get("provider_job_id", job.provider_job_id) == job.provider_job_id
+        and ("created_after" not in filters or later(1) < job.created_at < later(5))
+    ]
+    assert expected
+    expected.sort(
+        key=lambda job: (job.finished_at if is_by_end else job.created_at, job.id),
+        reverse=not is_by_end,
+    )
+    assert list(chain.from_iterable(pages)) == [job.id for job in expected]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 9])
+def test_ended_jobs_are_listed_by_their_end_and_a_list_of_them_goes_on(jobs, size):
+    for number, seconds in enumerate([3, 1, 2, -1, 1, -5]):
+        moment = later(seconds)
+        jobs.create(finished_job(Status.FAILED, id=job_id(number), finished_at=moment))
+    jobs.create(a_job(id=job_id(7)))
+    jobs.create(finished_job(Status.FAILED, id=job_id(8), tenant="other"))
+
+    pages = walk(jobs, "demo", ENDED, size)
+
+    assert list(chain.from_iterable(pages)) == [job_id(number) for number in (1, 4, 2, 0)]
+    assert pages[-1] == []
+
+
+def test_a_list_of_ended_jobs_begins_after_a_moment_or_after_a_job(jobs):
+    for number, seconds in enumerate([0, 1, 1, 2]):
+        moment = later(seconds)
+        jobs.create(finished_job(Status.FAILED, id=job_id(number), finished_at=moment))
+
+    found = {
+        place: [
+            job.id
+            for job in jobs.page("demo", ENDED, after=place, size=9, max_bytes=MAX_PAGE_BYTES).jobs
+        ]
+        for place in (Cursor(later(1), "job_~"), Cursor(later(1), job_id(1)))
+    }
+
+    assert list(found.values()) == [[job_id(3)], [job_id(2), job_id(3)]]
+
+
+def test_a_job_that_ends_appears_in_the_list_of_those_that_ended(jobs):
+    version = jobs.create(processing_job())
+    assert walk(jobs, "demo", ENDED, 9) == [[]]
+
+    jobs.replace(finished_job(Status.SUCCEEDED), version=version)
+
+    assert walk(jobs, "demo", ENDED, 9) == [[JOB_ID], []]
+
+
+def test_a_page_of_ended_jobs_reads_no_further_than_it_may_however_few_it_finds(jobs):
+    for number in range(MOST_SIFTED + 1):
+        status = Status.FAILED if number % 150 else Status.CANCELLED
+        jobs.create(finished_job(status, id=job_id(number), finished_at=later(number)))
+    wanted = replace(ENDED, statuses=(Status.CANCELLED,))
+
+    pages = walk(jobs, "demo", wanted, 20)
+
+    assert pages == [[job_id(0), job_id(150)], [job_id(300)], []]
+
+
+def test_documents_that_do_not_parse_are_left_out_of_a_list_of_ended_jobs(jobs, put_document):
+    put_document(job_id(0), {"tenant": "demo", "finishedAt": NOON})
+    put_document(job_id(1), {"tenant": "demo", "finishedAt": None})
+    jobs.create(finished_job(Status.FAILED, id=job_id(2)))
+
+    assert walk(jobs, "demo", ENDED, 1) == [[], [job_id(2)], []]
 
 
 def test_metadata_of_any_kind_are_found_by_their_pair(jobs):

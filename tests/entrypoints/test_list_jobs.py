@@ -129,6 +129,67 @@ def test_metadata_are_found_by_the_whole_pair(api, world, key, value, is_found):
     assert ids(page) == ([JOB_ID] if is_found else [])
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("metadata[a.b]", "a.b"),
+        ("metadata[a]]", "a]"),
+        ("metadata.[a]", "[a]"),
+        ("metadata[ü]", "ü"),
+    ],
+)
+def test_metadata_may_be_asked_for_in_brackets_as_generated_clients_do(api, world, name, key):
+    world.jobs.put(a_job(metadata={key: "42"}), a_job(id=job_id(2)))
+
+    assert ids(listed(api, urlencode({name: "42"}))) == [JOB_ID]
+
+
+def test_both_ways_to_write_a_filter_by_metadata_share_their_page_tokens(api, world):
+    put_jobs(world, 2)
+    token = listed(api, "metadata.listing=42&pageSize=1")["nextPageToken"]
+
+    assert ids(listed(api, f"metadata[listing]=42&pageToken={token}")) == [job_id(0)]
+
+
+def test_jobs_in_any_of_several_statuses_are_listed(api, world):
+    for number, status in enumerate(Status):
+        world.jobs.put(job_in(status, id=job_id(number), created_at=later(number)))
+
+    page = listed(api, "status=failed&status=queued&status=failed")
+
+    assert [job["status"] for job in page["jobs"]] == ["failed", "queued"]
+    token = listed(api, "status=failed&status=queued&pageSize=1")["nextPageToken"]
+    assert ids(listed(api, f"status=queued&status=failed&pageToken={token}")) == [job_id(0)]
+    assert refusal(api, f"status=queued&pageToken={token}") == "pageToken"
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("createdAfter=2026-01-02T12:00:01Z", [4, 3, 2]),
+        ("createdBefore=2026-01-02T12:00:01Z", [0]),
+        ("createdAfter=2026-01-02T12:00:00Z&createdBefore=2026-01-02T12:00:03Z", [2, 1]),
+        ("createdAfter=2026-01-02T13:00:00.999999%2B01:00", [4, 3, 2, 1]),
+        ("createdAfter=2026-01-02T12:00:03Z&createdBefore=2026-01-02T12:00:01Z", []),
+        ("createdAfter=2026-01-02T12:00:01Z&status=queued&provider=gepetto", [4, 3, 2]),
+    ],
+)
+def test_jobs_created_within_a_time_are_listed_without_its_ends(api, world, query, found):
+    put_jobs(world, 5)
+
+    assert flat(walk(api, f"{query}&pageSize=2")) == [job_id(number) for number in found]
+
+
+def test_jobs_of_one_render_are_listed(api, world):
+    for number, ref in enumerate(["abc", "abd", "abc"]):
+        world.jobs.put(
+            processing_job(id=job_id(number), provider_job_id=ref, created_at=later(number))
+        )
+
+    assert ids(listed(api, "providerJobId=abc")) == [job_id(2), job_id(0)]
+    assert ids(listed(api, "providerJobId=abc&status=queued")) == []
+
+
 def test_the_newest_come_first(api, world):
     put_jobs(world, 3)
 
@@ -211,8 +272,10 @@ def test_the_size_of_a_page_may_change_on_the_way(api, world):
         ("pageSize=1&operation=redesign", BEARER),
         ("pageSize=1&status=queued", BEARER),
         ("pageSize=1&metadata.listing=42", BEARER),
+        ("pageSize=1&createdAfter=2026-01-01T12:00:00Z", BEARER),
+        ("pageSize=1&createdBefore=2026-01-05T12:00:00Z", BEARER),
     ],
-    ids=["another tenant", "a provider", "an operation", "a status", "metadata"],
+    ids=["another tenant", "provider", "operation", "status", "metadata", "after", "before"],
 )
 def test_a_page_token_is_good_for_nobody_and_nothing_else(api, world, query, headers):
     put_jobs(world, 3)
@@ -309,9 +372,31 @@ def test_garbage_is_no_page_token(api, text):
         (f"metadata.k={'v' * 501}", "metadata.k"),
         ("metadata.a=1&metadata.b=2", "metadata.b"),
         ("metadata.a=1&metadata.a=1", "metadata.a"),
+        ("metadata[]=42", "metadata[]"),
+        ("metadata[a=42", "metadata[a"),
+        ("metadata.a=1&metadata[a]=1", "metadata[a]"),
+        (f"metadata[{'k' * 41}]=42", f"metadata[{'k' * 41}]"),
+        ("providerJobId=", "providerJobId"),
+        (f"providerJobId={'x' * 501}", "providerJobId"),
+        ("providerJobId=a&providerJobId=b", "providerJobId"),
+        *(
+            (f"{name}={value}", name)
+            for name in ("createdAfter", "createdBefore", "endedAfter")
+            for value in (
+                "",
+                "yesterday",
+                "2026-01-02",
+                "2026-01-02T12:00:00",
+                "2026-01-02T12:00:00+01:00",
+                "2026-13-02T12:00:00Z",
+                "0001-01-01T00:00:00%2B14:00",
+                "1767355200",
+            )
+        ),
+        ("endedAfter=2026-01-02T12:00:00Z&endedAfter=2026-01-02T12:00:00Z", "endedAfter"),
         ("provider=gepetto&provider=gepetto", "provider"),
         ("operation=raw&operation=raw", "operation"),
-        ("status=queued&status=failed", "status"),
+        ("status=queued&status=done", "status"),
         ("pageSize=1&pageSize=1", "pageSize"),
         ("pageToken=a&pageToken=a", "pageToken"),
         ("provider=dalle", "provider"),

@@ -78,6 +78,8 @@ SUBMIT_PYTHON = "docs/using.md > Submit and wait > python"
 SUBMIT_JS = "docs/using.md > Submit and wait > js"
 LIST = "docs/using.md > List, cancel, retry > sh"
 CANCEL = "docs/using.md > List, cancel, retry > sh 2"
+CATCH_UP = "docs/using.md > Catch up by asking > python"
+BATCH = "docs/using.md > Batches > sh"
 FOLLOW = "docs/using.md > Follow a job that was submitted elsewhere > sh"
 MOVED = "docs/using.md > Moving an existing integration > sh"
 CONSUMER = "docs/using.md > Receive events by pull > python"
@@ -86,7 +88,7 @@ PUSH_SERVE = "docs/using.md > Receive events by push, only those you want > sh"
 PUSH_SUBSCRIBE = "docs/using.md > Receive events by push, only those you want > python 2"
 RUN = (
     README_SH, README_CONSUMER,
-    SUBMIT_SH, SUBMIT_PYTHON, SUBMIT_JS, LIST, CANCEL, FOLLOW, MOVED,
+    SUBMIT_SH, SUBMIT_PYTHON, SUBMIT_JS, LIST, CANCEL, CATCH_UP, BATCH, FOLLOW, MOVED,
     CONSUMER, PUSH_MAIN, PUSH_SERVE, PUSH_SUBSCRIBE,
 )  # fmt: skip
 
@@ -306,6 +308,26 @@ def test_a_job_is_cancelled_and_tried_again(relay: Relay, using: Reader) -> None
     status, retried = using.sh(CANCEL).split()
 
     assert (status, relay.job(retried)["status"]) == ("cancelled", "cancelled")
+
+
+def test_what_has_ended_is_caught_up_with_and_the_cursor_is_kept(using: Reader) -> None:
+    (submitted,) = documents(using.sh(SUBMIT_SH))
+    ended = f"{submitted['id']} succeeded\n"
+
+    shown = using.program(CATCH_UP)
+
+    assert shown.count(ended) == 1
+    assert (using.folder / "cursor.txt").read_text()
+    # What ended in the last minute may be shown once more.
+    assert using.program(CATCH_UP).count(ended) <= 1
+
+
+def test_each_job_of_a_batch_gets_its_own_answer(relay: Relay, using: Reader) -> None:
+    (answer,) = documents(using.sh(BATCH))
+
+    assert [one["status"] for one in answer["results"]] == [201, 201, 422]
+    assert answer["results"][2]["problem"]["pointer"] == "/operation"
+    assert relay.final(answer["results"][1]["job"]["id"], within_s=60)["status"] == "succeeded"
 
 
 def test_a_job_that_was_submitted_elsewhere_is_followed_and_not_sent_again(

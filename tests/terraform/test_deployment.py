@@ -285,6 +285,12 @@ def test_lists_are_served_by_merging_one_index_a_filter(resources):
     assert newest | {("tenant ASCENDING", "createdAt DESCENDING")} <= indexes(resources)
 
 
+def test_lists_of_ended_jobs_are_served_by_one_index_whatever_their_filters(resources):
+    by_end = {one for one in indexes(resources) if one[-1] == f"{document.FINISHED_AT} ASCENDING"}
+
+    assert by_end == {("tenant ASCENDING", "finishedAt ASCENDING")}
+
+
 def test_indexes_are_of_fields_that_jobs_have(resources):
     job = document.to_document(a_job(), time_to_live=timedelta(days=1))
     fields = {field.partition(" ")[0] for index in indexes(resources) for field in index}

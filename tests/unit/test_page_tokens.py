@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from relay.application.list_position import ListPosition
 from relay.application.ports import Cursor, JobFilter
 from relay.domain.job import Status
 from relay.edges.listing import PageTokens
@@ -12,17 +13,17 @@ from tests.factories import JOB_ID, NOON
 
 TENANTS = {"a" * 64: "demo", "b" * 64: "other"}
 ANY = JobFilter()
-PLACE = Cursor(NOON + timedelta(microseconds=1), JOB_ID)
+PLACE = ListPosition(Cursor(NOON + timedelta(microseconds=1), JOB_ID))
 
 
 @pytest.mark.parametrize(
-    "created_at",
-    [PLACE.created_at, NOON.replace(year=1970, month=1, day=1, hour=0), NOON.replace(year=9999)],
+    "at",
+    [PLACE.place.at, NOON.replace(year=1970, month=1, day=1, hour=0), NOON.replace(year=9999)],
     ids=str,
 )
-def test_a_place_comes_back_to_the_microsecond(created_at):
+def test_a_place_comes_back_to_the_microsecond(at):
     tokens = PageTokens(TENANTS)
-    place = Cursor(created_at, JOB_ID)
+    place = ListPosition(Cursor(at, JOB_ID))
 
     assert tokens.read("demo", ANY, tokens.write("demo", ANY, place)) == place
 
@@ -47,10 +48,27 @@ def test_nobody_without_the_same_keys_writes_a_token():
         JobFilter(operation="raw"),
         JobFilter(metadata=("raw", "")),
         JobFilter(metadata=("", "raw")),
-        JobFilter(status=Status.QUEUED),
+        JobFilter(statuses=(Status.QUEUED,)),
+        JobFilter(statuses=(Status.QUEUED, Status.FAILED)),
+        JobFilter(provider_job_id="gepetto"),
+        JobFilter(created_after=NOON),
+        JobFilter(created_before=NOON),
+        JobFilter(ended_after=NOON),
         JobFilter(operation="queued"),
     ],
-    ids=["provider", "operation", "key", "value", "status", "its word"],
+    ids=[
+        "provider",
+        "operation",
+        "key",
+        "value",
+        "status",
+        "two statuses",
+        "render",
+        "after",
+        "before",
+        "ended",
+        "its word",
+    ],
 )
 def test_no_two_filters_share_a_token(wanted):
     tokens = PageTokens(TENANTS)

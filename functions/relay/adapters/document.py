@@ -67,6 +67,7 @@ def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
 ACCOUNT = "account"
 CREATED_AT = "createdAt"
 EXPIRE_AT = "expireAt"
+FINISHED_AT = "finishedAt"
 INPUT = "input"
 METADATA_PAIRS = "metadataPairs"
 QUEUE_KEY = "queueKey"

@@ -16,6 +16,7 @@ from relay.adapters.database import Collection, Database, Found, all_of, any_of,
 from relay.adapters.document import (
     ACCOUNT,
     CREATED_AT,
+    FINISHED_AT,
     IMMUTABLE,
     METADATA_PAIRS,
     QUEUE_KEY,
@@ -213,18 +214,15 @@ class FirestoreJobs:
         max_bytes: int,
     ) -> JobPage:
         """See `JobListings`; stops reading where the page ends."""
-        filters = [
-            where("tenant", "==", tenant),
-            *(where(name, "==", value) for name, value in _equalities(wanted)),
-        ]
-        if wanted.metadata is not None:
-            filters.append(where(METADATA_PAIRS, "contains", pair_digest(*wanted.metadata)))
+        is_by_end = wanted.ended_after is not None
+        order = FINISHED_AT if is_by_end else CREATED_AT
         query = self._jobs.query(
-            *filters,
-            order_by=[CREATED_AT, NAME],
-            descending=True,
-            after=None if after is None else (after.created_at, after.job_id),
-            limit=size + 1,
+            where("tenant", "==", tenant),
+            *_conditions(wanted),
+            order_by=[order, NAME],
+            descending=not is_by_end,
+            after=None if after is None else (after.at, after.job_id),
+            limit=wanted.most_read(size) + 1,
         )
         with (
             _translated_query_errors(f"jobs of {tenant}"),
@@ -232,9 +230,10 @@ class FirestoreJobs:
         ):
             return JobPage.of(
                 (
-                    (Cursor(one.fields[CREATED_AT], one.name), _stored_or_unreadable(one), length)
+                    (Cursor(one.fields[order], one.name), _stored_or_unreadable(one), length)
                     for one, length in documents
                 ),
+                wanted=wanted,
                 size=size,
                 max_bytes=max_bytes,
             )
@@ -375,13 +374,29 @@ def _of_render(provider: str, provider_job_id: str | None) -> list[Any]:
     ]
 
 
-def _equalities(wanted: JobFilter) -> Iterator[tuple[str, str]]:
-    if wanted.provider is not None:
-        yield "provider", wanted.provider
-    if wanted.operation is not None:
-        yield "operation", wanted.operation
-    if wanted.status is not None:
-        yield "status", wanted.status.value
+def _conditions(wanted: JobFilter) -> Iterator[Any]:
+    """Yield what the index looks for; a page sifts the rest."""
+    if wanted.ended_after is not None:
+        # An index for each other filter would be written with every change of every job.
+        yield where(FINISHED_AT, ">", wanted.ended_after)
+        return
+    equal = {
+        "provider": wanted.provider,
+        "operation": wanted.operation,
+        "providerJobId": wanted.provider_job_id,
+    }
+    for name, value in equal.items():
+        if value is not None:
+            yield where(name, "==", value)
+    if wanted.statuses:
+        words = [status.value for status in wanted.statuses]
+        yield where("status", "in", words) if words[1:] else where("status", "==", words[0])
+    if wanted.metadata is not None:
+        yield where(METADATA_PAIRS, "contains", pair_digest(*wanted.metadata))
+    if wanted.created_after is not None:
+        yield where(CREATED_AT, ">", wanted.created_after)
+    if wanted.created_before is not None:
+        yield where(CREATED_AT, "<", wanted.created_before)
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

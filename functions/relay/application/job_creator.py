@@ -118,10 +118,31 @@ class JobCreator:
     ) -> Created:
         """Write the job, queued or followed, and wake its account's pump.
 
+        Args:
+            first: Called just before the job is written, unless the create is refused.
+
+        Raises:
+            As `write`.
+        """
+        created = self.write(tenant, new, idempotency_key=idempotency_key, first=first)
+        if not created.job.is_final:
+            self._waker.wake(created.job.account)
+        return created
+
+    def write(
+        self,
+        tenant: str,
+        new: NewJob,
+        *,
+        idempotency_key: str | None,
+        first: Callable[[], None] = _nothing,
+    ) -> Created:
+        """Write the job, queued or followed; its account's pump is still to be woken.
+
         A repeated create returns the first job even if the tenant is over its quota.
 
         Args:
-            first: Called just before the job is written, unless the create is refused.
+            first: As for `create`.
 
         Raises:
             InvalidRequest: Names the wrong fields.
@@ -234,8 +255,6 @@ class JobCreator:
                     }
                 },
             )
-        if not stored.job.is_final:
-            self._waker.wake(job.account)
         return Created(job=stored.job, is_new=is_new)
 
     def _job_id(self, tenant: str, idempotency_key: str | None) -> str:

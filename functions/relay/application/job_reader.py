@@ -1,6 +1,7 @@
 """Reads callers' jobs: one by our id or the provider's, or a filtered list."""
 
-from relay.application.ports import Clock, Cursor, JobFilter, JobListings, JobPage
+from relay.application.list_position import ListPage, ListPosition
+from relay.application.ports import Clock, JobFilter, JobListings
 from relay.application.store import JobStore
 from relay.domain.answers import MAX_ID_LENGTH
 from relay.domain.job import Job, is_job_id
@@ -37,17 +38,32 @@ class JobReader:
             self._clock.sleep(min(READ_EVERY_S, left_s))
 
     def page(
-        self, tenant: str, wanted: JobFilter, *, after: Cursor | None, size: int, max_bytes: int
-    ) -> JobPage:
-        """Return at most *size* of the tenant's jobs, newest first; fewer if they are large.
+        self,
+        tenant: str,
+        wanted: JobFilter,
+        *,
+        after: ListPosition | None,
+        size: int,
+        max_bytes: int,
+    ) -> ListPage:
+        """Return at most *size* of the tenant's jobs; fewer if they are large or few match.
 
         Args:
-            max_bytes: Limit for the whole page, unless it holds only one job.
+            max_bytes: Limit for the documents read, unless there is only one.
 
         Raises:
             StoreUnavailable: The store did not answer.
         """
-        return self._listings.page(tenant, wanted, after=after, size=size, max_bytes=max_bytes)
+        now = self._clock.now()
+        start = None if after is None else after.resumed(now=now)
+        page = self._listings.page(
+            tenant,
+            wanted,
+            after=None if start is None else start.place,
+            size=size,
+            max_bytes=max_bytes,
+        )
+        return ListPage(wanted=wanted, start=start, jobs=page.jobs, end=page.end, read_at=now)
 
     def of_provider(self, tenant: str, provider: str, job_id: str) -> Job:
         """Return the tenant's job at this provider, by our id or the provider's.

@@ -127,34 +127,78 @@ class JobDocuments(Protocol):
         """Set the document's ``wakeAt`` and remove its queue key, whatever else it contains."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilter:
-    """A filter for a tenant's jobs; None matches any.
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A position in a list of jobs: just after this job.
 
     Attributes:
+        at: When the job was created or, in a list of ended jobs, when it ended.
+    """
+
+    at: datetime
+    job_id: str
+
+
+# Documents read for one page of ended jobs that has more filters: one index serves all of them.
+MOST_SIFTED = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """A filter for a tenant's jobs, and the order of their list; None matches any.
+
+    Attributes:
+        statuses: Any of these; empty for all.
         metadata: One key and its value.
+        created_after, created_before: The moment itself does not match.
+        ended_after: Only jobs that ended later, earliest end first. None for jobs that are open or
+            ended, newest first.
     """
 
     provider: str | None = None
     operation: str | None = None
-    status: Status | None = None
+    statuses: tuple[Status, ...] = ()
     metadata: tuple[str, str] | None = None
+    provider_job_id: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    ended_after: datetime | None = None
 
+    def matches(self, job: Job) -> bool:
+        """Return whether a job belongs into the list."""
+        return (
+            self.provider in (None, job.provider)
+            and self.operation in (None, job.operation)
+            and (not self.statuses or job.status in self.statuses)
+            and (self.metadata is None or self.metadata in job.metadata.items())
+            and self.provider_job_id in (None, job.provider_job_id)
+            and (self.created_after is None or job.created_at > self.created_after)
+            and (self.created_before is None or job.created_at < self.created_before)
+            and (
+                self.ended_after is None
+                or (job.finished_at is not None and job.finished_at > self.ended_after)
+            )
+        )
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A position in a list of jobs, newest first: just after this job."""
+    def place(self, job: Job) -> Cursor:
+        """Return the position of a job that matches."""
+        if self.ended_after is None or job.finished_at is None:
+            return Cursor(job.created_at, job.id)
+        return Cursor(job.finished_at, job.id)
 
-    created_at: datetime
-    job_id: str
+    def most_read(self, size: int) -> int:
+        """Return how many documents may be read for a page of at most *size* jobs."""
+        only_ended = JobFilter(ended_after=self.ended_after)
+        return size if self.ended_after is None or self == only_ended else MOST_SIFTED
 
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """One page of a tenant's jobs, newest first.
+    """One page of a tenant's jobs, in the order of their list.
 
     Attributes:
-        end: Where the next page starts; None on the last page.
+        end: Where the next page starts. None on the last page; a list of ended jobs goes on as
+            jobs end, so there only a page for which nothing was read is the last.
     """
 
     jobs: Sequence[Job]
@@ -165,24 +209,27 @@ class JobPage:
         cls,
         documents: Iterable[tuple[Cursor, Stored | Unreadable, int]],
         *,
+        wanted: JobFilter,
         size: int,
         max_bytes: int,
     ) -> "JobPage":
         """Take what fits into a page, at least one document; those that do not parse count too.
 
         Args:
-            documents: Newest first, each with its place and its size in bytes.
+            documents: In the order of the list, each with its place and its size in bytes.
         """
+        most_read = wanted.most_read(size)
         jobs: list[Job] = []
         end, bytes_read = None, 0
         for count, (place, item, document_bytes) in enumerate(documents):
             bytes_read += document_bytes
-            if count == size or (count and bytes_read > max_bytes):
+            is_full = count == most_read or len(jobs) == size
+            if is_full or (count and bytes_read > max_bytes):
                 return cls(jobs, end=end)
-            if isinstance(item, Stored):
+            if isinstance(item, Stored) and wanted.matches(item.job):
                 jobs.append(item.job)
             end = place
-        return cls(jobs, end=None)
+        return cls(jobs, end=None if wanted.ended_after is None else end)
 
 
 class JobListings(Protocol):

@@ -44,6 +44,6 @@ def wait_slots(*, threads: int) -> Slots:
     return Slots(total=threads // 2, of_one_tenant=threads // 4)
 
 
-def large_page_slots() -> Slots:
-    """Return the slots for pages of full size; each takes up to 10 MB until it is sent."""
+def large_answer_slots() -> Slots:
+    """Return the slots for pages and batches of full size; each takes up to 10 MB until sent."""
     return Slots(total=8, of_one_tenant=4)

@@ -6,8 +6,8 @@ from functools import cache
 
 import msgspec
 
+from relay.application.list_position import ListPage, ListPosition
 from relay.application.overview import AccountState
-from relay.application.ports import Cursor, JobPage
 from relay.application.progress import Progress
 from relay.domain.catalogue import CATALOGUE, describe_provider
 from relay.domain.catalogue.description import ProviderDescription
@@ -108,11 +108,11 @@ def job_json(job: Job, progress: Progress) -> bytes:
 
 
 def page_json(
-    page: JobPage,
+    page: ListPage,
     *,
     shown: Callable[[Job], bytes],
     max_bytes: int,
-    token: Callable[[Cursor], str],
+    token: Callable[[ListPosition], str],
 ) -> bytes:
     """Return the page, shorter than was asked for if its jobs are very large.
 
@@ -120,13 +120,12 @@ def page_json(
         shown: Makes JSON of a job.
     """
     jobs: list[msgspec.Raw] = []
-    bytes_shown, end = 0, page.end
+    bytes_shown, end = 0, page.next
     for count, job in enumerate(page.jobs):
         one = shown(job)
         bytes_shown += len(one)
         if jobs and bytes_shown > max_bytes:
-            last = page.jobs[count - 1]
-            end = Cursor(last.created_at, last.id)
+            end = page.after(page.jobs[count - 1])
             break
         jobs.append(msgspec.Raw(one))
     return msgspec.json.encode(PageView(jobs, token(end) if end is not None else None))

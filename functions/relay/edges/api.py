@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+import msgspec
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.wrappers import Request, Response
 
+from relay.application.batch_creator import Batch, BatchCreator
 from relay.application.job_controls import JobControls
 from relay.application.job_creator import Created, JobCreator
 from relay.application.job_reader import JobReader
@@ -29,18 +31,32 @@ from relay.edges.answers import (
     spacely_reference_json,
 )
 from relay.edges.auth import tenant_of
+from relay.edges.batch import (
+    MAX_BATCH_BYTES,
+    BatchResult,
+    batch_json,
+    key_within_batch,
+    read_batch_body,
+)
 from relay.edges.bodies import read_body, read_create_body, read_no_body
 from relay.edges.listing import PageTokens, read_list_query
 from relay.edges.paths import nearest_path
 from relay.edges.problems import (
     HttpProblem,
+    body_too_large,
     method_not_allowed,
     no_such_job,
     not_found,
     problem_answer,
 )
 from relay.edges.submissions import SUBMISSIONS, Submission, create_submitted
-from relay.errors import JobNotFound, RelayError
+from relay.errors import (
+    JobNotFound,
+    RelayError,
+    StoreUnavailable,
+    TooManyLargeBatches,
+    UnreadableJob,
+)
 
 MAX_BODY_BYTES = 256 * 1024
 # A job can be half a MiB and 80 pages be made at a time, so only a few may have the full size.
@@ -58,7 +74,7 @@ class Api:
 
     Args:
         waits: The slots of requests that wait for a job.
-        large_pages: The slots of pages that may have their full size.
+        large_answers: The slots of pages and batches that may have their full size.
         tenants: The tenant of each key, by the key's SHA-256 digest in hex.
     """
 
@@ -66,23 +82,25 @@ class Api:
         self,
         *,
         creator: JobCreator,
+        batches: BatchCreator,
         reader: JobReader,
         controls: JobControls,
         overview: Overview,
         progress: ProgressReader,
         lists: ListReader,
         waits: Slots,
-        large_pages: Slots,
+        large_answers: Slots,
         tenants: Mapping[str, str],
     ) -> None:
         self._creator = creator
+        self._batches = batches
         self._reader = reader
         self._controls = controls
         self._overview = overview
         self._progress = progress
         self._lists = lists
         self._waits = waits
-        self._large_pages = large_pages
+        self._large_answers = large_answers
         self._tenants = tenants
         self._page_tokens = PageTokens(tenants)
         # Our callers don't follow redirects, so no path is tidied up by one.
@@ -91,6 +109,7 @@ class Api:
                 Rule("/healthz", endpoint=self._health, methods=["GET"]),
                 Rule("/v1/jobs", endpoint=self._list, methods=["GET"]),
                 Rule("/v1/jobs", endpoint=self._create, methods=["POST"]),
+                Rule("/v1/jobs:batch", endpoint=self._create_batch, methods=["POST"]),
                 Rule("/v1/jobs/<job_id>", endpoint=self._get, methods=["GET"]),
                 Rule("/v1/jobs/<job_id>/cancel", endpoint=self._cancel, methods=["POST"]),
                 Rule("/v1/jobs/<job_id>/retry", endpoint=self._retry, methods=["POST"]),
@@ -140,7 +159,43 @@ class Api:
     def _create(self, request: Request) -> Response:
         tenant, key, body = self._posted(request)
         new = read_create_body(body, check=self._creator.check)
-        return self._created(self._creator.create(tenant, new, idempotency_key=key))
+        created = self._creator.create(tenant, new, idempotency_key=key)
+        return self._created(request, tenant, created)
+
+    def _create_batch(self, request: Request) -> Response:
+        # Before the body, which is larger than others.
+        tenant = self._tenant(request)
+        with ExitStack() as undo:
+            max_bytes = MAX_BATCH_BYTES
+            if (request.content_length or max_bytes) <= MAX_BODY_BYTES:
+                max_bytes = MAX_BODY_BYTES
+            elif not undo.enter_context(self._large_answers.take(tenant)):
+                raise TooManyLargeBatches
+            body = read_body(request, max_bytes=max_bytes)
+            key = _idempotency_key(request)
+            _require_json(request)
+            bodies = read_batch_body(body)
+            with self._batches.batch(tenant) as batch:
+                results = [
+                    self._result(batch, one, key=key_within_batch(key, number))
+                    for number, one in enumerate(bodies)
+                ]
+            answer = _json(batch_json(results))
+            # As a page, it stays in memory until it is sent.
+            answer.call_on_close(undo.pop_all().close)
+            return answer
+
+    def _result(self, batch: Batch, body: bytes, *, key: str | None) -> BatchResult:
+        try:
+            if len(body) > MAX_BODY_BYTES:
+                raise body_too_large(MAX_BODY_BYTES)
+            created = batch.create(
+                read_create_body(body, check=self._creator.check), idempotency_key=key
+            )
+        except RelayError as error:
+            refusal = problem_answer(error)
+            return BatchResult(refusal.status_code, problem=msgspec.Raw(refusal.get_data()))
+        return BatchResult(_status(created), job=msgspec.Raw(self._shown(created.job)))
 
     def _list(self, request: Request) -> Response:
         tenant = self._tenant(request)
@@ -149,7 +204,7 @@ class Api:
         if query.page_token is not None:
             after = self._page_tokens.read(tenant, query.wanted, query.page_token)
         with ExitStack() as undo:
-            may_be_large = undo.enter_context(self._large_pages.take(tenant))
+            may_be_large = undo.enter_context(self._large_answers.take(tenant))
             max_bytes = MAX_PAGE_BYTES if may_be_large else SMALL_PAGE_BYTES
             page = self._reader.page(
                 tenant, query.wanted, after=after, size=query.page_size, max_bytes=max_bytes
@@ -159,7 +214,7 @@ class Api:
                     page,
                     shown=self._shown,
                     max_bytes=max_bytes,
-                    token=lambda end: self._page_tokens.write(tenant, query.wanted, end),
+                    token=partial(self._page_tokens.write, tenant, query.wanted),
                 )
             )
             # The page stays in memory until it is sent.
@@ -167,7 +222,9 @@ class Api:
             return answer
 
     def _get(self, request: Request, job_id: str) -> Response:
-        tenant = self._tenant(request)
+        return self._as_waited_for(request, self._tenant(request), job_id)
+
+    def _as_waited_for(self, request: Request, tenant: str, job_id: str) -> Response:
         wait_s = _wait_s(request)
         if not wait_s:
             return self._read(tenant, job_id, wait_s=0)
@@ -187,7 +244,8 @@ class Api:
     def _retry(self, request: Request, job_id: str) -> Response:
         tenant = self._tenant_without_body(request)
         key = _idempotency_key(request)
-        return self._created(self._controls.retry(tenant, job_id, idempotency_key=key))
+        created = self._controls.retry(tenant, job_id, idempotency_key=key)
+        return self._created(request, tenant, created)
 
     def _providers(self, request: Request) -> Response:
         return _json(providers_json(self._overview.of(self._tenant(request))))
@@ -219,11 +277,18 @@ class Api:
         except JobNotFound:
             raise no_such_job() from None
 
-    def _created(self, created: Created) -> Response:
-        status = HTTPStatus.CREATED if created.is_new else HTTPStatus.OK
-        answer = _json(self._shown(created.job), status)
+    def _created(self, request: Request, tenant: str, created: Created) -> Response:
+        answer = self._created_job(request, tenant, created.job)
+        answer.status_code = _status(created)
         answer.headers["Location"] = f"/v1/jobs/{created.job.id}"
         return answer
+
+    def _created_job(self, request: Request, tenant: str, job: Job) -> Response:
+        if _wait_s(request):
+            # The job was created, even if it cannot be read now.
+            with suppress(JobNotFound, UnreadableJob, StoreUnavailable):
+                return self._as_waited_for(request, tenant, job.id)
+        return _json(self._shown(job))
 
     def _shown(self, job: Job) -> bytes:
         return job_json(job, self._progress.of(job))
@@ -248,8 +313,12 @@ class Api:
         return tenant
 
 
-def _json(body: bytes, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    answer = Response(body, status.value, mimetype="application/json")
+def _status(created: Created) -> HTTPStatus:
+    return HTTPStatus.CREATED if created.is_new else HTTPStatus.OK
+
+
+def _json(body: bytes) -> Response:
+    answer = Response(body, mimetype="application/json")
     # A Location that is a path stays one: behind a proxy we do not know our own host.
     answer.autocorrect_location_header = False
     return answer

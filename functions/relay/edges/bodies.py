@@ -196,23 +196,28 @@ def _require_bounded(body: bytes) -> None:
         HttpProblem: 400, it is not JSON.
         InvalidRequest: It has too many values.
     """
-    try:
-        # Checks all of it without building anything.
-        msgspec.json.decode(body, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise malformed_json() from None
-    if not _has_more_values(body, than=MAX_BODY_VALUES):
+    require_json(body)
+    if not has_more_values(body, than=MAX_BODY_VALUES):
         return
     try:
         given = bytes(msgspec.json.decode(body, type=_Input).input)
     except msgspec.ValidationError:
         given = b""
-    if _has_more_values(given, than=MAX_INPUT_VALUES):
+    if has_more_values(given, than=MAX_INPUT_VALUES):
         raise too_many_values()
     raise InvalidRequest("", f"the body may have at most {MAX_BODY_VALUES:,} JSON values")
 
 
-def _has_more_values(body: bytes, *, than: int) -> bool:
+def require_json(body: bytes) -> None:
+    """Check all of a body without building anything; raise the 400 problem if it is not JSON."""
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise malformed_json() from None
+
+
+def has_more_values(body: bytes, *, than: int) -> bool:
+    """Return whether JSON has more values (objects, arrays and scalars) than this."""
     # Every value but the first follows one of these; strings may have them, too.
     if 1 + sum(body.count(mark) for mark in (b"[", b",", b":")) <= than:
         return False

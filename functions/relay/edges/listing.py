@@ -7,11 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Annotated
 
+import msgspec
 from itsdangerous import BadData, Signer
 from werkzeug.datastructures import MultiDict
 
+from relay.application.list_position import ListPosition
 from relay.application.ports import Cursor, JobFilter
+from relay.domain.answers import MAX_ID_LENGTH
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Status
 from relay.domain.spelling import one_of, unknown
@@ -21,13 +25,26 @@ from relay.errors import MOST_MISTAKES, InvalidQuery
 
 DEFAULT_PAGE_SIZE = 20
 LARGEST_PAGE_SIZE = 100
-METADATA = "metadata."
-PARAMETERS = ("provider", "operation", "status", "pageSize", "pageToken")
+PARAMETERS = (
+    "provider",
+    "operation",
+    "status",
+    "providerJobId",
+    "createdAfter",
+    "createdBefore",
+    "endedAfter",
+    "pageSize",
+    "pageToken",
+)
+REPEATABLE = frozenset({"status"})
 # Whichever provider's: filters combine, and one that fits no job gives an empty list.
 OPERATIONS = tuple(dict.fromkeys(name for one in CATALOGUE.values() for name in one.operations))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SIZE = re.compile(r"[1-9][0-9]{0,5}")
+# Clients that are generated write a map's keys in brackets.
+_METADATA = re.compile(r"metadata(?:\.(?P<dotted>.*)|\[(?P<bracketed>.*)\])", re.DOTALL)
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,18 +67,22 @@ def read_list_query(given: MultiDict[str, str]) -> ListQuery:
         InvalidQuery: Names the parameters that are unknown, repeated or wrong.
     """
     mistakes = Mistakes()
-    metadata_keys = [name for name in given if name.startswith(METADATA)]
+    metadata_names = [name for name in given if _METADATA.fullmatch(name)]
     for error in islice(_odd_names(given), MOST_MISTAKES):
         mistakes.add(error)
-    if len(metadata_keys) > 1:
-        mistakes.add(InvalidQuery(metadata_keys[1], f"{METADATA}KEY may be given once"))
+    if len(metadata_names) > 1:
+        mistakes.add(InvalidQuery(metadata_names[1], "metadata.KEY may be given once"))
     read = mistakes.attempt
     query = ListQuery(
         wanted=JobFilter(
             provider=read(_one_of, given, "provider", tuple(CATALOGUE)),
             operation=read(_one_of, given, "operation", OPERATIONS),
-            status=read(_status, given),
-            metadata=read(_metadata, metadata_keys[0], given) if metadata_keys else None,
+            statuses=read(_statuses, given) or (),
+            metadata=read(_metadata, metadata_names[0], given) if metadata_names else None,
+            provider_job_id=read(_provider_job_id, given),
+            created_after=read(_moment, given, "createdAfter"),
+            created_before=read(_moment, given, "createdBefore"),
+            ended_after=read(_moment, given, "endedAfter"),
         ),
         page_size=read(_page_size, given) or DEFAULT_PAGE_SIZE,
         page_token=given.get("pageToken"),
@@ -71,11 +92,11 @@ def read_list_query(given: MultiDict[str, str]) -> ListQuery:
 
 
 def _odd_names(given: MultiDict[str, str]) -> Iterator[InvalidQuery]:
-    known = (*PARAMETERS, f"{METADATA}KEY")
+    known = (*PARAMETERS, "metadata.KEY")
     for name in given:
-        if name not in PARAMETERS and not name.startswith(METADATA):
+        if name not in PARAMETERS and not _METADATA.fullmatch(name):
             yield InvalidQuery(name, unknown("there is no such parameter", name, known))
-        elif len(given.getlist(name)) > 1:
+        elif name not in REPEATABLE and len(given.getlist(name)) > 1:
             yield InvalidQuery(name, f"{shortened(name)} may be given once")
 
 
@@ -86,13 +107,39 @@ def _one_of(given: MultiDict[str, str], name: str, values: tuple[str, ...]) -> s
     return value
 
 
-def _status(given: MultiDict[str, str]) -> Status | None:
-    word = _one_of(given, "status", tuple(Status))
-    return None if word is None else Status(word)
+def _statuses(given: MultiDict[str, str]) -> tuple[Status, ...]:
+    words = given.getlist("status")
+    for word in words:
+        if word not in tuple(Status):
+            raise InvalidQuery("status", f"status {one_of(word, tuple(Status))}")
+    return tuple(status for status in Status if status in words)
+
+
+def _provider_job_id(given: MultiDict[str, str]) -> str | None:
+    value = given.get("providerJobId")
+    if value is not None and not 1 <= len(value) <= MAX_ID_LENGTH:
+        raise InvalidQuery("providerJobId", f"providerJobId has 1 to {MAX_ID_LENGTH} characters")
+    return value
+
+
+def _moment(given: MultiDict[str, str], name: str) -> datetime | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    try:
+        return msgspec.convert(text, _Moment).astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
+        raise InvalidQuery(
+            name,
+            f"{name} must be a time as RFC 3339 has it, such as 2026-01-02T12:00:00Z;"
+            " a + in it is sent as %2B",
+        ) from None
 
 
 def _metadata(name: str, given: MultiDict[str, str]) -> tuple[str, str]:
-    key, value = name.removeprefix(METADATA), given[name]
+    match = _METADATA.fullmatch(name)
+    key = (match["dotted"] or match["bracketed"] or "") if match else ""
+    value = given[name]
     if not 1 <= len(key) <= LONGEST_METADATA_KEY:
         raise InvalidQuery(name, f"the key has 1 to {LONGEST_METADATA_KEY} characters")
     if len(value) > LONGEST_METADATA_VALUE:
@@ -112,7 +159,8 @@ def _page_size(given: MultiDict[str, str]) -> int:
 class PageTokens:
     """Writes page tokens and reads them back.
 
-    A token is the place at which a page ended, signed for a tenant and its filters. The key is
+    A token is the position at which a page ended, signed for a tenant and its filters. One of a
+    list of ended jobs is good with any ``endedAfter``: it can be kept for weeks. The key is
     made from the digests in ``API_KEYS``: ``jobs_api`` has no other secret. When a key is added or
     removed, lists that are being read have to be begun again.
 
@@ -123,21 +171,22 @@ class PageTokens:
     def __init__(self, tenants: Mapping[str, str]) -> None:
         self._key = json.dumps(["render-relay page token", sorted(tenants)])
 
-    def write(self, tenant: str, wanted: JobFilter, end: Cursor) -> str:
-        """Return the token of the page after this place."""
-        micros = (end.created_at - _EPOCH) // _MICROSECOND
-        return self._signer(tenant, wanted).sign(f"{micros}.{end.job_id}").decode()
+    def write(self, tenant: str, wanted: JobFilter, end: ListPosition) -> str:
+        """Return the token of the page after this position."""
+        text = f"{_micros(end.place.at)}.{end.place.job_id}"
+        if end.settled is not None:
+            text = f"{text}.{_micros(end.settled)}"
+        return self._signer(tenant, wanted).sign(text).decode()
 
-    def read(self, tenant: str, wanted: JobFilter, text: str) -> Cursor:
-        """Return the place that a token stands for.
+    def read(self, tenant: str, wanted: JobFilter, text: str) -> ListPosition:
+        """Return the position that a token stands for.
 
         Raises:
             InvalidQuery: It is not one of ours, or was made for something else.
         """
         try:
-            place = self._signer(tenant, wanted).unsign(text).decode()
-            micros, _, job_id = place.partition(".")
-            end = Cursor(_EPOCH + int(micros) * _MICROSECOND, job_id)
+            at, job_id, *settled = self._signer(tenant, wanted).unsign(text).decode().split(".")
+            end = ListPosition(Cursor(_time(at), job_id), _time(settled[0]) if settled else None)
         except (BadData, ValueError):
             raise _wrong_token() from None
         # The signature is also accepted in other spellings of base64.
@@ -146,9 +195,27 @@ class PageTokens:
         return end
 
     def _signer(self, tenant: str, wanted: JobFilter) -> Signer:
-        bound_to = [tenant, wanted.provider, wanted.operation, wanted.status, wanted.metadata]
+        created = (wanted.created_after, wanted.created_before)
+        bound_to = [
+            tenant,
+            wanted.provider,
+            wanted.operation,
+            wanted.statuses,
+            wanted.metadata,
+            wanted.provider_job_id,
+            [None if moment is None else _micros(moment) for moment in created],
+            wanted.ended_after is not None,
+        ]
         salt = json.dumps(bound_to)
         return Signer(self._key, salt, key_derivation="hmac", digest_method=hashlib.sha256)
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _time(micros: str) -> datetime:
+    return _EPOCH + int(micros) * _MICROSECOND
 
 
 def _wrong_token() -> InvalidQuery:

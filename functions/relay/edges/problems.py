@@ -20,6 +20,7 @@ from relay.errors import (
     NotRetryable,
     RelayError,
     StoreUnavailable,
+    TooManyLargeBatches,
     TooManyOpenJobs,
     Unauthenticated,
     UnreadableJob,
@@ -55,6 +56,11 @@ _ANSWERS: Mapping[type[RelayError], tuple[HTTPStatus, str, str]] = {
     ),
     TooManyOpenJobs: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_open_jobs", ""),
     ListNotFetched: (HTTPStatus.SERVICE_UNAVAILABLE, "list_not_fetched", ""),
+    TooManyLargeBatches: (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "too_many_large_batches",
+        "too many large batches and lists are under way: send it again, or smaller ones",
+    ),
     StoreUnavailable: _UNAVAILABLE,
     UnreadableJob: _UNAVAILABLE,
 }
@@ -224,6 +230,8 @@ def problem_answer(error: RelayError) -> Response:
         )
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         answer.headers["Retry-After"] = "2"
+    if isinstance(error, TooManyLargeBatches):
+        answer.headers["Retry-After"] = "1"
     if isinstance(error, TooManyOpenJobs | ListNotFetched):
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return answer
