@@ -41,9 +41,7 @@ PROCESSING = accepted(
     at=moment(2),
 )
 SUCCEEDED = succeeded(PROCESSING, outputs=(OUTPUT,), by=Actor.POLL, at=moment(30))
-FAILED = failed(
-    PROCESSING, code=ErrorCode.RENDER_FAILED, message="it failed", by=Actor.POLL, at=moment(30)
-)
+FAILED = failed(PROCESSING, code=ErrorCode.RENDER_FAILED, by=Actor.POLL, at=moment(30))
 UNCONFIRMED = unconfirmed(CLAIMED, claim=CLAIM, note="lost", at=moment(3))
 
 
