@@ -16,12 +16,14 @@ from relay.domain.job import (
     JobError,
     Json,
     OnUnconfirmed,
+    ProviderReply,
     Status,
 )
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 JOB_ID = "job_00000000000000000000000001"
 CLAIM = Claim(token="claim-1", expires_at=NOON + timedelta(seconds=40))
+REFUSAL = ProviderReply(status=422, message="styleId is unknown")
 PROVIDER_JOB_ID = "6512f0aa"
 OUTPUT = "https://cdn.example.com/out.png"
 LATE_OUTPUT = "https://cdn.example.com/late.png"

@@ -163,7 +163,7 @@ class JobRefused(Permanent):
 
     Args:
         status: HTTP status of the refusal.
-        reason: What the provider said, shortened; empty if it said nothing readable.
+        reason: An excerpt of what the provider said; empty if it said nothing.
     """
 
     def __init__(self, status: int, reason: str) -> None:
@@ -178,11 +178,15 @@ class AccountRefused(Permanent):
     Args:
         status: HTTP status of the refusal.
         retry_after_s: What the provider asked for in ``Retry-After``; None if nothing.
+        reason: An excerpt of what the provider said; empty if it said nothing.
     """
 
-    def __init__(self, status: int, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, status: int, retry_after_s: float | None = None, *, reason: str = ""
+    ) -> None:
         super().__init__(f"HTTP {status}")
         self.status = status
+        self.reason = reason
         self.retry_after_s = retry_after_s
 
 

@@ -16,12 +16,20 @@ class OutputView(msgspec.Struct):
     url: str
 
 
+class ProviderReplyView(msgspec.Struct):
+    """What the provider said when it refused or failed the job."""
+
+    status: int
+    message: str
+
+
 class ErrorView(msgspec.Struct):
     """Why a job failed."""
 
     code: str
     message: str
     retryable: bool
+    provider: ProviderReplyView | msgspec.UnsetType = msgspec.UNSET
 
 
 class EntryView(msgspec.Struct):
@@ -62,7 +70,6 @@ class JobView(msgspec.Struct, rename="camel"):
 
 def view(job: Job) -> JobView:
     """Return what the job's caller may see."""
-    error = job.error
     return JobView(
         id=job.id,
         provider=job.provider,
@@ -70,14 +77,14 @@ def view(job: Job) -> JobView:
         input=_shown(job.known_input),
         status=job.status,
         outputs=[OutputView(url) for url in job.outputs],
-        error=ErrorView(error.code, error.message, error.retryable) if error else None,
+        error=_error(job),
         metadata=job.metadata,
         on_unconfirmed=job.on_unconfirmed,
         priority=job.priority,
         provider_job_id=job.provider_job_id,
         provider_status=job.provider_status,
         finished_by=job.finished_by,
-        credits=job.credits,
+        credits=job.cost,
         created_at=job.created_at,
         submitted_at=job.submitted_at,
         finished_at=job.finished_at,
@@ -86,6 +93,19 @@ def view(job: Job) -> JobView:
         late_outputs=[OutputView(url) for url in job.late_outputs] or msgspec.UNSET,
         path=job.path or msgspec.UNSET,
         retry_of=job.retry_of or msgspec.UNSET,
+    )
+
+
+def _error(job: Job) -> ErrorView | None:
+    error = job.error
+    if error is None:
+        return None
+    said = error.provider
+    return ErrorView(
+        code=error.code,
+        message=error.message,
+        retryable=job.is_retryable,
+        provider=ProviderReplyView(said.status, said.message) if said else msgspec.UNSET,
     )
 
 

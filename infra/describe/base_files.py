@@ -9,11 +9,12 @@ from typing import Any, Final
 import yaml
 
 from relay import __version__
+from relay.adapters.providers.excerpt import MAX_LENGTH
 from relay.adapters.pubsub import JOB_SCHEMA
 from relay.application.progress import WaitingFor
 from relay.domain import answers
 from relay.domain.catalogue import CATALOGUE, RAW, operation
-from relay.domain.job import ENDS, Actor, ErrorCode, OnUnconfirmed, Priority, Status
+from relay.domain.job import ENDS, FAILURES, Actor, ErrorCode, OnUnconfirmed, Priority, Status
 from relay.domain.transitions import MAX_HISTORY
 from relay.edges import batch, bodies, listing
 from relay.edges.api import MAX_BODY_BYTES
@@ -27,6 +28,17 @@ def words(closed_set: type[StrEnum]) -> list[str]:
     return [one.value for one in closed_set]
 
 
+def failure_table() -> str:
+    """Return the causes of failures and their remedies as a table in Markdown."""
+    rows = [
+        f"| `{code.value}` | {one.cause} | {one.remedy} | {'yes' if one.is_retryable else 'no'} |"
+        for code, one in FAILURES.items()
+    ]
+    return "\n".join(
+        ["| code | cause | remedy | `retryable` |", "| --- | --- | --- | --- |", *rows]
+    )
+
+
 FINAL: Final = [one for one in words(Status) if one in ENDS]
 WITHOUT_RESULT: Final = [one for one in FINAL if one != Status.SUCCEEDED]
 FROM_CODE: Final[Mapping[str, Any]] = {
@@ -34,6 +46,7 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "actors": words(Actor),
     "default_page_size": listing.DEFAULT_PAGE_SIZE,
     "error_codes": words(ErrorCode),
+    "failure_table": failure_table(),
     "final": FINAL,
     "job_id": "^job_[0-9a-z]{26}$",
     "job_schema": JOB_SCHEMA,
@@ -41,6 +54,7 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "max_batch_jobs": batch.MAX_BATCH_JOBS,
     "max_batch_values": batch.MAX_BATCH_VALUES,
     "max_body_bytes": MAX_BODY_BYTES,
+    "max_excerpt": MAX_LENGTH,
     "max_depth": operation.MAX_DEPTH,
     "max_history": MAX_HISTORY,
     "max_id": answers.MAX_ID_LENGTH,

@@ -11,7 +11,16 @@ from relay.application.overview import AccountState
 from relay.application.progress import Progress, WaitingFor
 from relay.domain import transitions
 from relay.domain.catalogue import CATALOGUE, input_schema
-from relay.domain.job import Actor, Claim, Entry, ErrorCode, Job, OnUnconfirmed, Status
+from relay.domain.job import (
+    Actor,
+    Claim,
+    Entry,
+    ErrorCode,
+    Job,
+    OnUnconfirmed,
+    ProviderReply,
+    Status,
+)
 from relay.edges.answers import gepetto_json, job_json, providers_json, spacely_json
 from relay.edges.problems import problem_answer
 from relay.errors import InvalidRequest, RelayError
@@ -111,10 +120,10 @@ def example_jobs() -> Mapping[str, Job]:
         "failed": transitions.failed(
             processing,
             code=ErrorCode.RENDER_FAILED,
-            message="the provider says that the render failed",
             by=Actor.POLL,
             at=_after(41),
             provider_status="failed",
+            reply=ProviderReply(status=200, message="failed: the image could not be read"),
         ),
         "cancelled": cancelled,
         "late": transitions.succeeded(cancelled, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(36)),
@@ -175,7 +184,7 @@ def _providers() -> Any:
     """Return the catalogue with one account switched on and one operation per provider."""
     limit = CATALOGUE["gepetto"].limit
     on = AccountState(name="gepetto", limit=limit, hold=None, queued_jobs=1, open_jobs=4)
-    shown = _parsed(providers_json([on]))
+    shown = _parsed(providers_json([on], median_s=lambda _account, _operation: None))
     for provider in shown["providers"]:
         del provider["catalogue"]["operations"][1:]
     return shown

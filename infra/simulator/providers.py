@@ -35,7 +35,7 @@ from relay.domain.answers import (
     WithoutOutput,
 )
 from relay.domain.catalogue import CATALOGUE
-from relay.domain.job import Job
+from relay.domain.job import Job, ProviderReply
 from relay.domain.provider_list import ProviderList
 from relay.errors import (
     AccountRefused,
@@ -184,13 +184,14 @@ class Server:
             raise NoAnswer("HTTP 429", self._retry_after_s(), is_throttled=True)
         render = self._renders.get(job.provider_job_id or "")
         if render is None or env.now_s < render.known_s:
-            return UnknownJob()
+            return UnknownJob(reply=ProviderReply(status=404, message="no such job"))
         if env.now_s < render.ready_s:
             return self._open()
         if render.ends == "success":
             return Rendered(outputs=render.outputs, provider_status="success")
         if render.ends == "failed":
-            return RenderFailed(provider_status="failed")
+            reply = ProviderReply(status=200, message="failed: no such picture")
+            return RenderFailed(provider_status="failed", reply=reply)
         if render.ends == "empty":
             return WithoutOutput(provider_status="success")
         return self._open()
@@ -226,7 +227,7 @@ class Server:
 
     def _serve_account(self, job: Job) -> None:
         if behaviour_of(job) is Behaviour.FORBIDDEN:
-            raise AccountRefused(403)
+            raise AccountRefused(403, reason="not for you")
         now_s = self._env.now_s
         for from_s, to_s, status in self._refusals:
             if from_s <= now_s < to_s and not self._env.is_calm:

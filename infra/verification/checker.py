@@ -10,7 +10,7 @@ does not count as received, like a callback that was answered 503.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from itertools import pairwise
@@ -28,7 +28,15 @@ from infra.verification.history import (
 )
 from infra.verification.submission_limits import needless_submissions
 from relay.domain.events import as_announced
-from relay.domain.job import Announcement, EventType, Job, Status
+from relay.domain.job import (
+    Announcement,
+    ErrorCode,
+    EventType,
+    Job,
+    JobError,
+    ProviderReply,
+    Status,
+)
 from relay.job_view import to_json
 
 # Contract, section 2, written down once more: the checker does not trust the code.
@@ -203,6 +211,7 @@ def _events(versions: list[Version], messages: list[Message]) -> Iterator[str]:
     sent = {message.type for message in first.values() if message.type in set(EVENTS.values())}
     if len(sent) > 1:
         yield f"it was published as {', '.join(sorted(sent))}"
+    yield from _price_of_what_was_not_sent(versions, first.values())
     for event in last.announcements:
         if event.id not in first:
             yield f"{event.id} never went out"
@@ -222,7 +231,7 @@ def _disagreement(message: Message, job: Job, event: Announcement) -> str | None
         "status": data["status"] == job.status.value,
         "outputs": [one["url"] for one in data["outputs"]] == list(job.outputs),
         "lateOutputs": late == (list(job.late_outputs) if is_late else []),
-        "error": (data["error"] or {}).get("code") == (job.error and job.error.code.value),
+        "error": _told_error(data["error"]) == job.error,
         "finishedAt": finished_at and datetime.fromisoformat(finished_at) == job.finished_at,
         "finishedBy": data["finishedBy"] == (job.finished_by and job.finished_by.value),
     }
@@ -230,6 +239,29 @@ def _disagreement(message: Message, job: Job, event: Announcement) -> str | None
     if wrong is None and message.data != to_json(as_announced(job, event.type)):
         return "view of the job"
     return wrong
+
+
+def _told_error(told: Mapping[str, Any] | None) -> JobError | None:
+    if told is None:
+        return None
+    reply = told.get("provider")
+    return JobError(
+        code=ErrorCode(told["code"]),
+        message=told["message"],
+        provider=None if reply is None else ProviderReply(**reply),
+    )
+
+
+def _price_of_what_was_not_sent(
+    versions: Sequence[Version], messages: Iterable[Message]
+) -> Iterator[str]:
+    first, last = versions[0].job, versions[-1].job
+    was_claimed = any(one.job.status is Status.SUBMITTING for one in versions)
+    if was_claimed or first.status is Status.PROCESSING or last.outputs or last.late_outputs:
+        return
+    for message in messages:
+        if json.loads(message.data)["credits"] != 0:
+            yield f"{message.id} names a price of a job that was never sent"
 
 
 def _ends_in_time(history: History, versions: list[Version]) -> Iterator[str]:

@@ -7,7 +7,9 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from relay.domain.durations import Durations
 from tests.factories import INPUT
+from tests.fakes import World
 
 BEARER = {"Authorization": "Bearer key-of-demo"}
 OTHER = {"Authorization": "Bearer key-of-other"}
@@ -81,3 +83,11 @@ def listed(api: FlaskClient, query: str = "", headers: dict[str, str] | None = N
     answer = api.get(f"/v1/jobs?{query}", headers=BEARER if headers is None else headers)
     assert answer.status_code == 200, answer.text
     return answer.json
+
+
+def learn(world: World, operation: str, *seconds: float) -> None:
+    """Have renders in what was learnt that took so long."""
+    known = Durations.unknown()
+    for one in seconds:
+        known = known.with_render(after_s=one, by_s=one, expected_s=30)
+    world.durations.replace("gepetto", {operation: known}, version=None)

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.domain.answers import Rendered, RenderFailed, StillOpen, UnknownJob, WithoutOutput
-from relay.domain.job import Status
+from relay.domain.job import ProviderReply, Status
 from tests.entrypoints.requests import BEARER, KEY, OTHER, create, follow
 from tests.factories import OUTPUT, a_job, finished_job, job_id, later, processing_job
 from tests.payloads.inputs import SAMPLES
@@ -24,7 +24,8 @@ def answer_only_for(world, *ids, answer=DONE):
     """Have the provider know these renders and no others."""
 
     def asked(job):
-        return answer if job.provider_job_id in ids else UnknownJob()
+        unknown = UnknownJob(reply=ProviderReply(status=404, message="no such job"))
+        return answer if job.provider_job_id in ids else unknown
 
     world.provider.on_poll(*[asked] * 200)
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from relay.domain.durations import Durations
+from relay.domain.admission import Stop, TenantState
 from relay.domain.job import Status
-from tests.entrypoints.requests import BEARER, BODY, create, listed
+from tests.entrypoints.requests import BEARER, BODY, create, learn, listed
 from tests.factories import (
     JOB_ID,
     NOON,
@@ -21,6 +21,7 @@ from tests.factories import (
 
 PATH = f"/v1/jobs/{JOB_ID}"
 HOLD = a_hold()
+STOP = Stop(since=NOON, probe_at=later(30), gap_s=30.0)
 LATE = later(10**6)
 
 
@@ -28,14 +29,6 @@ def read(api, path=PATH):
     answer = api.get(path, headers=BEARER)
     assert answer.status_code == 200
     return answer.json
-
-
-def learn(world, operation, *seconds):
-    """Have renders in what was learnt that took so long."""
-    known = Durations.unknown()
-    for one in seconds:
-        known = known.with_render(after_s=one, by_s=one, expected_s=30)
-    world.durations.replace("gepetto", {operation: known}, version=None)
 
 
 def hold(world):
@@ -63,6 +56,24 @@ def test_a_queued_job_says_what_it_waits_for(api, world, call_at, is_held, waits
     world.jobs.put(a_job(call_at=call_at))
     if is_held:
         hold(world)
+
+    assert read(api)["waitingFor"] == waits_for
+
+
+@pytest.mark.parametrize(
+    ("stopped", "waits_for"),
+    [
+        ({"pause": STOP}, "provider_pause"),
+        ({"outage": STOP}, "provider_pause"),
+        ({"tenants": (TenantState(tenant="demo", stop=STOP),)}, "provider_pause"),
+        ({"tenants": (TenantState(tenant="other", stop=STOP),)}, "turn"),
+        ({"pause": STOP, "hold": HOLD}, "account_hold"),
+    ],
+    ids=["paused", "down", "down for this tenant", "down for another tenant", "held and paused"],
+)
+def test_a_queued_job_says_that_its_provider_is_not_called_now(api, world, stopped, waits_for):
+    world.jobs.put(a_job())
+    world.accounts.put(replace(world.accounts.account(), **stopped))
 
     assert read(api)["waitingFor"] == waits_for
 

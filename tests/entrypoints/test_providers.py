@@ -1,10 +1,14 @@
 """GET /v1/providers: the catalogue, and how the accounts stand."""
 
 from dataclasses import replace
+from datetime import datetime
+
+import pytest
 
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Status
-from tests.factories import a_hold, a_job, busy_account, job_id, job_in
+from tests.entrypoints.requests import learn
+from tests.factories import JOB_ID, a_hold, a_job, busy_account, job_id, job_in, processing_job
 
 DEMO = {"X-API-KEY": "key-of-demo"}
 OTHER = {"Authorization": "Bearer key-of-other"}
@@ -87,3 +91,57 @@ def test_a_store_that_is_away_is_503(api, world):
     world.accounts.is_down = True
 
     assert api.get("/v1/providers", headers=DEMO).status_code == 503
+
+
+def operations(answer, name="gepetto"):
+    (provider,) = [one for one in answer.json["providers"] if one["name"] == name]
+    return {one["name"]: one for one in provider["catalogue"]["operations"]}
+
+
+def test_a_render_is_expected_to_take_as_long_as_was_learnt_where_anything_was(api, world):
+    learn(world, "redesign", *[100.0] * 60)
+
+    answer = api.get("/v1/providers", headers=DEMO)
+
+    learnt, guessed = operations(answer)["redesign"], operations(answer)["furnish"]
+    assert 95 < learnt["expected"]["seconds"] < 115
+    assert learnt["expected"]["source"] == "median of this relay's own renders"
+    assert guessed["expected"]["seconds"] == 30
+    assert operations(answer, "spacely")["standard"]["expected"]["seconds"] == 30
+
+
+def test_what_a_render_is_expected_to_take_is_what_a_job_is_expected_by(api, world):
+    learn(world, "redesign", *[100.0] * 60)
+    world.jobs.put(processing_job())
+
+    seconds = operations(api.get("/v1/providers", headers=DEMO))["redesign"]["expected"]["seconds"]
+    expected_at = api.get(f"/v1/jobs/{JOB_ID}", headers=DEMO).json["expectedAt"]
+
+    took = datetime.fromisoformat(expected_at) - processing_job().submitted_at
+    assert took.total_seconds() == pytest.approx(seconds, abs=0.1)
+
+
+def test_where_durations_cannot_be_read_the_catalogue_is_shown_as_it_is(api, world):
+    learn(world, "redesign", *[100.0] * 60)
+    world.durations.is_down = True
+
+    answer = api.get("/v1/providers", headers=DEMO)
+
+    assert answer.status_code == 200
+    assert operations(answer)["redesign"]["expected"]["seconds"] == 30
+
+
+def test_ids_that_the_providers_pages_name_are_shown_with_their_fields(api):
+    answer = api.get("/v1/providers", headers=DEMO)
+
+    def known(name, operation):
+        fields = operations(answer, name)[operation]["fields"]
+        return {one["name"]: one["knownValues"] for one in fields if one["knownValues"]}
+
+    redesign, standard = known("gepetto", "redesign"), known("spacely", "standard")
+    assert redesign.keys() == {"styleId", "roomId"}
+    assert redesign["styleId"] == ["modern", "demeures"]
+    assert {"kitchen", "gaming_room"} <= set(redesign["roomId"])
+    assert standard.keys() == {"model", "spaceType", "spaceStyle", "spaceColor", "materialsIds"}
+    assert {"modern", "scandinavian"} <= set(standard["spaceStyle"])
+    assert known("gepetto", "declutter") == {}

@@ -35,7 +35,7 @@ def test_a_failed_job_shows_its_error_and_what_came_too_late(api, world):
 
     job = api.get(PATH, headers=BEARER).json
 
-    assert job["error"] == {"code": "render_failed", "message": "it failed", "retryable": True}
+    assert job["error"] == {"code": "render_failed", "message": "it failed", "retryable": False}
     assert job["lateOutputs"] == [{"url": LATE_OUTPUT}]
 
 

@@ -26,7 +26,7 @@ from relay.edges.answers import job_json
 from relay.edges.submissions import SUBMISSIONS
 from relay.job_view import JobView, to_json
 from tests.event_schemas import FORMATS, REGISTRY
-from tests.factories import LATE_OUTPUT, a_job, finished_job, job_in, later
+from tests.factories import LATE_OUTPUT, REFUSAL, a_job, finished_job, job_in, later
 from tests.fakes import World
 from tests.payloads.inputs import SAMPLES, sample_input
 
@@ -173,7 +173,7 @@ def test_every_value_from_the_code_is_used_in_a_base_file():
 
 def test_every_reason_for_a_failure_is_explained():
     described = OPENAPI["components"]["schemas"]["JobError"]["properties"]["code"]["description"]
-    explained = re.findall(r"^- `(\w+)`: ", described, re.MULTILINE)
+    explained = re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \| (?:yes|no) \|$", described, re.M)
 
     assert explained == [code.value for code in ErrorCode]
 
@@ -285,6 +285,10 @@ JOBS = {
         code.value: finished_job(Status.FAILED, error=JobError(code=code, message="it failed"))
         for code in ErrorCode
     },
+    "refused in the provider's words": finished_job(
+        Status.FAILED,
+        error=JobError(code=ErrorCode.PROVIDER_REJECTED, message="refused", provider=REFUSAL),
+    ),
     **{by.value: finished_job(Status.SUCCEEDED, finished_by=by) for by in Actor},
 }
 

@@ -1,4 +1,4 @@
-"""Twenty-six faults to plant in a copy of the relay, to see that the simulator finds them."""
+"""Twenty-seven faults to plant in a copy of the relay, to see that the simulator finds them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -327,6 +327,13 @@ FAULTS = (
         "FAILURES_TO_OPEN = 5000",
         profile="down",
         seed=1,
+    ),
+    Fault(
+        "a price for jobs that were never sent",
+        "P2",
+        "domain/job.py",
+        "return 0.0\n",
+        "return self.credits\n",
     ),
     Fault(
         "calls in one burst",

@@ -69,6 +69,7 @@ NOT_RUN = {
     "README.md > Two commands > text": "make demo and make test, of which this is a part",
     "README.md > Deploying > sh": "needs a Google Cloud project",
     "docs/using.md > Test against the sandbox > text": "served until it is stopped",
+    "docs/using.md > When a job fails > json": "what is answered",
     "docs/using.md > Receive events by push, only those you want > sh 2": "needs Google Cloud",
 }
 README_SH = "README.md > A first job > sh"

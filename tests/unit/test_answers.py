@@ -15,6 +15,7 @@ from relay.domain.answers import (
     usable_id,
     usable_outputs,
 )
+from relay.domain.job import ProviderReply
 from tests.factories import OUTPUT
 from tests.payloads.arbitrary import JSON, SOME
 
@@ -22,7 +23,9 @@ OPEN_WORDS = frozenset({"pending", "created"})
 
 
 def read(word, outputs=None):
-    return read_status(word=word, outputs=outputs, open_words=OPEN_WORDS)
+    return read_status(
+        word=word, outputs=outputs, open_words=OPEN_WORDS, why=lambda: "out of memory"
+    )
 
 
 @pytest.mark.parametrize("word", ["success", "SUCCESS", " Success\n"])
@@ -37,7 +40,9 @@ def test_success_without_a_usable_output_is_none(outputs):
 
 @pytest.mark.parametrize("word", sorted(FAILURE_WORDS))
 def test_a_word_of_failure_is_believed_whatever_else_is_there(word):
-    assert read(word.upper(), [OUTPUT]) == RenderFailed(provider_status=word.upper())
+    reply = ProviderReply(status=200, message="out of memory")
+
+    assert read(word.upper(), [OUTPUT]) == RenderFailed(provider_status=word.upper(), reply=reply)
 
 
 @pytest.mark.parametrize(

@@ -191,8 +191,8 @@ def test_an_operation_is_described_with_all_that_is_known_of_it():
         "path": "/declutter",
         "pathPattern": None,
         "fields": [
-            {"name": "url", "required": True, "schema": url},
-            {"name": "mask", "required": False, "schema": mask},
+            {"name": "url", "required": True, "schema": url, "knownValues": []},
+            {"name": "mask", "required": False, "schema": mask, "knownValues": []},
         ],
         "exactlyOneOf": [],
         "inputSchema": {

@@ -10,7 +10,7 @@ from relay.domain import transitions
 from relay.domain.due import next_action, wake_at
 from relay.domain.events import COMPLETION, not_published, published
 from relay.domain.job import Actor, Claim, ErrorCode, EventType, Job, OnUnconfirmed
-from tests.factories import LATE_OUTPUT, NOON, OUTPUT, a_job
+from tests.factories import LATE_OUTPUT, NOON, OUTPUT, REFUSAL, a_job
 
 CLAIMS = [Claim(token=f"claim-{n}", expires_at=NOON + timedelta(seconds=40)) for n in (1, 2)]
 THINGS = (
@@ -48,7 +48,7 @@ def happen(job: Job, thing: str, claim: Claim, passed_s: float) -> Job:
                 job, claim=claim, call_at=soon, note="", refusal=None, at=at
             )
         case "refused":
-            return transitions.refused(job, claim=claim, reason="no", at=at)
+            return transitions.refused(job, claim=claim, reply=REFUSAL, at=at)
         case "unconfirmed":
             return transitions.unconfirmed(job, claim=claim, note="", at=at)
         case "claim_expired":
@@ -58,7 +58,7 @@ def happen(job: Job, thing: str, claim: Claim, passed_s: float) -> Job:
             return transitions.succeeded(job, outputs=[output], by=Actor.POLL, at=at)
         case "failed":
             code = ErrorCode.RENDER_FAILED
-            return transitions.failed(job, code=code, message="", by=Actor.POLL, at=at)
+            return transitions.failed(job, code=code, by=Actor.POLL, at=at)
         case "still_open":
             return transitions.still_open(
                 job, provider_status="pending", asked_at=NOON, poll_at=soon

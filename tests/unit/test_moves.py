@@ -7,7 +7,7 @@ import pytest
 
 from relay.domain import transitions
 from relay.domain.job import ENDS, MOVES, Actor, ErrorCode, Job, OnUnconfirmed, Status
-from tests.factories import CLAIM, OUTPUT, PROVIDER_JOB_ID, job_in, later
+from tests.factories import CLAIM, OUTPUT, PROVIDER_JOB_ID, REFUSAL, job_in, later
 
 OPEN = frozenset(Status) - ENDS
 AT = later(1)
@@ -45,7 +45,7 @@ def requeued(job: Job) -> Job:
 
 def fail(job: Job) -> Job:
     code = ErrorCode.RENDER_FAILED
-    return transitions.failed(job, code=code, message="failed", by=Actor.POLL, at=AT)
+    return transitions.failed(job, code=code, by=Actor.POLL, at=AT)
 
 
 # Each step, the status it leads to, and from where.
@@ -62,7 +62,7 @@ STEPS: dict[str, tuple[Step, Status, frozenset[Status]]] = {
     ),
     "requeued": (requeued, Status.QUEUED, frozenset({Status.SUBMITTING})),
     "refused": (
-        lambda job: transitions.refused(job, claim=CLAIM, reason="no", at=AT),
+        lambda job: transitions.refused(job, claim=CLAIM, reply=REFUSAL, at=AT),
         Status.FAILED,
         frozenset({Status.SUBMITTING, Status.UNCONFIRMED}),
     ),

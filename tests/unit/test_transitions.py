@@ -4,13 +4,15 @@ import pytest
 
 from relay.domain import transitions
 from relay.domain.job import (
-    RETRYABLE,
+    FAILURES,
     Actor,
     Claim,
     Entry,
     ErrorCode,
     EventType,
+    JobError,
     OnUnconfirmed,
+    ProviderReply,
     Status,
 )
 from tests.factories import (
@@ -19,8 +21,10 @@ from tests.factories import (
     NOON,
     OUTPUT,
     PROVIDER_JOB_ID,
+    a_hold,
     a_job,
     finished_job,
+    followed_job,
     job_in,
     later,
     processing_job,
@@ -98,28 +102,38 @@ def test_a_job_that_was_not_taken_is_queued_as_if_it_had_never_been_sent():
 
 
 def test_a_refused_account_is_remembered_for_the_deadline():
-    code = ErrorCode.PROVIDER_OUT_OF_CREDITS
+    reply = ProviderReply(status=402, message="buy more")
 
     after = transitions.requeued(
-        submitting_job(), claim=CLAIM, call_at=NOON, note="402", refusal=code, at=later(1)
+        submitting_job(), claim=CLAIM, call_at=NOON, note="402", refusal=reply, at=later(1)
     )
+    ended = transitions.given_up(after, at=after.deadline_at)
 
-    assert after.refusal is code
+    assert after.refusal is ErrorCode.PROVIDER_OUT_OF_CREDITS
+    assert ended.error is not None
+    assert ended.error.provider == reply
+    assert "(HTTP 402: buy more)" in ended.error.message
 
 
 @pytest.mark.parametrize(
-    ("reason", "message"),
+    ("status", "said", "quoted"),
     [
-        ("styleId is unknown", "the provider refused the job: styleId is unknown"),
-        ("", "the provider refused the job"),
+        (422, "styleId is unknown", "(HTTP 422: styleId is unknown)"),
+        (404, "", "(HTTP 404)"),
+        (403, "", "(HTTP 403) while it accepted others"),
     ],
-    ids=["with a reason", "without"],
+    ids=["with a reason", "without", "its account"],
 )
-def test_a_refused_job_fails_with_the_providers_reason(reason, message):
-    after = transitions.refused(submitting_job(), claim=CLAIM, reason=reason, at=later(1))
+def test_a_refused_job_fails_in_the_providers_words(status, said, quoted):
+    reply = ProviderReply(status=status, message=said)
 
-    assert after.error is not None
-    assert (after.error.code, after.error.message) == (ErrorCode.PROVIDER_REJECTED, message)
+    after = transitions.refused(submitting_job(), claim=CLAIM, reply=reply, at=later(1))
+
+    failure = FAILURES[ErrorCode.PROVIDER_REJECTED]
+    message = f"{failure.cause} {quoted}; {failure.remedy}"
+    assert after.error == JobError(
+        code=ErrorCode.PROVIDER_REJECTED, message=message, provider=reply
+    )
     assert after.finished_by is Actor.SUBMIT
 
 
@@ -238,12 +252,37 @@ def test_a_refusal_before_a_resubmission_does_not_explain_a_later_deadline():
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.UNCONFIRMED, Status.PROCESSING])
 def test_a_job_past_its_deadline_on_a_held_account_fails_with_the_holds_code(status):
     """Whether or not it was ever sent itself."""
-    hold = ErrorCode.PROVIDER_OUT_OF_CREDITS
+    hold = a_hold(code=ErrorCode.PROVIDER_OUT_OF_CREDITS, status=402)
 
     after = transitions.given_up(job_in(status), at=later(900), hold=hold)
 
     assert after.error is not None
-    assert (after.error.code, after.error.message) == (hold, transitions.REFUSAL_MESSAGES[hold])
+    assert after.error.code is hold.code
+    assert after.error.provider == ProviderReply(status=402, message="")
+
+
+def test_on_a_held_account_a_job_tells_what_was_said_of_itself_if_that_is_why():
+    own = ProviderReply(status=401, message="key revoked")
+    job = processing_job(refusal_reply=own)
+
+    for_its_key = transitions.given_up(job, at=later(900), hold=a_hold())
+    for_credits = transitions.given_up(
+        job, at=later(900), hold=a_hold(code=ErrorCode.PROVIDER_OUT_OF_CREDITS, status=402)
+    )
+
+    assert for_its_key.error is not None
+    assert for_its_key.error.provider == own
+    assert for_credits.error is not None
+    assert for_credits.error.provider == ProviderReply(status=402, message="")
+
+
+def test_a_refusal_of_the_account_does_not_explain_why_a_render_took_too_long():
+    job = processing_job(refusal_reply=ProviderReply(status=401, message="key revoked"))
+
+    after = transitions.given_up(job, at=later(900))
+
+    assert after.error is not None
+    assert (after.error.code, after.error.provider) == (ErrorCode.DEADLINE_EXCEEDED, None)
 
 
 def test_a_job_is_sent_again_after_one_and_two_minutes_and_never_a_fourth_time():
@@ -290,12 +329,72 @@ def test_no_job_is_given_up_before_its_deadline():
     assert transitions.given_up(job, at=later(899.999)) is job
 
 
-def test_a_failure_says_whether_the_same_input_may_succeed_next_time():
-    for code in ErrorCode:
-        after = transitions.failed(a_job(), code=code, message="", by=Actor.POLL, at=NOON)
+RETRYABLE = {
+    ErrorCode.PROVIDER_JOB_NOT_FOUND,
+    ErrorCode.DEADLINE_EXCEEDED,
+    ErrorCode.NOT_SENT_IN_TIME,
+    ErrorCode.SUBMIT_UNCONFIRMED,
+}
 
-        assert after.error is not None
-        assert after.error.retryable is RETRYABLE[code]
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_a_failure_says_what_to_do_and_whether_the_same_input_may_succeed_next_time(code):
+    after = transitions.failed(a_job(), code=code, by=Actor.POLL, at=NOON)
+
+    assert after.error is not None
+    assert after.error.message == f"{FAILURES[code].cause}; {FAILURES[code].remedy}"
+    assert after.is_retryable is (code in RETRYABLE)
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_a_followed_job_is_never_to_be_retried_because_its_input_is_not_known(code):
+    after = transitions.failed(followed_job(), code=code, by=Actor.POLL, at=NOON)
+
+    assert not after.is_retryable
+
+
+@pytest.mark.parametrize(
+    ("job", "cost"),
+    [
+        (a_job(credits=2), 2),
+        (finished_job(Status.SUCCEEDED, credits=2), 2),
+        (transitions.cancelled(a_job(credits=2), at=NOON), 0),
+        (transitions.cancelled(a_job(credits=None), at=NOON), 0),
+        (transitions.cancelled(submitting_job(credits=2), at=NOON), 2),
+        (transitions.cancelled(a_job(credits=2, resubmissions=1), at=NOON), 2),
+        (transitions.cancelled(followed_job(credits=2), at=NOON), 2),
+        (transitions.not_sent_in_time(a_job(credits=2), at=NOON), 0),
+        (finished_job(Status.FAILED, credits=None), None),
+        (
+            transitions.succeeded(a_job(credits=2), outputs=[OUTPUT], by=Actor.WEBHOOK, at=NOON),
+            2,
+        ),
+        (
+            transitions.succeeded(
+                transitions.cancelled(a_job(credits=2), at=NOON),
+                outputs=[OUTPUT],
+                by=Actor.WEBHOOK,
+                at=NOON,
+            ),
+            2,
+        ),
+    ],
+    ids=[
+        "open",
+        "rendered",
+        "cancelled unsent",
+        "cancelled unsent, price unknown",
+        "cancelled while it was sent",
+        "cancelled while it was to be sent again",
+        "followed",
+        "not sent in time",
+        "failed, price unknown",
+        "a result although it seemed unsent",
+        "a late result although it seemed unsent",
+    ],
+)
+def test_a_job_that_ended_without_being_sent_costs_nothing(job, cost):
+    assert job.cost == cost
 
 
 def test_a_nudge_has_a_job_under_way_polled_at_once():

@@ -13,10 +13,10 @@ from relay.application.duration_learner import DurationLearner
 from relay.application.ports import Clock, Provider, RenderOwners, Stored
 from relay.application.store import JobStore, Step
 from relay.domain import answers, transitions
-from relay.domain.admission import CallReport, CallResult, Evidence, refusal_code
+from relay.domain.admission import CallReport, CallResult, Evidence, Hold
 from relay.domain.due import Action, wake_at
 from relay.domain.events import not_published
-from relay.domain.job import Actor, Claim, ErrorCode, Job, Status
+from relay.domain.job import Actor, Claim, ErrorCode, Job, ProviderReply, Status
 from relay.domain.poll_policy import next_try_at, planned_poll_at
 from relay.errors import (
     AccountRefused,
@@ -55,7 +55,7 @@ class JobActions:
 
     Args:
         may_call: Whether the pump's lease still allows calls.
-        hold: Why the account is on hold now; None if it is not.
+        hold: The account's hold; None if it is not on hold.
         until: The end of the pump's window; a job with nothing due before is released.
         new_token: Returns a unique claim token.
     """
@@ -72,7 +72,7 @@ class JobActions:
         draw: Callable[[], float],
         new_token: Callable[[], str],
         may_call: Callable[[], bool],
-        hold: Callable[[], ErrorCode | None],
+        hold: Callable[[], Hold | None],
         until: datetime,
     ) -> None:
         self._store = store
@@ -198,18 +198,19 @@ class JobActions:
             result = CallResult.THROTTLED if error.is_throttled else CallResult.INCONCLUSIVE
             return self._change(stored, step, call.report(result, error.retry_after_s))
         except AccountRefused as error:
+            log.warning("account refused", extra=_refusal_fields(stored.job, error))
             report = call.report(CallResult.REFUSED, error.retry_after_s, status=error.status)
             now = self._clock.now()
+            reply = _reply(error)
             if evidence.refusal_is_own:
-                reason = f"{error}, while it accepted others"
-                step = partial(transitions.refused, claim=claim, reason=reason, at=now)
+                step = partial(transitions.refused, claim=claim, reply=reply, at=now)
             else:
                 step = partial(
                     transitions.requeued,
                     claim=claim,
                     call_at=now,
                     note=f"the provider refused the account: {error}",
-                    refusal=refusal_code(error.status),
+                    refusal=reply,
                     at=now,
                 )
             return self._change(stored, step, report)
@@ -221,7 +222,7 @@ class JobActions:
             return self._change(stored, step, call.report(CallResult.UNKNOWN))
         except JobRefused as error:
             step = partial(
-                transitions.refused, claim=claim, reason=error.reason, at=self._clock.now()
+                transitions.refused, claim=claim, reply=_reply(error), at=self._clock.now()
             )
             return self._change(stored, step, call.report(CallResult.ANSWERED))
         now = self._clock.now()
@@ -264,16 +265,22 @@ class JobActions:
                 due_job, step, call.report(result, error.retry_after_s), now=now
             )
         except AccountRefused as error:
+            log.warning("account refused", extra=_refusal_fields(job, error))
             now = self._clock.now()
             poll_at = self._poll_at(job, now)
             if evidence.refusal_is_own:
                 poll_at = max(poll_at, self._retry_at(job.polls + 1, error.retry_after_s))
-            step = partial(transitions.poll_unanswered, poll_at=poll_at, refused_at=now)
+            step = partial(
+                transitions.poll_unanswered,
+                poll_at=poll_at,
+                refused_at=now,
+                refusal=_reply(error),
+            )
             report = call.report(CallResult.REFUSED, error.retry_after_s, status=error.status)
             return self._apply_answer(due_job, step, report, now=now)
-        is_known = not isinstance(answer, answers.UnknownJob)
-        if is_known and job.is_followed and self._owners.is_anothers(job):
-            # Another tenant's render must look like an unknown one.
+        is_unknown = isinstance(answer, answers.UnknownJob)
+        if job.is_followed and (is_unknown or self._owners.is_anothers(job)):
+            # Another tenant's render must look like an unknown one, so neither has a reply.
             answer = answers.UnknownJob()
         now = self._clock.now()
         if isinstance(answer, answers.StillOpen) and not answer.is_known_word:
@@ -299,6 +306,9 @@ class JobActions:
             return transitions.given_up(step(job), at=now, hold=self._hold())
 
         ahead = asked(due_job.job)
+        if ahead.error is not None and ahead.error.code is ErrorCode.RENDER_FAILED:
+            # With its input, which its message may give hints on and its event carries.
+            return self._change(self._store.read(ahead.id), asked, report)
         if ahead.status is not due_job.job.status:
             return self._change(due_job.stored, asked, report)
         due_job = DueJob(
@@ -356,7 +366,7 @@ class _Call:
         )
 
 
-def expired(job: Job, *, at: datetime, hold: ErrorCode | None) -> Job:
+def expired(job: Job, *, at: datetime, hold: Hold | None) -> Job:
     """Expire the claim of a dead pump; past its deadline the job ends."""
     after = transitions.claim_expired(job, at=at)
     return job if after is job else transitions.given_up(after, at=at, hold=hold)
@@ -371,14 +381,14 @@ def apply_poll_answer(
             return transitions.succeeded(
                 job, outputs=outputs, by=Actor.POLL, at=at, provider_status=word
             )
-        case answers.RenderFailed(provider_status=word):
+        case answers.RenderFailed(provider_status=word, reply=reply):
             return transitions.failed(
                 job,
                 code=ErrorCode.RENDER_FAILED,
-                message=f"the provider says that the render is {word!r}",
                 by=Actor.POLL,
                 at=at,
                 provider_status=word,
+                reply=reply,
             )
         case answers.WithoutOutput(provider_status=word):
             return transitions.with_strike(
@@ -388,14 +398,22 @@ def apply_poll_answer(
                 at=at,
                 provider_status=word,
             )
-        case answers.UnknownJob():
+        case answers.UnknownJob(reply=reply):
             return transitions.with_strike(
-                job, code=ErrorCode.PROVIDER_JOB_NOT_FOUND, poll_at=poll_at, at=at
+                job, code=ErrorCode.PROVIDER_JOB_NOT_FOUND, poll_at=poll_at, at=at, reply=reply
             )
         case answers.StillOpen(provider_status=word):
             return transitions.still_open(
                 job, provider_status=word, asked_at=asked_at, poll_at=poll_at
             )
+
+
+def _reply(error: JobRefused | AccountRefused) -> ProviderReply:
+    return ProviderReply(status=error.status, message=error.reason)
+
+
+def _refusal_fields(job: Job, error: AccountRefused) -> dict[str, dict[str, str]]:
+    return _fields(job, why=str(error), provider_said=error.reason)
 
 
 def _fields(job: Job, **more: str) -> dict[str, dict[str, str]]:

@@ -1,7 +1,7 @@
 """Tells what an open job waits for, and when it will probably be done."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -72,6 +72,13 @@ class ProgressReader:
             return Progress(expected_at=self._expected_at(job, job.submitted_at, now))
         return Progress()
 
+    def median_s(self, account: str, operation: str) -> float | None:
+        """Return the median time of such a render; None before any was seen."""
+        known = self._durations.of(account).get(operation, Durations.unknown())
+        if not known.observations:
+            return None
+        return next(_usual_s(account, operation, known), None)
+
     def _waiting_for(self, job: Job, now: datetime) -> WaitingFor:
         if job.call_at is not None and job.call_at > now:
             return WaitingFor.RETRY
@@ -81,17 +88,23 @@ class ProgressReader:
         return WaitingFor.PROVIDER_PAUSE if _is_paused(account, job.tenant) else WaitingFor.TURN
 
     def _expected_at(self, job: Job, submitted_at: datetime, now: datetime) -> datetime | None:
-        try:
-            expected_s = find_operation(job.provider, job.operation).expected.seconds
-        except KeyError:
-            return None
         known = self._durations.of(job.account).get(job.operation, Durations.unknown())
-        probabilities = belief(known, expected_s=expected_s)
         moments = (
-            submitted_at + timedelta(seconds=quantile_s(probabilities, share))
-            for share in EXPECTED_SHARES
+            submitted_at + timedelta(seconds=usual_s)
+            for usual_s in _usual_s(job.provider, job.operation, known)
         )
         return next((moment for moment in moments if moment > now), None)
+
+
+def _usual_s(provider: str, operation: str, known: Durations) -> Iterator[float]:
+    """Yield the median and the 90th percentile; nothing if the catalogue lacks the operation."""
+    try:
+        expected_s = find_operation(provider, operation).expected.seconds
+    except KeyError:
+        return
+    probabilities = belief(known, expected_s=expected_s)
+    for share in EXPECTED_SHARES:
+        yield quantile_s(probabilities, share)
 
 
 def _is_paused(account: Account, tenant: str) -> bool:

@@ -50,7 +50,7 @@ from relay.domain.admission import (
     tenants_by_name,
 )
 from relay.domain.due import Action, next_action, wake_at
-from relay.domain.job import ErrorCode, Job
+from relay.domain.job import Job
 from relay.domain.limits import Pacer
 from relay.errors import JobNotFound, StoreUnavailable, UnreadableJob
 
@@ -200,7 +200,7 @@ class PumpRun:
             draw=deps.draw,
             new_token=deps.new_token,
             may_call=lease.may_call,
-            hold=self._hold_code,
+            hold=lambda: self._admission.hold,
             until=until,
         )
         lease.set_handover(self._with_handover)
@@ -579,10 +579,6 @@ class PumpRun:
     def _collect(self, ended: Sequence[Future[Any]]) -> None:
         for future in ended:
             self._tasks.pop(future)(future)
-
-    def _hold_code(self) -> ErrorCode | None:
-        hold = self._admission.hold
-        return None if hold is None else hold.code
 
     def _has_worker(self, kind: str) -> bool:
         return self._running[kind] < int(getattr(self._deps.concurrency, kind))

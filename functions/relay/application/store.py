@@ -160,7 +160,7 @@ def _log_move(before: Job, after: Job) -> None:
                 "status": after.status.value,
                 "by": after.history[-1].by.value,
                 **_seconds(after),
-                **_code(after),
+                **_why(after),
             }
         },
     )
@@ -172,5 +172,11 @@ def _seconds(job: Job) -> dict[str, float]:
     return {"seconds": (job.finished_at - job.created_at).total_seconds()}
 
 
-def _code(job: Job) -> dict[str, str]:
-    return {} if job.error is None else {"code": job.error.code.value}
+def _why(job: Job) -> dict[str, str | int]:
+    if job.error is None:
+        return {}
+    why: dict[str, str | int] = {"code": job.error.code.value}
+    said = job.error.provider
+    if said is not None:
+        why |= {"http_status": said.status, "provider_said": said.message}
+    return why

@@ -1,8 +1,11 @@
 """Provider-independent meanings of providers' answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
 from urllib.parse import urlsplit
+
+from relay.domain.job import ProviderReply
 
 # A Firestore document is at most 1 MiB: this many URLs of this length leave room for the rest.
 MAX_OUTPUTS = 100
@@ -11,6 +14,9 @@ MAX_WORD_LENGTH = 200
 MAX_ID_LENGTH = 500
 # No provider uses ids beyond 64 bits, and larger numbers can be too long to print.
 LEAST_HUGE_ID = 2**64
+
+# HTTP statuses by which a provider refuses an account rather than a job (contract, section 1a).
+ACCOUNT_REFUSALS = frozenset({401, 402, 403})
 
 # No failure word is documented (gepetto.md 12 row 1, spacely.md 10 row 1); these are unambiguous.
 FAILURE_WORDS = frozenset(
@@ -51,14 +57,25 @@ class WithoutOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderFailed:
-    """The provider's status word clearly says that the render failed."""
+    """The provider's status word clearly says that the render failed.
+
+    Attributes:
+        reply: That word and what the provider said beside it; None if it is not known.
+    """
 
     provider_status: str
+    reply: ProviderReply | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownJob:
-    """The provider says that it has no such job."""
+    """The provider says that it has no such job.
+
+    Attributes:
+        reply: How it said so; None if it was not asked, or that must not be told.
+    """
+
+    reply: ProviderReply | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +120,7 @@ def status_word(value: object) -> str:
 
 
 def read_status(
-    *, word: object, outputs: object, open_words: frozenset[str]
+    *, word: object, outputs: object, open_words: frozenset[str], why: Callable[[], str]
 ) -> StillOpen | Rendered | WithoutOutput | RenderFailed:
     """Interpret a status word together with its outputs.
 
@@ -112,6 +129,7 @@ def read_status(
 
     Args:
         open_words: The provider's documented words for a render in progress.
+        why: Returns an excerpt of what the provider says of a failed render.
     """
     verbatim = status_word(word)
     plain = verbatim.strip().lower()
@@ -121,7 +139,9 @@ def read_status(
             return Rendered(outputs=usable, provider_status=verbatim)
         return WithoutOutput(provider_status=verbatim)
     if plain in FAILURE_WORDS:
-        return RenderFailed(provider_status=verbatim)
+        # Only an answer with status 200 says how a render stands.
+        reply = ProviderReply(status=200, message=why())
+        return RenderFailed(provider_status=verbatim, reply=reply)
     return StillOpen(provider_status=verbatim, is_known_word=plain in open_words)
 
 

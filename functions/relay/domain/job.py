@@ -66,17 +66,70 @@ class ErrorCode(StrEnum):
     OUTPUT_UNUSABLE = "output_unusable"
 
 
-# Whether a retry with the same input may succeed.
-RETRYABLE: Mapping[ErrorCode, bool] = {
-    ErrorCode.PROVIDER_REJECTED: False,
-    ErrorCode.PROVIDER_AUTH: False,
-    ErrorCode.PROVIDER_OUT_OF_CREDITS: False,
-    ErrorCode.PROVIDER_JOB_NOT_FOUND: True,
-    ErrorCode.RENDER_FAILED: True,
-    ErrorCode.DEADLINE_EXCEEDED: True,
-    ErrorCode.NOT_SENT_IN_TIME: True,
-    ErrorCode.SUBMIT_UNCONFIRMED: True,
-    ErrorCode.OUTPUT_UNUSABLE: True,
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One way for a job to fail, in words for its caller.
+
+    Attributes:
+        remedy: What the caller can do about it.
+        is_retryable: Whether the same input may succeed next time. False where it would fail again
+            for the same reason, or buy once more what was bought and came to nothing. No provider
+            says which failed renders are the input's fault, nor that one is free (gepetto.md 8 and
+            12 row 1, spacely.md 10 rows 4 and 15), so none is to be repeated without a look.
+    """
+
+    cause: str
+    remedy: str
+    is_retryable: bool
+
+
+FAILURES: Mapping[ErrorCode, Failure] = {
+    ErrorCode.PROVIDER_REJECTED: Failure(
+        "the provider refused the job",
+        "correct the input and create a new job",
+        is_retryable=False,
+    ),
+    ErrorCode.PROVIDER_AUTH: Failure(
+        "the provider did not accept the account's key until the deadline",
+        "have the operator check the account, then retry",
+        is_retryable=False,
+    ),
+    ErrorCode.PROVIDER_OUT_OF_CREDITS: Failure(
+        "the account had no credits until the deadline",
+        "have the operator buy credits, then retry",
+        is_retryable=False,
+    ),
+    ErrorCode.PROVIDER_JOB_NOT_FOUND: Failure(
+        "the provider answered repeatedly that it has no such job",
+        "check the id of a followed job; retry any other, which may be billed again",
+        is_retryable=True,
+    ),
+    ErrorCode.RENDER_FAILED: Failure(
+        "the provider reported that the render failed",
+        "check that its image URLs open for anyone and that its ids are the provider's before you "
+        "retry, which may be billed again",
+        is_retryable=False,
+    ),
+    ErrorCode.DEADLINE_EXCEEDED: Failure(
+        "no result arrived before the deadline",
+        "wait for a late result, or retry, which may be billed again",
+        is_retryable=True,
+    ),
+    ErrorCode.NOT_SENT_IN_TIME: Failure(
+        "too little time was left for a render, so the job was not sent",
+        "retry, or create it with a longer deadlineSeconds: nothing was billed",
+        is_retryable=True,
+    ),
+    ErrorCode.SUBMIT_UNCONFIRMED: Failure(
+        "until the deadline it was unknown whether the provider took the job",
+        "wait for a late result, or retry, which may be billed twice",
+        is_retryable=True,
+    ),
+    ErrorCode.OUTPUT_UNUSABLE: Failure(
+        "the provider reported success without a usable output",
+        "ask the provider before you retry, which may be billed again and end the same",
+        is_retryable=False,
+    ),
 }
 
 
@@ -124,16 +177,29 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderReply:
+    """What a provider answered when it refused or failed a job.
+
+    Attributes:
+        status: The HTTP status.
+        message: An excerpt of what it said; empty if it said nothing.
+    """
+
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobError:
-    """Why a job failed, in words for its caller."""
+    """Why a job failed, in words for its caller.
+
+    Attributes:
+        provider: What the provider said of it; None if it said nothing, or nothing of this job.
+    """
 
     code: ErrorCode
     message: str
-
-    @property
-    def retryable(self) -> bool:
-        """Whether a retry with the same input may succeed."""
-        return RETRYABLE[self.code]
+    provider: ProviderReply | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +262,7 @@ class Job:
             job that needs no call.
         not_ready_at: When a poll last found the render unfinished.
         refusal: Why the provider last refused the account on this job; None if it did not.
+        refusal_reply: What the provider said then, also to a poll.
         refused_at: When that was.
         throttled_at: When the provider last answered 429 to a call for this job.
         tries: Submissions begun so far.
@@ -232,6 +299,7 @@ class Job:
     error: JobError | None = None
     claim: Claim | None = None
     refusal: ErrorCode | None = None
+    refusal_reply: ProviderReply | None = None
     refused_at: datetime | None = None
     throttled_at: datetime | None = None
     tries: int = 0
@@ -279,6 +347,29 @@ class Job:
     def is_final(self) -> bool:
         """Whether the status can no longer change."""
         return not MOVES[self.status]
+
+    @property
+    def cost(self) -> float | None:
+        """What the job costs in credits: nothing if it ended without being sent; None if unknown.
+
+        A result shows that a job was sent, even if its provider seemed not to have taken it.
+        """
+        was_sent = self.is_followed or self.submitted_at is not None or self.is_resubmitted
+        if self.is_final and not (was_sent or self.outputs or self.late_outputs):
+            return 0.0
+        return self.credits
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether it failed and the same input may succeed next time; see `Failure`.
+
+        Never for a followed job, whose input is not known here.
+        """
+        return (
+            self.error is not None
+            and FAILURES[self.error.code].is_retryable
+            and not self.is_followed
+        )
 
     @property
     def can_be_polled(self) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from relay.domain.admission import Hold, refusal_code
 from relay.domain.events import COMPLETION, with_event
+from relay.domain.failures import failure_message
 from relay.domain.job import (
     MOVES,
     Actor,
@@ -19,6 +21,7 @@ from relay.domain.job import (
     Job,
     JobError,
     OnUnconfirmed,
+    ProviderReply,
     Status,
     Strikes,
 )
@@ -33,15 +36,6 @@ FIRST_RESUBMISSION_AFTER = timedelta(seconds=60)
 # A single such answer may mean that the provider is not ready yet; see contract, section 2.
 STRIKES_TO_FAIL = 3
 STRIKES_SPAN = timedelta(seconds=60)
-
-REFUSAL_MESSAGES = {
-    ErrorCode.PROVIDER_AUTH: "the provider did not accept the account's key until the deadline",
-    ErrorCode.PROVIDER_OUT_OF_CREDITS: "the account had no credits until the deadline",
-}
-STRIKE_MESSAGES = {
-    ErrorCode.PROVIDER_JOB_NOT_FOUND: "the provider answered repeatedly that it has no such job",
-    ErrorCode.OUTPUT_UNUSABLE: "the provider reported success without any usable output",
-}
 
 
 def claimed(job: Job, *, claim: Claim, at: datetime) -> Job:
@@ -87,14 +81,14 @@ def requeued(
     call_at: datetime | None,
     note: str,
     at: datetime,
-    refusal: ErrorCode | None = None,
+    refusal: ProviderReply | None = None,
     is_throttled: bool = False,
 ) -> Job:
     """Queue a claimed job again that the provider certainly did not take.
 
     Args:
         call_at: When it may be sent again; None for its next turn.
-        refusal: Why the provider refused the account; None if it did not.
+        refusal: How the provider refused the account; None if it did not.
         is_throttled: Whether it answered 429.
     """
     if job.status is not Status.SUBMITTING or job.claim != claim:
@@ -105,7 +99,8 @@ def requeued(
         claim=None,
         submitted_at=None,
         call_at=call_at,
-        refusal=refusal or job.refusal,
+        refusal=refusal_code(refusal.status) if refusal else job.refusal,
+        refusal_reply=refusal or job.refusal_reply,
         refused_at=at if refusal else job.refused_at,
         throttled_at=at if is_throttled else job.throttled_at,
     )
@@ -125,23 +120,14 @@ def not_sent_in_time(job: Job, *, at: datetime) -> Job:
     """
     if job.status is not Status.QUEUED or job.is_resubmitted:
         return job
-    return failed(
-        job,
-        code=ErrorCode.NOT_SENT_IN_TIME,
-        message="too little time was left to render the job, so it was not sent",
-        by=Actor.DEADLINE,
-        at=at,
-    )
+    return failed(job, code=ErrorCode.NOT_SENT_IN_TIME, by=Actor.DEADLINE, at=at)
 
 
-def refused(job: Job, *, claim: Claim, reason: str, at: datetime) -> Job:
+def refused(job: Job, *, claim: Claim, reply: ProviderReply, at: datetime) -> Job:
     """Fail a claimed job that the provider refused."""
     if job.claim != claim or job.status not in (Status.SUBMITTING, Status.UNCONFIRMED):
         return job
-    message = (
-        f"the provider refused the job: {reason}" if reason else "the provider refused the job"
-    )
-    return failed(job, code=ErrorCode.PROVIDER_REJECTED, message=message, by=Actor.SUBMIT, at=at)
+    return failed(job, code=ErrorCode.PROVIDER_REJECTED, by=Actor.SUBMIT, at=at, reply=reply)
 
 
 def unconfirmed(job: Job, *, claim: Claim, note: str, at: datetime) -> Job:
@@ -178,6 +164,7 @@ def resubmitted(job: Job, *, at: datetime) -> Job:
         submitted_at=None,
         call_at=None,
         refusal=None,
+        refusal_reply=None,
         resubmissions=job.resubmissions + 1,
     )
 
@@ -223,18 +210,22 @@ def failed(
     job: Job,
     *,
     code: ErrorCode,
-    message: str,
     by: Actor,
     at: datetime,
     provider_status: str | None = None,
+    reply: ProviderReply | None = None,
 ) -> Job:
-    """End an open job without a result."""
+    """End an open job without a result.
+
+    Args:
+        reply: What the provider said of it; None if it said nothing.
+    """
     if job.is_final:
         return job
     return _ended(
         replace(
             job,
-            error=JobError(code=code, message=message),
+            error=JobError(code=code, message=failure_message(job, code, reply), provider=reply),
             provider_status=provider_status or job.provider_status,
         ),
         Status.FAILED,
@@ -274,12 +265,14 @@ def poll_unanswered(
     *,
     poll_at: datetime,
     refused_at: datetime | None = None,
+    refusal: ProviderReply | None = None,
     throttled_at: datetime | None = None,
 ) -> Job:
     """Record a poll without an answer, which says nothing about the job.
 
     Args:
         refused_at: When the provider refused the account; None if it did not.
+        refusal: How it did.
         throttled_at: When the provider answered 429; None if it did not.
     """
     if job.status is not Status.PROCESSING:
@@ -288,6 +281,7 @@ def poll_unanswered(
         job,
         polls=job.polls + 1,
         call_at=poll_at,
+        refusal_reply=refusal or job.refusal_reply,
         refused_at=refused_at or job.refused_at,
         throttled_at=throttled_at or job.throttled_at,
     )
@@ -300,6 +294,7 @@ def with_strike(
     poll_at: datetime,
     at: datetime,
     provider_status: str | None = None,
+    reply: ProviderReply | None = None,
 ) -> Job:
     """Count an answer that fails the job once it was repeated often and long enough."""
     if job.status is not Status.PROCESSING:
@@ -312,10 +307,10 @@ def with_strike(
         return failed(
             job,
             code=code,
-            message=STRIKE_MESSAGES[code],
             by=Actor.POLL,
             at=at,
             provider_status=provider_status,
+            reply=reply,
         )
     return replace(
         job,
@@ -326,16 +321,17 @@ def with_strike(
     )
 
 
-def given_up(job: Job, *, at: datetime, hold: ErrorCode | None = None) -> Job:
+def given_up(job: Job, *, at: datetime, hold: Hold | None = None) -> Job:
     """Fail an open job whose deadline has passed.
 
     Args:
-        hold: Why its account is on hold; None if it is not.
+        hold: The hold of its account; None if it is not on hold.
     """
     if at < job.deadline_at:
         return job
-    code, message = _why_given_up(job, hold=hold)
-    return failed(job, code=code, message=message, by=Actor.DEADLINE, at=at)
+    code = _why_given_up(job, hold=hold)
+    reply = _account_refusal(job, code, hold=hold)
+    return failed(job, code=code, by=Actor.DEADLINE, at=at, reply=reply)
 
 
 def poll_requested(job: Job, *, provider_job_id: str | None, at: datetime) -> Job:
@@ -355,19 +351,24 @@ def poll_requested(job: Job, *, provider_job_id: str | None, at: datetime) -> Jo
     return job
 
 
-def _why_given_up(job: Job, *, hold: ErrorCode | None) -> tuple[ErrorCode, str]:
+def _why_given_up(job: Job, *, hold: Hold | None) -> ErrorCode:
     if hold is not None:
-        return hold, REFUSAL_MESSAGES[hold]
+        return hold.code
     if job.status is Status.UNCONFIRMED or (job.status is Status.QUEUED and job.is_resubmitted):
-        return (
-            ErrorCode.SUBMIT_UNCONFIRMED,
-            "nobody knows whether the provider took the job, and no result arrived in time",
-        )
+        return ErrorCode.SUBMIT_UNCONFIRMED
     if job.status is Status.QUEUED:
-        if job.refusal is not None:
-            return job.refusal, REFUSAL_MESSAGES[job.refusal]
-        return ErrorCode.NOT_SENT_IN_TIME, "the job was not sent before its deadline"
-    return ErrorCode.DEADLINE_EXCEEDED, "the job was not finished by its deadline"
+        return job.refusal or ErrorCode.NOT_SENT_IN_TIME
+    return ErrorCode.DEADLINE_EXCEEDED
+
+
+def _account_refusal(job: Job, code: ErrorCode, *, hold: Hold | None) -> ProviderReply | None:
+    """Return how the provider refused the account, in its words about no other job."""
+    if code not in (ErrorCode.PROVIDER_AUTH, ErrorCode.PROVIDER_OUT_OF_CREDITS):
+        return None
+    own = job.refusal_reply
+    if own is not None and refusal_code(own.status) is code:
+        return own
+    return None if hold is None else ProviderReply(status=hold.status, message="")
 
 
 def _may_be_resubmitted(job: Job) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 
 import msgspec
 
@@ -10,9 +10,12 @@ from relay.application.list_position import ListPage, ListPosition
 from relay.application.overview import AccountState
 from relay.application.progress import Progress
 from relay.domain.catalogue import CATALOGUE, describe_provider
-from relay.domain.catalogue.description import ProviderDescription
+from relay.domain.catalogue.description import OperationDescription, ProviderDescription
 from relay.domain.job import Job, Status
 from relay.job_view import JobView, view
+
+# The source of an expected duration that was not taken from the documentation.
+LEARNT = "median of this relay's own renders"
 
 
 class JobAnswer(JobView, rename="camel", kw_only=True):
@@ -159,14 +162,37 @@ def spacely_reference_json(job: Job) -> bytes:
     return msgspec.json.encode(SpacelyReference(job.id))
 
 
-def providers_json(states: Sequence[AccountState]) -> bytes:
-    """Return the catalogue, and how each account stands."""
+def providers_json(
+    states: Sequence[AccountState], *, median_s: Callable[[str, str], float | None]
+) -> bytes:
+    """Return the catalogue, and how each account stands.
+
+    Args:
+        median_s: Returns the median time of an account's renders of an operation; None before any
+            was seen.
+    """
     accounts = {state.name: _account(state) for state in states}
+    shown = {name: _catalogue(name) for name in CATALOGUE}
+    for name in accounts:
+        shown[name] = _with_medians(shown[name], partial(median_s, name))
     return msgspec.json.encode(
-        ProvidersView(
-            [ProviderView(name, _catalogue(name), accounts.get(name)) for name in CATALOGUE]
-        )
+        ProvidersView([ProviderView(name, shown[name], accounts.get(name)) for name in CATALOGUE])
     )
+
+
+def _with_medians(
+    catalogue: ProviderDescription, median_s: Callable[[str], float | None]
+) -> ProviderDescription:
+    return {
+        **catalogue,
+        "operations": [_with_median(one, median_s(one["name"])) for one in catalogue["operations"]],
+    }
+
+
+def _with_median(operation: OperationDescription, median_s: float | None) -> OperationDescription:
+    if median_s is None:
+        return operation
+    return {**operation, "expected": {"seconds": round(median_s, 1), "source": LEARNT}}
 
 
 def _word(job: Job, *, open_word: str) -> str:

@@ -248,7 +248,8 @@ class Api:
         return self._created(request, tenant, created)
 
     def _providers(self, request: Request) -> Response:
-        return _json(providers_json(self._overview.of(self._tenant(request))))
+        states = self._overview.of(self._tenant(request))
+        return _json(providers_json(states, median_s=self._progress.median_s))
 
     def _gepetto_job(self, request: Request, job_id: str) -> Response:
         return _json(gepetto_json(self._job_of_provider(request, "gepetto", job_id)))

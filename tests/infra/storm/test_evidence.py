@@ -231,7 +231,6 @@ def with_a_lost_callback(good: Evidence) -> Evidence:
     ended = failed(
         before[-1],
         code=ErrorCode.DEADLINE_EXCEEDED,
-        message="the job was not finished by its deadline",
         by=Actor.DEADLINE,
         at=later(61),
     )

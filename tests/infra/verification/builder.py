@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from infra.verification.history import Call, History, Verdict, Version, moment
 from relay.domain.due import wake_at
-from relay.domain.job import Actor, Claim, Entry, ErrorCode, Status
+from relay.domain.job import Actor, Claim, Entry, ProviderReply, Status
 from relay.domain.limits import Limit
 from relay.domain.transitions import accepted, claimed, requeued
 from tests.factories import a_job, job_id
@@ -73,7 +73,7 @@ class HistoryBuilder:
                 claim=claim,
                 call_at=moment(at_s + 0.1),
                 note="403",
-                refusal=ErrorCode.PROVIDER_AUTH,
+                refusal=ProviderReply(status=403, message=""),
                 at=moment(at_s + 0.1),
             ),
         )

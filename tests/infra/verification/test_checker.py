@@ -21,9 +21,17 @@ from infra.verification.history import (
 )
 from relay.domain.due import wake_at
 from relay.domain.events import as_announced, published
-from relay.domain.job import Actor, Claim, ErrorCode, OnUnconfirmed
+from relay.domain.job import Actor, Claim, ErrorCode, JobError, OnUnconfirmed, ProviderReply
 from relay.domain.limits import Limit
-from relay.domain.transitions import accepted, claimed, failed, resubmitted, succeeded, unconfirmed
+from relay.domain.transitions import (
+    accepted,
+    cancelled,
+    claimed,
+    failed,
+    resubmitted,
+    succeeded,
+    unconfirmed,
+)
 from relay.job_view import to_json
 from tests.factories import JOB_ID, LATE_OUTPUT, OUTPUT, PROVIDER_JOB_ID, a_job
 
@@ -41,9 +49,7 @@ PROCESSING = accepted(
     at=moment(2),
 )
 SUCCEEDED = succeeded(PROCESSING, outputs=(OUTPUT,), by=Actor.POLL, at=moment(30))
-FAILED = failed(
-    PROCESSING, code=ErrorCode.RENDER_FAILED, message="it failed", by=Actor.POLL, at=moment(30)
-)
+FAILED = failed(PROCESSING, code=ErrorCode.RENDER_FAILED, by=Actor.POLL, at=moment(30))
 UNCONFIRMED = unconfirmed(CLAIMED, claim=CLAIM, note="lost", at=moment(3))
 
 
@@ -113,6 +119,13 @@ RENAMED = replace(
     SUCCEEDED, announcements=(replace(SUCCEEDED.announcements[0], id=f"{JOB_ID}.12345"),)
 )
 LATE = succeeded(out(FAILED), outputs=(LATE_OUTPUT,), by=Actor.WEBHOOK, at=moment(40))
+OTHER_WORDS = JobError(
+    code=ErrorCode.RENDER_FAILED,
+    message="the provider reported that the render failed (failed: no such room)",
+    provider=ProviderReply(status=200, message="failed: no such room"),
+)
+PRICED = replace(CREATED, credits=1.0)
+UNSENT = cancelled(PRICED, at=moment(30))
 RESUBMIT = replace(UNCONFIRMED, on_unconfirmed=OnUnconfirmed.RESUBMIT)
 
 BROKEN = {
@@ -163,6 +176,10 @@ BROKEN = {
     "an event that shows another input": (
         "P2",
         a_history(messages=[message(30.5, replace(SUCCEEDED, input={}))]),
+    ),
+    "an event in other words than the provider's": (
+        "P2",
+        a_history(FAILED, messages=[message(30.5, replace(FAILED, error=OTHER_WORDS))]),
     ),
     "an event of a job without a document": (
         "P2",
@@ -346,3 +363,21 @@ def test_a_topic_with_a_coarse_clock_is_believed_within_it(at_s, broken):
     found = violations(a_history(messages=[seen]))
 
     assert [one.promise for one in found] == broken
+
+
+def test_a_price_of_a_job_that_was_never_sent_is_found_whatever_the_code_says():
+    told = message(30.5, UNSENT)
+    history = with_versions(
+        (0.0, PRICED),
+        (30.0, UNSENT),
+        (31.0, out(UNSENT)),
+        calls=[],
+        acknowledged=[],
+        results=[],
+        messages=[told],
+    )
+    assert violations(history) == []
+
+    history.messages = [replace(told, data=told.data.replace(b'"credits":0.0', b'"credits":1.0'))]
+
+    assert any("names a price" in one.what for one in violations(history))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.parse import quote
 
+from relay.adapters.providers.excerpt import excerpt, failure_text
 from relay.adapters.providers.response_classifier import (
     acknowledgement,
     polled_body,
@@ -77,7 +78,7 @@ class Gepetto:
                 headers=self._headers(),
                 body=json.dumps({**(job.known_input or {}), "webhook": webhook_url}).encode(),
             ),
-            secrets=(self._api_key, webhook_url, webhook_url.rpartition("/")[2]),
+            secrets=self._secrets(webhook_url),
         )
         provider_job_id = usable_id(body.get("id"))
         if provider_job_id is None:
@@ -99,14 +100,24 @@ class Gepetto:
             # Such a segment cannot be quoted: URLs with it mean another path.
             return UnknownJob()
         url = f"{self._base_url}/job/{quote(provider_job_id, safe='')}"
-        body = polled_body(partial(self._transport.get, url, headers=self._headers()))
+        secrets = self._secrets(self._webhook_url(job))
+        body = polled_body(
+            partial(self._transport.get, url, headers=self._headers()), secrets=secrets
+        )
         if isinstance(body, UnknownJob):
             return body
+        word = polled_word(body.get("status"))
         return read_status(
-            word=polled_word(body.get("status")),
+            word=word,
             outputs=body.get("output"),
             open_words=OPEN_WORDS,
+            why=lambda: excerpt(failure_text(word, body), secrets=secrets),
         )
+
+    def _secrets(self, webhook_url: str) -> tuple[str, ...]:
+        """Return what must not be shown of what Gepetto says: the key and our own addresses."""
+        base_url, _, _, token = webhook_url.rsplit("/", 3)
+        return (self._api_key, webhook_url, base_url, base_url.partition("://")[2], token)
 
     def _fetch_list(self, name: str) -> ProviderList:
         url = f"{self._base_url}/{name}"

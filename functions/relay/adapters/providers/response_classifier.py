@@ -9,22 +9,19 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, cast
 
+from relay.adapters.providers.excerpt import excerpt, text_of
 from relay.adapters.transport import Answer, NotSent, PerhapsSent
-from relay.domain.answers import UnknownJob, status_word
+from relay.domain.answers import ACCOUNT_REFUSALS, UnknownJob, status_word
 from relay.domain.catalogue import RAW, find_operation
-from relay.domain.job import Job, Json
+from relay.domain.job import Job, Json, ProviderReply
 from relay.domain.provider_list import MAX_LIST_BYTES, ProviderList
 from relay.errors import AccountRefused, JobRefused, NoAnswer, NotAccepted, PerhapsAccepted
 
-ACCOUNT_REFUSALS = frozenset({401, 402, 403})
 TOO_MANY_CALLS = 429
 COME_AGAIN = frozenset({408, 425, TOO_MANY_CALLS, 503})
 NO_SUCH_JOB = frozenset({400, 404})
 
-MAX_REASON_LENGTH = 300
 CONTENT_TYPE = re.compile(r"[a-z]+/[\x21-\x7e][\x20-\x7e]{0,99}", re.IGNORECASE)
-MARKUP = re.compile(r"<[a-zA-Z!/?]")
-BLOT = "***"
 
 
 class NotJson(Enum):
@@ -78,7 +75,7 @@ def acknowledgement(call: Callable[[], Answer], *, secrets: Sequence[str]) -> di
     """Submit with *call* and return the JSON object of an answer that says yes.
 
     Args:
-        secrets: What the job's owner must not see of the provider's reason for a refusal.
+        secrets: What must not be shown of what the provider says in a refusal.
 
     Raises:
         NotAccepted, PerhapsAccepted, JobRefused, AccountRefused: See `relay.errors`.
@@ -96,17 +93,22 @@ def acknowledgement(call: Callable[[], Answer], *, secrets: Sequence[str]) -> di
             return body
         raise PerhapsAccepted(f"HTTP {status} without a JSON object")
     if status in ACCOUNT_REFUSALS:
-        raise AccountRefused(status, answer.retry_after_s)
+        raise AccountRefused(status, answer.retry_after_s, reason=_reason(answer, secrets=secrets))
     if status in COME_AGAIN:
         is_throttled = status == TOO_MANY_CALLS
         raise NotAccepted(f"HTTP {status}", answer.retry_after_s, is_throttled=is_throttled)
     if 400 <= status < 500:
-        raise JobRefused(status, readable_reason(answer.body, secrets=secrets))
+        raise JobRefused(status, _reason(answer, secrets=secrets))
     raise PerhapsAccepted(f"HTTP {status}")
 
 
-def polled_body(call: Callable[[], Answer]) -> dict[str, Json] | UnknownJob:
+def polled_body(
+    call: Callable[[], Answer], *, secrets: Sequence[str]
+) -> dict[str, Json] | UnknownJob:
     """Ask with *call* and return the JSON object that says how the job stands.
+
+    Args:
+        secrets: As `acknowledgement`.
 
     Raises:
         NoAnswer, AccountRefused: See `relay.errors`.
@@ -116,9 +118,12 @@ def polled_body(call: Callable[[], Answer]) -> dict[str, Json] | UnknownJob:
     except (NotSent, PerhapsSent) as error:
         raise NoAnswer(str(error)) from None
     if answer.status in ACCOUNT_REFUSALS:
-        raise AccountRefused(answer.status, answer.retry_after_s)
+        raise AccountRefused(
+            answer.status, answer.retry_after_s, reason=_reason(answer, secrets=secrets)
+        )
     if answer.status in NO_SUCH_JOB:
-        return UnknownJob()
+        reason = _reason(answer, secrets=secrets)
+        return UnknownJob(reply=ProviderReply(status=answer.status, message=reason))
     if answer.status != 200:
         is_throttled = answer.status == TOO_MANY_CALLS
         raise NoAnswer(f"HTTP {answer.status}", answer.retry_after_s, is_throttled=is_throttled)
@@ -162,21 +167,5 @@ def polled_word(value: Json) -> str:
     return word
 
 
-def readable_reason(body: bytes, *, secrets: Sequence[str]) -> str:
-    """Return what a refusal says, for the job's owner; empty if that is nothing readable."""
-    said = _said(parse_json(body))
-    if said is None or MARKUP.search(said):
-        return ""
-    for secret in secrets:
-        said = said.replace(secret, BLOT) if secret else said
-    printable = "".join(mark if mark.isprintable() else " " for mark in said)
-    return " ".join(printable.split())[:MAX_REASON_LENGTH].rstrip()
-
-
-def _said(body: Json | NotJson) -> str | None:
-    if not isinstance(body, dict):
-        return None
-    error = body.get("error")
-    nested = error.get("message") if isinstance(error, dict) else None
-    candidates = (body.get("message"), error, nested, body.get("detail"))
-    return next((one for one in candidates if isinstance(one, str) and one.strip()), None)
+def _reason(answer: Answer, *, secrets: Sequence[str]) -> str:
+    return excerpt(text_of(answer.body, parse_json(answer.body)), secrets=secrets)

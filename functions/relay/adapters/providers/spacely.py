@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.parse import urlencode
 
+from relay.adapters.providers.excerpt import excerpt, failure_text
 from relay.adapters.providers.response_classifier import (
     acknowledgement,
     polled_body,
@@ -70,16 +71,21 @@ class Spacely:
         """
         query = urlencode({"refId": polled_id(job)})
         url = f"{self._base_url}/generate/poll-result?{query}"
-        body = polled_body(partial(self._transport.get, url, headers=self._headers()))
+        secrets = (self._api_key,)
+        body = polled_body(
+            partial(self._transport.get, url, headers=self._headers()), secrets=secrets
+        )
         if isinstance(body, UnknownJob):
             return body
         progress = body.get("data")
         if not isinstance(progress, dict):
             raise NoAnswer("HTTP 200 without data")
+        word = polled_word(progress.get("status"))
         return read_status(
-            word=polled_word(progress.get("status")),
+            word=word,
             outputs=progress.get("result"),
             open_words=OPEN_WORDS,
+            why=lambda: excerpt(failure_text(word, progress, body), secrets=secrets),
         )
 
     def _headers(self) -> dict[str, str]:

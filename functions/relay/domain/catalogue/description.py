@@ -23,6 +23,7 @@ class FieldDescription(TypedDict):
     name: str
     required: bool
     schema: Schema
+    knownValues: list[str]
 
 
 class CreditsDescription(TypedDict):
@@ -33,7 +34,7 @@ class CreditsDescription(TypedDict):
 
 
 class ExpectedDescription(TypedDict):
-    """How long a render is expected to take before any was measured."""
+    """How long a render is expected to take; from the documentation before any was measured."""
 
     seconds: float
     source: str
@@ -95,6 +96,7 @@ def _describe_operation(operation: Operation) -> OperationDescription:
                 "name": name,
                 "required": name in schema["required"],
                 "schema": schema["properties"][name],
+                "knownValues": list(operation.known_values.get(name, ())),
             }
             for name in operation.input.__struct_encode_fields__
         ],

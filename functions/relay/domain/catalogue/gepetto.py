@@ -23,6 +23,22 @@ EXPECTED = Expected(
 ROOM = ["https://example.com/room.jpg"]
 MASK = ["https://example.com/mask.png"]
 
+# The ids in the pages' samples; the whole lists were not seen (gepetto.md 5).
+STYLES = ("modern", "demeures")
+ROOMS = (
+    "living_room",
+    "living_dining",
+    "kitchen",
+    "kitchen_living",
+    "bedroom",
+    "dining_room",
+    "home_office",
+    "gaming_room",
+    "outdoor_terrace",
+)
+KNOWN_STYLES = {"styleId": STYLES}
+KNOWN_IDS = {**KNOWN_STYLES, "roomId": ROOMS}
+
 Room = Annotated[ImageUrl, Meta(description="Picture of the room.", examples=ROOM)]
 Mask = Annotated[ImageUrl, Meta(description="Mask of the same dimensions.", examples=MASK)]
 ByHand = Annotated[ImageUrl, Meta(description="Mask for decluttering by hand.", examples=MASK)]
@@ -151,6 +167,7 @@ OPERATIONS = (
         name="redesign",
         path="/redesign",
         input=Redesign,
+        known_values=KNOWN_IDS,
         expected=EXPECTED,
         source="docs.gepettoapp.com, endpoints/redesign",
         notes=(
@@ -162,6 +179,7 @@ OPERATIONS = (
         name="creative-redesign",
         path="/creative-redesign",
         input=CreativeRedesign,
+        known_values=KNOWN_IDS,
         expected=EXPECTED,
         source="docs.gepettoapp.com, endpoints/creative-redesign",
     ),
@@ -169,6 +187,7 @@ OPERATIONS = (
         name="furnish",
         path="/furnish",
         input=Furnish,
+        known_values=KNOWN_IDS,
         exactly_one_of=("roomId", "furnitureId"),
         expected=EXPECTED,
         source="docs.gepettoapp.com, endpoints/furnish",
@@ -178,6 +197,7 @@ OPERATIONS = (
         name="smart-staging",
         path="/smart-staging",
         input=SmartStaging,
+        known_values=KNOWN_STYLES,
         is_legacy=True,
         expected=EXPECTED,
         source="docs.gepettoapp.com, legacy-endpoints/smart-staging-v1",
@@ -187,6 +207,7 @@ OPERATIONS = (
         name="smart-staging-v2",
         path="/smart-staging-v2",
         input=SmartStagingV2,
+        known_values=KNOWN_STYLES,
         expected=EXPECTED,
         source="docs.gepettoapp.com, endpoints/smart-staging-v2",
         notes=("The page names kitchen above its table but not in it: it may be refused.",),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -24,6 +25,10 @@ MAX_INPUT_BYTES = 256 * 1024
 MAX_INPUT_VALUES = 10_000
 # The relay hands over its own to Gepetto; for Spacely none may be sent (spacely.md 5).
 CALLBACK_FIELDS: Final = ("webhook", "webhookUrl")
+
+# Comparing is slow: no id is as long as this, and a few suggestions are enough.
+MAX_COMPARED_LENGTH = 64
+MAX_COMPARED_VALUES = 20
 
 RAW: Final = "raw"
 RAW_PATH_PATTERN: Final = r"^/[a-z0-9][a-z0-9/-]{0,80}$"
@@ -79,6 +84,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         path: Below the provider's base URL; None where every job says its own.
         exactly_one_of: Fields of which an input has exactly one.
         dependent: Fields whose values depend on another field's.
+        known_values: Ids that the documentation names, by field. Others pass: providers add ids.
         is_legacy: Whether the provider advises another operation instead.
         source: The page of the provider's documentation, or what else is known.
         notes: What the documentation leaves open, for people.
@@ -89,6 +95,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     input: type[PartialInput]
     exactly_one_of: tuple[str, ...] = ()
     dependent: tuple[DependentValues, ...] = ()
+    known_values: Mapping[str, tuple[str, ...]] = {}
     is_legacy: bool = False
     credits: Credits = Credits(amount=None)
     expected: Expected
@@ -143,6 +150,16 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         # In full: a dollar sign also matches before a line break at the end.
         if path is not None and not _RAW_PATH.fullmatch(path):
             raise InvalidRequest("/path", "path must be like /name/of-operation, in lower case")
+
+    def likely_meant(self, given: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+        """Yield fields with an id that is not a known one but like one, and that one."""
+        for field, known in self.known_values.items():
+            value = given.get(field)
+            for one in (value if isinstance(value, list) else [value])[:MAX_COMPARED_VALUES]:
+                if not isinstance(one, str) or one in known or len(one) > MAX_COMPARED_LENGTH:
+                    continue
+                for likely in get_close_matches(one.lower(), known, n=1):
+                    yield field, likely
 
     def _check_together(self, given: Mapping[str, Json]) -> None:
         present = [name for name in self.exactly_one_of if name in given]

@@ -33,6 +33,27 @@ PRODUCT = ["https://example.com/chair.png"]
 LINE = [{"x": 10, "y": 20}, {"x": 210.5, "y": 24}, {"x": 400, "y": 18}]
 BOX = [{"x": 40, "y": 60, "w": 120, "h": 80}]
 
+# The pages' examples first, then what a public client has, misspelt as there (spacely.md 3 and 7).
+MODELS = ("spacely-v1", "spacely-unfurnished-space", "spacely-style-transfer")
+SPACE_TYPES = (
+    *("bedroom", "living_room", "kitchen", "bathroom", "dining_room", "bed_and_living_room"),
+    *("living_and_dining_room", "dining_and_kitchen", "working_room", "home_gym", "home_office"),
+    *("kids_room", "living_dining", "small_kitchen", "small_living_room", "toilet"),
+    *("walk_in_closet", "patio", "small_garden"),
+)
+SPACE_STYLES = (
+    *("modern", "minimalist", "industrial_loft", "contemporary", "halloween", "wes_anderson"),
+    *("traditional", "rustic", "scandinavian", "mid_century", "zen", "modern_chinese", "coastal"),
+    *("tropical", "y2k", "modern_thai_style", "famous_wizard_movie", "ryokan", "space"),
+)
+SPACE_COLORS = tuple(f"set_{number}" for number in range(1, 41))
+MATERIALS = (
+    *("paper_wallpaper", "particle_board", "porceline_tile", "vinyl_wallpaper"),
+    *("fabric_wallpaper", "aluminum", "gold", "copper", "nickle", "laminate", "veneer", "mdf"),
+    *("teck_wood", "oak", "walnut", "leather", "velvet", "clay_bricks", "marble", "teracotta"),
+    *("slate", "concrete"),
+)
+
 Room = Annotated[ImageUrl, Meta(description="Picture of the room.", examples=ROOM)]
 Product = Annotated[ImageUrl, Meta(description="Picture of the product.", examples=PRODUCT)]
 Model = Annotated[str, Meta(min_length=1, description="Its name.", examples=["spacely-v1"])]
@@ -180,6 +201,13 @@ OPERATIONS = (
         name="standard",
         path="/generate/standard",
         input=Standard,
+        known_values={
+            "model": MODELS,
+            "spaceType": SPACE_TYPES,
+            "spaceStyle": SPACE_STYLES,
+            "spaceColor": SPACE_COLORS,
+            "materialsIds": MATERIALS,
+        },
         credits=ONE,
         expected=EXPECTED,
         source=_page("instant-rendering-api/create-renders-from-spacely-ai-preset-styles"),
@@ -188,6 +216,7 @@ OPERATIONS = (
         name="advance",
         path="/generate/advance",
         input=Advance,
+        known_values={"model": MODELS},
         credits=ONE,
         expected=EXPECTED,
         source=_page("instant-rendering-api/create-renders-from-custom-input"),
@@ -197,6 +226,7 @@ OPERATIONS = (
         name="style-transfer",
         path="/generate/style-transfer",
         input=StyleTransfer,
+        known_values={"spaceType": SPACE_TYPES},
         credits=ONE,
         expected=EXPECTED,
         source=_page("instant-rendering-api/create-renders-from-image-style-transferring"),
