@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 CHECKOV := .local/checkov
+CLIENTS := .local/clients
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --requirement
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-busy storm-test lint format describe simulate storm fuzz mutants bench \
-	terraform-tools checkov terraform-validate clean
+	terraform-tools checkov terraform-validate client-tools clean
 
 # Runs a command and shows what it says only if it fails.
 define quietly
@@ -35,7 +36,7 @@ up: setup ## run the whole system here until Ctrl-C: ARGS="--logs --strict-ids"
 	$(BIN)/python -m infra.local up $(ARGS)
 
 # Tests mostly wait, so two cores can run three processes. Each file stays in one process.
-test: setup terraform-tools ## run all tests but the storm
+test: setup terraform-tools client-tools ## run all tests but the storm
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not storm"
 
 # The others depend on no clock but their own.
@@ -90,6 +91,13 @@ $(CHECKOV)/installed: tests/terraform/checkov-requirements.txt
 	@echo "Installing checkov into $(CHECKOV) ..."
 	$(call quietly,$(PYTHON) -m venv --clear $(CHECKOV))
 	$(call quietly,$(CHECKOV)/bin/python $(PIP_INSTALL) $<)
+	@touch $@
+
+client-tools: setup $(CLIENTS)/installed ## install what checks docs/openapi.yaml into .local/clients
+
+$(CLIENTS)/installed: tests/clients/package-lock.json
+	@echo "Installing Node tools into $(CLIENTS) ..."
+	$(call quietly,$(BIN)/python -m tests.clients.tools)
 	@touch $@
 
 terraform-validate: ## validate terraform/ with the real plugin, where a registry can be reached

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import grpc
@@ -14,6 +16,7 @@ from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrp
 from infra.local.emulators import EmulatorsUnavailable, Kind, running_emulator
 from tests.fakes import World
 
+ROOT = Path(__file__).parents[1]
 FIRST_ANSWER_S = 60.0
 REQUIRE_EMULATORS = "RELAY_REQUIRE_EMULATORS"
 
@@ -35,6 +38,12 @@ def firestore_emulator() -> Iterator[str]:
 def pubsub_emulator() -> Iterator[str]:
     """The Pub/Sub emulator's `host:port`."""
     yield from _emulator(Kind.PUBSUB)
+
+
+@pytest.fixture(scope="session")
+def node_tools() -> None:
+    """The tools of tests/clients/package.json, installed by make unless they are there."""
+    subprocess.run(["make", "--silent", ".local/clients/installed"], cwd=ROOT, check=True)
 
 
 def _emulator(kind: Kind) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The examples: bodies of creates, jobs brought to each state by the relay's own transitions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -10,6 +10,7 @@ import msgspec
 from relay.application.overview import AccountState
 from relay.application.progress import Progress, WaitingFor
 from relay.domain import transitions
+from relay.domain.admission import Hold
 from relay.domain.catalogue import CATALOGUE, input_schema
 from relay.domain.job import (
     Actor,
@@ -39,6 +40,17 @@ RAW_PATHS: Final[Mapping[str, str]] = {
     "gepetto": "/upscale",
     "spacely": "/generate/text-to-image",
 }
+
+
+HOLD = Hold(
+    since=NOON,
+    probe_at=NOON + timedelta(seconds=30),
+    gap_s=30.0,
+    code=ErrorCode.PROVIDER_OUT_OF_CREDITS,
+    status=402,
+)
+# Ids of jobs that were submitted elsewhere.
+FOLLOWED: Final[Mapping[str, str]] = {"gepetto": PROVIDER_JOB_ID, "spacely": REF_ID}
 
 
 def example_input(provider: str, operation: str) -> Mapping[str, Any]:
@@ -72,7 +84,11 @@ def create_examples() -> dict[str, dict[str, Any]]:
         for facts in CATALOGUE.values()
         for operation in facts.operations
     }
-    follow = {"provider": "spacely", "operation": "advance", "providerJobId": REF_ID}
+    follow = {
+        "provider": "spacely",
+        "operation": "advance",
+        "providerJobId": FOLLOWED["spacely"],
+    }
     return {**bodies, "follow": follow}
 
 
@@ -169,6 +185,17 @@ def example_values() -> dict[str, Any]:
     }
 
 
+def example_objects() -> Mapping[str, Sequence[Any]]:
+    """Return objects that the API answers with, by the names of their schemas."""
+    jobs = example_jobs().values()
+    return {
+        "Job": [_answered(job) for job in jobs],
+        "Providers": [_all_providers()],
+        "GepettoJob": [_parsed(gepetto_json(job)) for job in jobs],
+        "SpacelyResult": [_parsed(spacely_json(job)) for job in jobs],
+    }
+
+
 def _answered(job: Job) -> Any:
     match job.status:
         case Status.QUEUED:
@@ -180,11 +207,16 @@ def _answered(job: Job) -> Any:
     return _parsed(job_json(job, progress))
 
 
+def _all_providers(hold: Hold | None = HOLD) -> Any:
+    """Return the catalogue with one account switched on."""
+    limit = CATALOGUE["gepetto"].limit
+    on = AccountState(name="gepetto", limit=limit, hold=hold, queued_jobs=1, open_jobs=4)
+    return _parsed(providers_json([on], median_s=lambda _account, _operation: None))
+
+
 def _providers() -> Any:
     """Return the catalogue with one account switched on and one operation per provider."""
-    limit = CATALOGUE["gepetto"].limit
-    on = AccountState(name="gepetto", limit=limit, hold=None, queued_jobs=1, open_jobs=4)
-    shown = _parsed(providers_json([on], median_s=lambda _account, _operation: None))
+    shown = _all_providers(hold=None)
     for provider in shown["providers"]:
         del provider["catalogue"]["operations"][1:]
     return shown

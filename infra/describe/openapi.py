@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from infra.describe.base_files import FROM_CODE, read_base
-from infra.describe.examples import example_input, example_values
+from infra.describe.examples import example_input, example_objects, example_values
+from infra.describe.field_examples import add_examples
 from infra.describe.schemas import (
     COMPONENTS,
     create_schemas,
@@ -102,6 +103,10 @@ def openapi() -> dict[str, Any]:
         **struct_schemas(structs, refs=COMPONENTS),
         "ProblemCode": _codes(described),
     }
+    job = components["schemas"]["Job"]
+    job |= _rules("status", {"allOf": job.pop("allOf")})
+    problems_shown = [problem_answer(error).get_json() for error in ERRORS.values()]
+    add_examples(components["schemas"], {**example_objects(), "Problem": problems_shown})
     return document
 
 
@@ -150,6 +155,17 @@ def _by_status(names: Sequence[str]) -> Mapping[int, Sequence[str]]:
     return found
 
 
+def _rules(always: str, schema: Schema) -> Schema:
+    """Return what adds rules to an object that code generators do not take for types.
+
+    As `properties` or `allOf` they would, and openapi-generator's Python would fail.
+
+    Args:
+        always: A field that the object always has.
+    """
+    return {"dependentSchemas": {always: schema}}
+
+
 def _response(status: int, names: Sequence[str], described: Mapping[str, Any]) -> Schema:
     """Return the OpenAPI response for problems of one status."""
     headers = {
@@ -165,10 +181,15 @@ def _response(status: int, names: Sequence[str], described: Mapping[str, Any]) -
             problems.PROBLEM_JSON: {
                 "schema": {
                     "allOf": [{"$ref": f"{COMPONENTS}Problem"}],
-                    "properties": {
-                        "status": {"const": status},
-                        "code": {"enum": [one["code"] for one in shown.values()]},
-                    },
+                    **_rules(
+                        "code",
+                        {
+                            "properties": {
+                                "status": {"const": status},
+                                "code": {"enum": [one["code"] for one in shown.values()]},
+                            }
+                        },
+                    ),
                 },
                 "examples": {
                     one["code"]: {"summary": described[name]["when"], "value": one}

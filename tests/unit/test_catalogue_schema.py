@@ -94,6 +94,10 @@ RULES = {
         not isinstance(value, dict)
         or all(is_valid(value[name], inner) for name in value.keys() - schema["properties"].keys())
     ),
+    "propertyNames": lambda value, inner, _: (
+        not isinstance(value, dict) or all(is_valid(name, inner) for name in value)
+    ),
+    "not": lambda value, inner, _: not is_valid(value, inner),
     "oneOf": lambda value, choices, _: sum(is_valid(value, one) for one in choices) == 1,
     "anyOf": lambda value, choices, _: any(is_valid(value, one) for one in choices),
     "allOf": lambda value, rules, _: all(is_valid(value, one) for one in rules),
@@ -219,6 +223,8 @@ def test_the_description_of_raw_says_which_paths_it_takes():
     assert raw["pathPattern"] == "^/[a-z0-9][a-z0-9/-]{0,80}$"
     assert raw["inputSchema"] == {
         "type": "object",
-        "properties": {"webhook": False, "webhookUrl": False},
+        "properties": {},
         "required": [],
+        "additionalProperties": True,
+        "propertyNames": {"not": {"enum": ["webhook", "webhookUrl"]}},
     }

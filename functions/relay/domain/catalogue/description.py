@@ -128,13 +128,14 @@ def input_schema(operation: Operation) -> Schema:
     )
     schema: Schema = _inlined(reference, found)
     if not operation.is_complete:
-        schema["properties"] |= dict.fromkeys(CALLBACK_FIELDS, False)
+        schema["additionalProperties"] = True
+        # Not as properties: code generators have no type for what must not be there.
+        schema["propertyNames"] = {"not": {"enum": list(CALLBACK_FIELDS)}}
+    rules = [rule for dependent in operation.dependent for rule in _dependent_rules(dependent)]
     if operation.exactly_one_of:
-        schema["oneOf"] = [{"required": [name]} for name in operation.exactly_one_of]
-    if operation.dependent:
-        schema["allOf"] = [
-            rule for dependent in operation.dependent for rule in _dependent_rules(dependent)
-        ]
+        rules.append({"oneOf": [{"required": [name]} for name in operation.exactly_one_of]})
+    if rules:
+        schema["allOf"] = rules
     return schema
 
 

@@ -45,13 +45,18 @@ class ImageUrlOrEmpty(ImageUrl):
 
 
 Length = Annotated[float, Meta(gt=0)]
+# The provider's pages name no unit.
+X = Annotated[float, Meta(description="From the picture's left edge.", examples=[40])]
+Y = Annotated[float, Meta(description="From the picture's top edge.", examples=[60])]
+Width = Annotated[Length, Meta(description="Width, in the unit of `x`.", examples=[120])]
+Height = Annotated[Length, Meta(description="Height, in the unit of `y`.", examples=[80])]
 
 
 class PartialPoint(msgspec.Struct):
     """A point; coordinates may be fractions and negative."""
 
-    x: float
-    y: float
+    x: X
+    y: Y
 
 
 class Point(PartialPoint, forbid_unknown_fields=True):
@@ -61,19 +66,19 @@ class Point(PartialPoint, forbid_unknown_fields=True):
 class PartialBox(msgspec.Struct):
     """A rectangle that may begin outside of the picture."""
 
-    x: float
-    y: float
-    w: Length
-    h: Length
+    x: X
+    y: Y
+    w: Width
+    h: Height
 
 
 class BoxInPicture(msgspec.Struct, forbid_unknown_fields=True):
     """A rectangle; the origin is the picture's top left corner."""
 
-    x: Annotated[float, Meta(ge=0)]
-    y: Annotated[float, Meta(ge=0)]
-    w: Length
-    h: Length
+    x: Annotated[X, Meta(ge=0)]
+    y: Annotated[Y, Meta(ge=0)]
+    w: Width
+    h: Height
 
 
 def read_image_url(type: type[ImageUrl], value: object, *, allow_local_urls: LocalUrls) -> ImageUrl:

@@ -40,13 +40,27 @@ KNOWN_STYLES = {"styleId": STYLES}
 KNOWN_IDS = {**KNOWN_STYLES, "roomId": ROOMS}
 
 Room = Annotated[ImageUrl, Meta(description="Picture of the room.", examples=ROOM)]
-Mask = Annotated[ImageUrl, Meta(description="Mask of the same dimensions.", examples=MASK)]
+Mask = Annotated[ImageUrl, Meta(description="Mask as large as the picture.", examples=MASK)]
 ByHand = Annotated[ImageUrl, Meta(description="Mask for decluttering by hand.", examples=MASK)]
-StyleId = Annotated[str, Meta(min_length=1, description="From Get Styles.", examples=["modern"])]
-RoomId = Annotated[str, Meta(min_length=1, description="From Get Rooms.", examples=["living_room"])]
-FurnitureId = Annotated[str, Meta(min_length=1, description="From Get Furnitures.")]
+StyleId = Annotated[
+    str, Meta(min_length=1, description="Id of a style, from Get Styles.", examples=["modern"])
+]
+RoomId = Annotated[
+    str, Meta(min_length=1, description="Id of a room, from Get Rooms.", examples=["living_room"])
+]
+FurnitureId = Annotated[
+    str,
+    # No page shows one.
+    Meta(
+        min_length=1,
+        description="Id of furniture, from Get Furnitures, instead of `roomId`.",
+        examples=["ID-OF-FURNITURE"],
+    ),
+]
 Windows = Annotated[bool, Meta(description="Keep windows, doors and bay windows.", examples=[True])]
-Keep = Annotated[bool, Meta(description="Keep them as they are.", examples=[True])]
+Walls = Annotated[bool, Meta(description="Keep the walls as they are.", examples=[True])]
+Ceiling = Annotated[bool, Meta(description="Keep the ceiling as it is.", examples=[True])]
+Floor = Annotated[bool, Meta(description="Keep the floor as it is.", examples=[True])]
 
 
 class Redesign(CompleteInput):
@@ -57,13 +71,18 @@ class Redesign(CompleteInput):
     room_id: RoomId
     creativity: Annotated[
         float,
-        Meta(ge=0, le=30, description="Higher departs further from the picture.", examples=[14]),
+        Meta(
+            ge=0,
+            le=30,
+            description="From 0 to 30; higher departs further from the picture.",
+            examples=[14],
+        ),
     ]
     mask: Mask | UnsetType = UNSET
     preserve_windows: Windows | UnsetType = UNSET
-    preserve_walls: Keep | UnsetType = UNSET
-    preserve_ceiling: Keep | UnsetType = UNSET
-    preserve_floor: Keep | UnsetType = UNSET
+    preserve_walls: Walls | UnsetType = UNSET
+    preserve_ceiling: Ceiling | UnsetType = UNSET
+    preserve_floor: Floor | UnsetType = UNSET
 
 
 class CreativeRedesign(CompleteInput):

@@ -56,7 +56,7 @@ MATERIALS = (
 
 Room = Annotated[ImageUrl, Meta(description="Picture of the room.", examples=ROOM)]
 Product = Annotated[ImageUrl, Meta(description="Picture of the product.", examples=PRODUCT)]
-Model = Annotated[str, Meta(min_length=1, description="Its name.", examples=["spacely-v1"])]
+Model = Annotated[str, Meta(min_length=1, description="Name of a model.", examples=["spacely-v1"])]
 SpaceType = Annotated[
     str, Meta(min_length=1, description="What the room is.", examples=["bedroom"])
 ]
@@ -148,7 +148,8 @@ class DecorationPlacement(PartialInput):
         Meta(min_length=2, description="Points of a line of known length.", examples=[LINE[:2]]),
     ]
     line_length: Annotated[
-        Length, Meta(description="Real length of `referenceLine`.", examples=[2.4])
+        Length,
+        Meta(description="Real length of `referenceLine`, in any unit.", examples=[2.4]),
     ]
     placement: Annotated[PartialBox, Meta(description="Where the item is.", examples=BOX)]
 
@@ -177,7 +178,9 @@ class TwoPointPerspective(CompleteInput):
         ThreePoints,
         Meta(description="Left to right, each 1 m from the real corner.", examples=[LINE]),
     ]
-    room_height: Annotated[Length, Meta(description="In metres.", examples=[2.6])]
+    room_height: Annotated[
+        Length, Meta(description="Height of the room, in metres.", examples=[2.6])
+    ]
 
 
 class TextToImage(PartialInput):
