@@ -158,14 +158,14 @@ def example_values() -> dict[str, Any]:
     """Return what the base files call `${job.NAME}`, `${gepetto.NAME}`, and the like."""
     jobs = example_jobs()
     answered = {name: _answered(job) for name, job in jobs.items()}
+    batch = [create_body("gepetto", "redesign"), create_body("spacely", "advance")]
     return {
         "example.job_id": JOB_ID,
         "example.provider_job_id": PROVIDER_JOB_ID,
         "example.ref_id": REF_ID,
         "example.creates": {name: {"value": body} for name, body in create_examples().items()},
-        "example.batch": {
-            "jobs": [create_body("gepetto", "redesign"), create_body("spacely", "advance")]
-        },
+        "example.batch": {"jobs": batch},
+        "example.batch_jobs": batch,
         "example.results": {
             "results": [
                 {"status": 201, "job": answered["queued"]},

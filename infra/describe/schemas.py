@@ -9,7 +9,7 @@ import msgspec
 from infra.describe.base_files import read_base
 from infra.describe.examples import FOLLOWED, RAW_PATHS, create_body, example_input
 from relay.domain.catalogue import CATALOGUE, Operation, ProviderFacts, input_schema
-from relay.domain.catalogue.description import Schema
+from relay.domain.catalogue.description import CALLBACK_FIELDS, Schema
 from relay.domain.catalogue.fields import BoxInPicture, PartialBox, PartialPoint, Point
 from relay.edges.bodies import CreateBody
 from relay.edges.submissions import SUBMISSIONS, WEBHOOK, Submission
@@ -116,6 +116,9 @@ def submission_schemas() -> dict[str, Schema]:
         schema = _with_shapes(input_schema(one.operation))
         if one.provider.calls_back:
             schema["properties"][WEBHOOK] = {"$ref": f"{COMPONENTS}Webhook"}
+            if "propertyNames" in schema:
+                other = [name for name in CALLBACK_FIELDS if name != WEBHOOK]
+                schema["propertyNames"] = {"not": {"enum": other}}
         named = {
             "title": submission_name(one),
             "description": _description(one.operation),
