@@ -9,8 +9,9 @@ import msgspec
 from infra.describe.base_files import read_base
 from infra.describe.examples import FOLLOWED, RAW_PATHS, create_body, example_input
 from relay.domain.catalogue import CATALOGUE, Operation, ProviderFacts, input_schema
-from relay.domain.catalogue.description import CALLBACK_FIELDS, Schema
+from relay.domain.catalogue.description import Schema
 from relay.domain.catalogue.fields import BoxInPicture, PartialBox, PartialPoint, Point
+from relay.domain.catalogue.operation import CALLBACK_FIELDS
 from relay.edges.bodies import CreateBody
 from relay.edges.submissions import SUBMISSIONS, WEBHOOK, Submission
 
