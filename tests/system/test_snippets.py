@@ -77,6 +77,8 @@ README_CONSUMER = "README.md > A first event > python"
 SUBMIT_SH = "docs/using.md > Submit and wait > sh"
 SUBMIT_PYTHON = "docs/using.md > Submit and wait > python"
 SUBMIT_JS = "docs/using.md > Submit and wait > js"
+PROGRESS = "docs/using.md > Progress > sh"
+RESULTS = "docs/using.md > Results > sh"
 LIST = "docs/using.md > List, cancel, retry > sh"
 CANCEL = "docs/using.md > List, cancel, retry > sh 2"
 CATCH_UP = "docs/using.md > Catch up by asking > python"
@@ -89,7 +91,8 @@ PUSH_SERVE = "docs/using.md > Receive events by push, only those you want > sh"
 PUSH_SUBSCRIBE = "docs/using.md > Receive events by push, only those you want > python 2"
 RUN = (
     README_SH, README_CONSUMER,
-    SUBMIT_SH, SUBMIT_PYTHON, SUBMIT_JS, LIST, CANCEL, CATCH_UP, BATCH, FOLLOW, MOVED,
+    SUBMIT_SH, SUBMIT_PYTHON, SUBMIT_JS, PROGRESS, RESULTS,
+    LIST, CANCEL, CATCH_UP, BATCH, FOLLOW, MOVED,
     CONSUMER, PUSH_MAIN, PUSH_SERVE, PUSH_SUBSCRIBE,
 )  # fmt: skip
 
@@ -295,6 +298,22 @@ def test_a_job_is_submitted_and_waited_for_in_a_program(
     using: Reader, program: str, printed: str
 ) -> None:
     assert using.program(program).startswith(printed)
+
+
+def test_the_jobs_of_an_order_are_counted_by_status(using: Reader) -> None:
+    using.sh(SUBMIT_SH)
+
+    counted = dict(line.split() for line in using.sh(PROGRESS).splitlines())
+
+    assert counted == {"queued": "0", "processing": "0", "succeeded": "1", "failed": "0"}
+
+
+def test_a_result_is_downloaded(using: Reader) -> None:
+    using.sh(SUBMIT_SH)
+
+    using.sh(RESULTS)
+
+    assert (using.folder / "bedroom.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
 def test_the_list_has_the_jobs_that_were_asked_for(using: Reader) -> None:
