@@ -43,14 +43,14 @@ def poll_tick(event: CloudEvent) -> None:
 
 @functions_framework.errorhandler(NotFound)  # type: ignore[untyped-decorator]
 @logs.identified
-def nothing_here(_error: NotFound) -> Response:
+def _nothing_here(_error: NotFound) -> Response:
     """Answer paths that the framework does not pass on, such as one with a line break."""
     return leaving_the_rest_unread(problem_answer(not_found()))
 
 
 @functions_framework.errorhandler(InternalServerError)  # type: ignore[untyped-decorator]
 @logs.identified
-def failed(_error: InternalServerError) -> Response:
+def _failed(_error: InternalServerError) -> Response:
     """Answer a request that failed by a fault of ours, which the framework has logged."""
     answer = problem_answer(internal_error())
     # As the framework's own answer has it.

@@ -369,7 +369,7 @@ def _gaps(account: _Account) -> Iterator[Violation]:
         account.tenant(call.job_id) for call in account.calls if call.verdict is Verdict.UNCLEAR
     }
     longest_s = LONGEST_GAP_S + KNOWN_WITHIN_S + (OUTAGE_S if len(unclear) > 1 else 0.0)
-    runs = [one.at_s for one in history.runs if one.provider == account.name]
+    runs = [one for one in history.runs if one.provider == account.name]
     for tenant, spans in account.ready.items():
         if tenant in account.troubled:
             continue
@@ -379,8 +379,12 @@ def _gaps(account: _Account) -> Iterator[Violation]:
             for before_s, after_s in pairwise(sorted(times)):
                 if after_s - before_s <= longest_s or account.is_stopped(before_s, after_s):
                     continue
-                # If no pump came, it did not wait for anybody's work but for the next tick.
-                if any(before_s < at_s < after_s - KNOWN_WITHIN_S for at_s in runs):
+                # If no pump was there, it did not wait for anybody's work but for the next tick.
+                known_s = after_s - KNOWN_WITHIN_S
+                if any(
+                    before_s < one.at_s < known_s or one.at_s <= before_s <= known_s < one.until_s
+                    for one in runs
+                ):
                     yield Violation(
                         "P8", tenant, f"nothing of it was sent from {before_s:.3f} to {after_s:.3f}"
                     )

@@ -224,7 +224,8 @@ def test_every_operation_tells_of_a_required_field_that_is_missing(api, world, s
 
     assert (answer.status_code, answer.json["code"]) == (400, "invalid_request")
     assert answer.json["pointer"].strip("/") in sample.input
-    assert answer.json["detail"].endswith(" is required")
+    assert answer.json["errors"][0]["detail"].endswith(" is required")
+    assert {one["pointer"].strip("/") for one in answer.json["errors"]} <= {"", *sample.input}
     assert_nothing_created(world)
 
 

@@ -32,6 +32,7 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 JOB_ID = re.compile(r"job_[0-9a-z]{26}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z")
 OTHERS_KEY, THIRDS_KEY = "a key of tenant other", "a key of tenant third"
+SUBMISSION = "submit"
 SANDBOX_KEYS = {"gepetto": "sandbox-gepetto-key", "spacely": "sandbox-spacely-key"}
 ENDED = {"succeeded", "failed", "cancelled"}
 
@@ -46,12 +47,19 @@ class Place(NamedTuple):
 PATH_ID = Place("path", "id")
 KEY = Place("header", "Idempotency-Key")
 FOLLOWED_ID = Place("body", "providerJobId")
-IDS = {PATH_ID, KEY, FOLLOWED_ID, Place("query", "refId"), Place("query", "pageToken")}
+IDS = {
+    PATH_ID, KEY, FOLLOWED_ID,
+    *(Place("query", name) for name in ("refId", "pageToken", "providerJobId")),
+}  # fmt: skip
 NO_IDS = {
     Place("header", "Prefer"),
     *(Place("query", name) for name in ("provider", "operation", "status", "metadata", "pageSize")),
+    *(Place("query", name) for name in ("createdAfter", "createdBefore", "endedAfter")),
     *(Place("body", name) for name in ("provider", "operation", "input", "path", "metadata")),
     *(Place("body", name) for name in ("deadlineSeconds", "onUnconfirmed", "priority")),
+    # Of a batch, and the body of a submission in a provider's shape.
+    Place("body", "jobs"),
+    Place("body", "input"),
 }
 
 
@@ -97,7 +105,10 @@ def places(path: str, shared: Sequence[Any], described: Mapping[str, Any]) -> li
     found = {Place(one["in"], one["name"]) for one in parameters}
     found |= {Place("path", name) for name in re.findall(r"{(.*?)}", path)}
     for content in resolved(described.get("requestBody", {})).get("content", {}).values():
-        found |= {Place("body", name) for name in field_names(content["schema"])}
+        if described.get("operationId", "").startswith(SUBMISSION):
+            found.add(Place("body", "input"))
+        else:
+            found |= {Place("body", name) for name in field_names(content["schema"])}
     unsorted = found - IDS - NO_IDS
     if unsorted:
         raise Unsorted(f"{path}: {unsorted}")
@@ -184,7 +195,8 @@ class Stage:
     def foreign(self, operation: Operation, place: Place) -> list[tuple[str, str]]:
         """Return what demo has for such a place, each with the like that nobody has."""
         if place == KEY:
-            return [(self.keys[operation.name], f"nobody's, for {operation.name}")]
+            key = self.keys.get(operation.name, self.keys["createJob"])
+            return [(key, f"nobody's, for {operation.name}")]
         if place == Place("query", "pageToken"):
             return [(self.page_token, "A" * len(self.page_token))]
         return [(ref, unknown(ref)) for refs in self.refs.values() for ref in refs]
@@ -352,9 +364,22 @@ def ask(stage: Stage, operation: Operation, place: Place, value: str) -> Told:
         path,
         params={place.name: value} if place.where == "query" else {},
         headers={place.name: value} if place.where == "header" else {},
-        json=stage.body if operation.name == "createJob" else None,
+        json=body_of(operation, stage),
     )
     return Told.by(answer, value, stage)
+
+
+def body_of(operation: Operation, stage: Stage) -> Any:
+    """Return a body to call an operation with, None if it takes none."""
+    if operation.name == "createJob":
+        return stage.body
+    if operation.name == "createJobs":
+        return {"jobs": [stage.body]}
+    if not operation.name.startswith(SUBMISSION):
+        return None
+    content = DESCRIPTION["paths"][operation.path]["post"]["requestBody"]["content"]
+    (example,) = content["application/json"]["examples"].values()
+    return example["value"]
 
 
 def a_cancelled_job(stage: Stage) -> str:
@@ -405,7 +430,8 @@ def test_what_is_anothers_is_answered_as_what_does_not_exist(
     for theirs, nobodys in stage.foreign(operation, place):
         told = ask(stage, operation, place, theirs)
         assert told == ask(stage, operation, place, nobodys), theirs
-        assert told.status < 300 or 400 <= told.status < 500
+        # Gepetto's own submissions are not supported yet.
+        assert told.status < 300 or 400 <= told.status < 500 or told.status == 501
 
     assert stage.of_demo() == before
 
