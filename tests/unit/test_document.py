@@ -5,9 +5,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from relay.adapters.document import from_document, to_document
-from relay.domain.job import Status
+from relay.domain.job import ErrorCode, JobError, Status
 from relay.errors import UnreadableJob
-from tests.factories import JOB_ID, NOON, a_job, finished_job, job_in, later, processing_job
+from tests.factories import (
+    JOB_ID,
+    NOON,
+    REFUSAL,
+    a_job,
+    finished_job,
+    job_in,
+    later,
+    processing_job,
+)
 
 TIME_TO_LIVE = timedelta(days=30)
 
@@ -21,6 +30,16 @@ def test_every_job_comes_back_from_its_document(status):
     job = job_in(status)
 
     assert from_document(JOB_ID, document(job)) == job
+
+
+def test_what_a_provider_said_comes_back_from_its_document():
+    error = JobError(code=ErrorCode.PROVIDER_REJECTED, message="no", provider=REFUSAL)
+    job = finished_job(Status.FAILED, error=error, refusal_reply=REFUSAL)
+
+    fields = document(job)
+
+    assert from_document(JOB_ID, fields) == job
+    assert fields["error"]["provider"] == {"status": 422, "message": "styleId is unknown"}
 
 
 def test_the_names_that_are_relied_on_from_outside_stand_in_it():

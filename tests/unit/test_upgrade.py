@@ -1,10 +1,13 @@
 """Documents of the version before the queue, as docs/operations.md says that they go on."""
 
+import json
+
 from relay.adapters.document import from_fields, to_fields
 from relay.domain.account import Account
 from relay.domain.job import ErrorCode, OnUnconfirmed, Status
 from relay.errors import PerhapsAccepted
-from tests.factories import JOB_ID, NOON, a_job, later
+from relay.job_view import to_json
+from tests.factories import JOB_ID, NOON, a_job, finished_job, later
 
 NEW_FIELDS = {"queueKey", "priority", "resubmissions", "refusedAt", "throttledAt"}
 
@@ -54,3 +57,15 @@ def test_a_hold_of_the_version_before_stays_a_hold():
     assert account.hold is not None
     assert account.hold.code is ErrorCode.PROVIDER_AUTH
     assert account.hold.probe_at == later(30)
+
+
+def test_a_failed_job_of_the_version_before_is_shown_without_the_providers_words(world):
+    world.jobs.put(finished_job(Status.FAILED))
+    before = world.jobs.document(JOB_ID)
+    del before["refusalReply"], before["error"]["provider"]
+    world.jobs.put_document(JOB_ID, before)
+
+    job = world.jobs.job()
+
+    assert (job.refusal_reply, job.error.provider) == (None, None)
+    assert json.loads(to_json(job))["error"].keys() == {"code", "message", "retryable"}
