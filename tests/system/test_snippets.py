@@ -326,7 +326,7 @@ def test_each_job_of_a_batch_gets_its_own_answer(relay: Relay, using: Reader) ->
     (answer,) = documents(using.sh(BATCH))
 
     assert [one["status"] for one in answer["results"]] == [201, 201, 422]
-    assert answer["results"][2]["problem"]["pointer"] == "/operation"
+    assert answer["results"][2]["problem"]["pointer"] == "/input"
     assert relay.final(answer["results"][1]["job"]["id"], within_s=60)["status"] == "succeeded"
 
 
