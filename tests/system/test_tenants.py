@@ -346,7 +346,7 @@ class Told:
                 assert ref not in text
             return TIME.sub("TIME", JOB_ID.sub("ID", text))
 
-        unsteady = ("Date", "Content-Length")
+        unsteady = ("Date", "Content-Length", "X-Request-Id")
         headers = {
             name: masked(value) for name, value in answer.headers.items() if name not in unsteady
         }

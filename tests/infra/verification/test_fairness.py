@@ -93,10 +93,20 @@ def test_a_younger_job_of_the_same_tenant_goes_first(built):
 
 
 def test_a_tenant_without_trouble_is_left_alone(built):
+    built.history.concurrency = 4
     built.create(1, "a")
     built.send(built.create(2, "b"), 10.0)
 
     assert broken(built) == ["P8"]
+
+
+def test_a_tenant_waits_for_no_other_while_no_pump_comes(built):
+    built.history.concurrency = 4
+    built.history.runs = [Run(at_s=0.0, until_s=5.0, provider="gepetto")]
+    built.create(1, "a")
+    built.send(built.create(2, "b"), 4.0)
+
+    assert broken(built) == []
 
 
 def test_a_refused_job_is_the_probe_twice_while_another_tenant_has_one(built):
