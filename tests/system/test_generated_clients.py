@@ -105,7 +105,7 @@ def checked(printed: str, listing: str, relay) -> None:
     assert shown["status"] == job["status"] == "succeeded"
     assert shown["outputs"] == [one["url"] for one in job["outputs"]]
     assert shown["id"] in shown["listed"]
-    assert shown["refused"] == "not_found"
+    assert shown["refused"] == "job_not_found"
 
 
 def test_the_python_client_makes_waits_for_and_lists_a_job(python_client, relay):
