@@ -94,6 +94,7 @@ def test_a_younger_job_of_the_same_tenant_goes_first(built):
 
 def test_a_tenant_without_trouble_is_left_alone(built):
     built.history.concurrency = 4
+    built.history.runs = [Run(at_s=0.0, until_s=900.0, provider="gepetto")]
     built.create(1, "a")
     built.send(built.create(2, "b"), 10.0)
 
