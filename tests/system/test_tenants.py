@@ -195,8 +195,7 @@ class Stage:
     def foreign(self, operation: Operation, place: Place) -> list[tuple[str, str]]:
         """Return what demo has for such a place, each with the like that nobody has."""
         if place == KEY:
-            key = self.keys.get(operation.name, self.keys["createJob"])
-            return [(key, f"nobody's, for {operation.name}")]
+            return [(self.keys[operation.name], f"nobody's, for {operation.name}")]
         if place == Place("query", "pageToken"):
             return [(self.page_token, "A" * len(self.page_token))]
         return [(ref, unknown(ref)) for refs in self.refs.values() for ref in refs]
@@ -247,10 +246,10 @@ def set_up(api_url: str, demos_key: str, sandbox_url: str) -> Stage:
     keys = {
         operation.name: f"demo's, for {operation.name}"
         for operation in OPERATIONS
-        if KEY in operation.places and not operation.name.startswith(SUBMISSION)
+        if KEY in operation.places
     }
     open_ids = [
-        *(demo.create(body, key) for key in keys.values()),
+        *(demo.create(body, key) for name, key in keys.items() if not name.startswith(SUBMISSION)),
         demo.create(advance(sandbox_url, "render-s=300")),
         *(
             demo.create(followed(provider, elsewhere(sandbox_url, provider, "render-s=300")))
@@ -268,6 +267,9 @@ def set_up(api_url: str, demos_key: str, sandbox_url: str) -> Stage:
         wanted = ENDED if job_id in ended_ids else {"processing"}
         job = until(lambda: settled(demo.job(job_id), wanted), within_s=60)  # noqa: B023
         refs[job["provider"]] += [job["id"], job["providerJobId"]]
+    for operation in OPERATIONS:
+        if operation.name.startswith(SUBMISSION):
+            submit_and_cancel(demo, operation, keys[operation.name])
     page = demo.call("GET", "/v1/jobs?pageSize=1").json()
     return Stage(
         demo=demo,
@@ -278,6 +280,16 @@ def set_up(api_url: str, demos_key: str, sandbox_url: str) -> Stage:
         keys=keys,
         body=body,
     )
+
+
+def submit_and_cancel(demo: Tenant, operation: Operation, key: str) -> None:
+    """Use a key for a submission in a provider's shape, if the relay takes it."""
+    headers = {"Idempotency-Key": key}
+    answer = demo.call("POST", operation.path, json=example_of(operation), headers=headers)
+    if answer.status_code == 501:
+        return
+    assert answer.status_code == 200, answer.text
+    demo.call("POST", f"/v1/jobs/{answer.json()['data']}/cancel")
 
 
 def settled(job: dict[str, Any], statuses: set[str]) -> dict[str, Any] | None:
@@ -375,8 +387,11 @@ def body_of(operation: Operation, stage: Stage) -> Any:
         return stage.body
     if operation.name == "createJobs":
         return {"jobs": [stage.body]}
-    if not operation.name.startswith(SUBMISSION):
-        return None
+    return example_of(operation) if operation.name.startswith(SUBMISSION) else None
+
+
+def example_of(operation: Operation) -> Any:
+    """Return the body that the description shows for a submission."""
     content = DESCRIPTION["paths"][operation.path]["post"]["requestBody"]["content"]
     (example,) = content["application/json"]["examples"].values()
     return example["value"]
