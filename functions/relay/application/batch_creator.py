@@ -52,8 +52,9 @@ class Batch:
             InvalidRequest, KeyReused, TooManyOpenJobs: As `JobCreator.write`.
             StoreUnavailable: Also without a try, once the store has failed or time has run out.
         """
-        self._creator.check(new)
         if self._clock.monotonic() >= self._give_up_at_s:
+            # A wrong job is told so all the same.
+            self._creator.check(new)
             raise StoreUnavailable("too late for the rest of a batch")
         try:
             created = self._creator.write(self._tenant, new, idempotency_key=idempotency_key)
