@@ -8,12 +8,16 @@ LONGEST_COMPARED = 64
 LIKE_ENOUGH = 0.7
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name most like this one; None if none is like it."""
+def nearest(name: str, known: Iterable[str], *, like_enough: float = LIKE_ENOUGH) -> str | None:
+    """Return the known name most like this one; None if none is like it.
+
+    Args:
+        like_enough: How alike they must be, from 0 to 1.
+    """
     if len(name) > LONGEST_COMPARED:
         return None
     by_lower_case = {one.lower(): one for one in known}
-    close = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=LIKE_ENOUGH)
+    close = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=like_enough)
     return by_lower_case[close[0]] if close else None
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -14,6 +13,7 @@ from relay.domain.job import Json
 from relay.domain.json_text import json_text
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
+from relay.domain.spelling import nearest
 from relay.domain.validation import Mistakes, invalid_field, validate
 from relay.errors import InvalidRequest
 
@@ -26,8 +26,9 @@ MAX_INPUT_VALUES = 10_000
 # The relay hands over its own to Gepetto; for Spacely none may be sent (spacely.md 5).
 CALLBACK_FIELDS: Final = ("webhook", "webhookUrl")
 
-# Comparing is slow: no id is as long as this, and a few suggestions are enough.
-MAX_COMPARED_LENGTH = 64
+# Ids are misspelt in more ways than names of fields, by endings too.
+ID_LIKE_ENOUGH = 0.6
+# Comparing is slow, and a few suggestions are enough.
 MAX_COMPARED_VALUES = 20
 
 RAW: Final = "raw"
@@ -156,9 +157,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         for field, known in self.known_values.items():
             value = given.get(field)
             for one in (value if isinstance(value, list) else [value])[:MAX_COMPARED_VALUES]:
-                if not isinstance(one, str) or one in known or len(one) > MAX_COMPARED_LENGTH:
+                if not isinstance(one, str) or one in known:
                     continue
-                for likely in get_close_matches(one.lower(), known, n=1):
+                likely = nearest(one, known, like_enough=ID_LIKE_ENOUGH)
+                if likely is not None:
                     yield field, likely
 
     def _check_together(self, given: Mapping[str, Json]) -> None:
