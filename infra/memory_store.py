@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from relay.adapters.document import (
     ACCOUNT,
     CREATED_AT,
+    DELIVERY_KEY,
     FINISHED_AT,
     IMMUTABLE,
     METADATA_PAIRS,
@@ -43,6 +44,7 @@ from relay.application.ports import (
     Unreadable,
 )
 from relay.domain.account import Account
+from relay.domain.delivery_queue import delivery_key
 from relay.domain.due import wake_at
 from relay.domain.durations import Durations
 from relay.domain.job import UNREAD, Job, Status
@@ -121,6 +123,9 @@ class MemoryJobs:
         self._due: dict[str, list[tuple[datetime, str]]] = {}
         self._queues: dict[str, list[tuple[str, str]]] = {}
         self._indexed: dict[str, tuple[str, datetime | None, str | None]] = {}
+        # Of all accounts.
+        self._deliveries: list[tuple[str, str]] = []
+        self._delivery_keys: dict[str, str] = {}
 
     def create(self, job: Job) -> int:
         """See `JobDocuments`."""
@@ -163,6 +168,13 @@ class MemoryJobs:
         for span in spans:
             start, end = bisect_right(queue, (span.after, LAST)), bisect_left(queue, (span.before,))
             found += queue[start : min(end, start + limit - len(found))]
+        return [Queued(key, self._documents[job_id].without_input) for key, job_id in found]
+
+    def deliveries(self, *, span: Span, limit: int) -> Sequence[Queued]:
+        """See `JobDocuments`."""
+        start = bisect_right(self._deliveries, (span.after, LAST))
+        end = bisect_left(self._deliveries, (span.before,))
+        found = self._deliveries[start : min(end, start + limit)]
         return [Queued(key, self._documents[job_id].without_input) for key, job_id in found]
 
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
@@ -257,6 +269,7 @@ class MemoryJobs:
             account=document.get(ACCOUNT, ""),
             wakes_at=document.get(WAKE_AT),
             key=document.get(QUEUE_KEY),
+            delivers_by=document.get(DELIVERY_KEY),
         )
 
     def document(self, job_id: str) -> dict[str, Any]:
@@ -306,6 +319,7 @@ class MemoryJobs:
             account=job.account,
             wakes_at=wake_at(job),
             key=queue_key(job),
+            delivers_by=delivery_key(job),
         )
         return version
 
@@ -318,7 +332,13 @@ class MemoryJobs:
         return self._writes
 
     def _set(
-        self, document: _Document, *, account: str, wakes_at: datetime | None, key: str | None
+        self,
+        document: _Document,
+        *,
+        account: str,
+        wakes_at: datetime | None,
+        key: str | None,
+        delivers_by: str | None,
     ) -> None:
         self._leave_indexes(document.name)
         self._documents[document.name] = document
@@ -327,6 +347,9 @@ class MemoryJobs:
             insort(self._due.setdefault(account, []), (wakes_at, document.name))
         if key is not None:
             insort(self._queues.setdefault(account, []), (key, document.name))
+        if delivers_by is not None:
+            self._delivery_keys[document.name] = delivers_by
+            insort(self._deliveries, (delivers_by, document.name))
 
     def _leave_indexes(self, job_id: str) -> None:
         account, wakes_at, key = self._indexed.pop(job_id, ("", None, None))
@@ -334,6 +357,9 @@ class MemoryJobs:
             _remove(self._due[account], (wakes_at, job_id))
         if key is not None:
             _remove(self._queues[account], (key, job_id))
+        delivers_by = self._delivery_keys.pop(job_id, None)
+        if delivers_by is not None:
+            _remove(self._deliveries, (delivers_by, job_id))
 
     def _next_version(self) -> int:
         self._writes += 1

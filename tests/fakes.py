@@ -12,7 +12,7 @@ from greenlet import getcurrent, greenlet
 
 from infra.bench.virtual_time import VirtualClock
 from infra.memory_store import MemoryAccounts, MemoryDurations, MemoryJobs, MemoryLists
-from relay.application.ports import Stored, StoredAccount, Workers
+from relay.application.ports import EndpointReply, Stored, StoredAccount, Workers
 from relay.application.pump import Pump
 from relay.application.pump_run import Concurrency
 from relay.assembly import EDGE_PATIENCE_S, Adapters, Relay
@@ -25,6 +25,8 @@ from relay.domain.provider_list import ProviderList
 from relay.errors import PublishFailed, StoreUnavailable
 from relay.job_view import to_json
 from tests.factories import JOB_ID, NOON
+
+CALLBACK_KEYS = ("c" * 32, "d" * 32)
 
 
 class FixedClock(VirtualClock):
@@ -65,7 +67,7 @@ class FixedClock(VirtualClock):
         self._start -= timedelta(seconds=seconds)
 
 
-READS = {"read", "due", "queued", "next_wake", "count", "page", "find", "is_anothers"}
+READS = {"deliveries", "read", "due", "queued", "next_wake", "count", "page", "find", "is_anothers"}
 READS |= {"copy", "requests"}
 WRITES = {"create", "replace", "set_aside", "keep", "replace_requests"}
 
@@ -272,6 +274,52 @@ class ScriptedProvider:
         return otherwise if answer is None else answer
 
 
+@dataclass(frozen=True)
+class Post:
+    """A callback as its receiver saw it."""
+
+    at_s: float
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ScriptedEndpoints:
+    """Callers' endpoints: each URL answers what was scripted for it, 200 otherwise."""
+
+    def __init__(self, clock: FixedClock) -> None:
+        self._clock = clock
+        self._scripts: dict[str, list[EndpointReply | Exception]] = {}
+        self._takes_s: dict[str, float] = {}
+        self.posts: list[Post] = []
+        self.during_post: Callable[[], object] = lambda: None
+        self.in_flight: dict[str, int] = {}
+        self.most_in_flight: dict[str, int] = {}
+
+    def script(self, url: str, *answers: int | EndpointReply | Exception) -> None:
+        """Answer the next posts to a URL with these; numbers are statuses."""
+        self._scripts[url] = [
+            EndpointReply(one) if isinstance(one, int) else one for one in answers
+        ]
+
+    def slow(self, url: str, *, takes_s: float) -> None:
+        """Let every post to a URL take so long."""
+        self._takes_s[url] = takes_s
+
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> EndpointReply:
+        self.posts.append(Post(self._clock.passed_s, url, dict(headers), body))
+        self.in_flight[url] = self.in_flight.get(url, 0) + 1
+        self.most_in_flight[url] = max(self.most_in_flight.get(url, 0), self.in_flight[url])
+        self._clock.advance(self._takes_s.get(url, 0.0))
+        self.in_flight[url] -= 1
+        self.during_post()
+        script = self._scripts.get(url)
+        answer = script.pop(0) if script else EndpointReply(200)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
 class InlineWorkers:
     """Does every task at once, and lets time pass only when there is nothing to hand back."""
 
@@ -361,6 +409,7 @@ class World:
         self.accounts: Any = Faulty(MemoryAccounts(self.clock.monotonic), pause=lambda _: None)
         self.topics = MemoryTopics()
         self.provider = ScriptedProvider(self.clock)
+        self.endpoints = ScriptedEndpoints(self.clock)
         self.durations: Any = Faulty(MemoryDurations(), pause=lambda _: None)
         self.lists: Any = Faulty(MemoryLists(), pause=lambda _: None)
         self.is_stopping = False
@@ -405,6 +454,16 @@ class World:
             weights=weights or {},
             concurrency=Concurrency(calls=workers, changes=workers, events=workers),
         )
+
+    def callbacks_pump(
+        self, *, window_s: float = 55.0, open_workers: Callable[[int], Workers] | None = None
+    ) -> Pump:
+        """Return the pump that delivers callbacks."""
+        adapters = self.adapters()
+        if open_workers is not None:
+            adapters = replace(adapters, open_workers=open_workers)
+        relay = Relay(adapters, patience_s=EDGE_PATIENCE_S)
+        return relay.callbacks_pump(self.endpoints, keys=CALLBACK_KEYS, window_s=window_s)
 
     def seconds(self) -> float:
         """Return how much time has passed since noon."""

@@ -13,6 +13,12 @@ from relay.adapters.providers.spacely import read_callback as read_spacely_callb
 from relay.application.announcer import Announcer
 from relay.application.batch_creator import BatchCreator
 from relay.application.callback_receiver import CallbackReceiver
+from relay.application.deliverer import Deliverer
+from relay.application.delivery_run import (
+    MOST_DELIVERIES,
+    DeliveryDependencies,
+    DeliveryRun,
+)
 from relay.application.duration_learner import DurationLearner
 from relay.application.job_controls import JobControls
 from relay.application.job_creator import CreatePolicy as CreatePolicy
@@ -24,6 +30,7 @@ from relay.application.ports import (
     CallbackReader,
     Clock,
     DurationsDocuments,
+    Endpoints,
     Jobs,
     ListDocuments,
     Provider,
@@ -32,22 +39,27 @@ from relay.application.ports import (
 )
 from relay.application.progress import ProgressReader
 from relay.application.provider_lists import ListReader
-from relay.application.pump import Pump
-from relay.application.pump_run import Concurrency, PumpDependencies
+from relay.application.pump import OpenRun, Pump, PumpSetup
+from relay.application.pump_run import Concurrency, PumpDependencies, PumpRun
 from relay.application.slots import large_answer_slots, wait_slots
 from relay.application.store import JobStore
 from relay.application.waker import Waker
+from relay.domain.callback import CALLBACKS
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
 from relay.edges.api import Api
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
+from relay.job_view import callback_json
 
 # Retry budgets: an edge has a caller waiting; a pump has none, and more to lose.
 EDGE_PATIENCE_S = 8.0
 PUMP_PATIENCE_S = 20.0
 CONCURRENCY = Concurrency(calls=32, changes=12, events=8)
+
+# The callbacks' lease counts no calls.
+UNCOUNTED = Limit(calls=1, window_s=1.0)
 
 CALLBACK_READERS: Mapping[str, CallbackReader] = {
     "gepetto": read_gepetto_callback,
@@ -90,8 +102,10 @@ class Relay:
         self.store = JobStore(
             adapters.jobs, clock=adapters.clock, draw=adapters.draw, patience_s=patience_s
         )
-        self.announcer = Announcer(store=self.store, topics=adapters.topics)
         self.waker = Waker(topics=adapters.topics, clock=adapters.clock)
+        self.announcer = Announcer(
+            store=self.store, topics=adapters.topics, waker=self.waker, clock=adapters.clock
+        )
         self.learner = cache(self._learner)
 
     def creator(self, policy: CreatePolicy) -> JobCreator:
@@ -194,22 +208,26 @@ class Relay:
         deps = PumpDependencies(
             documents=adapters.jobs,
             store=self.store,
-            accounts=adapters.accounts,
             lists=adapters.lists,
             announcer=self.announcer,
-            topics=adapters.topics,
             provider=provider,
             owners=adapters.jobs,
             learner=self.learner(provider.name, provider.poll_policy),
             clock=adapters.clock,
             draw=adapters.draw,
-            new_token=lambda: adapters.random_bytes(8).hex(),
+            new_token=self._new_token,
             concurrency=concurrency,
             open_workers=adapters.open_workers,
             weights=weights,
             is_stopping=adapters.is_stopping,
         )
-        return Pump(deps, window_s=window_s)
+        return self._pump(
+            provider.name,
+            limit=provider.limit,
+            at_once=concurrency.calls,
+            window_s=window_s,
+            open_run=partial(PumpRun, deps),
+        )
 
     def ticks(
         self,
@@ -228,6 +246,68 @@ class Relay:
             return self.pump(open_provider(), window_s=window_s, weights=weights)
 
         return Ticks({name: partial(pump, one) for name, one in providers.items()})
+
+    def callbacks_pump(self, endpoints: Endpoints, *, keys: Sequence[str], window_s: float) -> Pump:
+        """Return the pump that delivers callbacks.
+
+        Args:
+            keys: `CALLBACK_KEYS`.
+            window_s: As for `pump`.
+        """
+        adapters = self._adapters
+
+        def open_deliverer(may_call: Callable[[], bool]) -> Deliverer:
+            return Deliverer(
+                store=self.store,
+                endpoints=endpoints,
+                bodies=callback_json,
+                keys=keys,
+                clock=adapters.clock,
+                may_call=may_call,
+            )
+
+        deps = DeliveryDependencies(
+            documents=adapters.jobs,
+            open_deliverer=open_deliverer,
+            clock=adapters.clock,
+            open_workers=adapters.open_workers,
+            is_stopping=adapters.is_stopping,
+        )
+        return self._pump(
+            CALLBACKS,
+            limit=UNCOUNTED,
+            at_once=MOST_DELIVERIES,
+            window_s=window_s,
+            open_run=partial(DeliveryRun, deps),
+        )
+
+    def callback_ticks(
+        self, endpoints: Endpoints, *, keys: Sequence[str], window_s: float
+    ) -> Ticks:
+        """Return the function `deliver_callbacks`; see `callbacks_pump`."""
+        return Ticks(
+            {CALLBACKS: partial(self.callbacks_pump, endpoints, keys=keys, window_s=window_s)}
+        )
+
+    def _pump(
+        self, name: str, *, limit: Limit, at_once: int, window_s: float, open_run: OpenRun
+    ) -> Pump:
+        adapters = self._adapters
+        setup = PumpSetup(
+            name=name,
+            limit=limit,
+            at_once=at_once,
+            window_s=window_s,
+            accounts=adapters.accounts,
+            topics=adapters.topics,
+            clock=adapters.clock,
+            new_token=self._new_token,
+            is_stopping=adapters.is_stopping,
+        )
+        return Pump(setup, open_run=open_run)
+
+    def _new_token(self) -> str:
+        return self._adapters.random_bytes(8).hex()
 
     def _learner(self, account: str, poll_policy: PollPolicy) -> DurationLearner:
         return DurationLearner(

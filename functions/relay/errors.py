@@ -14,6 +14,8 @@ RelayError
 │   ├── NotRetryable        the job is not one that can be retried       -> 409
 │   ├── JobExists           the store has a document of this id already  -> read it
 │   ├── UnreadableJob       a document that does not parse               -> set aside
+│   ├── CallForbidden       a URL leads where nothing of ours may call   -> not called
+│   ├── TooLarge            an output is larger than what is kept        -> not kept
 │   ├── JobRefused          the provider will not take this job          -> the job fails
 │   └── AccountRefused      the provider will not serve this account     -> the account on hold
 └── Transient               the same call may succeed later
@@ -23,6 +25,8 @@ RelayError
     ├── TooManyOpenJobs     the tenant has as many as it may             -> 429
     ├── TooManyLargeBatches as many as memory allows                     -> 429
     ├── PublishFailed       the topic did not take the message           -> the pump, later
+    ├── CallUnanswered      a caller's or an output's host did not answer -> tried again
+    ├── CutShort            an output ended before its length            -> fetched again
     ├── PerhapsAccepted     the provider may or may not have taken it    -> unconfirmed
     └── AskAgain            the provider may be asked the same again
         ├── NotAccepted     it certainly did not take the job            -> submitted again
@@ -158,6 +162,14 @@ class UnreadableJob(Permanent):
     """The job's document does not parse."""
 
 
+class CallForbidden(Permanent):
+    """A URL that a caller or a provider named leads where nothing of ours may call."""
+
+
+class TooLarge(Permanent):
+    """An output is larger than what is kept."""
+
+
 class JobRefused(Permanent):
     """The provider looked at the job and will not take it.
 
@@ -233,6 +245,14 @@ class TooManyLargeBatches(Transient):
 
 class PublishFailed(Transient):
     """The topic did not confirm the message; it may have taken it all the same."""
+
+
+class CallUnanswered(Transient):
+    """The host of a URL that a caller or a provider named did not answer."""
+
+
+class CutShort(Transient):
+    """An output ended before the length that its host had told."""
 
 
 class AskAgain(Transient):

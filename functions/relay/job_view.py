@@ -1,12 +1,15 @@
-"""The job as the API and the events show it: JSON in camelCase, times RFC 3339 in UTC."""
+"""The job as the API, events and callbacks show it: JSON in camelCase, times RFC 3339 in UTC."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from relay.domain.job import Job
+from relay.domain.callback import CallbackShape
+from relay.domain.events import as_announced
+from relay.domain.job import Announcement, EventType, Job
 from relay.domain.json_text import JsonText
 
 
@@ -41,6 +44,32 @@ class EntryView(msgspec.Struct):
     note: str
 
 
+class KeptOutputView(msgspec.Struct, rename="camel", omit_defaults=True):
+    """The copy of one output, or why there is none."""
+
+    index: int
+    uri: str = ""
+    content_type: str = ""
+    bytes: int = 0
+    sha256: str = ""
+    error: str | None = None
+
+
+class CallbackBody(msgspec.Struct):
+    """An event as its callback carries it."""
+
+    type: str
+    timestamp: datetime
+    data: "JobView"
+
+
+class GepettoCallbackBody(msgspec.Struct):
+    """A result as Gepetto's own webhook carries it (gepetto.md 2.4)."""
+
+    id: str
+    output: str | None
+
+
 class JobView(msgspec.Struct, rename="camel"):
     """A job as its caller sees it; see contract, section 2."""
 
@@ -64,6 +93,7 @@ class JobView(msgspec.Struct, rename="camel"):
     deadline_at: datetime
     history: list[EntryView]
     late_outputs: list[OutputView] | msgspec.UnsetType = msgspec.UNSET
+    kept_outputs: list[KeptOutputView] | msgspec.UnsetType = msgspec.UNSET
     path: str | msgspec.UnsetType = msgspec.UNSET
     retry_of: str | msgspec.UnsetType = msgspec.UNSET
 
@@ -91,9 +121,15 @@ def view(job: Job) -> JobView:
         deadline_at=job.deadline_at,
         history=[EntryView(entry.at, entry.status, entry.by, entry.note) for entry in job.history],
         late_outputs=[OutputView(url) for url in job.late_outputs] or msgspec.UNSET,
+        kept_outputs=_kept(job) or msgspec.UNSET,
         path=job.path or msgspec.UNSET,
         retry_of=job.retry_of or msgspec.UNSET,
     )
+
+
+def _kept(job: Job) -> list[KeptOutputView]:
+    kept = sorted(job.kept_outputs, key=lambda one: one.index)
+    return [KeptOutputView(**asdict(one)) for one in kept]
 
 
 def _error(job: Job) -> ErrorView | None:
@@ -117,3 +153,18 @@ def _shown(input: Mapping[str, Any] | None) -> Any:
 def to_json(job: Job) -> bytes:
     """Return the job as JSON."""
     return msgspec.json.encode(view(job))
+
+
+def event_json(job: Job, event: Announcement) -> bytes:
+    """Return the data of an event, the same for every copy."""
+    return to_json(as_announced(job, event.type))
+
+
+def callback_json(shape: CallbackShape, job: Job, event: Announcement) -> bytes:
+    """Return the body of an event's callback, the same for every attempt."""
+    announced = as_announced(job, event.type)
+    if shape is CallbackShape.GEPETTO:
+        is_late = event.type is EventType.LATE_RESULT
+        outputs = announced.late_outputs if is_late else announced.outputs
+        return msgspec.json.encode(GepettoCallbackBody(job.id, next(iter(outputs), None)))
+    return msgspec.json.encode(CallbackBody(event.type.value, event.at, view(announced)))

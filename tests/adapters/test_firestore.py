@@ -63,7 +63,7 @@ def test_the_document_has_its_wake_at_only_as_long_as_there_is_something_to_do(
     done = finished_job(Status.SUCCEEDED)
     version = jobs.create(done)
 
-    jobs.replace(published(done, done.announcements[0].id), version=version)
+    jobs.replace(published(done, done.announcements[0].id, at=NOON), version=version)
 
     document = firestore_client.collection("jobs").document(JOB_ID).get().to_dict()
     assert "wakeAt" not in document

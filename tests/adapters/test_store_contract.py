@@ -25,6 +25,8 @@ from relay.application.ports import (
 )
 from relay.domain.account import Account, given_back
 from relay.domain.admission import Hold
+from relay.domain.callback import Callback, after_attempt
+from relay.domain.delivery_queue import delivery_key, due_keys
 from relay.domain.events import published
 from relay.domain.job import UNREAD, ErrorCode, Status
 from relay.domain.queue import FIRST, LAST, Span, keys_of, queue_key
@@ -257,11 +259,46 @@ def test_a_due_document_that_does_not_parse_is_shown_as_such_among_the_others(jo
     assert len(page.items) == 2
 
 
+def with_callback(number, *, url, seconds=0.0, **changes):
+    done = finished_job(Status.FAILED, id=job_id(number), callback=Callback(url=url), **changes)
+    return published(done, done.announcements[0].id, at=later(seconds))
+
+
+def test_callbacks_are_found_by_tenant_endpoint_and_age_in_this_order(jobs):
+    jobs.create(with_callback(1, url="https://b.example.com/", tenant="one"))
+    jobs.create(with_callback(2, url="https://a.example.com/", seconds=9, tenant="one"))
+    jobs.create(with_callback(3, url="https://a.example.com/x", seconds=3, tenant="one"))
+    jobs.create(with_callback(4, url="https://a.example.com/", tenant="another/one"))
+    jobs.create(finished_job(Status.FAILED, id=job_id(5), callback=Callback(url="https://a.eu/")))
+
+    everything = jobs.deliveries(span=Span(FIRST, LAST), limit=9)
+    due = jobs.deliveries(span=due_keys("one", "a.example.com:443", at=later(8)), limit=9)
+    first = jobs.deliveries(span=keys_of("one"), limit=1)
+
+    assert [one.item.job.id for one in everything] == [job_id(n) for n in (4, 3, 2, 1)]
+    assert [one.key for one in everything] == [delivery_key(one.item.job) for one in everything]
+    assert [one.item.job.id for one in due] == [job_id(3)]
+    assert [one.item.job.id for one in first] == [job_id(3)]
+
+
+def test_a_callback_that_was_delivered_is_not_found_again(jobs):
+    job = with_callback(1, url="https://a.example.com/")
+    version = jobs.create(job)
+    done = after_attempt(
+        job.callback, job.callback.pending, http_status=200, retry_after_s=None, at=NOON
+    )
+
+    jobs.replace(replace(job, callback=done), version=version)
+
+    assert jobs.deliveries(span=Span(FIRST, LAST), limit=9) == []
+    assert jobs.read(job.id).job.callback == done
+
+
 def test_a_job_with_nothing_left_to_do_is_never_due(jobs):
     done = finished_job(Status.SUCCEEDED)
     version = jobs.create(done)
 
-    jobs.replace(published(done, done.announcements[0].id), version=version)
+    jobs.replace(published(done, done.announcements[0].id, at=NOON), version=version)
 
     page = jobs.due("gepetto", after=None, until=later(10**6), limit=10)
     assert list(page.items) == []

@@ -61,7 +61,7 @@ def test_a_final_job_is_due_as_long_as_its_event_is_not_out(status):
 
     assert wake_at(job) == later(20)
     assert wake_at(delayed) == later(120)
-    assert wake_at(published(delayed, event_id)) is None
+    assert wake_at(published(delayed, event_id, at=later(100))) is None
 
 
 def test_a_final_job_with_two_events_is_due_when_the_first_of_them_is():

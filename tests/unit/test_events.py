@@ -55,17 +55,17 @@ def test_an_event_that_is_out_stays_out():
     job = finished_job(Status.SUCCEEDED)
     event_id = job.announcements[0].id
 
-    out = published(job, event_id)
+    out = published(job, event_id, at=NOON)
 
     assert out.unpublished == ()
-    assert published(out, event_id) is out
+    assert published(out, event_id, at=NOON) is out
     assert not_published(out, event_id, at=NOON) is out
 
 
 def test_an_event_of_another_name_changes_nothing():
     job = finished_job(Status.SUCCEEDED)
 
-    assert published(job, f"{JOB_ID}.late_result") is job
+    assert published(job, f"{JOB_ID}.late_result", at=NOON) is job
 
 
 def test_only_the_late_result_shows_late_outputs_so_that_every_copy_is_the_same():

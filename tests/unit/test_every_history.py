@@ -88,7 +88,7 @@ def happen(job: Job, thing: str, claim: Claim, passed_s: float) -> Job:
 def _publishing(job: Job, thing: str, *, at: datetime) -> Job:
     for event in job.unpublished[:1]:
         if thing == "published":
-            return published(job, event.id)
+            return published(job, event.id, at=at)
         return not_published(job, event.id, at=at)
     return job
 

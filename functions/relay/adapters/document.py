@@ -1,10 +1,11 @@
 """The codec of Firestore documents: our types to fields and back, fields to messages and back.
 
 Field names are the job's, in camelCase, and some more: ``account``, ``wakeAt`` and ``queueKey`` for
-the pump's queries, ``metadataPairs`` for the query by metadata, ``expireAt`` for the TTL policy;
-``id`` is the document's own name. What callers send (``input``, ``metadata``) is kept as JSON text:
-Firestore takes neither arrays in arrays nor every key. A pair of metadata is found by its digest,
-because a value can be longer than what Firestore indexes of a text.
+the pump's queries, ``deliveryKey`` for that of callbacks, ``metadataPairs`` for the query by
+metadata, ``expireAt`` for the TTL policy; ``id`` is the document's own name. What callers send
+(``input``, ``metadata``) is kept as JSON text: Firestore takes neither arrays in arrays nor every
+key. A pair of metadata is found by its digest, because a value can be longer than what
+Firestore indexes of a text.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from relay.domain.delivery_queue import delivery_key, next_attempt_at
 from relay.domain.due import wake_at
 from relay.domain.job import UNREAD, Job
 from relay.domain.json_text import JsonText, json_text
@@ -66,6 +68,7 @@ def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
 
 ACCOUNT = "account"
 CREATED_AT = "createdAt"
+DELIVERY_KEY = "deliveryKey"
 EXPIRE_AT = "expireAt"
 FINISHED_AT = "finishedAt"
 INPUT = "input"
@@ -97,7 +100,10 @@ IMMUTABLE = frozenset(
 )
 
 # A job may leave these: a write must remove them then.
-REMOVABLE = (WAKE_AT, QUEUE_KEY)
+REMOVABLE = (WAKE_AT, QUEUE_KEY, DELIVERY_KEY)
+
+# How long a document with a callback to be delivered outlives the moment of the next attempt.
+CALLBACK_LATE_BY = timedelta(days=1)
 
 # All that a pump's look reads: never the input, which can be 256 KiB.
 SCANNED_FIELDS = (
@@ -108,7 +114,7 @@ SCANNED_FIELDS = (
 
 
 def to_document(job: Job, *, time_to_live: timedelta) -> dict[str, Any]:
-    """Return the document's fields; ``wakeAt``, ``queueKey`` and ``expireAt`` only if it has them.
+    """Return the document's fields; those in `REMOVABLE` and ``expireAt`` only if it has them.
 
     Args:
         time_to_live: How long after its end the document is kept.
@@ -127,9 +133,18 @@ def to_document(job: Job, *, time_to_live: timedelta) -> dict[str, Any]:
     key = queue_key(job)
     if key is not None:
         document[QUEUE_KEY] = key
+    key = delivery_key(job)
+    if key is not None:
+        document[DELIVERY_KEY] = key
     if job.finished_at is not None:
-        document[EXPIRE_AT] = job.finished_at + time_to_live
+        document[EXPIRE_AT] = _expires_at(job, job.finished_at + time_to_live)
     return document
+
+
+def _expires_at(job: Job, at: datetime) -> datetime:
+    """Return when the document may go: not before its last callback."""
+    next_attempt = next_attempt_at(job.callback)
+    return at if next_attempt is None else max(at, next_attempt + CALLBACK_LATE_BY)
 
 
 def from_document(job_id: str, document: Mapping[str, Any]) -> Job:

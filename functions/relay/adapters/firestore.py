@@ -16,6 +16,7 @@ from relay.adapters.database import Collection, Database, Found, all_of, any_of,
 from relay.adapters.document import (
     ACCOUNT,
     CREATED_AT,
+    DELIVERY_KEY,
     FINISHED_AT,
     IMMUTABLE,
     METADATA_PAIRS,
@@ -178,6 +179,19 @@ class FirestoreJobs:
         with _translated_query_errors(f"queue of {account}"):
             found = self._jobs.run(query)
         return [Queued(one.fields[QUEUE_KEY], _stored_or_unreadable(one)) for one in found]
+
+    def deliveries(self, *, span: Span, limit: int) -> Sequence[Queued]:
+        """See `JobDocuments`."""
+        query = self._jobs.query(
+            where(DELIVERY_KEY, ">", span.after),
+            where(DELIVERY_KEY, "<", span.before),
+            order_by=[DELIVERY_KEY],
+            limit=limit,
+            select=(*SCANNED_FIELDS, DELIVERY_KEY),
+        )
+        with _translated_query_errors("callbacks to deliver"):
+            found = self._jobs.run(query)
+        return [Queued(one.fields[DELIVERY_KEY], _stored_or_unreadable(one)) for one in found]
 
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
         """See `JobDocuments`."""

@@ -15,10 +15,9 @@ from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.types import PubsubMessage
 
-from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job
 from relay.errors import PublishFailed
-from relay.job_view import to_json
+from relay.job_view import event_json
 
 PUBLISH_TIMEOUT_S = 5.0
 EMULATOR_HOST = "PUBSUB_EMULATOR_HOST"
@@ -73,7 +72,7 @@ class PubSubTopics:
             "operation": job.operation,
             "status": job.status.value,
         }
-        data = to_json(as_announced(job, event.type))
+        data = event_json(job, event)
         self._publish(
             self._completions_topic,
             PubsubMessage(data=data, attributes=attributes, ordering_key=job.id),

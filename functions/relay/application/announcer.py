@@ -3,8 +3,10 @@
 import logging
 from functools import partial
 
-from relay.application.ports import Stored, Topics
+from relay.application.ports import Clock, Stored, Topics
 from relay.application.store import JobStore
+from relay.application.waker import Waker
+from relay.domain.callback import CALLBACKS
 from relay.domain.events import published
 from relay.domain.job import UNREAD
 from relay.errors import PublishFailed, StoreUnavailable
@@ -15,12 +17,14 @@ log = logging.getLogger(__name__)
 class Announcer:
     """Publishes the events of jobs."""
 
-    def __init__(self, *, store: JobStore, topics: Topics) -> None:
+    def __init__(self, *, store: JobStore, topics: Topics, waker: Waker, clock: Clock) -> None:
         self._store = store
         self._topics = topics
+        self._waker = waker
+        self._clock = clock
 
     def announce(self, stored: Stored) -> Stored:
-        """Publish the job's unpublished events in order, and mark each.
+        """Publish the job's unpublished events in order, mark each, and wake the callbacks' pump.
 
         An event whose mark cannot be written is published again later, with the same id.
 
@@ -37,7 +41,10 @@ class Announcer:
                 "event published",
                 extra={"fields": {"job_id": stored.job.id, "event_id": event.id}},
             )
-            stored = self._store.change(stored, partial(published, event_id=event.id))
+            mark = partial(published, event_id=event.id, at=self._clock.now())
+            stored = self._store.change(stored, mark)
+            if stored.job.callback is not None:
+                self._waker.wake(CALLBACKS)
         return stored
 
     def announce_or_leave(self, stored: Stored) -> Stored:

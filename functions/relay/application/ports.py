@@ -45,7 +45,7 @@ class Queued:
     """A document in a queue.
 
     Attributes:
-        key: Its queue key; see `relay.domain.queue`.
+        key: Its key; see `relay.domain.queue` and `relay.domain.delivery_queue`.
         item: The job, without its input.
     """
 
@@ -119,6 +119,9 @@ class JobDocuments(Protocol):
         Args:
             spans: At most `MOST_SPANS`, ordered and disjoint.
         """
+
+    def deliveries(self, *, span: Span, limit: int) -> Sequence[Queued]:
+        """Return the first jobs with delivery keys in this span, in order, of all accounts."""
 
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
         """Return the account's earliest ``wakeAt`` after this moment; None if there is none."""
@@ -371,6 +374,56 @@ class Provider(Protocol):
         Raises:
             NoAnswer: The provider said nothing about the job.
             AccountRefused: The provider refuses the account for now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointReply:
+    """What a caller's endpoint answered.
+
+    Attributes:
+        retry_after_s: What ``Retry-After`` asks for; None if nothing readable.
+    """
+
+    status: int
+    retry_after_s: float | None = None
+
+
+class Endpoints(Protocol):
+    """Callers' endpoints, called under guard; see contract, section 5a."""
+
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> EndpointReply:
+        """Post JSON and return the answer, whatever its status.
+
+        Raises:
+            CallForbidden: The URL leads to an address that is not to be called.
+            CallUnanswered: No answer came, or none in time.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What a download answered.
+
+    Attributes:
+        body: Empty unless the status is 200.
+    """
+
+    status: int
+    body: bytes
+
+
+class Downloads(Protocol):
+    """Fetches outputs under guard; see contract, section 5a."""
+
+    def get(self, url: str) -> Download:
+        """Fetch what a URL leads to, of 25 MiB and within 60 s at most.
+
+        Raises:
+            CallForbidden: The URL leads to an address that is not to be called.
+            TooLarge: It is larger than that.
+            CutShort: It ended before its ``Content-Length``.
+            CallUnanswered: No answer came, or none in time.
         """
 
 

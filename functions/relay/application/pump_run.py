@@ -2,15 +2,15 @@
 
 Read `PumpRun.work` first. The run's own thread only decides: which query to make, which job gets
 the next worker or the next call, when to renew the lease, and when the run is over. Everything that
-blocks is a worker's task: queries, changes of jobs, events and calls to the provider. A task
-returns its result, and only the run's thread applies it.
+blocks is a worker's task (`relay.application.tasks`): queries, changes of jobs, events and calls to
+the provider.
 """
 
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -23,7 +23,6 @@ from relay.application.duration_learner import DurationLearner
 from relay.application.job_actions import ActionResult, JobActions
 from relay.application.lease import Lease
 from relay.application.ports import (
-    Accounts,
     Clock,
     DuePage,
     JobDocuments,
@@ -32,13 +31,14 @@ from relay.application.ports import (
     Queued,
     RenderOwners,
     Stored,
-    Topics,
     Unreadable,
     Workers,
 )
 from relay.application.provider_lists import ListFetcher
+from relay.application.pump import Window
 from relay.application.store import JobStore
 from relay.application.submission_queue import Floors, QueueRead, SubmissionQueue
+from relay.application.tasks import Tasks
 from relay.domain.account import FULL_SCAN_EVERY, Account
 from relay.domain.admission import (
     Admission,
@@ -79,11 +79,6 @@ class Concurrency:
     events: int
     reads: int = 6
 
-    @property
-    def workers(self) -> int:
-        """The number of workers for all kinds."""
-        return self.calls + self.changes + self.events + self.reads
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PumpDependencies:
@@ -96,10 +91,8 @@ class PumpDependencies:
 
     documents: JobDocuments
     store: JobStore
-    accounts: Accounts
     lists: ListDocuments
     announcer: Announcer
-    topics: Topics
     provider: Provider
     owners: RenderOwners
     learner: DurationLearner
@@ -113,29 +106,15 @@ class PumpDependencies:
 
 
 class PumpRun:
-    """A pump's work under one lease.
+    """A pump's work for an account under one lease; past the window's end jobs are only ended."""
 
-    Args:
-        until: The end of the pump's window.
-        is_one_pass: Scan once, do what is due, and stop.
-        begin_until: After this, jobs are only ended: the end of the window, or of the longest pass.
-    """
-
-    def __init__(
-        self,
-        deps: PumpDependencies,
-        *,
-        lease: Lease,
-        until: datetime,
-        is_one_pass: bool,
-        begin_until: datetime,
-    ) -> None:
+    def __init__(self, deps: PumpDependencies, *, lease: Lease, window: Window) -> None:
         self._deps = deps
         self._clock = deps.clock
         self._lease = lease
-        self._until = until
-        self._is_one_pass = is_one_pass
-        self._begin_until = begin_until
+        self._until = window.until
+        self._is_one_pass = window.is_one_pass
+        self._begin_until = window.begin_until
         account, limit, now = lease.account, deps.provider.limit, deps.clock.now()
         self._name = account.name
         is_full_scan = _is_full_scan_due(account, now)
@@ -159,12 +138,12 @@ class PumpRun:
         )
         self._scan = DueScan(
             floor=None if is_full_scan else account.due_floor,
-            is_one_pass=is_one_pass,
+            is_one_pass=window.is_one_pass,
             take_suspect=self._queue.put_suspect,
             now=now,
         )
         ahead_s = min(BURST_S, limit.window_s * BURST_SHARE_OF_WINDOW)
-        self._pacer = Pacer(limit, ahead_s=limit.window_s if is_one_pass else ahead_s)
+        self._pacer = Pacer(limit, ahead_s=limit.window_s if window.is_one_pass else ahead_s)
         now_s = deps.clock.monotonic()
         self._pacer.resume(lease.window.recent(now_s), now_s)
         self._calls = CallScheduler(
@@ -183,13 +162,11 @@ class PumpRun:
         self._due_list: str | None = None
         self._waits_for_limit = False
         self._to_announce: deque[Stored] = deque()
-        self._tasks: dict[Future[Any], Callable[[Future[Any]], None]] = {}
-        self._running = {"calls": 0, "changes": 0, "events": 0, "reads": 0}
         self._asked_for_next_wake = False
         self._is_finished = False
         self._has_missed = False
         self._calls_made = 0
-        self._workers = deps.open_workers(deps.concurrency.workers)
+        self._tasks = Tasks(deps.open_workers, asdict(deps.concurrency))
         self._actions = JobActions(
             store=deps.store,
             announcer=deps.announcer,
@@ -201,7 +178,7 @@ class PumpRun:
             new_token=deps.new_token,
             may_call=lease.may_call,
             hold=lambda: self._admission.hold,
-            until=until,
+            until=window.until,
         )
         lease.set_handover(self._with_handover)
 
@@ -213,7 +190,7 @@ class PumpRun:
         """
         try:
             if self._deps.provider.lists:
-                self._start("reads", self._lists.next_due, self._take_due_list)
+                self._tasks.start("reads", self._lists.next_due, self._take_due_list)
             while self._lease.is_kept() and not self._deps.is_stopping():
                 self._start_reads()
                 self._start_changes()
@@ -222,12 +199,12 @@ class PumpRun:
                 if self._is_over():
                     self._is_finished = True
                     break
-                self._collect(self._workers.wait(self._pause_s()))
+                self._tasks.wait(self._pause_s())
                 self._lease.renew_if_due()
             self._write_ahead()
         finally:
             is_stopping = self._deps.is_stopping()
-            self._collect(self._workers.close(timeout_s=STOPS_WITHIN_S if is_stopping else None))
+            self._tasks.close(timeout_s=STOPS_WITHIN_S if is_stopping else None)
             self._abandon_calls_in_flight()
             self._log_done()
         if self._is_finished and not self._scan.has_looked:
@@ -272,20 +249,20 @@ class PumpRun:
 
     def _start_reads(self) -> None:
         now = self._clock.now()
-        if now >= self._begin_until and not self._running["calls"]:
+        if now >= self._begin_until and not self._tasks.running("calls"):
             # A series of slow queries would keep the lease for ever.
             return
         documents = self._deps.documents
         due = self._scan.next_read(now=now)
         if due is not None:
             find = partial(documents.due, self._name, after=due.after, until=due.until, limit=PAGE)
-            self._start("reads", find, partial(self._take_due_page, due))
+            self._tasks.start("reads", find, partial(self._take_due_page, due))
         looks = not (self._is_one_pass and self._queue.has_looked)
         for read in self._queue.next_reads(now=now, looks=looks):
             find_queued = partial(documents.queued, self._name, spans=read.spans, limit=read.limit)
-            self._start("reads", find_queued, partial(self._take_queue_page, read))
+            self._tasks.start("reads", find_queued, partial(self._take_queue_page, read))
         if len(self._scan.due_jobs) + len(self._queue) and self._deps.learner.is_sync_due():
-            self._start("reads", self._deps.learner.sync_if_due, self._log_error)
+            self._tasks.start("reads", self._deps.learner.sync_if_due, self._log_error)
 
     def _take_due_page(self, read: DueRead, future: Future[DuePage]) -> None:
         now = self._clock.now()
@@ -297,7 +274,7 @@ class PumpRun:
                 self._set_aside(item.job_id, why=item.why)
                 continue
             task = partial(self._actions.repair_index_fields, item)
-            self._start("changes", task, partial(self._take_repaired, item))
+            self._tasks.start("changes", task, partial(self._take_repaired, item))
 
     def _take_repaired(self, stored: Stored, future: Future[ActionResult]) -> None:
         error = future.exception()
@@ -342,14 +319,14 @@ class PumpRun:
             return
         for stored in self._queue.suspects_past_deadline(now=now):
             self._scan.offer(stored, now=now)
-        while self._has_worker("changes") and self._queue.infeasible:
+        while self._tasks.has_worker("changes") and self._queue.infeasible:
             stored = self._queue.infeasible.pop()
-            self._start(
+            self._tasks.start(
                 "changes",
                 partial(self._actions.give_up_unsent, stored),
                 partial(self._take_queued_job, stored),
             )
-        while self._has_worker("changes"):
+        while self._tasks.has_worker("changes"):
             due_job = self._scan.due_jobs.first(Lane.CHANGE, at=now)
             if due_job is None:
                 return
@@ -373,11 +350,11 @@ class PumpRun:
         while (
             self._to_announce
             and now < self._begin_until + END_LONGER
-            and self._has_worker("events")
+            and self._tasks.has_worker("events")
         ):
             task = partial(self._deps.announcer.announce_or_leave, self._to_announce.popleft())
-            self._start("events", task, self._log_error)
-        while now < self._begin_until and self._has_worker("events"):
+            self._tasks.start("events", task, self._log_error)
+        while now < self._begin_until and self._tasks.has_worker("events"):
             due_job = self._scan.due_jobs.first(Lane.PUBLISH, at=now)
             if due_job is None:
                 return
@@ -385,7 +362,7 @@ class PumpRun:
 
     def _start_calls(self) -> None:
         self._waits_for_limit = False
-        while self._has_worker("calls"):
+        while self._tasks.has_worker("calls"):
             start = self._next_call()
             if start is None:
                 return
@@ -415,7 +392,7 @@ class PumpRun:
     def _start_fetch(self) -> None:
         assert self._due_list is not None  # noqa: S101 - see `_may_fetch_list`
         name, self._due_list = self._due_list, None
-        self._start("calls", partial(self._lists.fetch, name), self._take_fetch)
+        self._tasks.start("calls", partial(self._lists.fetch, name), self._take_fetch)
 
     def _start_call(self, call: Call) -> None:
         flight = self._calls.begin(call)
@@ -423,7 +400,7 @@ class PumpRun:
             task = partial(self._actions.poll, call.due_job, flight.evidence)
             self._start_due_job(call.due_job, "calls", task, flight)
             return
-        self._start(
+        self._tasks.start(
             "calls",
             partial(self._actions.submit, call.stored, flight.evidence),
             partial(self._take_submission, call.stored, flight),
@@ -437,7 +414,7 @@ class PumpRun:
         flight: Flight | None = None,
     ) -> None:
         self._scan.check_out(due_job)
-        self._start(kind, task, partial(self._take_due_job, due_job, flight))
+        self._tasks.start(kind, task, partial(self._take_due_job, due_job, flight))
 
     # Results of tasks
 
@@ -551,7 +528,7 @@ class PumpRun:
             until = min(until, not_after)
         task = partial(self._deps.documents.set_aside, job_id, until=until)
         log.error("job set aside", extra=self._fields(job_id=job_id, why=why))
-        self._start("changes", task, self._take_set_aside)
+        self._tasks.start("changes", task, self._take_set_aside)
 
     def _take_set_aside(self, future: Future[Any]) -> None:
         # A scan from its floor would not find the job again: the next pump scans everything.
@@ -564,24 +541,6 @@ class PumpRun:
             log.warning("left for later", extra=self._fields(why=repr(error)))
 
     # The loop
-
-    def _start(
-        self, kind: str, task: Callable[[], Any], take: Callable[[Future[Any]], None]
-    ) -> None:
-        self._running[kind] += 1
-
-        def taken(future: Future[Any]) -> None:
-            self._running[kind] -= 1
-            take(future)
-
-        self._tasks[self._workers.start(task)] = taken
-
-    def _collect(self, ended: Sequence[Future[Any]]) -> None:
-        for future in ended:
-            self._tasks.pop(future)(future)
-
-    def _has_worker(self, kind: str) -> bool:
-        return self._running[kind] < int(getattr(self._deps.concurrency, kind))
 
     def _is_due(self, lane: Lane, now: datetime) -> bool:
         due = self._scan.due_jobs.next_due(lane)
@@ -650,7 +609,7 @@ class PumpRun:
         if not self._asked_for_next_wake:
             self._asked_for_next_wake = True
             find = partial(self._deps.documents.next_wake, self._name, after=now)
-            self._start("reads", find, self._take_next_wake)
+            self._tasks.start("reads", find, self._take_next_wake)
             return False
         self._asked_for_next_wake = False
         return True
@@ -683,7 +642,7 @@ class PumpRun:
         for due_job in self._scan.due_jobs:
             if due_job.is_ahead:
                 write = partial(self._deps.store.keep, due_job.stored)
-                self._start("changes", write, self._log_error)
+                self._tasks.start("changes", write, self._log_error)
 
     def _abandon_calls_in_flight(self) -> None:
         """Count calls that a stopping server does not wait for as ended now.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from relay.domain.callback import CallbackShape, with_delivery
 from relay.domain.job import Announcement, EventType, Job, Status
 
 COMPLETION: Mapping[Status, EventType] = {
@@ -30,9 +31,15 @@ def with_event(job: Job, type: EventType, *, at: datetime) -> Job:
     return replace(job, announcements=(*job.announcements, event))
 
 
-def published(job: Job, event_id: str) -> Job:
-    """Mark the event as published."""
-    return _with(job, event_id, lambda event: replace(event, publish_at=None))
+def published(job: Job, event_id: str, *, at: datetime) -> Job:
+    """Mark the event as published; from now on it is due at the job's callback, if there is one."""
+    marked = _with(job, event_id, lambda event: replace(event, publish_at=None))
+    if marked is job or job.callback is None:
+        return marked
+    event = next(one for one in job.announcements if one.id == event_id)
+    if job.callback.shape is CallbackShape.GEPETTO and event.type is EventType.OUTPUTS_KEPT:
+        return marked
+    return replace(marked, callback=with_delivery(job.callback, event_id, at=at))
 
 
 def not_published(job: Job, event_id: str, *, at: datetime) -> Job:
@@ -48,12 +55,14 @@ def not_published(job: Job, event_id: str, *, at: datetime) -> Job:
 def as_announced(job: Job, type: EventType) -> Job:
     """Return the job as every copy of this event shows it.
 
-    A late result may join a job whose completion is not out yet or is published again; the
-    completion must not show it.
+    A late result or kept outputs may join a job whose completion is not out yet or is published
+    again; the earlier event must not show what came later.
     """
-    if type is EventType.LATE_RESULT:
+    if type is EventType.OUTPUTS_KEPT:
         return job
-    return replace(job, late_outputs=())
+    if type is EventType.LATE_RESULT:
+        return replace(job, kept_outputs=())
+    return replace(job, late_outputs=(), kept_outputs=())
 
 
 def _with(job: Job, event_id: str, change: Callable[[Announcement], Announcement]) -> Job:

@@ -7,6 +7,9 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
+from relay.domain.callback import Callback
+from relay.domain.kept_output import KeptOutput
+
 # Not recursive: deeper levels belong to the provider and pass through unread.
 Json: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
 
@@ -164,6 +167,7 @@ class EventType(StrEnum):
     FAILED = "com.renderrelay.job.failed"
     CANCELLED = "com.renderrelay.job.cancelled"
     LATE_RESULT = "com.renderrelay.job.late_result"
+    OUTPUTS_KEPT = "com.renderrelay.job.outputs_kept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +272,11 @@ class Job:
         tries: Submissions begun so far.
         resubmissions: How often it was queued again after an unconfirmed submission; so many
             renders may exist beside the last one.
-        announcements: The completion event first, then the late result's, if any.
+        announcements: The completion event first, then the late result's and that of the kept
+            outputs, if any.
+        callback: Where the events are posted too; None if nowhere.
+        kept_outputs: The outputs that were kept so far, or were found not to be worth keeping, in
+            no particular order.
     """
 
     id: str
@@ -308,6 +316,8 @@ class Job:
     not_ready_at: datetime | None = None
     strikes: Strikes | None = None
     announcements: tuple[Announcement, ...] = ()
+    callback: Callback | None = None
+    kept_outputs: tuple[KeptOutput, ...] = ()
 
     @property
     def account(self) -> str:

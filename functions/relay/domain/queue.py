@@ -35,7 +35,8 @@ def queue_key(job: Job) -> str | None:
     if not job.is_ready:
         return None
     line = RETURNED if job.tries else FRESH
-    return f"{_start(job.tenant)}{LEVELS[job.priority]}{line}/{_micros(job.created_at)}/{job.id}"
+    level = f"{tenant_start(job.tenant)}{LEVELS[job.priority]}{line}"
+    return f"{level}/{micros_text(job.created_at)}/{job.id}"
 
 
 def tenant_of_key(key: str) -> str:
@@ -60,20 +61,20 @@ def created_at(key: str) -> datetime:
 
 def keys_of(tenant: str) -> Span:
     """Return the span of all keys of a tenant."""
-    start = _start(tenant)
+    start = tenant_start(tenant)
     # "0" is the character after "/".
     return Span(start, f"{start[:-1]}0")
 
 
 def low_keys_start(tenant: str) -> str:
     """Return the boundary between the tenant's normal and low priority keys."""
-    return f"{_start(tenant)}{LEVELS[Priority.LOW]}"
+    return f"{tenant_start(tenant)}{LEVELS[Priority.LOW]}"
 
 
 def fresh_keys_until(tenant: str, priority: Priority, moment: datetime) -> Span:
     """Return the span of the fresh keys of jobs created before a moment."""
-    line = f"{_start(tenant)}{LEVELS[priority]}{FRESH}/"
-    return Span(line, f"{line}{_micros(moment)}")
+    line = f"{tenant_start(tenant)}{LEVELS[priority]}{FRESH}/"
+    return Span(line, f"{line}{micros_text(moment)}")
 
 
 def uncovered_spans(covered: Iterable[Span]) -> list[Span]:
@@ -90,10 +91,12 @@ def uncovered_spans(covered: Iterable[Span]) -> list[Span]:
 
 
 @lru_cache(maxsize=1024)
-def _start(tenant: str) -> str:
+def tenant_start(tenant: str) -> str:
+    """Return what all keys of a tenant start with."""
     return f"{quote(tenant, safe='')}/"
 
 
-def _micros(moment: datetime) -> str:
+def micros_text(moment: datetime) -> str:
+    """Return a moment so that later ones sort after it."""
     since = moment - _EPOCH
     return f"{(since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds:017d}"

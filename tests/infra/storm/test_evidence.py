@@ -55,7 +55,13 @@ def a_story() -> tuple[Job, ...]:
         at=later(2),
     )
     ended = succeeded(running, outputs=(OUTPUT,), by=Actor.WEBHOOK, at=later(5))
-    return created, sending, running, ended, published(ended, ended.announcements[0].id)
+    return (
+        created,
+        sending,
+        running,
+        ended,
+        published(ended, ended.announcements[0].id, at=later(6)),
+    )
 
 
 def versions_of(story: tuple[Job, ...]) -> tuple[JobVersion, ...]:
@@ -234,7 +240,7 @@ def with_a_lost_callback(good: Evidence) -> Evidence:
         by=Actor.DEADLINE,
         at=later(61),
     )
-    story = (*before, ended, published(ended, ended.announcements[0].id))
+    story = (*before, ended, published(ended, ended.announcements[0].id, at=later(6)))
     delivery = replace(a_delivery(story[-1]), published_at=later(61.08))
     return replace(good, versions={JOB_ID: versions_of(story)}, deliveries=(delivery,))
 

@@ -55,7 +55,7 @@ UNCONFIRMED = unconfirmed(CLAIMED, claim=CLAIM, note="lost", at=moment(3))
 
 def out(job):
     for event in job.announcements:
-        job = published(job, event.id)
+        job = published(job, event.id, at=event.at)
     return job
 
 

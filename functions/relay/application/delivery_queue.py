@@ -1,0 +1,292 @@
+"""The queue of callbacks as their pump sees it: what is due at each endpoint of each tenant.
+
+Nothing is found by age alone, so no backlog hides anything: a look goes from tenant to tenant and,
+within each, from endpoint to endpoint, and costs a document read for each that has something to
+deliver, however much. See `relay.domain.delivery_queue` for the keys.
+"""
+
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from relay.application.ports import Queued, Stored, Unreadable
+from relay.domain.delivery_queue import (
+    delivery_key,
+    due_at,
+    due_keys,
+    endpoint_keys,
+    endpoint_of_key,
+)
+from relay.domain.queue import FIRST, LAST, Span, keys_of, tenant_of_key
+from relay.domain.round_robin import WeightedRoundRobin
+
+MOST_AT_ENDPOINT = 4
+MOST_OF_TENANT = 8
+LOOK_EVERY = timedelta(seconds=1)
+PAGE = 2 * MOST_AT_ENDPOINT
+MOST_READS = 6
+# How many endpoints of a tenant one look visits; the next look goes on behind them.
+MOST_VISITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRead:
+    """One query.
+
+    Attributes:
+        tenant: Whose endpoints are looked at; empty to look for the next tenant.
+        endpoint: Whose due jobs are read; empty to look for the next endpoint.
+    """
+
+    span: Span
+    limit: int
+    tenant: str = ""
+    endpoint: str = ""
+
+
+@dataclass(slots=True)
+class _Endpoint:
+    """What is due at one endpoint of one tenant, as far as known.
+
+    Attributes:
+        heads: Jobs read and not yet being delivered, with their keys, in order.
+        in_flight: The keys of the jobs being delivered, by job id.
+        has_more: Whether more may be due than was read.
+        next_due: When the first job that was not due yet will be; None if there was none.
+    """
+
+    heads: list[tuple[str, Stored]] = field(default_factory=list)
+    in_flight: dict[str, str] = field(default_factory=dict)
+    has_more: bool = False
+    next_due: datetime | None = None
+
+    def last_known(self) -> str:
+        return max([*self.in_flight.values(), *(key for key, _ in self.heads)], default="")
+
+
+@dataclass(slots=True)
+class _Line:
+    """One tenant's endpoints.
+
+    Attributes:
+        is_looking: Whether this look is to visit more of its endpoints.
+        visits: How many endpoints this look may still visit.
+        reached: Where the next visit begins; empty at the tenant's first endpoint.
+    """
+
+    endpoints: dict[str, _Endpoint] = field(default_factory=dict)
+    is_looking: bool = False
+    visits: int = 0
+    reached: str = ""
+
+    @property
+    def in_flight(self) -> int:
+        return sum(len(one.in_flight) for one in self.endpoints.values())
+
+
+class DeliveryQueue:
+    """Tells which job's callback to deliver next, and what to read for that.
+
+    Attributes:
+        has_looked: Whether one whole look is done.
+    """
+
+    def __init__(self, *, now: datetime) -> None:
+        self._lines: dict[str, _Line] = {}
+        self._at_endpoint: Counter[str] = Counter()
+        self._turns = WeightedRoundRobin({}, {})
+        self._reading: set[tuple[str, str]] = set()
+        # Not tried again by this run: unreadable, or their delivery broke.
+        self._left_alone: set[str] = set()
+        self._reached = LAST
+        self._is_looking = False
+        self._next_look = self._read_on_at = now
+        self.has_looked = False
+
+    # Reading
+
+    def next_reads(self, *, now: datetime) -> Iterator[DeliveryRead]:
+        """Yield the queries to make now; each stays under way until its result is reported."""
+        if not self._is_looking and now >= self._next_look:
+            self._begin_look(now)
+        for read in self._wanted_reads(now):
+            if len(self._reading) >= MOST_READS or now < self._read_on_at:
+                return
+            if (read.tenant, read.endpoint) not in self._reading:
+                self._reading.add((read.tenant, read.endpoint))
+                yield read
+
+    def take_page(
+        self, read: DeliveryRead, found: Sequence[Queued], *, now: datetime
+    ) -> Sequence[Unreadable]:
+        """Take in the result of a query; return the documents that do not parse."""
+        self._reading.discard((read.tenant, read.endpoint))
+        if read.endpoint:
+            unreadable = self._take_due(read, found)
+        else:
+            unreadable = []
+            self._take_head(read, found, now=now)
+        if self._is_looking and self._reached == LAST:
+            self._is_looking = any(line.is_looking for line in self._lines.values())
+            self.has_looked = self.has_looked or not self._is_looking
+        return unreadable
+
+    def read_failed(self, read: DeliveryRead, *, now: datetime) -> None:
+        """Make the query again after a failure, one second later."""
+        self._reading.discard((read.tenant, read.endpoint))
+        self._read_on_at = now + LOOK_EVERY
+
+    @property
+    def next_read_at(self) -> datetime:
+        """When to read again."""
+        return max(self._next_look, self._read_on_at)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is due, being delivered or still to be looked at."""
+        return (
+            bool(self._is_looking or self._reading or not self.has_looked)
+            or any(line.reached for line in self._lines.values())
+            or any(one.heads or one.in_flight or one.has_more for one in self._endpoints())
+        )
+
+    def next_due(self, *, after: datetime) -> datetime | None:
+        """Return when the next job will be due that was not at the last look; None if none."""
+        dues = [one.next_due for one in self._endpoints() if one.next_due is not None]
+        return min((one for one in dues if one > after), default=None)
+
+    # Serving
+
+    def next(self) -> Stored | None:
+        """Return the job of the tenant whose turn it is; None if nothing can be delivered now."""
+        waiting = {
+            tenant: entry
+            for tenant, line in self._lines.items()
+            if (entry := self._first(line)) is not None
+        }
+        tenant = self._turns.next(waiting)
+        return None if tenant is None else waiting[tenant][1]
+
+    def check_out(self, stored: Stored) -> None:
+        """Take a job out to deliver its callback."""
+        tenant, job_id = stored.job.tenant, stored.job.id
+        self._turns.take_turn(tenant)
+        for name, endpoint in self._lines[tenant].endpoints.items():
+            for entry in endpoint.heads:
+                if entry[1].job.id == job_id:
+                    endpoint.heads.remove(entry)
+                    endpoint.in_flight[job_id] = entry[0]
+                    self._at_endpoint[name] += 1
+                    return
+
+    def check_in(self, before: Stored, after: Stored | None, *, now: datetime) -> None:
+        """End a job's check-out.
+
+        Args:
+            after: The job as now stored; None if that is not known, which leaves it to the next
+                run.
+        """
+        job_id = before.job.id
+        if after is None:
+            self._left_alone.add(job_id)
+        line = self._lines[before.job.tenant]
+        for name, endpoint in line.endpoints.items():
+            if endpoint.in_flight.pop(job_id, None) is not None:
+                self._at_endpoint[name] -= 1
+        key = None if after is None else delivery_key(after.job)
+        if after is None or key is None:
+            return
+        endpoint = line.endpoints.setdefault(endpoint_of_key(key), _Endpoint())
+        if due_at(key) <= now:
+            insort(endpoint.heads, (key, after), key=lambda entry: entry[0])
+        else:
+            endpoint.next_due = min(endpoint.next_due or due_at(key), due_at(key))
+
+    def _begin_look(self, now: datetime) -> None:
+        self._is_looking = True
+        self._reached = FIRST
+        self._next_look = now + LOOK_EVERY
+        for line in self._lines.values():
+            if not line.reached:
+                self._forget_idle(line)
+            line.is_looking = True
+            line.visits = MOST_VISITS
+
+    def _forget_idle(self, line: _Line) -> None:
+        line.endpoints = {
+            name: one
+            for name, one in line.endpoints.items()
+            if one.heads or one.in_flight or one.has_more
+        }
+        for one in line.endpoints.values():
+            one.next_due = None
+
+    def _wanted_reads(self, now: datetime) -> Iterator[DeliveryRead]:
+        if self._is_looking and self._reached < LAST:
+            yield DeliveryRead(Span(self._reached, LAST), 1)
+        for tenant, line in self._lines.items():
+            if line.is_looking:
+                keys = keys_of(tenant)
+                yield DeliveryRead(Span(line.reached or keys.after, keys.before), 1, tenant)
+            for name, one in line.endpoints.items():
+                if one.has_more and len(one.heads) < MOST_AT_ENDPOINT:
+                    due = due_keys(tenant, name, at=now)
+                    # Known ones are passed over: their documents may not have changed yet.
+                    span = Span(max(due.after, one.last_known()), due.before)
+                    yield DeliveryRead(span, PAGE, tenant, name)
+
+    def _take_head(self, read: DeliveryRead, found: Sequence[Queued], *, now: datetime) -> None:
+        if not found:
+            if read.tenant:
+                self._lines[read.tenant].is_looking = False
+                self._lines[read.tenant].reached = ""
+            else:
+                self._reached = LAST
+            return
+        key = found[0].key
+        tenant, name = tenant_of_key(key), endpoint_of_key(key)
+        line = self._lines.setdefault(tenant, _Line())
+        if not read.tenant:
+            self._reached = keys_of(tenant).before
+            if not line.is_looking:
+                line.is_looking, line.visits = True, MOST_VISITS
+            return
+        endpoint = line.endpoints.setdefault(name, _Endpoint())
+        if due_at(key) <= now:
+            endpoint.has_more = True
+        else:
+            endpoint.next_due = due_at(key)
+        line.reached = endpoint_keys(tenant, name).before
+        line.visits -= 1
+        line.is_looking = line.visits > 0
+
+    def _take_due(self, read: DeliveryRead, found: Sequence[Queued]) -> Sequence[Unreadable]:
+        endpoint = self._lines[read.tenant].endpoints[read.endpoint]
+        endpoint.has_more = len(found) >= read.limit
+        known = {*endpoint.in_flight, *(stored.job.id for _, stored in endpoint.heads)}
+        unreadable = []
+        for one in found:
+            if isinstance(one.item, Unreadable):
+                if one.item.job_id not in self._left_alone:
+                    self._left_alone.add(one.item.job_id)
+                    unreadable.append(one.item)
+            elif one.item.job.id not in known | self._left_alone:
+                insort(endpoint.heads, (one.key, one.item), key=lambda entry: entry[0])
+        return unreadable
+
+    def _first(self, line: _Line) -> tuple[str, Stored] | None:
+        """Return the job of a tenant that has been due for longest, of those that may go now."""
+        if line.in_flight >= MOST_OF_TENANT:
+            return None
+        firsts = [
+            one.heads[0]
+            for name, one in line.endpoints.items()
+            if one.heads and self._at_endpoint[name] < MOST_AT_ENDPOINT
+        ]
+        return min(firsts, key=lambda entry: due_at(entry[0]), default=None)
+
+    def _endpoints(self) -> Iterator[_Endpoint]:
+        for line in self._lines.values():
+            yield from line.endpoints.values()
