@@ -339,7 +339,7 @@ FAULTS = (
         "calls in one burst",
         "P8",
         "application/pump_run.py",
-        "ahead_s=limit.window_s if is_one_pass else ahead_s",
+        "ahead_s=limit.window_s if window.is_one_pass else ahead_s",
         "ahead_s=limit.window_s",
         profile="flood",
         seed=2,
