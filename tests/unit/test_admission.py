@@ -330,6 +330,18 @@ def test_an_open_breaker_lets_one_submission_through_at_a_time():
     assert admission.may_submit_for("demo", at=later(61))
 
 
+def test_a_call_that_was_in_flight_when_the_breaker_opened_does_not_move_its_probe():
+    admission = an_admission()
+    early = begin(admission, job=job_of(number=9))
+    fail(admission, "demo")
+    stop = admission.tenants["demo"].stop
+    assert stop is not None
+
+    admission.end(early, reported(CallResult.INCONCLUSIVE), at=later(20))
+
+    assert admission.tenants["demo"].stop == stop
+
+
 def test_the_gaps_of_a_breaker_double_up_to_ten_minutes():
     admission, at, gaps_s = broken("demo"), NOON, []
     for _ in range(7):
