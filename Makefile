@@ -36,11 +36,11 @@ up: setup ## run the whole system here until Ctrl-C: ARGS="--logs --strict-ids"
 	$(BIN)/python -m infra.local up $(ARGS)
 
 # Tests mostly wait, so two cores can run three processes. Each file stays in one process.
-test: setup terraform-tools client-tools ## run all tests but the storm
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not storm"
+test: setup terraform-tools client-tools ## run all tests but the storm and the thorough ones
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not storm and not thorough"
 
 # The others depend on no clock but their own.
-test-busy: setup ## run the tests that use real time, with every core busy
+test-busy: setup ## run the thorough tests, and those that use real time, with every core busy
 	$(BIN)/python -m tests.busy -m pytest -n 3 --dist loadfile -m "not storm" \
 		tests/adapters tests/entrypoints tests/infra tests/system
 

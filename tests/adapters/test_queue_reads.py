@@ -18,7 +18,15 @@ READ_AGAIN_S = 5.0
 
 
 @pytest.mark.parametrize(
-    ("queued", "tenants"), [(10, 1), (10, 10), (1_000, 1), (1_000, 10), (1_000, 200), (10_000, 1)]
+    ("queued", "tenants"),
+    [
+        (10, 1),
+        (10, 10),
+        (1_000, 1),
+        (1_000, 10),
+        pytest.param(1_000, 200, marks=pytest.mark.thorough),
+        pytest.param(10_000, 1, marks=pytest.mark.thorough),
+    ],
 )
 def test_at_most_two_documents_are_read_for_a_job_sent_and_one_for_a_waiting_tenant_in_5_s(
     firestore_emulator: str, queued: int, tenants: int

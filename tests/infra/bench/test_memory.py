@@ -7,7 +7,7 @@ import pytest
 from infra.bench import memory
 from infra.local.errors import EmulatorsUnavailable
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.thorough]
 
 
 def test_no_function_takes_300_mib() -> None:
