@@ -7,6 +7,7 @@ from relay.domain.job import Status
 from relay.domain.limits import Limit
 from relay.errors import JobRefused
 from tests.factories import a_job, finished_job, job_id, later, processing_job
+from tests.fakes import ConcurrentWorkers
 
 WIDE = Limit(calls=100_000, window_s=60.0)
 
@@ -107,3 +108,18 @@ def test_a_deep_backlog_of_events_is_read_twice_and_not_again_and_again(world):
 
     assert len(world.topics.events) == depth
     assert sum(pages) <= 2 * depth + 2 * PAGE
+
+
+def test_jobs_to_be_ended_do_not_keep_a_pump_long_past_its_window(world):
+    world.jobs.put(
+        *(
+            a_job(id=job_id(number), created_at=later(-900), deadline_at=later(-60))
+            for number in range(400)
+        )
+    )
+    world.jobs.takes_s["replace"] = 1.0
+
+    world.pump(window_s=5, workers=4, open_workers=lambda _: ConcurrentWorkers(world.clock)).run()
+
+    assert 19 < world.seconds() < 30
+    assert sum(world.jobs.job(job_id(number)).is_final for number in range(400)) < 130

@@ -1,12 +1,14 @@
 """Whole runs of the pump: an account that its provider refuses is put on hold, and let go again."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
+from relay.domain.account import Account
 from relay.domain.job import ErrorCode, Status
 from relay.errors import AccountRefused, NoAnswer, NotAccepted, PerhapsAccepted
-from tests.factories import NOON, a_job, job_id, later, processing_job
+from tests.factories import NOON, a_hold, a_job, job_id, later, processing_job
 
 
 def errors(caplog):
@@ -163,3 +165,16 @@ def test_jobs_of_an_account_on_hold_are_still_given_up_at_their_deadlines(world)
     world.pump(window_s=80).run()
 
     assert world.jobs.job(job_id(2)).error.code is ErrorCode.PROVIDER_AUTH
+
+
+def test_a_polled_job_that_reaches_its_deadline_on_hold_ends_within_the_same_run(world):
+    hold = a_hold(probe_at=later(600))
+    world.accounts.replace(replace(Account(name="gepetto"), hold=hold), version=None)
+    world.jobs.put(processing_job(deadline_at=later(10), call_at=later(5)))
+
+    world.pump(window_s=55).run()
+
+    job = world.jobs.job()
+    assert job.status is Status.FAILED
+    assert job.finished_at <= later(10 + 25)
+    assert world.provider.calls == []
