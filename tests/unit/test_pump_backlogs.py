@@ -123,3 +123,4 @@ def test_jobs_to_be_ended_do_not_keep_a_pump_long_past_its_window(world):
 
     assert 19 < world.seconds() < 30
     assert sum(world.jobs.job(job_id(number)).is_final for number in range(400)) < 130
+    assert world.topics.ticks == ["gepetto"]
