@@ -6,26 +6,23 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.adapters.providers.response_classifier import NOT_JSON, parse_json
 from relay.adapters.transport import Answer, Bounds, NotSent, PerhapsSent, Transport
-from tests.misbehaving_servers import (
-    Script,
-    drips,
-    is_silent,
-    read_request,
-    reply,
-    resets,
-    says,
-    serving,
-)
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 PATIENT = Bounds(body_bytes=1000)
@@ -34,9 +31,144 @@ HASTY = Bounds(connect_s=0.1, read_s=0.08, call_s=0.1, body_bytes=1000)
 SOON_S = 2.0
 HTML = b"<html>Bad Gateway</html>"
 
+Script = Callable[[socket.socket], None]
+
 
 def a_transport(bounds: Bounds = PATIENT) -> Transport:
     return Transport(bounds=bounds, now=lambda: NOON)
+
+
+def reply(status: str, body: bytes = b"{}", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Read a request, its body included if it says how long that is."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        piece = connection.recv(65536)
+        if not piece:
+            return received
+        received += piece
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next(
+        (int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:")), 0
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def says(*pieces: bytes) -> Script:
+    """Read a request, then send these pieces and hang up."""
+
+    def script(connection: socket.socket) -> None:
+        read_request(connection)
+        for piece in pieces:
+            connection.sendall(piece)
+
+    return script
+
+
+def drips(start: bytes, drop: bytes) -> Script:
+    """Read a request, then send drop after drop for as long as anybody listens."""
+
+    def script(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(start)
+        for _ in range(500):
+            connection.sendall(drop)
+            time.sleep(0.01)
+
+    return script
+
+
+def resets(connection: socket.socket) -> None:
+    """Read a request, then break the connection."""
+    read_request(connection)
+    linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+def is_silent(connection: socket.socket) -> None:
+    """Read a request, and wait until the other side hangs up."""
+    read_request(connection)
+    connection.recv(1)
+
+
+@contextmanager
+def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[int]]]:
+    """Run a server; yield its URL and a list with an entry for each connection."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    connections: list[int] = []
+
+    def attend(connection: socket.socket) -> None:
+        try:
+            with connection:
+                if tls is None:
+                    script(connection)
+                    return
+                with tls.wrap_socket(connection, server_side=True) as secured:
+                    script(secured)
+        except OSError:
+            return
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connections.append(connection.fileno())
+            threading.Thread(target=attend, args=(connection,), daemon=True).start()
+
+    acceptor = threading.Thread(target=accept, daemon=True)
+    acceptor.start()
+    scheme = "http" if tls is None else "https"
+    try:
+        yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", connections
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        acceptor.join()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody signed, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = built.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    path.write_bytes(pem)
+    return path
+
+
+@pytest.fixture(scope="session")
+def server_tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
 
 
 def test_an_answer_is_its_status_and_its_body() -> None:

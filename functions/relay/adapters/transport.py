@@ -1,4 +1,4 @@
-"""One HTTP call: bounded in time and size, never repeated, sorted by what it did.
+"""One HTTP call to a provider: bounded in time and size, never repeated, sorted by what it did.
 
 Whether a failed call may have reached the provider is not guessed from the error that urllib3
 wraps around another: our connections note the first byte that they write. Everything before it
@@ -19,14 +19,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, TypeVar
+from typing import Any
 
 import certifi
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.connection import create_connection
 
 from relay.errors import Transient
 
@@ -49,15 +48,12 @@ VENDOR_ERRORS = (
 )
 
 
-T = TypeVar("T")
-
-
 class NotSent(Transient):
-    """The call surely did not reach its host."""
+    """The call surely did not reach the provider."""
 
 
 class PerhapsSent(Transient):
-    """The call may have reached its host; what it did there is not known."""
+    """The call may have reached the provider; what it did there is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +91,8 @@ class Bounds:
     body_bytes: int = MAX_BODY_BYTES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What a connection is to lead to."""
-
-    host: str
-    port: int
-    is_tls: bool
-
-
-def connect_anywhere(target: Target, timeout_s: float) -> socket.socket:
-    """Connect to whatever the host's name stands for; raise OSError."""
-    return create_connection((target.host, target.port), timeout_s)
-
-
 class Transport:
-    """Calls over HTTP, from any number of threads.
+    """Calls providers over HTTP, from any number of threads.
 
     Nothing is taken from the environment (``trust_env`` is off): a netrc entry would replace
     our Authorization header, and a proxy or a CA bundle that was set for another program
@@ -120,7 +102,6 @@ class Transport:
         monotonic: Seconds on a clock that is never set.
         now: The time of day (aware), for a ``Retry-After`` that is a date.
         ca_file: The certificate authorities that are trusted, in PEM.
-        connect: Opens a connection, within so many seconds.
     """
 
     def __init__(
@@ -130,9 +111,7 @@ class Transport:
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         ca_file: str = certifi.where(),
-        connect: Callable[[Target, float], socket.socket] = connect_anywhere,
     ) -> None:
-        self._connect = connect
         self._bounds = bounds or Bounds()
         self._monotonic = monotonic
         self._now = now
@@ -145,7 +124,7 @@ class Transport:
         Raises:
             NotSent, PerhapsSent: There is no answer.
         """
-        return self.call("GET", url, headers=headers, body=None, read=self._read)
+        return self._call("GET", url, headers=headers, body=None)
 
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send JSON, on a connection of its own.
@@ -157,32 +136,15 @@ class Transport:
             NotSent, PerhapsSent: There is no answer.
         """
         headers = {**headers, "Content-Type": "application/json"}
-        return self.call("POST", url, headers=headers, body=body, read=self._read)
+        return self._call("POST", url, headers=headers, body=body)
 
-    def call(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        read: Callable[[requests.Response], T],
-        is_kept: bool = True,
-    ) -> T:
-        """Make a call and return what is read of its answer.
-
-        Args:
-            read: Reads the answer, of which only the headers have come.
-            is_kept: Whether a call just after may use the connection too.
-
-        Raises:
-            NotSent, PerhapsSent: There is no answer.
-        """
+    def _call(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
         started_at = self._monotonic()
-        session = self._session(started_at, fresh=method == "POST" or not is_kept)
+        session = self._session(started_at, fresh=method == "POST")
         call = _Call(
             self._monotonic,
-            self._connect,
             send_by=started_at + self._bounds.send_s,
             ends_at=started_at + self._bounds.call_s,
         )
@@ -194,7 +156,7 @@ class Transport:
             timeout = (self._bounds.connect_s, self._bounds.read_s)
             response = session.send(request, timeout=timeout, stream=True)
             with response:
-                return read(response)
+                return self._read(response)
         except VENDOR_ERRORS as error:
             # Without its cause, whose text quotes the whole URL.
             if call.is_sent:
@@ -203,12 +165,8 @@ class Transport:
         finally:
             _CALL.reset(token)
 
-    def retry_after_s(self, response: requests.Response) -> float | None:
-        """Return what an answer's ``Retry-After`` asks for, up to a day; None if nothing."""
-        return _retry_after_s(response.headers.get("Retry-After"), now=self._now())
-
     def _read(self, response: requests.Response) -> Answer:
-        retry_after_s = self.retry_after_s(response)
+        retry_after_s = _retry_after_s(response.headers.get("Retry-After"), now=self._now())
         try:
             body = self._body(response)
         except (PerhapsSent, *VENDOR_ERRORS):
@@ -242,7 +200,6 @@ class _Call:
     """The call that this thread is making."""
 
     monotonic: Callable[[], float]
-    connect: Callable[[Target, float], socket.socket]
     send_by: float = field(kw_only=True)
     ends_at: float = field(kw_only=True)
     is_sent: bool = False
@@ -337,16 +294,9 @@ class _UntilTheEnd(io.RawIOBase):
 
 
 class _Connection(HTTPConnection):
-    """Connects as the call says, and notes in it that something is about to be written."""
+    """Notes in the call that something is about to be written."""
 
     response_class = _Reply
-
-    def _new_conn(self) -> socket.socket:
-        target = Target(host=self._dns_host, port=self.port, is_tls=self.default_port == 443)
-        connection = _CALL.get().connect(target, float(self.timeout or 0.0))
-        for option in self.socket_options or ():
-            connection.setsockopt(*option)
-        return connection
 
     def send(self, data: Any) -> None:
         if self.sock is None:
