@@ -57,7 +57,7 @@ def connect_to(address: str, port: int, timeout_s: float) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(timeout_s)
         sock.connect((address, port))
-    except BaseException:
+    except OSError:
         sock.close()
         raise
     return sock
