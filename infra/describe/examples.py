@@ -11,6 +11,7 @@ from relay.application.overview import AccountState
 from relay.application.progress import Progress, WaitingFor
 from relay.domain import transitions
 from relay.domain.admission import Hold
+from relay.domain.callback import Callback, CallbackShape, with_delivery
 from relay.domain.catalogue import CATALOGUE, input_schema
 from relay.domain.job import (
     Actor,
@@ -22,9 +23,16 @@ from relay.domain.job import (
     ProviderReply,
     Status,
 )
-from relay.edges.answers import gepetto_json, job_json, providers_json, spacely_json
+from relay.edges.answers import (
+    gepetto_acknowledgement_json,
+    gepetto_json,
+    job_json,
+    providers_json,
+    spacely_json,
+)
 from relay.edges.problems import problem_answer
 from relay.errors import InvalidRequest, RelayError
+from relay.job_view import callback_json, to_json
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 JOB_ID = "job_7k2m9q4x1v8c0d3f6h5j2n7p9r"
@@ -32,6 +40,7 @@ RETRY_ID = "job_0w3e6r9t2y5h8g1a4s7d0f3k6m"
 PROVIDER_JOB_ID = "hV3kQ2pXn8Lw"
 REF_ID = "4f9d2c1e-7c55-4a3e-9c07-5a6b1f0e2d11"
 OUTPUT = "https://storage.example.com/renders/living-room.png"
+CALLBACK_URL = "https://shop.example.com/hooks/renders"
 RAW_INPUTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "gepetto": {"url": "https://example.com/room.jpg"},
     "spacely": {"prompt": "a quiet reading corner"},
@@ -123,6 +132,7 @@ def example_jobs() -> Mapping[str, Job]:
         at=_after(2),
     )
     cancelled = transitions.cancelled(processing, at=_after(12))
+    succeeded = transitions.succeeded(processing, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(34))
     return {
         "queued": queued,
         "submitting": claimed,
@@ -130,9 +140,7 @@ def example_jobs() -> Mapping[str, Job]:
             claimed, claim=claim, note="no answer within 30 s", at=_after(31)
         ),
         "processing": processing,
-        "succeeded": transitions.succeeded(
-            processing, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(34)
-        ),
+        "succeeded": succeeded,
         "failed": transitions.failed(
             processing,
             code=ErrorCode.RENDER_FAILED,
@@ -143,6 +151,7 @@ def example_jobs() -> Mapping[str, Job]:
         ),
         "cancelled": cancelled,
         "late": transitions.succeeded(cancelled, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(36)),
+        "delivering": replace(succeeded, callback=_callback(succeeded)),
         "retry": replace(queued, id=RETRY_ID, retry_of=JOB_ID),
         "followed": replace(
             queued,
@@ -152,6 +161,16 @@ def example_jobs() -> Mapping[str, Job]:
             history=(Entry(at=NOON, status=Status.PROCESSING, by=Actor.CALLER, note="created"),),
         ),
     }
+
+
+def _callback(job: Job) -> Callback:
+    (event,) = job.announcements
+    return with_delivery(Callback(url=CALLBACK_URL), event.id, at=_after(34))
+
+
+def _posted(job: Job, shape: CallbackShape) -> Any:
+    (event,) = job.announcements
+    return _parsed(callback_json(shape, job, event))
 
 
 def example_values() -> dict[str, Any]:
@@ -181,6 +200,10 @@ def example_values() -> dict[str, Any]:
         "example.providers": _providers(),
         **{f"job.{name}": job for name, job in answered.items()},
         **{f"gepetto.{name}": _parsed(gepetto_json(job)) for name, job in jobs.items()},
+        "example.announced": _parsed(to_json(jobs["succeeded"])),
+        "example.callback": _posted(jobs["succeeded"], CallbackShape.EVENT),
+        "example.gepetto_callback": _posted(jobs["succeeded"], CallbackShape.GEPETTO),
+        "gepetto.acknowledged": _parsed(gepetto_acknowledgement_json(jobs["queued"])),
         **{f"spacely.{name}": _parsed(spacely_json(job)) for name, job in jobs.items()},
     }
 
@@ -191,6 +214,8 @@ def example_objects() -> Mapping[str, Sequence[Any]]:
     return {
         "Job": [_answered(job) for job in jobs],
         "Providers": [_all_providers()],
+        "GepettoAcknowledgement": [_parsed(gepetto_acknowledgement_json(one)) for one in jobs],
+        "GepettoCallback": [{"id": JOB_ID, "output": OUTPUT}],
         "GepettoJob": [_parsed(gepetto_json(job)) for job in jobs],
         "SpacelyResult": [_parsed(spacely_json(job)) for job in jobs],
     }

@@ -16,7 +16,7 @@ from infra.local.stack import Stack, running_stack
 from tests.event_schemas import complaints
 
 SUBSCRIPTION = "system-tests"
-ONLY_IN_ANSWERS = {"expectedAt", "waitingFor"}
+ONLY_IN_ANSWERS = {"expectedAt", "waitingFor", "callback"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
