@@ -48,6 +48,13 @@ def deliver_callbacks(event: CloudEvent) -> None:
     bootstrap.deliver_callbacks().receive(event.get_data())
 
 
+@functions_framework.cloud_event
+@logs.identified
+def keep_outputs(event: CloudEvent) -> None:
+    """Keep the outputs of a job for a completion event from Pub/Sub."""
+    bootstrap.keep_outputs().receive(event.get_data())
+
+
 @functions_framework.errorhandler(NotFound)  # type: ignore[untyped-decorator]
 @logs.identified
 def _nothing_here(_error: NotFound) -> Response:

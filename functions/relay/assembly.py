@@ -24,6 +24,7 @@ from relay.application.job_controls import JobControls
 from relay.application.job_creator import CreatePolicy as CreatePolicy
 from relay.application.job_creator import JobCreator
 from relay.application.job_reader import JobReader
+from relay.application.output_keeper import OutputKeeper
 from relay.application.overview import Overview
 from relay.application.picture_reader import PictureReader
 from relay.application.ports import (
@@ -35,6 +36,7 @@ from relay.application.ports import (
     Endpoints,
     Jobs,
     ListDocuments,
+    OutputBucket,
     Provider,
     Topics,
     Workers,
@@ -51,6 +53,7 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
 from relay.edges.api import Api
+from relay.edges.completions import Completions
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
 from relay.job_view import callback_json
@@ -145,6 +148,7 @@ class Relay:
         threads: int,
         downloads: Downloads,
         callback_keys: Sequence[str],
+        bucket: OutputBucket | None = None,
     ) -> Api:
         """Return the function `jobs_api`.
 
@@ -153,6 +157,7 @@ class Relay:
             tenants: The tenant of each key, by the key's SHA-256 digest in hex.
             threads: How many requests the instance answers at a time.
             callback_keys: `CALLBACK_KEYS`; empty where callbacks are not switched on.
+            bucket: Of the kept outputs; None where there is none.
         """
         adapters = self._adapters
         creator = self.creator(policy)
@@ -176,6 +181,7 @@ class Relay:
             large_answers=large_answer_slots(),
             tenants=tenants,
             callback_keys=callback_keys,
+            bucket=bucket,
         )
 
     def callback_receiver(self) -> CallbackReceiver:
@@ -298,6 +304,24 @@ class Relay:
         """Return the function `deliver_callbacks`; see `callbacks_pump`."""
         return Ticks(
             {CALLBACKS: partial(self.callbacks_pump, endpoints, keys=keys, window_s=window_s)}
+        )
+
+    def completions(self, downloads: Downloads, bucket: OutputBucket | None) -> Completions:
+        """Return the function `keep_outputs`.
+
+        Args:
+            bucket: None where outputs are not kept.
+        """
+        if bucket is None:
+            return Completions(None)
+        return Completions(
+            OutputKeeper(
+                store=self.store,
+                downloads=downloads,
+                bucket=bucket,
+                announcer=self.announcer,
+                clock=self._adapters.clock,
+            )
         )
 
     def _pump(

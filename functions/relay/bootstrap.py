@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from relay import config, logs
+from relay.adapters import cloud_storage
 from relay.adapters.database import connect
 from relay.adapters.firestore import (
     FirestoreAccounts,
@@ -23,12 +24,13 @@ from relay.adapters.providers.spacely import Spacely
 from relay.adapters.pubsub import PubSubTopics, publisher
 from relay.adapters.runtime import SystemClock, WorkerThreads, is_server_stopping
 from relay.adapters.transport import Transport
-from relay.application.ports import Provider
+from relay.application.ports import OutputBucket, Provider
 from relay.assembly import EDGE_PATIENCE_S, PUMP_PATIENCE_S, Adapters, CreatePolicy, Relay
 from relay.config import AccountSettings, Common, PumpSettings
 from relay.domain.job import Job
 from relay.domain.tokens import callback_url
 from relay.edges.api import Api
+from relay.edges.completions import Completions
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
 
@@ -78,6 +80,7 @@ def jobs_api() -> Api:
         threads=settings.threads,
         downloads=GuardedCalls(local_hosts=settings.allow_local_urls),
         callback_keys=settings.callback_keys,
+        bucket=_bucket(settings.outputs_bucket),
     )
 
 
@@ -116,6 +119,23 @@ def deliver_callbacks() -> Ticks:
     relay = _relay(settings.common, patience_s=PUMP_PATIENCE_S)
     endpoints = GuardedCalls(local_hosts=settings.allow_local_urls)
     return relay.callback_ticks(endpoints, keys=settings.callback_keys, window_s=settings.window_s)
+
+
+@once_per_worker
+def keep_outputs() -> Completions:
+    """Return the handler of completion events that keeps outputs.
+
+    Raises:
+        LookupError: As `jobs_api`.
+    """
+    settings = config.keep_settings(os.environ)
+    relay = _relay(settings.common, patience_s=PUMP_PATIENCE_S)
+    downloads = GuardedCalls(local_hosts=settings.allow_local_urls)
+    return relay.completions(downloads, _bucket(settings.outputs_bucket))
+
+
+def _bucket(name: str) -> OutputBucket | None:
+    return cloud_storage.connect(name) if name else None
 
 
 def _relay(common: Common, *, patience_s: float) -> Relay:

@@ -13,7 +13,7 @@ from relay.edges.answers import PICTURE_PIECE_BYTES, picture_json, picture_json_
 from relay.errors import CallForbidden, CallUnanswered, CutShort, TooLarge
 from tests.entrypoints.requests import BEARER, KEY, OTHER
 from tests.factories import OUTPUT
-from tests.fakes import PICTURE
+from tests.fakes import PNG
 from tests.payloads.inputs import SAMPLES, sample_input
 
 FURNISH = "/v1/furnish"
@@ -60,12 +60,12 @@ def test_the_answer_is_the_picture_as_soon_as_the_render_is_done(api, world, sam
 
     job = only_job(world)
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
-    assert answer.json == {"base64": base64.b64encode(PICTURE).decode(), "status": "success"}
+    assert answer.json == {"base64": base64.b64encode(PNG).decode(), "status": "success"}
     assert answer.headers["X-Job-Id"] == job.id
     assert int(answer.headers["Content-Length"]) == len(answer.data)
     assert (job.operation, job.input, job.callback) == (sample.operation, sample.input, None)
     assert world.seconds() == 21
-    assert world.downloads.urls == [OUTPUT]
+    assert world.downloads.gets == [OUTPUT]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_job_that_ends_without_a_picture_is_502_and_says_why(api, world, step,
     assert (answer.status_code, answer.json["code"]) == (502, "job_not_rendered")
     assert answer.json["detail"].startswith(detail)
     assert answer.headers["X-Job-Id"] == only_job(world).id
-    assert world.downloads.urls == []
+    assert world.downloads.gets == []
 
 
 def begin(world):
@@ -145,17 +145,17 @@ def test_a_picture_that_cannot_be_fetched_is_502_and_says_why(api, world, answer
     assert answer.json["detail"].endswith(why)
     assert OUTPUT not in answer.text
     assert answer.headers["X-Job-Id"] == only_job(world).id
-    assert len(world.downloads.urls) == calls
+    assert len(world.downloads.gets) == calls
 
 
 def test_a_picture_is_fetched_again_if_its_host_stumbled(api, world):
-    world.downloads.script(OUTPUT, CallUnanswered(), 503, PICTURE)
+    world.downloads.script(OUTPUT, CallUnanswered(), 503, PNG)
     end_after(world, 5)
 
     answer = submit(api)
 
     assert answer.status_code == 200
-    assert base64.b64decode(answer.json["base64"]) == PICTURE
+    assert base64.b64decode(answer.json["base64"]) == PNG
 
 
 def test_a_render_that_is_not_done_in_time_is_504_and_goes_on(api, world):
@@ -234,8 +234,7 @@ def test_pictures_are_in_memory_one_for_each_tenant_until_they_are_sent(api, wor
 def test_places_are_free_again_however_a_call_ends(make_api, world):
     api = make_api(threads=4)
     for status in (502, 502, 200, 200):
-        if status == 502:
-            world.downloads.script(OUTPUT, 404)
+        world.downloads.script(OUTPUT, 404 if status == 502 else PNG)
         end_after(world, 1)
         assert submit(api).status_code == status
 
@@ -253,7 +252,7 @@ def test_no_picture_and_no_url_is_logged(api, world, caplog):
     logged = "".join(f"{record.getMessage()}{record.__dict__}" for record in caplog.records)
     assert "job created" in logged
     assert OUTPUT not in logged
-    assert base64.b64encode(PICTURE).decode() not in logged
+    assert base64.b64encode(PNG).decode() not in logged
 
 
 def test_blocking_is_gepettos_way_alone(api, world):
