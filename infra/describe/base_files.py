@@ -66,7 +66,6 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "max_batch_jobs": batch.MAX_BATCH_JOBS,
     "max_batch_values": batch.MAX_BATCH_VALUES,
     "max_body_bytes": MAX_BODY_BYTES,
-    "example.kept_uri": "gs://my-renders/jobs/job_7k2m9q4x1v8c0d3f6h5j2n7p9r/0.png",
     "max_excerpt": MAX_LENGTH,
     "max_deliveries": len(RETRY_AFTER) + 1,
     "max_depth": operation.MAX_DEPTH,

@@ -131,7 +131,7 @@ def stand_in() -> Iterator[type[StandIn]]:
         seen: list[tuple[str, bytes]] = []  # noqa: RUF012
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     Handler.host = f"127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
     yield Handler

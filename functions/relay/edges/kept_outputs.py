@@ -47,8 +47,8 @@ def kept_output_answer(request: Request, kept: KeptOutput, bucket: OutputBucket 
     answer = Response(content_type=kept.content_type)
     if request.if_none_match.contains_weak(kept.sha256):
         answer.status_code = 304
+        answer.response = iter(())
     elif request.method == "HEAD":
-        # A stream keeps the length that it is given.
         answer.response = iter(())
         answer.content_length = kept.bytes
     else:
