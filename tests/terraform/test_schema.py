@@ -49,7 +49,7 @@ def test_the_versions_that_are_required_are_those_that_were_checked(schemas):
         ),
         pytest.param(
             "scheduler.tf",
-            "  name             = each.value.ticks_topic\n",
+            "  name             = each.value\n",
             "",
             "resource google_cloud_scheduler_job.ticks: name: missing",
             id="missing argument",
