@@ -44,7 +44,7 @@ resource "google_monitoring_notification_channel" "mail" {
   type         = "email"
   labels       = { email_address = each.key }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_monitoring_alert_policy" "lines" {
@@ -76,7 +76,7 @@ resource "google_monitoring_alert_policy" "lines" {
     content   = each.value.text
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_monitoring_alert_policy" "overdue" {
@@ -121,6 +121,8 @@ resource "google_monitoring_alert_policy" "overdue" {
     mime_type = "text/markdown"
     content   = "Pumps fail or do not run: look for 5xx from poll-tick, dead letters, and failed scheduler jobs. Or more polls come due than the provider's limit allows: see \"Calls to ..., against its limit\" on the dashboard. Queued jobs that wait for their turn do not cause this alert."
   }
+
+  depends_on = [time_sleep.metrics]
 }
 
 resource "google_monitoring_alert_policy" "dead_letters" {
@@ -178,6 +180,8 @@ resource "google_monitoring_alert_policy" "unpublished" {
     mime_type = "text/markdown"
     content   = "Jobs have ended, but the completions topic does not accept their events: check that it exists and that the functions may publish to it. The documents keep the events, and pumps retry at least every 10 minutes."
   }
+
+  depends_on = [time_sleep.metrics]
 }
 
 resource "google_monitoring_alert_policy" "callbacks" {
@@ -225,6 +229,8 @@ resource "google_monitoring_alert_policy" "callbacks" {
     mime_type = "text/markdown"
     content   = "The label tenant says whose receiver does not take callbacks. Nobody else waits for it. Each event is tried again 9 times over three days, then it is given up as \"callback failed\", at once if the receiver answers 410. Tell the tenant; once its receiver works, what was given up can be delivered again (POST /v1/jobs/{id}/redeliver)."
   }
+
+  depends_on = [time_sleep.metrics]
 }
 
 resource "google_monitoring_alert_policy" "copies" {
@@ -294,7 +300,7 @@ resource "google_monitoring_alert_policy" "server_errors" {
     content   = "503 means that Firestore does not answer; callers and Pub/Sub retry. 500 is a bug or a missing variable: the log has the traceback, or one line that names every variable."
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 locals {

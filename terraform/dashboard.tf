@@ -124,5 +124,5 @@ resource "google_monitoring_dashboard" "relay" {
     }
   })
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }

@@ -171,12 +171,10 @@ resource "google_cloudfunctions2_function" "relay" {
     google_firestore_database.relay,
     google_firestore_field.indexed,
     google_firestore_index.jobs,
-    google_project_iam_member.build,
     google_project_iam_member.documents,
-    google_artifact_registry_repository_iam_member.build,
     google_pubsub_topic_iam_member.functions,
-    google_secret_manager_secret_iam_member.functions,
     google_storage_bucket_iam_member.outputs,
+    time_sleep.grants,
   ]
 }
 

@@ -4,28 +4,28 @@ resource "google_service_account" "function" {
   account_id   = "relay-${local.function_names[each.key]}"
   display_name = "Render Relay: ${each.key}"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_service_account" "push" {
   account_id   = "relay-push"
   display_name = "Render Relay: pushes Pub/Sub's messages to the functions"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_service_account" "scheduler" {
   account_id   = "relay-scheduler"
   display_name = "Render Relay: publishes a tick every minute"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_service_account" "build" {
   account_id   = "relay-build"
   display_name = "Render Relay: builds the functions"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 # All functions read and write documents in this one database.
@@ -118,8 +118,7 @@ resource "google_service_account_iam_member" "push_tokens" {
   role               = "roles/iam.serviceAccountOpenIdTokenCreator"
   member             = local.pubsub_agent
 
-  # Pub/Sub's service agent exists only after the project's first use of Pub/Sub.
-  depends_on = [google_pubsub_topic.ticks]
+  depends_on = [time_sleep.pubsub_agent]
 }
 
 resource "google_project_iam_member" "build" {

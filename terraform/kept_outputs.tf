@@ -32,7 +32,7 @@ resource "google_storage_bucket" "outputs" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 # keep_outputs writes each object once, on condition that it is not there. If it is (412), it compares
@@ -46,7 +46,7 @@ resource "google_project_iam_custom_role" "outputs_writer" {
   description = "Creates objects and reads single ones; may not list, replace or delete any."
   permissions = ["storage.objects.create", "storage.objects.get"]
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_storage_bucket_iam_member" "outputs" {
@@ -112,7 +112,7 @@ resource "google_pubsub_topic" "dead_results" {
   name                       = "${var.completions_topic}-keep-dead-letters"
   message_retention_duration = "604800s"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_pubsub_subscription" "dead_results" {
@@ -136,6 +136,8 @@ resource "google_pubsub_topic_iam_member" "dead_results" {
   topic  = google_pubsub_topic.dead_results[0].id
   role   = "roles/pubsub.publisher"
   member = local.pubsub_agent
+
+  depends_on = [time_sleep.pubsub_agent]
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_results" {
@@ -144,4 +146,6 @@ resource "google_pubsub_subscription_iam_member" "dead_results" {
   subscription = google_pubsub_subscription.results[0].id
   role         = "roles/pubsub.subscriber"
   member       = local.pubsub_agent
+
+  depends_on = [time_sleep.pubsub_agent]
 }

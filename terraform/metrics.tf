@@ -113,7 +113,7 @@ resource "google_logging_metric" "line_counts" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_logging_metric" "line_numbers" {
@@ -146,5 +146,5 @@ resource "google_logging_metric" "line_numbers" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }

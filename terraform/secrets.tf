@@ -34,7 +34,7 @@ resource "google_secret_manager_secret" "relay" {
     auto {}
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_secret_manager_secret_version" "relay" {

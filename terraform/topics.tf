@@ -9,7 +9,7 @@ resource "google_pubsub_topic" "completions" {
     event-schema = "render-relay-job-1"
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_pubsub_topic" "ticks" {
@@ -19,7 +19,7 @@ resource "google_pubsub_topic" "ticks" {
   name                       = each.value
   message_retention_duration = "3600s"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_pubsub_topic" "dead_ticks" {
@@ -29,7 +29,7 @@ resource "google_pubsub_topic" "dead_ticks" {
   name                       = "${each.value}-dead-letters"
   message_retention_duration = "604800s"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_pubsub_subscription" "ticks" {
@@ -93,6 +93,8 @@ resource "google_pubsub_topic_iam_member" "dead_ticks" {
   topic  = google_pubsub_topic.dead_ticks[each.key].id
   role   = "roles/pubsub.publisher"
   member = local.pubsub_agent
+
+  depends_on = [time_sleep.pubsub_agent]
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_ticks" {
@@ -101,4 +103,6 @@ resource "google_pubsub_subscription_iam_member" "dead_ticks" {
   subscription = google_pubsub_subscription.ticks[each.key].id
   role         = "roles/pubsub.subscriber"
   member       = local.pubsub_agent
+
+  depends_on = [time_sleep.pubsub_agent]
 }

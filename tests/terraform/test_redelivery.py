@@ -20,7 +20,7 @@ TEXT = (ROOT / "docs" / "operations.md").read_text()
 (SCRIPT,) = re.findall(
     r"Save this as `redeliver.py`.*?^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL
 )
-PAGES = {
+PAGES: dict[str | None, list[str | None]] = {
     None: ["failed", "delivered", None],
     "second": ["pending", "waiting"],
 }
@@ -33,7 +33,6 @@ class StandInRelay:
     asked: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
 
-    @Request.application
     def answer(self, request: Request) -> Response:
         """Answer one call."""
         self.asked.append(f"{request.method} {unquote(request.full_path).rstrip('?')}")
@@ -52,7 +51,7 @@ class StandInRelay:
 @pytest.fixture
 def relay() -> Iterator[tuple[str, StandInRelay]]:
     stand_in = StandInRelay()
-    server = make_server("127.0.0.1", 0, stand_in.answer, threaded=True)
+    server = make_server("127.0.0.1", 0, Request.application(stand_in.answer))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.port}", stand_in
