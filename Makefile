@@ -9,7 +9,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --requirement
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-busy storm-test lint format describe simulate storm fuzz mutants bench \
-	terraform-tools checkov terraform-validate client-tools clean
+	terraform-tools checkov terraform-validate terraform-lock client-tools clean
 
 # Runs a command and shows what it says only if it fails.
 define quietly
@@ -103,6 +103,10 @@ $(CLIENTS)/installed: tests/clients/package-lock.json
 terraform-validate: ## validate terraform/ with the real plugin, where a registry can be reached
 	terraform -chdir=terraform init -backend=false -input=false
 	terraform -chdir=terraform validate
+
+terraform-lock: ## write the plugins' checksums for all platforms, where a registry can be reached
+	terraform -chdir=terraform providers lock -platform=linux_amd64 -platform=linux_arm64 \
+	  -platform=darwin_amd64 -platform=darwin_arm64 -platform=windows_amd64
 
 clean: ## remove everything that was installed or generated here
 	rm -rf .venv .local demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -44,7 +44,7 @@ resource "google_monitoring_notification_channel" "mail" {
   type         = "email"
   labels       = { email_address = each.key }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_monitoring_alert_policy" "lines" {
@@ -76,7 +76,7 @@ resource "google_monitoring_alert_policy" "lines" {
     content   = each.value.text
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_monitoring_alert_policy" "overdue" {
@@ -89,7 +89,8 @@ resource "google_monitoring_alert_policy" "overdue" {
   conditions {
     display_name = "A job was due more than 2 minutes ago"
     condition_threshold {
-      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_numbers["relay_oldest_due_seconds"].name}\" AND resource.type=\"cloud_run_revision\""
+      # A receiver that does not answer makes its own callbacks late, which is no fault of the relay.
+      filter          = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_numbers["relay_oldest_due_seconds"].name}\" AND resource.type=\"cloud_run_revision\" AND metric.labels.account!=\"callbacks\""
       comparison      = "COMPARISON_GT"
       threshold_value = 120
       duration        = "120s"
@@ -120,6 +121,8 @@ resource "google_monitoring_alert_policy" "overdue" {
     mime_type = "text/markdown"
     content   = "Pumps fail or do not run: look for 5xx from poll-tick, dead letters, and failed scheduler jobs. Or more polls come due than the provider's limit allows: see \"Calls to ..., against its limit\" on the dashboard. Queued jobs that wait for their turn do not cause this alert."
   }
+
+  depends_on = [time_sleep.metrics]
 }
 
 resource "google_monitoring_alert_policy" "dead_letters" {
@@ -147,7 +150,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "poll_tick failed 5 times on one tick, usually because Firestore did not answer. No work is lost, and the next tick comes within a minute: find the cause in the logs, then clear the dead letters."
+    content   = "poll_tick or deliver_callbacks failed 5 times on one tick, usually because Firestore did not answer. No work is lost, and the next tick comes within a minute: find the cause in the logs, then clear the dead letters."
   }
 }
 
@@ -176,6 +179,88 @@ resource "google_monitoring_alert_policy" "unpublished" {
   documentation {
     mime_type = "text/markdown"
     content   = "Jobs have ended, but the completions topic does not accept their events: check that it exists and that the functions may publish to it. The documents keep the events, and pumps retry at least every 10 minutes."
+  }
+
+  depends_on = [time_sleep.metrics]
+}
+
+resource "google_monitoring_alert_policy" "callbacks" {
+  count = var.callbacks ? 1 : 0
+
+  display_name          = "Render Relay: callbacks fail"
+  severity              = "WARNING"
+  combiner              = "OR"
+  enabled               = true
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "A tenant's callback was given up"
+    condition_threshold {
+      filter          = "${local.callback_attempts} AND metric.labels.message=\"callback failed\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+      aggregations {
+        alignment_period     = "600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["metric.label.tenant"]
+      }
+    }
+  }
+
+  conditions {
+    display_name = "More than 20 attempts to reach a tenant failed within 10 minutes"
+    condition_threshold {
+      filter          = "${local.callback_attempts} AND metric.labels.message=\"callback not delivered\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 20
+      duration        = "0s"
+      aggregations {
+        alignment_period     = "600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["metric.label.tenant"]
+      }
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "The label tenant says whose receiver does not take callbacks. Nobody else waits for it. Each event is tried again 9 times over three days, then it is given up as \"callback failed\", at once if the receiver answers 410. Tell the tenant; once its receiver works, what was given up can be delivered again (POST /v1/jobs/{id}/redeliver)."
+  }
+
+  depends_on = [time_sleep.metrics]
+}
+
+resource "google_monitoring_alert_policy" "copies" {
+  count = var.keep_outputs ? 1 : 0
+
+  display_name          = "Render Relay: outputs not kept"
+  severity              = "ERROR"
+  combiner              = "OR"
+  enabled               = true
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "keep_outputs gave up a result"
+    condition_threshold {
+      filter          = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${google_pubsub_subscription.dead_results[0].name}\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+      aggregations {
+        alignment_period     = "60s"
+        per_series_aligner   = "ALIGN_MAX"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.label.subscription_id"]
+      }
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "A result could not be copied for most of a day: the provider's host, the bucket or Firestore did not answer. The job still shows the provider's URL, which may soon stop working. Save what is still there, then clear the dead letters."
   }
 }
 
@@ -215,10 +300,12 @@ resource "google_monitoring_alert_policy" "server_errors" {
     content   = "503 means that Firestore does not answer; callers and Pub/Sub retry. 500 is a bug or a missing variable: the log has the traceback, or one line that names every variable."
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 locals {
+  callback_attempts = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_counts["relay_callback_attempts"].name}\" AND resource.type=\"cloud_run_revision\""
+
   requests_of_functions = join(" AND ", [
     "metric.type=\"run.googleapis.com/request_count\"",
     "resource.type=\"cloud_run_revision\"",

@@ -9,6 +9,9 @@ locals {
       "Why jobs failed"                       = { metric = "relay_job_moves", by = ["metric.label.provider", "metric.label.code"], only = " AND metric.labels.status=\"failed\"" }
       "Holds, pauses and outages of accounts" = { metric = "relay_account_stops", by = ["metric.label.account", "metric.label.message"], unit = "times" }
       "Breakers opened by tenant"             = { metric = "relay_breakers_opened", by = ["metric.label.account", "metric.label.tenant"], unit = "times" }
+      "Callbacks by outcome"                  = { metric = "relay_callback_attempts", by = ["metric.label.message"], unit = "attempts" }
+      "Callbacks that failed by tenant"       = { metric = "relay_callback_attempts", by = ["metric.label.tenant"], only = " AND metric.labels.message!=\"callback delivered\"", unit = "attempts" }
+      "Outputs kept and not kept"             = { metric = "relay_outputs_decided", by = ["metric.label.message"], unit = "outputs" }
       "Quotas reached by tenant"              = { metric = "relay_quotas_reached", by = ["metric.label.account", "metric.label.tenant"], unit = "times" }
       } : title => {
       filter      = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_counts[chart.metric].name}\" AND resource.type=\"cloud_run_revision\"${lookup(chart, "only", "")}"
@@ -49,7 +52,7 @@ locals {
       unit_legend = "requests"
     }
     "Dead letters" = {
-      filter      = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=one_of(${join(",", [for subscription in google_pubsub_subscription.dead_ticks : "\"${subscription.name}\""])})"
+      filter      = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=one_of(${join(",", [for subscription in concat(values(google_pubsub_subscription.dead_ticks), google_pubsub_subscription.dead_results) : "\"${subscription.name}\""])})"
       aligner     = "ALIGN_MAX"
       reducer     = "REDUCE_SUM"
       by          = ["resource.label.subscription_id"]
@@ -121,5 +124,5 @@ resource "google_monitoring_dashboard" "relay" {
     }
   })
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }

@@ -10,12 +10,13 @@ resource "google_firestore_database" "relay" {
   delete_protection_state           = "DELETE_PROTECTION_ENABLED"
   deletion_policy                   = "ABANDON"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 locals {
-  # Merged for queries with equality filters only (how many open jobs a tenant has).
-  jobs_indexed_fields = ["account", "status", "tenant"]
+  # The first three are merged for queries with equality filters only (how many open jobs a tenant
+  # has). Each deliveryKey begins with its tenant, as those of the queue do, and few jobs have one.
+  jobs_indexed_fields = ["account", "status", "tenant", "deliveryKey"]
 
   # Lists show one tenant's jobs, newest first. Firestore merges indexes that hold one filter each
   # and end in the same order, so five serve every combination of filters and the search by the

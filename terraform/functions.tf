@@ -13,25 +13,36 @@ locals {
     { for account in values(local.accounts) : account.limit_variable => tostring(account.call_limit) },
   )
 
+  # What calls the URLs that callers and providers name.
+  guarded_calls_variables = { ALLOW_LOCAL_URLS = "0" }
+
   functions = {
+    for name, function in local.all_functions : name => function
+    if lookup(local.is_deployed, name, true)
+  }
+
+  all_functions = {
     jobs_api = {
-      description   = "Creates, reads, lists, cancels and retries jobs."
-      memory        = "512Mi"
-      cpu           = "1"
-      concurrency   = 80
-      timeout_s     = 90 # A caller may wait 60 s for a job, and the store's retry budget is 8 s.
+      description = "Creates, reads, lists, cancels and retries jobs."
+      memory      = "512Mi"
+      cpu         = "1"
+      concurrency = 80
+      # A submission in Gepetto's shape may block for 300 s and then fetch its picture.
+      timeout_s     = 400
       min_instances = var.min_instances
       max_instances = 20
       ingress       = "ALLOW_ALL"
       variables = merge(
         local.account_variables,
+        local.guarded_calls_variables,
         {
-          ALLOW_LOCAL_URLS = "0"
-          MAX_OPEN_JOBS    = tostring(var.max_open_jobs)
-          RAW_OPERATIONS   = var.raw_operations ? "1" : "0"
+          MAX_OPEN_JOBS  = tostring(var.max_open_jobs)
+          OUTPUTS_BUCKET = var.keep_outputs ? google_storage_bucket.outputs.name : ""
+          RAW_OPERATIONS = var.raw_operations ? "1" : "0"
         },
       )
-      secrets = ["API_KEYS"]
+      secrets      = concat(["API_KEYS"], var.callbacks ? ["CALLBACK_KEYS"] : [])
+      publishes_to = concat(["completions"], keys(local.pumps))
     }
     provider_webhook = {
       description   = "Receives the providers' callbacks."
@@ -44,6 +55,7 @@ locals {
       ingress       = "ALLOW_ALL"
       variables     = {}
       secrets       = ["WEBHOOK_KEYS"]
+      publishes_to  = concat(["completions"], keys(local.pumps))
     }
     poll_tick = {
       description = "Sends, polls and ends all due jobs of one provider account."
@@ -64,13 +76,47 @@ locals {
           WEBHOOK_BASE_URL = local.webhook_base_url
         },
       )
-      secrets = concat(["WEBHOOK_KEYS"], values(local.accounts)[*].key_variable)
+      secrets      = concat(["WEBHOOK_KEYS"], values(local.accounts)[*].key_variable)
+      publishes_to = concat(["completions"], keys(local.pumps))
+    }
+    deliver_callbacks = {
+      description = "Posts the events of jobs to their callers' own URLs."
+      memory      = "512Mi"
+      cpu         = "1"
+      # As poll_tick: a tick that finds a pump running returns at once.
+      concurrency   = 16
+      timeout_s     = ceil(var.tick_window_s) + local.after_window_s
+      min_instances = 0
+      max_instances = 4
+      ingress       = "ALLOW_INTERNAL_ONLY"
+      variables = merge(
+        local.guarded_calls_variables,
+        { TICK_WINDOW_S = tostring(var.tick_window_s) },
+      )
+      secrets      = ["CALLBACK_KEYS"]
+      publishes_to = [for name in keys(local.pumps) : name if name == "callbacks"]
+    }
+    keep_outputs = {
+      description   = "Copies the results of jobs into the outputs' bucket."
+      memory        = "512Mi"
+      cpu           = "1"
+      concurrency   = 8
+      timeout_s     = local.push_ack_deadline_s - 60
+      min_instances = 0
+      max_instances = 10
+      ingress       = "ALLOW_INTERNAL_ONLY"
+      variables = merge(
+        local.guarded_calls_variables,
+        { OUTPUTS_BUCKET = google_storage_bucket.outputs.name },
+      )
+      secrets      = []
+      publishes_to = concat(["completions"], [for name in keys(local.pumps) : name if name == "callbacks"])
     }
   }
 }
 
 resource "google_cloudfunctions2_function" "relay" {
-  #checkov:skip=CKV_GCP_124:Callers and providers are outside; poll_tick is internal, since only Pub/Sub calls it.
+  #checkov:skip=CKV_GCP_124:Callers and providers are outside; the other functions are internal, since only Pub/Sub calls them.
   for_each = local.functions
 
   name        = local.function_names[each.key]
@@ -125,11 +171,10 @@ resource "google_cloudfunctions2_function" "relay" {
     google_firestore_database.relay,
     google_firestore_field.indexed,
     google_firestore_index.jobs,
-    google_project_iam_member.build,
     google_project_iam_member.documents,
-    google_artifact_registry_repository_iam_member.build,
     google_pubsub_topic_iam_member.functions,
-    google_secret_manager_secret_iam_member.functions,
+    google_storage_bucket_iam_member.outputs,
+    time_sleep.grants,
   ]
 }
 

@@ -4,31 +4,31 @@ resource "google_service_account" "function" {
   account_id   = "relay-${local.function_names[each.key]}"
   display_name = "Render Relay: ${each.key}"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_service_account" "push" {
   account_id   = "relay-push"
-  display_name = "Render Relay: pushes ticks to poll_tick"
+  display_name = "Render Relay: pushes Pub/Sub's messages to the functions"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_service_account" "scheduler" {
   account_id   = "relay-scheduler"
   display_name = "Render Relay: publishes a tick every minute"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_service_account" "build" {
   account_id   = "relay-build"
   display_name = "Render Relay: builds the functions"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
-# All three functions read and write documents in this one database.
+# All functions read and write documents in this one database.
 resource "google_project_iam_member" "documents" {
   for_each = local.functions
 
@@ -42,12 +42,14 @@ resource "google_project_iam_member" "documents" {
   }
 }
 
-# All three publish the events of jobs they end, and wake the pump.
+# Whoever publishes events wakes the callbacks' pump. No function but these three wakes a pump that
+# spends credits.
 resource "google_pubsub_topic_iam_member" "functions" {
-  for_each = {
-    for pair in setproduct(keys(local.functions), concat(["completions"], keys(local.accounts))) :
-    join("/", pair) => { function = pair[0], topic = pair[1] }
-  }
+  for_each = merge([
+    for function, its in local.functions : {
+      for topic in its.publishes_to : "${function}/${topic}" => { function = function, topic = topic }
+    }
+  ]...)
 
   topic = (
     each.value.topic == "completions"
@@ -71,7 +73,7 @@ resource "google_secret_manager_secret_iam_member" "functions" {
 }
 
 resource "google_pubsub_topic_iam_member" "scheduler" {
-  for_each = local.accounts
+  for_each = local.ticks_topics
 
   topic  = google_pubsub_topic.ticks[each.key].id
   role   = "roles/pubsub.publisher"
@@ -79,10 +81,17 @@ resource "google_pubsub_topic_iam_member" "scheduler" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "push" {
-  name     = google_cloudfunctions2_function.relay["poll_tick"].name
+  for_each = toset([for name in ["poll_tick", "deliver_callbacks", "keep_outputs"] : name if contains(keys(local.functions), name)])
+
+  name     = google_cloudfunctions2_function.relay[each.key].name
   location = var.region
   role     = "roles/run.invoker"
   member   = google_service_account.push.member
+}
+
+moved {
+  from = google_cloud_run_v2_service_iam_member.push
+  to   = google_cloud_run_v2_service_iam_member.push["poll_tick"]
 }
 
 resource "google_cloud_run_v2_service_iam_member" "callbacks" {
@@ -109,8 +118,7 @@ resource "google_service_account_iam_member" "push_tokens" {
   role               = "roles/iam.serviceAccountOpenIdTokenCreator"
   member             = local.pubsub_agent
 
-  # Pub/Sub's service agent exists only after the project's first use of Pub/Sub.
-  depends_on = [google_pubsub_topic.ticks]
+  depends_on = [time_sleep.pubsub_agent]
 }
 
 resource "google_project_iam_member" "build" {

@@ -1,9 +1,17 @@
 locals {
   # By entry point. A function's Cloud Run service has the function's name.
   function_names = {
-    jobs_api         = "jobs-api"
-    provider_webhook = "provider-webhook"
-    poll_tick        = "poll-tick"
+    jobs_api          = "jobs-api"
+    provider_webhook  = "provider-webhook"
+    poll_tick         = "poll-tick"
+    deliver_callbacks = "deliver-callbacks"
+    keep_outputs      = "keep-outputs"
+  }
+
+  # Functions that are left out if their feature is switched off.
+  is_deployed = {
+    deliver_callbacks = var.callbacks
+    keep_outputs      = var.keep_outputs
   }
 
   # As the providers document; the same as in functions/relay/domain/catalogue.
@@ -29,15 +37,22 @@ locals {
       window_s       = local.provider_facts[name].window_s
       limit_variable = local.provider_facts[name].limit_variable
       key_variable   = "${upper(name)}_API_KEY"
-      ticks_topic    = "${var.ticks_topic}-${name}"
     }
   }
+
+  # The function that runs each pump, by what the pump's ticks name: an account, or the callbacks.
+  pumps = merge(
+    { for name in keys(local.accounts) : name => "poll_tick" },
+    { for name in ["callbacks"] : name => "deliver_callbacks" if var.callbacks },
+  )
+
+  ticks_topics = { for name in keys(local.pumps) : name => "${var.ticks_topic}-${name}" }
 
   # Time for the work after the window: calls in flight, the store's retry budget, the lease.
   after_window_s = 65
 
   # On a push subscription this is also the request's timeout; 600 is the maximum.
-  ticks_ack_deadline_s = 600
+  push_ack_deadline_s = 600
 
   project_number = data.google_project.this.number
 

@@ -36,6 +36,16 @@ locals {
       messages    = ["quota reached"]
       labels      = ["account", "tenant"]
     }
+    relay_callback_attempts = {
+      description = "Attempts to deliver a callback; callback failed was the last one of an event."
+      messages    = ["callback delivered", "callback not delivered", "callback failed"]
+      labels      = ["tenant", "message"]
+    }
+    relay_outputs_decided = {
+      description = "Outputs that were copied into the bucket, or given up."
+      messages    = ["output kept", "output not kept"]
+      labels      = ["tenant", "message"]
+    }
     relay_events_unpublished = {
       description = "Attempts to publish an event that failed, or whose success could not be recorded."
       messages    = ["event not published", "event left to the pump"]
@@ -103,7 +113,7 @@ resource "google_logging_metric" "line_counts" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_logging_metric" "line_numbers" {
@@ -136,5 +146,5 @@ resource "google_logging_metric" "line_numbers" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }

@@ -18,9 +18,17 @@ output "event_schema" {
   value       = "urn:render-relay:schema:job:1"
 }
 
+output "outputs_bucket" {
+  description = "The bucket with the copies of outputs."
+  value       = google_storage_bucket.outputs.name
+}
+
 output "dead_letter_subscriptions" {
-  description = "The dead-letter subscriptions of ticks that failed repeatedly, by account."
-  value       = { for name, subscription in google_pubsub_subscription.dead_ticks : name => subscription.id }
+  description = "The subscriptions that keep what failed repeatedly: ticks, by account, and the events of results that keep_outputs gave up."
+  value = merge(
+    { for name, subscription in google_pubsub_subscription.dead_ticks : name => subscription.id },
+    { for subscription in google_pubsub_subscription.dead_results : "keep_outputs" => subscription.id },
+  )
 }
 
 output "service_accounts" {

@@ -1,7 +1,7 @@
 resource "google_cloud_scheduler_job" "ticks" {
-  for_each = local.accounts
+  for_each = local.ticks_topics
 
-  name             = each.value.ticks_topic
+  name             = each.value
   region           = var.region
   description      = "Wakes the pump of ${each.key}."
   schedule         = "* * * * *"

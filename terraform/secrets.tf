@@ -9,12 +9,17 @@ locals {
       for name, account in local.accounts :
       account.key_variable => tostring(lookup(var.secret_versions, name, 1))
     },
+    {
+      for name in ["CALLBACK_KEYS"] : name => tostring(lookup(var.secret_versions, "callback_keys", 1))
+      if var.callbacks
+    },
   )
 
   secret_values = merge(
     {
-      API_KEYS     = jsonencode(var.api_keys)
-      WEBHOOK_KEYS = join(",", var.webhook_keys)
+      API_KEYS      = jsonencode(var.api_keys)
+      CALLBACK_KEYS = join(",", var.callback_keys)
+      WEBHOOK_KEYS  = join(",", var.webhook_keys)
     },
     { for name, account in local.accounts : account.key_variable => var.provider_keys[name] },
   )
@@ -29,7 +34,7 @@ resource "google_secret_manager_secret" "relay" {
     auto {}
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_secret_manager_secret_version" "relay" {

@@ -1,5 +1,5 @@
-resource "google_project_service" "needed" {
-  for_each = toset([
+locals {
+  services = toset([
     "artifactregistry.googleapis.com",
     "cloudbuild.googleapis.com",
     "cloudfunctions.googleapis.com",
@@ -14,13 +14,17 @@ resource "google_project_service" "needed" {
     "secretmanager.googleapis.com",
     "storage.googleapis.com",
   ])
+}
+
+resource "google_project_service" "needed" {
+  for_each = local.services
 
   service            = each.key
   disable_on_destroy = false
 }
 
+# Read while planning, so that nothing that is named by the project's number is replaced when a
+# service is added. The first deployment enables the Resource Manager for it beforehand.
 data "google_project" "this" {
   project_id = var.project_id
-
-  depends_on = [google_project_service.needed]
 }

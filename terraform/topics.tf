@@ -9,45 +9,45 @@ resource "google_pubsub_topic" "completions" {
     event-schema = "render-relay-job-1"
   }
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_pubsub_topic" "ticks" {
   #checkov:skip=CKV_GCP_83:A tick says nothing but the name of an account.
-  for_each = local.accounts
+  for_each = local.ticks_topics
 
-  name                       = each.value.ticks_topic
+  name                       = each.value
   message_retention_duration = "3600s"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_pubsub_topic" "dead_ticks" {
   #checkov:skip=CKV_GCP_83:A tick says nothing but the name of an account.
-  for_each = local.accounts
+  for_each = local.ticks_topics
 
-  name                       = "${each.value.ticks_topic}-dead-letters"
+  name                       = "${each.value}-dead-letters"
   message_retention_duration = "604800s"
 
-  depends_on = [google_project_service.needed]
+  depends_on = [time_sleep.services]
 }
 
 resource "google_pubsub_subscription" "ticks" {
-  for_each = local.accounts
+  for_each = local.ticks_topics
 
-  name                       = "${each.value.ticks_topic}-push"
+  name                       = "${each.value}-push"
   topic                      = google_pubsub_topic.ticks[each.key].id
-  ack_deadline_seconds       = local.ticks_ack_deadline_s
+  ack_deadline_seconds       = local.push_ack_deadline_s
   message_retention_duration = "3600s"
   retain_acked_messages      = false
   enable_message_ordering    = false
 
   push_config {
-    push_endpoint = google_cloudfunctions2_function.relay["poll_tick"].service_config[0].uri
+    push_endpoint = google_cloudfunctions2_function.relay[local.pumps[each.key]].service_config[0].uri
 
     oidc_token {
       service_account_email = google_service_account.push.email
-      audience              = google_cloudfunctions2_function.relay["poll_tick"].service_config[0].uri
+      audience              = google_cloudfunctions2_function.relay[local.pumps[each.key]].service_config[0].uri
     }
   }
 
@@ -73,9 +73,9 @@ resource "google_pubsub_subscription" "ticks" {
 }
 
 resource "google_pubsub_subscription" "dead_ticks" {
-  for_each = local.accounts
+  for_each = local.ticks_topics
 
-  name                       = "${each.value.ticks_topic}-dead-letters"
+  name                       = "${each.value}-dead-letters"
   topic                      = google_pubsub_topic.dead_ticks[each.key].id
   ack_deadline_seconds       = 60
   message_retention_duration = "604800s"
@@ -88,17 +88,21 @@ resource "google_pubsub_subscription" "dead_ticks" {
 
 # Pub/Sub's service agent moves the dead letters.
 resource "google_pubsub_topic_iam_member" "dead_ticks" {
-  for_each = local.accounts
+  for_each = local.ticks_topics
 
   topic  = google_pubsub_topic.dead_ticks[each.key].id
   role   = "roles/pubsub.publisher"
   member = local.pubsub_agent
+
+  depends_on = [time_sleep.pubsub_agent]
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_ticks" {
-  for_each = local.accounts
+  for_each = local.ticks_topics
 
   subscription = google_pubsub_subscription.ticks[each.key].id
   role         = "roles/pubsub.subscriber"
   member       = local.pubsub_agent
+
+  depends_on = [time_sleep.pubsub_agent]
 }

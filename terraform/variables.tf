@@ -85,14 +85,44 @@ variable "webhook_keys" {
   }
 }
 
+variable "callbacks" {
+  type        = bool
+  description = "Whether jobs may have a callbackUrl, to which deliver_callbacks posts their events; true needs callback_keys. With false the function is not deployed, and what is still to be delivered waits until it is again."
+  default     = true
+}
+
+variable "callback_keys" {
+  type        = list(string)
+  description = "The secrets that each tenant's secret for checking callbacks is made from, at least 32 characters each. Every one of them signs each callback; a second one is needed only during a rotation. They are written to Secret Manager when their number in secret_versions changes, and are never in the plan or the state."
+  default     = []
+  sensitive   = true
+  ephemeral   = true
+
+  validation {
+    condition     = !var.callbacks || length(var.callback_keys) == 1 || length(var.callback_keys) == 2
+    error_message = "The callback_keys must be one secret, or two during a rotation, unless callbacks is false."
+  }
+
+  validation {
+    condition     = alltrue([for key in var.callback_keys : can(regex("^[^\\s,]{32,}$", key))])
+    error_message = "Each of the callback_keys must be at least 32 characters long, without spaces and commas."
+  }
+}
+
+variable "keep_outputs" {
+  type        = bool
+  description = "Whether results are copied into a bucket of this project, where they stay as long as their jobs. With false keep_outputs is not deployed, and copies that are there can no longer be read through the API."
+  default     = true
+}
+
 variable "secret_versions" {
   type        = map(number)
-  description = "A version number for webhook_keys and for each account, 1 by default. Raising a number writes the current value as a new secret version and deploys it to the functions; otherwise given values are ignored."
+  description = "A version number for webhook_keys, for callback_keys and for each account, 1 by default. Raising a number writes the current value as a new secret version and deploys it to the functions; otherwise given values are ignored."
   default     = {}
 
   validation {
-    condition     = length(setsubtract(keys(var.secret_versions), concat(["webhook_keys"], keys(var.accounts)))) == 0
-    error_message = "The secret_versions must be numbers for webhook_keys or for accounts that are switched on."
+    condition     = length(setsubtract(keys(var.secret_versions), concat(["webhook_keys", "callback_keys"], keys(var.accounts)))) == 0
+    error_message = "The secret_versions must be numbers for webhook_keys, callback_keys or for accounts that are switched on."
   }
 
   validation {
@@ -196,7 +226,7 @@ variable "ticks_topic" {
 
 variable "tick_window_s" {
   type        = number
-  description = "How long one run of poll_tick may work, in seconds; 0 makes one pass over what is due."
+  description = "How long one run of poll_tick or deliver_callbacks may work, in seconds; 0 makes one pass over what is due."
   default     = 55
 
   validation {
@@ -240,7 +270,7 @@ variable "raw_operations" {
 
 variable "job_ttl_days" {
   type        = number
-  description = "How many days after its end a job is removed."
+  description = "How many days after its end a job is removed, with the copies of its outputs."
   default     = 30
 
   validation {

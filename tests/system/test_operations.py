@@ -10,7 +10,7 @@ from tests.system.conftest import Relay
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "operations.md").read_text()
-(SCRIPT,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+CANCEL_ALL, _REDELIVER = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
 def cancel_all(relay: Relay, statuses: str) -> str:
@@ -20,7 +20,7 @@ def cancel_all(relay: Relay, statuses: str) -> str:
         "KEY": relay.stack.description.api_key,
         "STATUSES": statuses,
     }
-    command = [sys.executable, "-c", SCRIPT]
+    command = [sys.executable, "-c", CANCEL_ALL]
     return subprocess.run(
         command, env=env, check=True, capture_output=True, text=True, timeout=120
     ).stdout

@@ -11,6 +11,7 @@ from tests.terraform.provider_schema import Schema
 from tests.terraform.provider_schema import schemas as read_schemas
 from tests.terraform.running import SOURCE, Workspace, workspace
 from tests.terraform.stand_in import standing_in
+from tests.terraform.young_project import YoungProject
 
 REQUIRE_TERRAFORM = "RELAY_REQUIRE_TERRAFORM"
 
@@ -35,10 +36,26 @@ def terraform() -> None:
 @pytest.fixture(scope="session")
 def providers(terraform: None, schemas: Mapping[str, Schema]) -> Iterator[Mapping[str, str]]:
     """Stand-ins for the providers, and the environment in which Terraform finds them."""
-    used = {one.type for one in declared(read_folder(SOURCE))}
-    narrowed = {name: schema.only(used) for name, schema in schemas.items()}
-    with standing_in(narrowed) as env:
+    with standing_in(_used(schemas)) as env:
         yield env
+
+
+def _used(schemas: Mapping[str, Schema]) -> Mapping[str, Schema]:
+    used = {one.type for one in declared(read_folder(SOURCE))}
+    return {name: schema.only(used) for name, schema in schemas.items()}
+
+
+@pytest.fixture
+def young(
+    terraform: None,
+    schemas: Mapping[str, Schema],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Workspace, YoungProject]]:
+    """A copy of terraform/, and a project in which nothing was ever done."""
+    project = YoungProject()
+    with standing_in(_used(schemas), project) as env:
+        yield workspace(tmp_path_factory.mktemp("work") / "terraform", env), project
+        project.time.stop()
 
 
 @pytest.fixture

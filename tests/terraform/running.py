@@ -18,6 +18,7 @@ VARIABLES: Mapping[str, Any] = {
     "api_keys": {"shop": ["0" * 64, "1" * 64], "studio": ["2" * 64]},
     "provider_keys": {"gepetto": "key-of-gepetto", "spacely": "key-of-spacely"},
     "webhook_keys": ["w" * 32],
+    "callback_keys": ["c" * 32],
     "alert_emails": ["oncall@example.com"],
 }
 

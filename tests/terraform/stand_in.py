@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import grpc
@@ -17,21 +17,29 @@ import msgspec
 
 from tests.terraform import wire
 from tests.terraform.provider_schema import Attribute, Block, Schema
+from tests.terraform.young_project import YoungProject
 
 PROJECT_NUMBER = "123456789012"
 
 _SINGLE, _LIST = 1, 2
+_ERROR = 1
 # Which arguments cannot change without a new resource is not in the bindings.
 _REPLACED_WITH = {
     "google_secret_manager_secret_version": ("secret", "secret_data_wo_version"),
     "google_storage_bucket_object": ("bucket", "name"),
+    "time_sleep": ("triggers",),
 }
 _UNKNOWN = msgspec.msgpack.Ext(0, b"\x00")
 
 
 @contextmanager
-def standing_in(schemas: Mapping[str, Schema]) -> Iterator[dict[str, str]]:
+def standing_in(
+    schemas: Mapping[str, Schema], project: YoungProject | None = None
+) -> Iterator[dict[str, str]]:
     """Serve these providers.
+
+    Args:
+        project: Refuses what is not there yet; None if everything is.
 
     Yields:
         The environment in which Terraform talks to them.
@@ -40,8 +48,8 @@ def standing_in(schemas: Mapping[str, Schema]) -> Iterator[dict[str, str]]:
     attached = {}
     try:
         for name, schema in schemas.items():
-            server = grpc.server(ThreadPoolExecutor(8))
-            server.add_generic_rpc_handlers((_handlers(StandIn(schema)),))
+            server = grpc.server(ThreadPoolExecutor(16))
+            server.add_generic_rpc_handlers((_handlers(StandIn(schema, project)),))
             port = server.add_insecure_port("127.0.0.1:0")
             server.start()
             servers.append(server)
@@ -61,9 +69,14 @@ def standing_in(schemas: Mapping[str, Schema]) -> Iterator[dict[str, str]]:
 class StandIn:
     """Answers Terraform's calls of one provider."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, project: YoungProject | None = None) -> None:
         self._schema = schema
+        self._project = project
         self._told = self._tell()
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """Keep the project's time from passing meanwhile."""
+        return self._project.time.working() if self._project else nullcontext()
 
     def get_schema(self, _request: bytes) -> bytes:
         """Tell the schema."""
@@ -105,6 +118,12 @@ class StandIn:
         given = wire.fields(request)
         type_name, planned = given[1].decode(), _read(given[3])
         if planned is not None:
+            is_new = _read(given[2]) is None
+            refusal = (
+                self._project.refusal(type_name, planned) if self._project and is_new else None
+            )
+            if refusal is not None:
+                return wire.message(1, _value(None)) + wire.message(3, _error(refusal))
             block = self._schema.resources[type_name]
             planned = _filled(block, planned, lambda name, of: _result(type_name, name, of))
         return wire.message(1, _value(planned))
@@ -142,12 +161,23 @@ def _handlers(provider: StandIn) -> grpc.GenericRpcHandler:
         "Stop": provider.agree,
     }
     return grpc.method_handlers_generic_handler(
-        "tfplugin5.Provider", {name: _handler(call) for name, call in calls.items()}
+        "tfplugin5.Provider",
+        {name: _handler(call, provider.at_work) for name, call in calls.items()},
     )
 
 
-def _handler(call: Callable[[bytes], bytes]) -> grpc.RpcMethodHandler:
-    return grpc.unary_unary_rpc_method_handler(lambda request, _context: call(request))
+def _handler(
+    call: Callable[[bytes], bytes], at_work: Callable[[], AbstractContextManager[None]]
+) -> grpc.RpcMethodHandler:
+    def answer(request: bytes, _context: grpc.ServicerContext) -> bytes:
+        with at_work():
+            return call(request)
+
+    return grpc.unary_unary_rpc_method_handler(answer)
+
+
+def _error(summary: str) -> bytes:
+    return wire.whole(1, _ERROR) + wire.text(2, summary)
 
 
 def _schema(block: Block, *, is_provider: bool = False) -> bytes:

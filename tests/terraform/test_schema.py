@@ -1,5 +1,6 @@
 """Every block and argument is one that the providers have, by their real schemas."""
 
+import hcl2
 import pytest
 
 from tests.terraform.hcl_files import declared, misfits, read_folder
@@ -19,6 +20,17 @@ def test_the_versions_that_are_required_are_those_that_were_checked(schemas):
     for schema in schemas.values():
         newest = ".".join(schema.version.split(".")[:2])
         assert f'version = "~> {newest}"' in versions
+
+
+def test_the_locked_versions_are_those_that_were_checked(schemas):
+    lock = hcl2.loads((SOURCE / ".terraform.lock.hcl").read_text())
+    locked = {
+        address.strip('"').rpartition("/")[2]: its["version"].strip('"')
+        for one in lock["provider"]
+        for address, its in one.items()
+    }
+
+    assert locked == {name: schema.version for name, schema in schemas.items()}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +61,7 @@ def test_the_versions_that_are_required_are_those_that_were_checked(schemas):
         ),
         pytest.param(
             "scheduler.tf",
-            "  name             = each.value.ticks_topic\n",
+            "  name             = each.value\n",
             "",
             "resource google_cloud_scheduler_job.ticks: name: missing",
             id="missing argument",
