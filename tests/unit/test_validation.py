@@ -11,7 +11,7 @@ from relay.errors import InvalidRequest
 BODY = {"provider": "gepetto", "operation": "redesign", "input": {}}
 FIELDS = (
     "provider, operation, input, providerJobId, path, metadata, deadlineSeconds, onUnconfirmed, "
-    "priority"
+    "priority, callbackUrl"
 )
 WRONG = {
     "no object": ([], "", "the body must be an object"),
