@@ -79,10 +79,11 @@ def test_a_message_without_attributes_is_acknowledged(keep, world):
     assert world.jobs.calls == []
 
 
-def test_a_host_that_is_away_is_500_so_that_the_message_comes_again(keep, world, job):
+def test_a_host_that_is_away_is_503_so_that_the_message_comes_again(keep, world, job, caplog):
     world.downloads.script(OUTPUT, CallUnanswered("x"))
 
-    assert push(keep).status_code == 500
+    assert push(keep).status_code == 503
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
     assert [one.index for one in world.jobs.job().kept_outputs] == [1]
 
 

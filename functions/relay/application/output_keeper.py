@@ -19,8 +19,9 @@ log = logging.getLogger(__name__)
 
 TRIES = 3
 PAUSE_S = 1.0
-# A call takes 60 s at most and an upload 60 s, and the function is stopped after 540 s.
-LAST_CALL_AFTER_S = 400.0
+# A try may wait 60 s for memory, 60 s for the picture and as long for the bucket, and the function
+# is stopped after 540 s.
+LAST_CALL_AFTER_S = 350.0
 # A picture may have 25 MiB, and takes up to twice as much while it is received.
 PICTURES_AT_ONCE = 2
 WAIT_FOR_MEMORY_S = 60.0
