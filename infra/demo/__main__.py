@@ -59,7 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--kill",
         action="store_true",
-        help="crash each of the three functions once while jobs are running (SIGKILL); "
+        help="crash each of the five functions once while jobs are running (SIGKILL); "
         f"{LIMIT_WITH_KILLS_S:g} s are allowed then, else {LIMIT_S:g} s",
     )
     return parser.parse_args()

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from infra.local import emulators
+from infra.local import emulators, storage_emulator
 from infra.local.emulators import Emulator, Kind
 from infra.local.functions import FUNCTIONS, instances
 from infra.local.processes import HOST, Command, Probe, Service, free_ports
 from infra.local.settings import (
+    OUTPUTS_BUCKET,
     accounts,
     add_demo_key,
     caller_settings,
@@ -21,7 +22,7 @@ from infra.local.settings import (
     sandbox_args,
     tick_every_s,
 )
-from infra.local.topics import PUMP_FUNCTION, Topology, topology
+from infra.local.topics import Topology, topology
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS_SOURCE = ROOT / "functions"
@@ -34,7 +35,12 @@ SANDBOX_PATHS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackDescription:
-    """Where everything is; the fields of stack.json."""
+    """Where everything is; the fields of stack.json.
+
+    Attributes:
+        sandbox_url: None if no provider is sandboxed.
+        storage_emulator_host, outputs_bucket: None if outputs are not kept.
+    """
 
     project: str
     api_url: str
@@ -45,6 +51,9 @@ class StackDescription:
     completions_topic: str
     ticks_topics: Mapping[str, str]
     api_key: str
+    console_url: str
+    storage_emulator_host: str | None
+    outputs_bucket: str | None
     pids: Mapping[str, int]
 
     @classmethod
@@ -93,6 +102,7 @@ def make_plan(
     *,
     env: Mapping[str, str],
     found: Mapping[Kind, Emulator],
+    storage: Path | None,
     source: Path,
     logs: Path,
     instances_each: int,
@@ -101,6 +111,7 @@ def make_plan(
 
     Args:
         env: The caller's environment; its variables win over the stack's defaults.
+        storage: The storage emulator's program; None if outputs are not kept.
         source: The directory that holds main.py.
         logs: Where each process gets a log of its own.
         instances_each: How many processes serve each function, at least 1.
@@ -115,6 +126,7 @@ def make_plan(
         completions_topic=settings["COMPLETIONS_TOPIC"],
         ticks_topic=settings["TICKS_TOPIC"],
         accounts=accounts(settings),
+        keeps_outputs=storage is not None,
     )
     function_services = tuple(
         service
@@ -137,6 +149,11 @@ def make_plan(
         machine=machine,
         log=logs / "sandbox.log",
     )
+    storage_services = (
+        (storage_emulator.service(storage, port=ports.storage, machine=machine, logs=logs),)
+        if storage is not None
+        else ()
+    )
     is_sandboxed = any(
         settings.get(variable) == sandbox_url + path for variable, path in SANDBOX_PATHS.values()
     )
@@ -144,11 +161,14 @@ def make_plan(
         services=(
             _emulator(found[Kind.FIRESTORE], port=ports.firestore, machine=machine, logs=logs),
             _emulator(found[Kind.PUBSUB], port=ports.pubsub, machine=machine, logs=logs),
+            *storage_services,
             *function_services,
             *((sandbox,) if is_sandboxed else ()),
         ),
         topology=topics,
-        push_urls={PUMP_FUNCTION: ports.url_of(PUMP_FUNCTION)},
+        push_urls={
+            each.function: ports.url_of(each.function) for each in topics.push_subscriptions
+        },
         tick_every_s=tick_every_s(env),
         description=StackDescription(
             project=settings["GOOGLE_CLOUD_PROJECT"],
@@ -158,8 +178,11 @@ def make_plan(
             firestore_emulator_host=settings["FIRESTORE_EMULATOR_HOST"],
             pubsub_emulator_host=settings["PUBSUB_EMULATOR_HOST"],
             completions_topic=topics.completions_topic,
-            ticks_topics=topics.ticks_topics,
+            ticks_topics={name: topics.ticks_topics[name] for name in accounts(settings)},
             api_key=demo_key,
+            console_url=f"{ports.url_of('jobs_api')}/console#key={demo_key}",
+            storage_emulator_host=f"{HOST}:{ports.storage}" if storage else None,
+            outputs_bucket=settings[OUTPUTS_BUCKET] if storage else None,
             pids={},
         ),
         pubsub_service=found[Kind.PUBSUB].name,
@@ -173,6 +196,7 @@ class _Ports:
 
     firestore: int
     pubsub: int
+    storage: int
     sandbox: int
     functions: Mapping[str, Sequence[int]]
 
@@ -182,10 +206,11 @@ class _Ports:
 
 def _choose_ports(instances_each: int) -> _Ports:
     each = 1 if instances_each == 1 else 1 + instances_each
-    firestore, pubsub, sandbox, *others = free_ports(3 + each * len(FUNCTIONS))
+    firestore, pubsub, storage, sandbox, *others = free_ports(4 + each * len(FUNCTIONS))
     return _Ports(
         firestore=firestore,
         pubsub=pubsub,
+        storage=storage,
         sandbox=sandbox,
         functions={
             function.target: others[number * each : (number + 1) * each]
@@ -203,6 +228,7 @@ def _settings(env: Mapping[str, str], *, ports: _Ports) -> dict[str, str]:
         **given,
         "FIRESTORE_EMULATOR_HOST": f"{HOST}:{ports.firestore}",
         "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}",
+        "STORAGE_EMULATOR_HOST": _url(ports.storage),
     }
     for account in accounts(settings):
         variable, path = SANDBOX_PATHS.get(account, ("", ""))

@@ -23,6 +23,8 @@ from infra.local.processes import (
     wait_until_answered,
 )
 from infra.local.reaper import Reaper
+from infra.local.settings import keeps_outputs
+from infra.local.storage_emulator import create_bucket, find_storage_emulator
 from infra.local.topics import PubSubEmulator, Scheduler
 
 __all__ = ["Stack", "logs_directory", "running_stack"]
@@ -49,7 +51,7 @@ class Stack:
         )
         self._scheduler = Scheduler(
             pubsub=self._pubsub,
-            ticks_topics=plan.topology.ticks_topics,
+            topics=plan.topology.ticks_topics,
             every_s=plan.tick_every_s,
         )
 
@@ -96,6 +98,9 @@ class Stack:
         self._pubsub.create(self._plan.topology, push_urls=self._plan.push_urls)
         names = [service.name for service in self._plan.services]
         self._wait_for(*names, timeout_s=START_WITHIN_S)
+        at = self._plan.description
+        if at.storage_emulator_host is not None and at.outputs_bucket is not None:
+            create_bucket(at.storage_emulator_host, at.outputs_bucket)
         self._is_up = True
         self._update_stack_file()
         self._scheduler.start()
@@ -154,10 +159,16 @@ def running_stack(
     logs = logs_directory(stack_file)
     logs.mkdir(parents=True, exist_ok=True)
     found = {kind: find_emulator(kind, env=env, stop=asked) for kind in Kind}
+    storage = find_storage_emulator() if keeps_outputs(env) else None
 
     def start(undo: ExitStack) -> Stack:
         plan = make_plan(
-            env=env, found=found, source=functions.resolve(), logs=logs, instances_each=instances
+            env=env,
+            found=found,
+            storage=storage,
+            source=functions.resolve(),
+            logs=logs,
+            instances_each=instances,
         )
         for service in plan.services:
             service.command.log.unlink(missing_ok=True)

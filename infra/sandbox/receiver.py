@@ -9,12 +9,13 @@ import binascii
 import hashlib
 import hmac
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Lock
 
 import msgspec
+from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request, Response
 
 from infra.sandbox import behaviours
@@ -173,7 +174,7 @@ class Receiver:
         return response
 
     def _signature(
-        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes] | None
+        self, headers: Headers, body: bytes, secrets: Sequence[bytes] | None
     ) -> Signature:
         if not secrets:
             return Signature.UNCHECKED
