@@ -13,6 +13,7 @@ class Callback(msgspec.Struct, frozen=True):
 
     id: str
     at: float
+    receiver: str
     query: str
     signature: str
     status: int | None

@@ -111,6 +111,8 @@ def main(arguments: Sequence[str]) -> int:
         help="every call takes at least that long (%(default)s)")  # fmt: skip
     add("--no-download", dest="fetches_inputs", action="store_false",
         help="ignore inputs, use sample rooms instead")  # fmt: skip
+    add("--noise", dest="draws_noise", action="store_true",
+        help="pictures are small and quickly made, but show nothing")  # fmt: skip
     add(
         "--strict-ids",
         action="store_true",

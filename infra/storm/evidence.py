@@ -1,13 +1,14 @@
 """What was observed in a storm, as a history for the checker of the promises."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 
+from infra.demo.receiver import Callback as ReceivedCallback
 from infra.local.inbox import Delivery
 from infra.storm.faults import PUMPS, STORE, Crashed
-from infra.storm.observation import Counts, Document, LogLine, ProviderCall, Render
+from infra.storm.observation import Copy, Counts, Document, LogLine, ProviderCall, Render
 from infra.storm.workload import Created, StormJob, number_in
 from infra.verification.checker import violations
 from infra.verification.history import (
@@ -22,6 +23,8 @@ from infra.verification.history import (
     seconds,
 )
 from relay.adapters.document import WAKE_AT, from_document
+from relay.domain.callback import Callback
+from relay.domain.events import as_announced
 from relay.domain.job import Job
 from relay.domain.limits import Limit
 from relay.errors import UnreadableJob
@@ -66,6 +69,9 @@ class Evidence:
         unreadable: What is wrong with documents that are not a job's.
         final: Ids of the documents that the last read found.
         holds: Every hold that an account's document showed.
+        callbacks: What the receivers received.
+        bucket: Where copies are kept.
+        copies: What is in there, by name.
         is_at_rest: Whether everything had ended when the time was up.
     """
 
@@ -79,6 +85,9 @@ class Evidence:
     deliveries: tuple[Delivery, ...]
     calls: tuple[ProviderCall, ...]
     renders: tuple[Render, ...]
+    callbacks: tuple[ReceivedCallback, ...]
+    bucket: str
+    copies: Mapping[str, Copy]
     counts: Mapping[str, Counts]
     errors: tuple[LogLine, ...]
     sandbox_url: str
@@ -288,17 +297,28 @@ def _skipped(before: JobVersion | None, after: JobVersion) -> Iterator[JobVersio
                 late_outputs=(),
                 error=None,
                 announcements=(),
+                callback=_undelivered(job, ()),
+                kept_outputs=(),
             )
             yield JobVersion(at=entry.at, job=still_open, wake_at=entry.at)
     announced = {event.id for event in before.job.announcements} if before else set()
     for index, event in enumerate(job.announcements):
         if event.id not in announced and event.publish_at is None:
+            before_it = job.announcements[:index]
             unpublished = replace(
-                job,
-                announcements=(*job.announcements[:index], replace(event, publish_at=event.at)),
-                late_outputs=job.late_outputs if index else (),
+                as_announced(job, event.type),
+                announcements=(*before_it, replace(event, publish_at=event.at)),
+                callback=_undelivered(job, [one.id for one in before_it]),
             )
             yield JobVersion(at=event.at, job=unpublished, wake_at=event.at)
+
+
+def _undelivered(job: Job, published: Collection[str]) -> Callback | None:
+    """Return the job's callback as it was when only these events had been published."""
+    if job.callback is None:
+        return None
+    deliveries = tuple(one for one in job.callback.deliveries if one.event_id in published)
+    return replace(job.callback, deliveries=deliveries)
 
 
 def _calls(evidence: Evidence) -> Iterator[Call]:

@@ -83,7 +83,7 @@ def a_kept_delivery(job: DemoJob) -> Delivery:
 def a_callback(delivery: Delivery, **changed: object) -> Callback:
     body = {"type": delivery.attributes["ce-type"], "data": json.loads(delivery.data)} | changed
     raw = msgspec.Raw(json.dumps(body).encode())
-    return Callback(delivery.event_id, 0.0, "", "good", 204, raw)
+    return Callback(delivery.event_id, 0.0, "demo", "", "good", 204, raw)
 
 
 def good_evidence() -> Evidence:

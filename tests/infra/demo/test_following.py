@@ -53,7 +53,7 @@ class FakeReceiver:
 
 
 def a_callback(event_id: str, signature: str = "good") -> Callback:
-    return Callback(event_id, 0.0, "", signature, 204, msgspec.Raw(b"{}"))
+    return Callback(event_id, 0.0, "demo", "", signature, 204, msgspec.Raw(b"{}"))
 
 
 def an_event(event_id: str) -> Delivery:
