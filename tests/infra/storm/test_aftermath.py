@@ -18,11 +18,10 @@ from infra.storm.evidence import Evidence, JobVersion
 from infra.storm.observation import Copy
 from infra.storm.workload import GONE
 from relay.domain.callback import Callback as Owed
-from relay.domain.callback import DeliveryStatus, after_attempt
+from relay.domain.callback import CallbackShape, DeliveryStatus, after_attempt
 from relay.domain.events import published, with_event
 from relay.domain.job import EventType, Job
 from relay.domain.kept_output import KeptOutput
-from relay.job_view import CallbackShape, callback_json, event_json
 from tests.factories import JOB_ID, PROVIDER_JOB_ID, later
 from tests.infra.storm.test_evidence import SANDBOX, a_story, good_evidence
 
