@@ -82,7 +82,8 @@ def _opening(*, with_kills: bool) -> str:
     crashes = ", while each of its functions is killed once" if with_kills else ""
     return (
         f"The whole of Render Relay starts on this machine, and {len(JOBS)} jobs, some made "
-        f"difficult on purpose, go through it{crashes}: each must end, be announced once, and keep its pictures."
+        f"difficult on purpose, go through it{crashes}: each must end, be announced once, and "
+        "keep its pictures."
     )
 
 
