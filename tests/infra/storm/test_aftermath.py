@@ -22,6 +22,7 @@ from relay.domain.callback import CallbackShape, DeliveryStatus, after_attempt
 from relay.domain.events import published, with_event
 from relay.domain.job import EventType, Job
 from relay.domain.kept_output import KeptOutput
+from relay.job_view import callback_json, event_json
 from tests.factories import JOB_ID, PROVIDER_JOB_ID, later
 from tests.infra.storm.test_evidence import SANDBOX, a_story, good_evidence
 
