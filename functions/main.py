@@ -1,4 +1,4 @@
-"""The three entry points: decode, call, encode."""
+"""The entry points: decode, call, encode."""
 
 import gc
 
@@ -39,6 +39,13 @@ def provider_webhook(request: flask.Request) -> Response:
 def poll_tick(event: CloudEvent) -> None:
     """Run the pump for a tick from Pub/Sub."""
     bootstrap.poll_tick().receive(event.get_data())
+
+
+@functions_framework.cloud_event
+@logs.identified
+def keep_outputs(event: CloudEvent) -> None:
+    """Keep the outputs of a job for a completion event from Pub/Sub."""
+    bootstrap.keep_outputs().receive(event.get_data())
 
 
 @functions_framework.errorhandler(NotFound)  # type: ignore[untyped-decorator]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from infra.local import emulators, storage_emulator
+from infra.local import emulators
 from infra.local.emulators import Emulator, Kind
 from infra.local.functions import FUNCTIONS, instances
 from infra.local.processes import HOST, Command, Probe, Service, free_ports
@@ -18,10 +18,12 @@ from infra.local.settings import (
     add_demo_key,
     caller_settings,
     defaults,
+    keeps_outputs,
     machine_environment,
     sandbox_args,
     tick_every_s,
 )
+from infra.local.storage_emulator import storage_command, storage_probe
 from infra.local.topics import Topology, topology
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,7 +104,6 @@ def make_plan(
     *,
     env: Mapping[str, str],
     found: Mapping[Kind, Emulator],
-    storage: Path | None,
     source: Path,
     logs: Path,
     instances_each: int,
@@ -111,13 +112,13 @@ def make_plan(
 
     Args:
         env: The caller's environment; its variables win over the stack's defaults.
-        storage: The storage emulator's program; None if outputs are not kept.
         source: The directory that holds main.py.
         logs: Where each process gets a log of its own.
         instances_each: How many processes serve each function, at least 1.
 
     Raises:
         WrongEnvironment: A variable is invalid.
+        EmulatorsUnavailable: There is no storage emulator; says what to install.
     """
     ports = _choose_ports(instances_each)
     settings, machine = _settings(env, ports=ports), machine_environment(env)
@@ -126,7 +127,7 @@ def make_plan(
         completions_topic=settings["COMPLETIONS_TOPIC"],
         ticks_topic=settings["TICKS_TOPIC"],
         accounts=accounts(settings),
-        keeps_outputs=storage is not None,
+        keeps_outputs=keeps_outputs(env),
     )
     function_services = tuple(
         service
@@ -149,11 +150,7 @@ def make_plan(
         machine=machine,
         log=logs / "sandbox.log",
     )
-    storage_services = (
-        (storage_emulator.service(storage, port=ports.storage, machine=machine, logs=logs),)
-        if storage is not None
-        else ()
-    )
+    storage = _storage(ports.storage, machine=machine, logs=logs) if keeps_outputs(env) else None
     is_sandboxed = any(
         settings.get(variable) == sandbox_url + path for variable, path in SANDBOX_PATHS.values()
     )
@@ -161,7 +158,7 @@ def make_plan(
         services=(
             _emulator(found[Kind.FIRESTORE], port=ports.firestore, machine=machine, logs=logs),
             _emulator(found[Kind.PUBSUB], port=ports.pubsub, machine=machine, logs=logs),
-            *storage_services,
+            *((storage,) if storage is not None else ()),
             *function_services,
             *((sandbox,) if is_sandboxed else ()),
         ),
@@ -241,6 +238,14 @@ def _emulator(emulator: Emulator, *, port: int, machine: Mapping[str, str], logs
     return Service(
         command=emulator.command(port=port, env=machine, log=logs / f"{emulator.name}.log"),
         probe=emulators.probe(port),
+        restarts=False,
+    )
+
+
+def _storage(port: int, *, machine: Mapping[str, str], logs: Path) -> Service:
+    return Service(
+        command=storage_command(port=port, env=machine, log=logs / "storage-emulator.log"),
+        probe=storage_probe(port),
         restarts=False,
     )
 

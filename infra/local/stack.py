@@ -23,8 +23,7 @@ from infra.local.processes import (
     wait_until_answered,
 )
 from infra.local.reaper import Reaper
-from infra.local.settings import keeps_outputs
-from infra.local.storage_emulator import create_bucket, find_storage_emulator
+from infra.local.storage_emulator import create_bucket
 from infra.local.topics import PubSubEmulator, Scheduler
 
 __all__ = ["Stack", "logs_directory", "running_stack"]
@@ -159,16 +158,10 @@ def running_stack(
     logs = logs_directory(stack_file)
     logs.mkdir(parents=True, exist_ok=True)
     found = {kind: find_emulator(kind, env=env, stop=asked) for kind in Kind}
-    storage = find_storage_emulator() if keeps_outputs(env) else None
 
     def start(undo: ExitStack) -> Stack:
         plan = make_plan(
-            env=env,
-            found=found,
-            storage=storage,
-            source=functions.resolve(),
-            logs=logs,
-            instances_each=instances,
+            env=env, found=found, source=functions.resolve(), logs=logs, instances_each=instances
         )
         for service in plan.services:
             service.command.log.unlink(missing_ok=True)

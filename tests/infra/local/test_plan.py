@@ -12,7 +12,7 @@ from infra.local.emulators import Emulator, Jar, Kind
 from infra.local.errors import PortTaken, WrongEnvironment
 from infra.local.plan import Plan, StackDescription, make_plan
 from infra.local.processes import Service, free_ports, start_on_free_ports
-from infra.local.settings import keeps_outputs, with_strict_ids
+from infra.local.settings import with_strict_ids
 from infra.local.stack import logs_directory
 from relay.config import ALLOW_LOCAL_URLS
 
@@ -29,7 +29,6 @@ def a_plan(*, instances: int = 1, **env: str) -> Plan:
     return make_plan(
         env={"PATH": "/usr/bin", **env},
         found=FOUND,
-        storage=Path("/fake-gcs-server") if keeps_outputs(env) else None,
         source=Path("/checkout/functions"),
         logs=Path("/checkout/.local/logs"),
         instances_each=instances,
