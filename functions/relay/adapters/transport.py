@@ -1,4 +1,4 @@
-"""One HTTP call to a provider: bounded in time and size, never repeated, sorted by what it did.
+"""One HTTP call: bounded in time and size, never repeated, sorted by what it did.
 
 Whether a failed call may have reached the provider is not guessed from the error that urllib3
 wraps around another: our connections note the first byte that they write. Everything before it
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import certifi
 import requests
@@ -31,6 +31,10 @@ from relay.errors import Transient
 
 MAX_BODY_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
+# Headers, and what chunks add to a body.
+MAX_FRAMING_BYTES = 1024 * 1024
+# Small enough that each piece may be waited for anew.
+PIECE_BYTES = 16 * 1024
 
 # Servers hang up on idle connections, and a paused instance does not hear of it.
 KEPT_FOR_S = 3.0
@@ -48,12 +52,24 @@ VENDOR_ERRORS = (
 )
 
 
-class NotSent(Transient):
-    """The call surely did not reach the provider."""
+class _Unanswered(Transient):
+    """There is no answer.
+
+    Attributes:
+        timed_out: Whether it took too long.
+    """
+
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
 
 
-class PerhapsSent(Transient):
-    """The call may have reached the provider; what it did there is not known."""
+class NotSent(_Unanswered):
+    """The call surely did not reach its host."""
+
+
+class PerhapsSent(_Unanswered):
+    """The call may have reached its host; what it did there is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,25 @@ class Bounds:
     body_bytes: int = MAX_BODY_BYTES
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a connection is to go.
+
+    Attributes:
+        connect_s: How long connecting to one address may take.
+    """
+
+    host: str
+    port: int
+    is_tls: bool
+    connect_s: float
+
+
+# Connects, given what remains of the call's time.
+Dial: TypeAlias = Callable[[Target, Callable[[], float]], socket.socket]
+T = TypeVar("T")
+
+
 class Transport:
     """Calls providers over HTTP, from any number of threads.
 
@@ -102,6 +137,7 @@ class Transport:
         monotonic: Seconds on a clock that is never set.
         now: The time of day (aware), for a ``Retry-After`` that is a date.
         ca_file: The certificate authorities that are trusted, in PEM.
+        dial: Connects, if not as usual.
     """
 
     def __init__(
@@ -111,7 +147,9 @@ class Transport:
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         ca_file: str = certifi.where(),
+        dial: Dial | None = None,
     ) -> None:
+        self._dial = dial
         self._bounds = bounds or Bounds()
         self._monotonic = monotonic
         self._now = now
@@ -138,15 +176,47 @@ class Transport:
         headers = {**headers, "Content-Type": "application/json"}
         return self._call("POST", url, headers=headers, body=body)
 
+    def call_once(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        read: Callable[[requests.Response], T],
+    ) -> T:
+        """Call on a connection that is closed afterwards, and read the response with *read*.
+
+        Raises:
+            NotSent, PerhapsSent: There is no answer.
+        """
+        started_at = self._monotonic()
+        with _Session(self._tls) as session:
+            return self._exchange(session, started_at, method, url, headers, body, read)
+
     def _call(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None
     ) -> Answer:
         started_at = self._monotonic()
         session = self._session(started_at, fresh=method == "POST")
+        return self._exchange(session, started_at, method, url, headers, body, self._read)
+
+    def _exchange(
+        self,
+        session: requests.Session,
+        started_at: float,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        read: Callable[[requests.Response], T],
+    ) -> T:
         call = _Call(
             self._monotonic,
             send_by=started_at + self._bounds.send_s,
             ends_at=started_at + self._bounds.call_s,
+            left_bytes=self._bounds.body_bytes + MAX_FRAMING_BYTES,
+            dial=self._dial,
         )
         token = _CALL.set(call)
         try:
@@ -156,17 +226,19 @@ class Transport:
             timeout = (self._bounds.connect_s, self._bounds.read_s)
             response = session.send(request, timeout=timeout, stream=True)
             with response:
-                return self._read(response)
+                return read(response)
         except VENDOR_ERRORS as error:
             # Without its cause, whose text quotes the whole URL.
+            root = _root(error)
+            why, timed_out = type(root).__name__, isinstance(root, TimeoutError)
             if call.is_sent:
-                raise PerhapsSent(f"no whole answer came ({_root(error)})") from None
-            raise NotSent(f"the request could not be sent ({_root(error)})") from None
+                raise PerhapsSent(f"no whole answer came ({why})", timed_out=timed_out) from None
+            raise NotSent(f"the request could not be sent ({why})", timed_out=timed_out) from None
         finally:
             _CALL.reset(token)
 
     def _read(self, response: requests.Response) -> Answer:
-        retry_after_s = _retry_after_s(response.headers.get("Retry-After"), now=self._now())
+        wait_s = retry_after_s(response.headers.get("Retry-After"), now=self._now())
         try:
             body = self._body(response)
         except (PerhapsSent, *VENDOR_ERRORS):
@@ -174,7 +246,7 @@ class Transport:
                 raise
             body = b""
         content_type = response.headers.get("Content-Type", "")
-        return Answer(response.status_code, body, retry_after_s, content_type)
+        return Answer(response.status_code, body, wait_s, content_type)
 
     def _body(self, response: requests.Response) -> bytes:
         body = bytearray()
@@ -202,6 +274,8 @@ class _Call:
     monotonic: Callable[[], float]
     send_by: float = field(kw_only=True)
     ends_at: float = field(kw_only=True)
+    left_bytes: int = field(kw_only=True)
+    dial: Dial | None = field(kw_only=True)
     is_sent: bool = False
 
     def begin_to_send(self) -> None:
@@ -215,6 +289,12 @@ class _Call:
         if left_s <= 0:
             raise TimeoutError("the call took too long")
         return left_s
+
+    def count(self, received: int) -> None:
+        """Count bytes as they arrive: urllib3 reads the size of a chunk, however long it is."""
+        self.left_bytes -= received
+        if self.left_bytes < 0:
+            raise OSError("the answer is too long")
 
 
 @cache
@@ -286,7 +366,9 @@ class _UntilTheEnd(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         left_s = _CALL.get().left_s()
         self._sock.settimeout(left_s if self._read_s is None else min(self._read_s, left_s))
-        return self._stream.readinto1(buffer)
+        count = self._stream.readinto1(buffer)
+        _CALL.get().count(count)
+        return count
 
     def close(self) -> None:
         self._stream.close()
@@ -297,17 +379,35 @@ class _Connection(HTTPConnection):
     """Notes in the call that something is about to be written."""
 
     response_class = _Reply
+    is_tls = False
 
     def send(self, data: Any) -> None:
         if self.sock is None:
             # http.client would connect from within its own send, after the note.
             self.connect()
-        _CALL.get().begin_to_send()
-        super().send(data)
+        call = _CALL.get()
+        call.begin_to_send()
+        longest_s = self.sock.gettimeout()
+        # Not in one piece: TLS waits anew for each record that a slow reader takes.
+        for start in range(0, len(data), PIECE_BYTES):
+            left_s = call.left_s()
+            self.sock.settimeout(left_s if longest_s is None else min(longest_s, left_s))
+            super().send(data[start : start + PIECE_BYTES])
+        self.sock.settimeout(longest_s)
+
+    def _new_conn(self) -> socket.socket:
+        call = _CALL.get()
+        if call.dial is None:
+            return super()._new_conn()
+        target = Target(self._dns_host, self.port, self.is_tls, float(self.timeout))
+        sock = call.dial(target, call.left_s)
+        # For the TLS handshake.
+        sock.settimeout(min(target.connect_s, call.left_s()))
+        return sock
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    pass
+    is_tls = True
 
 
 class _Pool(urllib3.HTTPConnectionPool):
@@ -318,15 +418,15 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-def _root(error: BaseException) -> str:
-    """Return the name of the error that all the others were wrapped around."""
+def _root(error: BaseException) -> BaseException:
+    """Return the error that all the others were wrapped around."""
     while error.__context__ is not None:
         error = error.__context__
-    return type(error).__name__
+    return error
 
 
-def _retry_after_s(header: str | None, *, now: datetime) -> float | None:
-    """Read ``Retry-After`` (RFC 9110, 10.2.3): seconds, or a date."""
+def retry_after_s(header: str | None, *, now: datetime | None = None) -> float | None:
+    """Read ``Retry-After`` (RFC 9110, 10.2.3): seconds, or a date; up to a day."""
     if header is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", header.strip()):
@@ -335,7 +435,7 @@ def _retry_after_s(header: str | None, *, now: datetime) -> float | None:
         moment = parsedate_to_datetime(header)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        wait_s = (moment - now).total_seconds()
+        wait_s = (moment - (now or datetime.now(UTC))).total_seconds()
     except (ValueError, OverflowError):
         return None
     return min(max(wait_s, 0.0), LONGEST_RETRY_AFTER_S)

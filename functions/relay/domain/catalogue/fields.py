@@ -12,11 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from relay.domain.answers import MAX_URL_LENGTH
+from relay.domain.public_addresses import is_public_address
 
-# Translated to the IPv4 address in its last 32 bits (RFC 6052).
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# IPv4 addresses written as IPv6 ones, long deprecated (RFC 4291, 2.5.5.1).
-IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
 # Anything else in a host is read differently by different programs.
 HOST_NAME = re.compile(r"[a-z0-9._-]+")
 
@@ -124,7 +121,7 @@ def image_url_schema(type: type[Any]) -> dict[str, Any]:
 
 def _is_public(host: str) -> bool:
     try:
-        return _is_public_address(ipaddress.ip_address(host))
+        return is_public_address(ipaddress.ip_address(host))
     except ValueError:
         pass
     try:
@@ -138,13 +135,3 @@ def _is_public(host: str) -> bool:
     # A last label of digits is an IPv4 address in a shorthand that resolvers understand.
     looks_numeric = last.isdigit() or last.startswith("0x")
     return "." in name and not looks_numeric and last not in ("localhost", "local", "internal")
-
-
-def _is_public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in NAT64 or address in IPV4_COMPATIBLE:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-        if inner is not None:
-            return _is_public_address(inner)
-    return address.is_global and not address.is_multicast
