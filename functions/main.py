@@ -43,6 +43,13 @@ def poll_tick(event: CloudEvent) -> None:
 
 @functions_framework.cloud_event
 @logs.identified
+def deliver_callbacks(event: CloudEvent) -> None:
+    """Run the pump of callbacks for a tick from Pub/Sub."""
+    bootstrap.deliver_callbacks().receive(event.get_data())
+
+
+@functions_framework.cloud_event
+@logs.identified
 def keep_outputs(event: CloudEvent) -> None:
     """Keep the outputs of a job for a completion event from Pub/Sub."""
     bootstrap.keep_outputs().receive(event.get_data())

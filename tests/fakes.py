@@ -12,7 +12,7 @@ from greenlet import getcurrent, greenlet
 
 from infra.bench.virtual_time import VirtualClock
 from infra.memory_store import MemoryAccounts, MemoryDurations, MemoryJobs, MemoryLists
-from relay.application.ports import EndpointReply, Stored, StoredAccount, Workers
+from relay.application.ports import Download, EndpointReply, Stored, StoredAccount, Workers
 from relay.application.pump import Pump
 from relay.application.pump_run import Concurrency
 from relay.assembly import EDGE_PATIENCE_S, Adapters, Relay
@@ -27,6 +27,7 @@ from relay.job_view import to_json
 from tests.factories import JOB_ID, NOON
 
 CALLBACK_KEYS = ("c" * 32, "d" * 32)
+PICTURE = b"\x89PNG\r\n\x1a\n and some pixels"
 
 
 class FixedClock(VirtualClock):
@@ -320,6 +321,36 @@ class ScriptedEndpoints:
         return answer
 
 
+class ScriptedDownloads:
+    """Outputs' hosts: each URL answers what was scripted for it, `PICTURE` otherwise."""
+
+    def __init__(self, clock: FixedClock) -> None:
+        self._clock = clock
+        self._scripts: dict[str, list[Download | Exception]] = {}
+        self.takes_s = 0.0
+        self.urls: list[str] = []
+
+    def script(self, url: str, *answers: int | bytes | Exception) -> None:
+        """Answer the next calls of a URL with these; bytes are pictures, numbers statuses."""
+        self._scripts[url] = [
+            Download(200, one)
+            if isinstance(one, bytes)
+            else Download(one, b"")
+            if isinstance(one, int)
+            else one
+            for one in answers
+        ]
+
+    def get(self, url: str) -> Download:
+        self.urls.append(url)
+        self._clock.advance(self.takes_s)
+        script = self._scripts.get(url)
+        answer = script.pop(0) if script else Download(200, PICTURE)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
 class InlineWorkers:
     """Does every task at once, and lets time pass only when there is nothing to hand back."""
 
@@ -410,6 +441,7 @@ class World:
         self.topics = MemoryTopics()
         self.provider = ScriptedProvider(self.clock)
         self.endpoints = ScriptedEndpoints(self.clock)
+        self.downloads = ScriptedDownloads(self.clock)
         self.durations: Any = Faulty(MemoryDurations(), pause=lambda _: None)
         self.lists: Any = Faulty(MemoryLists(), pause=lambda _: None)
         self.is_stopping = False

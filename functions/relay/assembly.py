@@ -26,6 +26,7 @@ from relay.application.job_creator import JobCreator
 from relay.application.job_reader import JobReader
 from relay.application.output_keeper import OutputKeeper
 from relay.application.overview import Overview
+from relay.application.picture_reader import PictureReader
 from relay.application.ports import (
     Accounts,
     CallbackReader,
@@ -44,7 +45,7 @@ from relay.application.progress import ProgressReader
 from relay.application.provider_lists import ListReader
 from relay.application.pump import OpenRun, Pump, PumpSetup
 from relay.application.pump_run import Concurrency, PumpDependencies, PumpRun
-from relay.application.slots import large_answer_slots, wait_slots
+from relay.application.slots import large_answer_slots, picture_slots, wait_slots
 from relay.application.store import JobStore
 from relay.application.waker import Waker
 from relay.domain.callback import CALLBACKS
@@ -129,11 +130,12 @@ class Relay:
         return JobReader(listings=self._adapters.jobs, store=self.store, clock=self._adapters.clock)
 
     def controls(self, creator: JobCreator) -> JobControls:
-        """Return the service that cancels and retries jobs."""
+        """Return the service that cancels and retries jobs, and delivers callbacks again."""
         return JobControls(
             store=self.store,
             creator=creator,
             announcer=self.announcer,
+            waker=self.waker,
             clock=self._adapters.clock,
         )
 
@@ -145,6 +147,8 @@ class Relay:
         tenants: Mapping[str, str],
         threads: int,
         bucket: OutputBucket | None = None,
+        downloads: Downloads,
+        callback_keys: Sequence[str],
     ) -> Api:
         """Return the function `jobs_api`.
 
@@ -153,13 +157,15 @@ class Relay:
             tenants: The tenant of each key, by the key's SHA-256 digest in hex.
             threads: How many requests the instance answers at a time.
             bucket: Of the kept outputs; None where there is none.
+            callback_keys: `CALLBACK_KEYS`; empty where callbacks are not switched on.
         """
         adapters = self._adapters
         creator = self.creator(policy)
+        reader = self.reader()
         return Api(
             creator=creator,
             batches=BatchCreator(creator=creator, waker=self.waker, clock=adapters.clock),
-            reader=self.reader(),
+            reader=reader,
             controls=self.controls(creator),
             overview=Overview(accounts=adapters.accounts, counts=adapters.jobs, limits=limits),
             progress=ProgressReader(
@@ -168,10 +174,14 @@ class Relay:
             lists=ListReader(
                 adapters.lists, waker=self.waker, clock=adapters.clock, accounts=limits.keys()
             ),
+            pictures=PictureReader(
+                reader=reader, downloads=downloads, slots=picture_slots(), clock=adapters.clock
+            ),
             waits=wait_slots(threads=threads),
             large_answers=large_answer_slots(),
             tenants=tenants,
             bucket=bucket,
+            callback_keys=callback_keys,
         )
 
     def callback_receiver(self) -> CallbackReceiver:

@@ -69,6 +69,7 @@ def jobs_api() -> Api:
         accounts=settings.limits.keys(),
         allow_local_urls=settings.allow_local_urls,
         allow_raw=settings.raw_operations,
+        allow_callbacks=bool(settings.callback_keys),
         max_open_jobs=settings.max_open_jobs,
     )
     relay = _relay(settings.common, patience_s=EDGE_PATIENCE_S)
@@ -78,6 +79,8 @@ def jobs_api() -> Api:
         tenants=settings.tenants,
         threads=settings.threads,
         bucket=_bucket(settings.outputs_bucket),
+        downloads=GuardedCalls(local_hosts=settings.allow_local_urls),
+        callback_keys=settings.callback_keys,
     )
 
 
@@ -103,6 +106,19 @@ def poll_tick() -> Ticks:
     relay = _relay(settings.common, patience_s=PUMP_PATIENCE_S)
     providers = {name: partial(_provider, name, settings) for name in settings.accounts}
     return relay.ticks(providers, window_s=settings.window_s, weights=settings.tenant_weights)
+
+
+@once_per_worker
+def deliver_callbacks() -> Ticks:
+    """Return the tick handler that runs the pump of callbacks.
+
+    Raises:
+        LookupError: As `jobs_api`.
+    """
+    settings = config.callback_settings(os.environ)
+    relay = _relay(settings.common, patience_s=PUMP_PATIENCE_S)
+    endpoints = GuardedCalls(local_hosts=settings.allow_local_urls)
+    return relay.callback_ticks(endpoints, keys=settings.callback_keys, window_s=settings.window_s)
 
 
 @once_per_worker

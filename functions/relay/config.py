@@ -17,7 +17,7 @@ from relay.domain.limits import Limit
 
 T = TypeVar("T")
 
-SHORTEST_WEBHOOK_KEY = 32
+SHORTEST_SECRET = 32
 MOST_DAYS = 36_500
 LARGEST_WEIGHT = 100
 # What the framework starts without THREADS.
@@ -48,7 +48,8 @@ class ApiSettings:
     Attributes:
         limits: The limit of each account that is switched on.
         tenants: The tenant of each key, by the key's SHA-256 digest in hex.
-        allow_local_urls: Where image URLs may be ``http`` and on private hosts.
+        allow_local_urls: Where the URLs of images and callbacks may be ``http`` and private.
+        callback_keys: Empty where callbacks are not switched on.
         max_open_jobs: How many open jobs a tenant may have in an account.
         threads: How many requests one instance answers at a time.
         outputs_bucket: The bucket of kept outputs; empty if there is none.
@@ -58,6 +59,7 @@ class ApiSettings:
     limits: Mapping[str, Limit]
     tenants: Mapping[str, str] = field(repr=False)
     allow_local_urls: LocalUrls
+    callback_keys: tuple[str, ...] = field(repr=False)
     raw_operations: bool
     max_open_jobs: int
     threads: int
@@ -94,6 +96,20 @@ class PumpSettings:
     tenant_weights: Mapping[str, int]
     webhook_base_url: str
     webhook_keys: tuple[str, ...] = field(repr=False)
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackSettings:
+    """Settings of `deliver_callbacks`.
+
+    Attributes:
+        allow_local_urls: Where callbacks may go by ``http`` and to private hosts.
+    """
+
+    common: Common
+    callback_keys: tuple[str, ...] = field(repr=False)
+    allow_local_urls: LocalUrls
     window_s: float
 
 
@@ -157,11 +173,13 @@ def _account_names(text: str) -> tuple[str, ...]:
 
 def _secrets(text: str) -> tuple[str, ...]:
     secrets = tuple(one.strip() for one in text.split(",") if one.strip())
-    if not secrets or min(map(len, secrets)) < SHORTEST_WEBHOOK_KEY:
-        raise ValueError(
-            f"comma-separated secrets of at least {SHORTEST_WEBHOOK_KEY} characters each"
-        )
+    if not secrets or min(map(len, secrets)) < SHORTEST_SECRET:
+        raise ValueError(f"comma-separated secrets of at least {SHORTEST_SECRET} characters each")
     return secrets
+
+
+def _secrets_if_any(text: str) -> tuple[str, ...]:
+    return _secrets(text) if text else ()
 
 
 def _tenants(text: str) -> Mapping[str, str]:
@@ -240,6 +258,8 @@ RAW_OPERATIONS = Variable("RAW_OPERATIONS", _one_of({"0": False, "1": True}, "1 
 MAX_OPEN_JOBS: Variable[int] = Variable("MAX_OPEN_JOBS", _whole, "5000")
 OUTPUTS_BUCKET = Variable("OUTPUTS_BUCKET", _bucket, "")
 WEBHOOK_KEYS = Variable("WEBHOOK_KEYS", _secrets)
+CALLBACK_KEYS = Variable("CALLBACK_KEYS", _secrets)
+CALLBACK_KEYS_IF_ANY = Variable("CALLBACK_KEYS", _secrets_if_any, "")
 WEBHOOK_BASE_URL = Variable("WEBHOOK_BASE_URL", _url)
 TENANT_WEIGHTS: Variable[Mapping[str, int]] = Variable("TENANT_WEIGHTS", _weights, "{}")
 TICK_WINDOW_S: Variable[float] = Variable("TICK_WINDOW_S", _seconds, "55")
@@ -261,6 +281,7 @@ def api_settings(env: Mapping[str, str]) -> ApiSettings:
         limits={name: _limit(read, name) for name in read(ACCOUNTS) or ()},
         tenants=read(API_KEYS),
         allow_local_urls=read(ALLOW_LOCAL_URLS),
+        callback_keys=read(CALLBACK_KEYS_IF_ANY),
         raw_operations=read(RAW_OPERATIONS),
         max_open_jobs=read(MAX_OPEN_JOBS),
         threads=read(threads),
@@ -295,6 +316,23 @@ def pump_settings(env: Mapping[str, str]) -> PumpSettings:
         tenant_weights=read(TENANT_WEIGHTS),
         webhook_base_url=read(WEBHOOK_BASE_URL),
         webhook_keys=read(WEBHOOK_KEYS),
+        window_s=read(TICK_WINDOW_S),
+    )
+    read.complain()
+    return settings
+
+
+def callback_settings(env: Mapping[str, str]) -> CallbackSettings:
+    """Read the settings of `deliver_callbacks`.
+
+    Raises:
+        LookupError: As `api_settings`.
+    """
+    read = _Reader(env)
+    settings = CallbackSettings(
+        common=_common(read),
+        callback_keys=read(CALLBACK_KEYS),
+        allow_local_urls=read(ALLOW_LOCAL_URLS),
         window_s=read(TICK_WINDOW_S),
     )
     read.complain()

@@ -12,6 +12,8 @@ RelayError
 │   ├── KeyReused           an idempotency key with another body         -> 409
 │   ├── JobFinal            the job has ended, and is to be cancelled    -> 409
 │   ├── NotRetryable        the job is not one that can be retried       -> 409
+│   ├── NotRedeliverable    the job has nothing to be delivered again    -> 409
+│   ├── NotRendered         the job that a caller waits for has no picture -> 502
 │   ├── JobExists           the store has a document of this id already  -> read it
 │   ├── UnreadableJob       a document that does not parse               -> set aside
 │   ├── CallForbidden       a URL leads where nothing of ours may call   -> not called
@@ -25,6 +27,9 @@ RelayError
     ├── ListNotFetched      there is no copy of the provider's list yet  -> 503
     ├── TooManyOpenJobs     the tenant has as many as it may             -> 429
     ├── TooManyLargeBatches as many as memory allows                     -> 429
+    ├── TooManyWaiting      as many callers wait as may                  -> 503
+    ├── NotRenderedYet      the job that a caller waits for is not done  -> 504
+    ├── PictureNotFetched   its picture is there and could not be had    -> 502
     ├── PublishFailed       the topic did not take the message           -> the pump, later
     ├── CallUnanswered      a caller's or an output's host did not answer -> tried again
     ├── CutShort            an output ended before its length            -> fetched again
@@ -157,6 +162,14 @@ class NotRetryable(Permanent):
         self.why = why
 
 
+class NotRedeliverable(Permanent):
+    """Nothing of the job can be delivered again; the text says why."""
+
+
+class NotRendered(Permanent):
+    """The job that a caller waits for ended without a picture; the text says why."""
+
+
 class JobExists(Permanent):
     """The store has a document of this id already."""
 
@@ -252,6 +265,25 @@ class ListNotFetched(Transient):
 
 class TooManyLargeBatches(Transient):
     """The instance has as many large batches and pages in hand as its memory allows."""
+
+
+class TooManyWaiting(Transient):
+    """As many callers wait for their jobs as the instance lets."""
+
+
+class NotRenderedYet(Transient):
+    """The job that a caller waits for has no picture within the time that it may wait."""
+
+
+class PictureNotFetched(Transient):
+    """The picture of a job that succeeded could not be fetched.
+
+    Args:
+        why: As the rest of a sentence.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the job succeeded, but its picture could not be fetched: {why}")
 
 
 class PublishFailed(Transient):

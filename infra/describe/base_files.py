@@ -13,8 +13,18 @@ from relay.adapters.providers.excerpt import MAX_LENGTH
 from relay.adapters.pubsub import JOB_SCHEMA
 from relay.application.progress import WaitingFor
 from relay.domain import answers
+from relay.domain.callback import RETRY_AFTER, DeliveryStatus
 from relay.domain.catalogue import CATALOGUE, RAW, operation
-from relay.domain.job import ENDS, FAILURES, Actor, ErrorCode, OnUnconfirmed, Priority, Status
+from relay.domain.job import (
+    ENDS,
+    FAILURES,
+    Actor,
+    ErrorCode,
+    EventType,
+    OnUnconfirmed,
+    Priority,
+    Status,
+)
 from relay.domain.transitions import MAX_HISTORY
 from relay.edges import batch, bodies, listing
 from relay.edges.api import MAX_BODY_BYTES
@@ -45,7 +55,9 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "accounts": list(CATALOGUE),
     "actors": words(Actor),
     "default_page_size": listing.DEFAULT_PAGE_SIZE,
+    "delivery_statuses": words(DeliveryStatus),
     "error_codes": words(ErrorCode),
+    "event_types": words(EventType),
     "failure_table": failure_table(),
     "final": FINAL,
     "job_id": "^job_[0-9a-z]{26}$",
@@ -55,6 +67,7 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "max_batch_values": batch.MAX_BATCH_VALUES,
     "max_body_bytes": MAX_BODY_BYTES,
     "max_excerpt": MAX_LENGTH,
+    "max_deliveries": len(RETRY_AFTER) + 1,
     "max_depth": operation.MAX_DEPTH,
     "max_history": MAX_HISTORY,
     "max_id": answers.MAX_ID_LENGTH,

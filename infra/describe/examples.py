@@ -11,6 +11,7 @@ from relay.application.overview import AccountState
 from relay.application.progress import Progress, WaitingFor
 from relay.domain import transitions
 from relay.domain.admission import Hold
+from relay.domain.callback import Callback, with_delivery
 from relay.domain.catalogue import CATALOGUE, input_schema
 from relay.domain.job import (
     Actor,
@@ -22,7 +23,13 @@ from relay.domain.job import (
     ProviderReply,
     Status,
 )
-from relay.edges.answers import gepetto_json, job_json, providers_json, spacely_json
+from relay.edges.answers import (
+    gepetto_acknowledgement_json,
+    gepetto_json,
+    job_json,
+    providers_json,
+    spacely_json,
+)
 from relay.edges.problems import problem_answer
 from relay.errors import InvalidRequest, RelayError
 
@@ -32,6 +39,7 @@ RETRY_ID = "job_0w3e6r9t2y5h8g1a4s7d0f3k6m"
 PROVIDER_JOB_ID = "hV3kQ2pXn8Lw"
 REF_ID = "4f9d2c1e-7c55-4a3e-9c07-5a6b1f0e2d11"
 OUTPUT = "https://storage.example.com/renders/living-room.png"
+CALLBACK_URL = "https://shop.example.com/hooks/renders"
 RAW_INPUTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "gepetto": {"url": "https://example.com/room.jpg"},
     "spacely": {"prompt": "a quiet reading corner"},
@@ -123,6 +131,7 @@ def example_jobs() -> Mapping[str, Job]:
         at=_after(2),
     )
     cancelled = transitions.cancelled(processing, at=_after(12))
+    succeeded = transitions.succeeded(processing, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(34))
     return {
         "queued": queued,
         "submitting": claimed,
@@ -130,9 +139,7 @@ def example_jobs() -> Mapping[str, Job]:
             claimed, claim=claim, note="no answer within 30 s", at=_after(31)
         ),
         "processing": processing,
-        "succeeded": transitions.succeeded(
-            processing, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(34)
-        ),
+        "succeeded": succeeded,
         "failed": transitions.failed(
             processing,
             code=ErrorCode.RENDER_FAILED,
@@ -143,6 +150,7 @@ def example_jobs() -> Mapping[str, Job]:
         ),
         "cancelled": cancelled,
         "late": transitions.succeeded(cancelled, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(36)),
+        "delivering": replace(succeeded, callback=_callback(succeeded)),
         "retry": replace(queued, id=RETRY_ID, retry_of=JOB_ID),
         "followed": replace(
             queued,
@@ -152,6 +160,11 @@ def example_jobs() -> Mapping[str, Job]:
             history=(Entry(at=NOON, status=Status.PROCESSING, by=Actor.CALLER, note="created"),),
         ),
     }
+
+
+def _callback(job: Job) -> Callback:
+    (event,) = job.announcements
+    return with_delivery(Callback(url=CALLBACK_URL), event.id, at=_after(34))
 
 
 def example_values() -> dict[str, Any]:
@@ -181,6 +194,7 @@ def example_values() -> dict[str, Any]:
         "example.providers": _providers(),
         **{f"job.{name}": job for name, job in answered.items()},
         **{f"gepetto.{name}": _parsed(gepetto_json(job)) for name, job in jobs.items()},
+        "gepetto.acknowledged": _parsed(gepetto_acknowledgement_json(jobs["queued"])),
         **{f"spacely.{name}": _parsed(spacely_json(job)) for name, job in jobs.items()},
     }
 
@@ -191,6 +205,8 @@ def example_objects() -> Mapping[str, Sequence[Any]]:
     return {
         "Job": [_answered(job) for job in jobs],
         "Providers": [_all_providers()],
+        "GepettoAcknowledgement": [_parsed(gepetto_acknowledgement_json(one)) for one in jobs],
+        "GepettoCallback": [{"id": JOB_ID, "output": OUTPUT}],
         "GepettoJob": [_parsed(gepetto_json(job)) for job in jobs],
         "SpacelyResult": [_parsed(spacely_json(job)) for job in jobs],
     }

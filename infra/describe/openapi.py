@@ -20,16 +20,20 @@ from relay import errors
 from relay.domain.catalogue.description import Schema
 from relay.edges import batch, problems
 from relay.edges.answers import (
+    GepettoAcknowledgement,
     GepettoJob,
+    GepettoPicture,
     JobAnswer,
     PageView,
     ProvidersView,
+    SecretsView,
     SpacelyReference,
     SpacelyResult,
 )
 from relay.edges.api import MAX_BODY_BYTES
 from relay.edges.problems import HttpProblem, Problem, problem_answer
 from relay.edges.submissions import SUBMISSIONS
+from relay.job_view import GepettoCallbackBody
 
 # By name in the base file: the code, but for the providers' own calls, where it is a 400.
 ERRORS: Final[Mapping[str, errors.RelayError]] = {
@@ -70,7 +74,15 @@ ERRORS: Final[Mapping[str, errors.RelayError]] = {
     "job_not_found_there": problems.no_such_job(),
     "invalid_request_there": errors.InvalidSubmission("/imageUrl", "imageUrl is required"),
     "webhook_not_supported": problems.webhook_not_supported(),
-    "blocking_not_supported": problems.blocking_not_supported(),
+    "job_not_redeliverable": errors.NotRedeliverable(
+        "the job has no event yet: its callback waits for the first"
+    ),
+    "job_not_rendered": errors.NotRendered(
+        "the job failed: the provider reported that the render failed"
+    ),
+    "picture_not_fetched": errors.PictureNotFetched("its host did not answer in time"),
+    "job_not_rendered_yet": errors.NotRenderedYet(),
+    "too_many_waiting": errors.TooManyWaiting(),
 }
 
 
@@ -96,7 +108,8 @@ def openapi() -> dict[str, Any]:
     structs = [
         JobAnswer, PageView, ProvidersView, GepettoJob, SpacelyResult, SpacelyReference, Problem
     ]  # fmt: skip
-    structs.append(batch.BatchResults)
+    structs += [batch.BatchResults, SecretsView, GepettoAcknowledgement, GepettoPicture]
+    structs += [GepettoCallbackBody]
     components["schemas"] |= {
         **create_schemas(),
         **submission_schemas(),

@@ -1,7 +1,7 @@
-"""The three functions as the framework serves them, standing on the fakes."""
+"""The functions as the framework serves them, standing on the fakes."""
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from relay.assembly import CreatePolicy
 from relay.domain.catalogue import CATALOGUE
 from relay.edges.api import Api
 from relay.edges.tick import Ticks
-from tests.fakes import World
+from tests.fakes import CALLBACK_KEYS, World
 
 SOURCE = Path(__file__).parents[2] / "functions" / "main.py"
 WEBHOOK_KEYS = ("0123456789abcdef0123456789abcdef", "an older key that is still accepted")
@@ -50,21 +50,35 @@ def make_api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Mak
         allow_raw: bool = True,
         max_open_jobs: int = 5000,
         threads: int = 80,
+        callback_keys: Sequence[str] = CALLBACK_KEYS,
     ) -> FlaskClient:
-        policy = CreatePolicy(accounts=accounts, allow_raw=allow_raw, max_open_jobs=max_open_jobs)
-        built = built_api(world, policy, threads=threads)
+        policy = CreatePolicy(
+            accounts=accounts,
+            allow_raw=allow_raw,
+            allow_callbacks=bool(callback_keys),
+            max_open_jobs=max_open_jobs,
+        )
+        built = built_api(world, policy, threads=threads, callback_keys=callback_keys)
         monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)
         return serve("jobs_api", "http")
 
     return make
 
 
-def built_api(world: World, policy: CreatePolicy, *, threads: int) -> Api:
+def built_api(
+    world: World,
+    policy: CreatePolicy,
+    *,
+    threads: int,
+    callback_keys: Sequence[str] = CALLBACK_KEYS,
+) -> Api:
     return world.relay.api(
         policy,
         limits={name: CATALOGUE[name].limit for name in policy.accounts},
         tenants={_digest("key-of-demo"): "demo", _digest("key-of-other"): "other"},
         threads=threads,
+        downloads=world.downloads,
+        callback_keys=callback_keys,
     )
 
 
@@ -81,6 +95,13 @@ def tick(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskCl
     built = Ticks(pumps)
     monkeypatch.setattr(bootstrap, "poll_tick", lambda: built)
     return serve("poll_tick", "cloudevent")
+
+
+@pytest.fixture
+def callback_tick(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    built = world.relay.callback_ticks(world.endpoints, keys=CALLBACK_KEYS, window_s=0)
+    monkeypatch.setattr(bootstrap, "deliver_callbacks", lambda: built)
+    return serve("deliver_callbacks", "cloudevent")
 
 
 def _digest(key: str) -> str:

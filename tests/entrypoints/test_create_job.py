@@ -32,6 +32,7 @@ def test_a_new_job_is_201_with_the_job_and_where_it_is(api, world):
         "credits": None,
         "expectedAt": None,
         "waitingFor": "turn",
+        "callback": None,
         "createdAt": "2026-01-02T12:00:00Z",
         "submittedAt": None,
         "finishedAt": None,

@@ -25,6 +25,7 @@ ALIKE = {one.path for one in SUBMISSIONS} - {"/v1/furnish", "/api/v1/generate/st
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"}
 OPEN_TO_ALL = {"/healthz"}
 BATCH = "/v1/jobs:batch"
+ON_A_JOB = ("cancel", "retry", "redeliver")
 EXAMPLES = settings(
     max_examples=120,
     deadline=None,
@@ -37,7 +38,14 @@ def routes():
     allowed: dict[str, set[str]] = {}
     for rule in (
         World()
-        .relay.api(CreatePolicy(accounts=()), limits={}, tenants={}, threads=1)
+        .relay.api(
+            CreatePolicy(accounts=()),
+            limits={},
+            tenants={},
+            threads=1,
+            downloads=World().downloads,
+            callback_keys=(),
+        )
         ._routes.iter_rules()
     ):
         path = rule.rule.replace("<job_id>", JOB_ID)
@@ -168,7 +176,7 @@ def api(make_api):
 
 
 def test_every_post_is_tried():
-    ours = {"/v1/jobs", BATCH, f"/v1/jobs/{JOB_ID}/cancel", f"/v1/jobs/{JOB_ID}/retry"}
+    ours = {"/v1/jobs", BATCH, *(f"/v1/jobs/{JOB_ID}/{one}" for one in ON_A_JOB)}
 
     assert ours | {"/v1/furnish", "/api/v1/generate/standard"} <= set(POSTS)
 
@@ -491,6 +499,8 @@ def assert_answered_or_refused(api, world, path, body):
     if answer.status_code in (200, 201):
         assert answer.json["id"] in world.jobs.ids
         return
-    assert_refused(answer, 400, 422)
+    # The job has no callback.
+    conflicts = (409,) if path.endswith("/redeliver") else ()
+    assert_refused(answer, 400, 422, *conflicts)
     assert (world.jobs.writes, len(world.topics.events)) == (writes, events)
     assert world.jobs.job() == unconfirmed_job()

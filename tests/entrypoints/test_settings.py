@@ -10,6 +10,7 @@ VARIABLES = {
     *("GEPETTO_CALLS_PER_MINUTE", "SPACELY_CALLS_PER_SECOND", "WEBHOOK_BASE_URL"),
     *("WEBHOOK_KEYS", "API_KEYS", "TICK_WINDOW_S", "ALLOW_LOCAL_URLS", "JOB_TTL_DAYS"),
     *("LOG_LEVEL", "MAX_OPEN_JOBS", "RAW_OPERATIONS", "TENANT_WEIGHTS", "THREADS"),
+    "CALLBACK_KEYS",
 }
 NEEDED = {
     "jobs_api": {"GOOGLE_CLOUD_PROJECT", "API_KEYS"},
@@ -21,9 +22,15 @@ NEEDED = {
         "WEBHOOK_BASE_URL",
         "WEBHOOK_KEYS",
     },
+    "deliver_callbacks": {"GOOGLE_CLOUD_PROJECT", "CALLBACK_KEYS"},
 }
 PUSH = {"message": {"messageId": "1", "data": "e30="}, "subscription": "s"}
-SIGNATURES = {"jobs_api": "http", "provider_webhook": "http", "poll_tick": "cloudevent"}
+SIGNATURES = {
+    "jobs_api": "http",
+    "provider_webhook": "http",
+    "poll_tick": "cloudevent",
+    "deliver_callbacks": "cloudevent",
+}
 
 
 @pytest.fixture(autouse=True)

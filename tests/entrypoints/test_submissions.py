@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from relay.domain.callback import Callback, CallbackShape
 from relay.domain.catalogue import CATALOGUE, RAW
 from relay.domain.catalogue.operation import MAX_INPUT_VALUES
 from relay.domain.job import OnUnconfirmed, Priority, Status
@@ -135,10 +136,10 @@ def test_an_idempotency_key_that_is_none_is_400(api, world, path, key):
 
 @pytest.mark.parametrize("headers", [BEARER, {"X-API-KEY": "key-of-demo"}], ids=["bearer", "key"])
 def test_either_providers_way_to_give_a_key_is_good_at_both(api, headers):
-    gepetto = submit(api, FURNISH, sample_input("gepetto", "furnish"), headers)
+    gepetto = submit(api, FURNISH, sample_input("gepetto", "furnish", webhook=WEBHOOK), headers)
     spacely = submit(api, STANDARD, sample_input("spacely", "standard"), headers)
 
-    assert (gepetto.status_code, spacely.status_code) == (501, 200)
+    assert (gepetto.status_code, spacely.status_code) == (200, 200)
 
 
 @pytest.mark.parametrize("sample", [*OF_SPACELY, *OF_GEPETTO], ids=str)
@@ -195,6 +196,15 @@ WRONG = {
     ),
     "a webhook that is no URL": (FURNISH, {"webhook": "soon"}, "/webhook", "webhook must be an"),
     "a webhook that is null": (FURNISH, {"webhook": None}, "/webhook", "webhook must be a URL"),
+    "a webhook by http": (
+        FURNISH, {"webhook": "http://hooks.example.com/a"}, "/webhook", "webhook must be an https",
+    ),
+    "a webhook at home": (
+        FURNISH, {"webhook": "https://10.0.0.1/a"}, "/webhook", "webhook must have a public host",
+    ),
+    "a webhook on another port": (
+        FURNISH, {"webhook": "https://example.com:8443/a"}, "/webhook", "webhook must be on port",
+    ),
     "no field of Gepetto's": (
         FURNISH, {"webhookUrl": WEBHOOK}, "/webhookUrl", "webhookUrl must not be given",
     ),
@@ -240,26 +250,79 @@ def test_a_body_that_is_no_object_is_400(api, world, path, body):
 
 
 @pytest.mark.parametrize("sample", OF_GEPETTO, ids=str)
-@pytest.mark.parametrize("url", [WEBHOOK, "http://hooks.example.com:8080/a?b=c"])
-def test_gepettos_submission_with_a_webhook_is_501_until_there_are_callbacks(
-    api, world, sample, url
+def test_where_callbacks_are_off_a_submission_with_a_webhook_is_501_and_makes_nothing(
+    make_api, world, sample
 ):
-    answer = submit(api, path_of(sample), {**sample.input, "webhook": url}, BEARER | KEY)
+    api = make_api(accounts=CATALOGUE, callback_keys=())
+
+    answer = submit(api, path_of(sample), {**sample.input, "webhook": WEBHOOK}, BEARER | KEY)
 
     assert (answer.status_code, answer.mimetype) == (501, "application/problem+json")
     assert (answer.json["code"], answer.json["pointer"]) == ("webhook_not_supported", "/webhook")
-    assert "POST /v1/jobs" in answer.json["detail"]
-    assert url not in answer.text
+    assert "callbacks are not switched on here" in answer.json["detail"]
+    assert WEBHOOK not in answer.text
+    assert_nothing_created(world)
+
+
+def test_where_callbacks_are_off_a_wrong_body_is_told_first(make_api, world):
+    api = make_api(accounts=CATALOGUE, callback_keys=())
+
+    answer = submit(api, FURNISH, {"webhook": WEBHOOK})
+
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_request")
     assert_nothing_created(world)
 
 
 @pytest.mark.parametrize("sample", OF_GEPETTO, ids=str)
-def test_gepettos_blocking_submission_is_501_until_pictures_can_be_fetched(api, world, sample):
-    answer = submit(api, path_of(sample), sample.input)
+def test_gepettos_submission_with_a_webhook_is_acknowledged_as_gepetto_does(api, world, sample):
+    answer = submit(api, path_of(sample), {**sample.input, "webhook": WEBHOOK})
 
-    assert (answer.status_code, answer.json["code"]) == (501, "blocking_not_supported")
-    assert "POST /v1/jobs" in answer.json["detail"]
-    assert "pointer" not in answer.json
+    (made,) = world.jobs.ids
+    job = world.jobs.job(made)
+    echoed = ("styleId", "roomId", "creativity", "skyId")
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    assert answer.json == {
+        "status": "pending",
+        "id": made,
+        "mode": sample.operation,
+        **{name: sample.input[name] for name in echoed if name in sample.input},
+    }
+    assert (job.tenant, job.provider, job.operation) == ("demo", "gepetto", sample.operation)
+    assert (job.status, job.input) == (Status.QUEUED, sample.input)
+    assert job.callback == Callback(url=WEBHOOK, shape=CallbackShape.GEPETTO)
+    assert world.topics.ticks == ["gepetto"]
+
+
+def test_the_acknowledgement_echoes_what_redesign_was_asked_for(api):
+    given = {"styleId": "modern", "roomId": "kitchen", "creativity": 14}
+    body = sample_input("gepetto", "redesign", **given)
+
+    answer = submit(api, "/v1/redesign", {**body, "webhook": WEBHOOK})
+
+    assert {name: answer.json[name] for name in given} == given
+    assert type(answer.json["creativity"]) is int
+
+
+def test_the_same_key_with_the_same_webhook_is_the_same_job_and_with_another_409(api, world):
+    body = sample_input("gepetto", "furnish", webhook=WEBHOOK)
+    first = submit(api, FURNISH, body, BEARER | KEY)
+    world.clock.advance(5)
+
+    second = submit(api, FURNISH, body, BEARER | KEY)
+    third = submit(api, FURNISH, body | {"webhook": f"{WEBHOOK}/2"}, BEARER | KEY)
+
+    assert (second.status_code, second.json) == (200, first.json)
+    assert (third.status_code, third.json["code"]) == (409, "idempotency_key_reused")
+    assert len(world.jobs.ids) == 1
+
+
+def test_a_wrong_webhook_is_named_beside_what_else_is_wrong(api, world):
+    body = sample_input("gepetto", "redesign", creativity=31, webhook="http://localhost/hook")
+
+    answer = submit(api, "/v1/redesign", body)
+
+    assert answer.status_code == 400
+    assert {one["pointer"] for one in answer.json["errors"]} == {"/creativity", "/webhook"}
     assert_nothing_created(world)
 
 

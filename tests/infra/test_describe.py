@@ -424,7 +424,15 @@ def codes_in_the_code():
 def routes():
     """Yield what the API answers, as the OpenAPI file names it."""
     limits = {name: facts.limit for name, facts in CATALOGUE.items()}
-    api = World().relay.api(CreatePolicy(accounts=()), limits=limits, tenants={}, threads=1)
+    world = World()
+    api = world.relay.api(
+        CreatePolicy(accounts=()),
+        limits=limits,
+        tenants={},
+        threads=1,
+        downloads=world.downloads,
+        callback_keys=(),
+    )
     for rule in api._routes.iter_rules():
         path = re.sub(r"<\w+>", "{id}", rule.rule)
         for method in rule.methods - {"HEAD", "OPTIONS"}:

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from relay.config import api_settings, pump_settings, webhook_settings
+from relay.config import api_settings, callback_settings, pump_settings, webhook_settings
 from relay.domain.limits import Limit
 
 DIGEST = "a" * 64
 WEBHOOK_KEY = "w-secret-" + "0" * 32
+CALLBACK_KEY = "c-secret-" + "0" * 32
 NEEDED = {
     api_settings: {
         "GOOGLE_CLOUD_PROJECT": "p",
@@ -22,6 +23,7 @@ NEEDED = {
         "WEBHOOK_BASE_URL": "https://hooks.example.com/",
         "WEBHOOK_KEYS": WEBHOOK_KEY,
     },
+    callback_settings: {"GOOGLE_CLOUD_PROJECT": "p", "CALLBACK_KEYS": CALLBACK_KEY},
 }
 EVERY_ONE = [(read, name) for read, env in NEEDED.items() for name in env]
 
@@ -96,6 +98,13 @@ def test_each_missing_variable_is_named(read, name, value):
         (webhook_settings, "WEBHOOK_KEYS", "short"),
         (webhook_settings, "WEBHOOK_KEYS", WEBHOOK_KEY + ",short"),
         (webhook_settings, "WEBHOOK_KEYS", " , "),
+        (callback_settings, "CALLBACK_KEYS", "short"),
+        (callback_settings, "CALLBACK_KEYS", CALLBACK_KEY + ",short"),
+        (callback_settings, "CALLBACK_KEYS", " , "),
+        (callback_settings, "ALLOW_LOCAL_URLS", "yes"),
+        (callback_settings, "TICK_WINDOW_S", "soon"),
+        (api_settings, "CALLBACK_KEYS", "short"),
+        (api_settings, "CALLBACK_KEYS", " , "),
         (pump_settings, "WEBHOOK_BASE_URL", "hooks.example.com"),
         (pump_settings, "WEBHOOK_BASE_URL", "https://hooks.example.com/?a=b"),
         (pump_settings, "GEPETTO_BASE_URL", "ftp://example.com"),
@@ -149,7 +158,9 @@ def test_no_secret_is_in_a_message(secret):
 def test_no_secret_is_in_what_settings_show_of_themselves(read):
     shown = repr(read(NEEDED[read]))
 
-    assert not any(secret in shown for secret in ("g-secret", "s-secret", "w-secret", DIGEST))
+    assert not any(
+        secret in shown for secret in ("g-secret", "s-secret", "w-secret", "c-secret", DIGEST)
+    )
 
 
 def test_each_function_asks_only_for_what_it_uses():
@@ -164,12 +175,15 @@ def test_each_function_asks_only_for_what_it_uses():
         "MAX_OPEN_JOBS": "rubbish",
         "THREADS": "rubbish",
         "TENANT_WEIGHTS": "rubbish",
+        "CALLBACK_KEYS": "rubbish",
     }
-    of_api = {"ALLOW_LOCAL_URLS", "RAW_OPERATIONS", "MAX_OPEN_JOBS", "THREADS"}
+    of_api = {"ALLOW_LOCAL_URLS", "RAW_OPERATIONS", "MAX_OPEN_JOBS", "THREADS", "CALLBACK_KEYS"}
+    of_callbacks = {"ALLOW_LOCAL_URLS", "TICK_WINDOW_S", "CALLBACK_KEYS"}
+    spares = {api_settings: of_api, callback_settings: of_callbacks}
 
     for read, needed in NEEDED.items():
         if read is not pump_settings:
-            spared = of_api if read is api_settings else set()
+            spared = spares.get(read, set())
             others = {name: value for name, value in rubbish.items() if name not in spared}
             read(others | needed)
     others = {name: value for name, value in rubbish.items() if name in of_api | {"API_KEYS"}}
@@ -221,6 +235,23 @@ def test_admission_is_as_designed_unless_it_is_set(monkeypatch):
 
     assert (api.max_open_jobs, api.raw_operations, api.threads) == (7, False, 80)
     assert pump.tenant_weights == {"shop": 100, "b": 1}
+
+
+def test_callbacks_are_off_unless_there_are_keys():
+    keys = {"CALLBACK_KEYS": f" {CALLBACK_KEY} , {CALLBACK_KEY}2 "}
+    given = (CALLBACK_KEY, CALLBACK_KEY + "2")
+
+    assert api_settings(NEEDED[api_settings]).callback_keys == ()
+    assert api_settings(NEEDED[api_settings] | keys).callback_keys == given
+    assert callback_settings(NEEDED[callback_settings] | keys).callback_keys == given
+
+
+def test_callbacks_work_for_as_long_as_other_pumps_and_go_to_public_hosts():
+    settings = callback_settings(NEEDED[callback_settings])
+    local = callback_settings(NEEDED[callback_settings] | {"ALLOW_LOCAL_URLS": "127.0.0.1"})
+
+    assert (settings.window_s, settings.allow_local_urls) == (55.0, False)
+    assert local.allow_local_urls == {"127.0.0.1"}
 
 
 def test_a_tenant_may_have_several_keys():

@@ -1,5 +1,6 @@
-"""Cancels and retries jobs for their callers."""
+"""Cancels and retries jobs for their callers, and has callbacks delivered again."""
 
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -7,22 +8,31 @@ from relay.application.announcer import Announcer
 from relay.application.job_creator import Created, JobCreator, NewJob
 from relay.application.ports import Clock, Stored
 from relay.application.store import JobStore
+from relay.application.waker import Waker
+from relay.domain.callback import CALLBACKS, Callback, redelivered
 from relay.domain.job import Job, Status
 from relay.domain.transitions import cancelled
-from relay.errors import JobFinal, NotRetryable
+from relay.errors import JobFinal, NotRedeliverable, NotRetryable
 
 RETRYABLE = frozenset({Status.FAILED, Status.CANCELLED, Status.UNCONFIRMED})
 
 
 class JobControls:
-    """Cancels and retries jobs for their callers."""
+    """Cancels and retries jobs for their callers, and has callbacks delivered again."""
 
     def __init__(
-        self, *, store: JobStore, creator: JobCreator, announcer: Announcer, clock: Clock
+        self,
+        *,
+        store: JobStore,
+        creator: JobCreator,
+        announcer: Announcer,
+        waker: Waker,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._creator = creator
         self._announcer = announcer
+        self._waker = waker
         self._clock = clock
 
     def cancel(self, tenant: str, job_id: str) -> Job:
@@ -44,7 +54,7 @@ class JobControls:
         return self._announcer.announce_or_leave(after).job
 
     def retry(self, tenant: str, job_id: str, *, idempotency_key: str | None) -> Created:
-        """Create a job with an old one's input and time limit.
+        """Create a job with an old one's input, time limit and callback.
 
         An unconfirmed job is cancelled first, so that the two are never open together.
 
@@ -69,6 +79,7 @@ class JobControls:
             on_unconfirmed=old.on_unconfirmed,
             priority=old.priority,
             retry_of=old.id,
+            callback=_as_given(old.callback),
         )
         self._creator.check(new)
         if old.status is not Status.UNCONFIRMED:
@@ -81,6 +92,25 @@ class JobControls:
             first=partial(self._cancel_unconfirmed, stored),
         )
 
+    def redeliver(self, tenant: str, job_id: str) -> Job:
+        """Have every event of the job posted to its callback again, from the first on.
+
+        Raises:
+            JobNotFound: There is none, or it is another tenant's.
+            NotRedeliverable: Says why.
+            StoreUnavailable: The call may be repeated.
+        """
+        stored = self._store.read_own(tenant, job_id)
+        if not self._creator.takes_callbacks:
+            raise NotRedeliverable("callbacks are not switched on here")
+        if stored.job.callback is None:
+            raise NotRedeliverable("the job has no callback: it was created without callbackUrl")
+        if not stored.job.callback.deliveries:
+            raise NotRedeliverable("the job has no event yet: its callback waits for the first")
+        after = self._store.change(stored, partial(with_redelivery, at=self._clock.now()))
+        self._waker.wake(CALLBACKS)
+        return after.job
+
     def _cancel_unconfirmed(self, stored: Stored) -> None:
         after = self._store.change(stored, partial(cancelled_if_unconfirmed, at=self._clock.now()))
         _require_retryable(after.job)
@@ -90,6 +120,18 @@ class JobControls:
 def cancelled_if_unconfirmed(job: Job, *, at: datetime) -> Job:
     """Cancel the job if it is unconfirmed."""
     return cancelled(job, at=at) if job.status is Status.UNCONFIRMED else job
+
+
+def with_redelivery(job: Job, *, at: datetime) -> Job:
+    """Have all of the job's events delivered again."""
+    if job.callback is None:
+        return job
+    callback = redelivered(job.callback, at=at)
+    return job if callback == job.callback else replace(job, callback=callback)
+
+
+def _as_given(callback: Callback | None) -> Callback | None:
+    return None if callback is None else Callback(url=callback.url, shape=callback.shape)
 
 
 def _require_retryable(job: Job) -> None:

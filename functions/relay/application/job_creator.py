@@ -13,6 +13,8 @@ from relay.application.ports import Clock, JobCounts, Stored
 from relay.application.quota import OpenJobsQuota, Place
 from relay.application.store import JobStore
 from relay.application.waker import Waker
+from relay.domain.callback import Callback, CallbackShape
+from relay.domain.callback_url import read_callback_url
 from relay.domain.catalogue import CATALOGUE, RAW
 from relay.domain.catalogue.fields import LocalUrls
 from relay.domain.job import Actor, Entry, Job, Json, OnUnconfirmed, Priority, Status
@@ -43,6 +45,7 @@ class NewJob:
         path: The path of a ``raw`` job; None for other operations.
         provider_job_id: The provider's id of the job to follow.
         retry_of: The job that this one retries.
+        callback: Where its events are posted too, unchecked; None if nowhere.
     """
 
     provider: str
@@ -55,6 +58,7 @@ class NewJob:
     path: str | None = None
     provider_job_id: str | None = None
     retry_of: str | None = None
+    callback: Callback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +75,16 @@ class CreatePolicy:
 
     Attributes:
         accounts: The accounts that are switched on.
-        allow_local_urls: Where image URLs may be ``http`` and on private hosts.
+        allow_local_urls: Where the URLs of images and callbacks may be ``http`` and private.
         allow_raw: Accept `raw` jobs, whose input and path are not checked.
+        allow_callbacks: Whether callbacks are switched on.
         max_open_jobs: How many open jobs a tenant may have in an account; None for no limit.
     """
 
     accounts: Collection[str]
     allow_local_urls: LocalUrls = False
     allow_raw: bool = True
+    allow_callbacks: bool = False
     max_open_jobs: int | None = None
 
 
@@ -175,6 +181,7 @@ class JobCreator:
             call_at=None if new.provider_job_id is None else now,
             provider_job_id=new.provider_job_id,
             is_acknowledged=new.provider_job_id is not None,
+            callback=new.callback,
         )
         try:
             with self._place(job) as place:
@@ -189,12 +196,34 @@ class JobCreator:
                 raise
             return self._answer(job, first_of_key)
 
+    @property
+    def takes_callbacks(self) -> bool:
+        """Whether callbacks are switched on."""
+        return self._policy.allow_callbacks
+
     def check(self, new: NewJob) -> float | None:
         """Validate the request and return the job's price; None if unknown.
 
         Raises:
             InvalidRequest: Names the wrong fields.
         """
+        mistakes = Mistakes()
+        price = mistakes.attempt(self._check_render, new)
+        if new.callback is not None:
+            mistakes.attempt(self._check_callback, new.callback.url)
+        mistakes.complain()
+        return price
+
+    def _check_callback(self, url: str) -> None:
+        if not self._policy.allow_callbacks:
+            expected = "callbackUrl is not taken: callbacks are not switched on here"
+            raise InvalidRequest("/callbackUrl", expected)
+        try:
+            read_callback_url(url, allow_local_urls=self._policy.allow_local_urls)
+        except ValueError as error:
+            raise InvalidRequest("/callbackUrl", f"callbackUrl {error}") from None
+
+    def _check_render(self, new: NewJob) -> float | None:
         if new.provider not in CATALOGUE:
             raise InvalidRequest("/provider", f"provider {one_of(new.provider, CATALOGUE)}")
         if new.provider not in self._policy.accounts:
@@ -290,5 +319,9 @@ def body_digest(new: NewJob) -> str:
         body.append({"retryOf": new.retry_of})
     if new.priority is not Priority.NORMAL:
         body.append({"priority": new.priority.value})
+    if new.callback is not None:
+        body.append({"callbackUrl": new.callback.url})
+        if new.callback.shape is not CallbackShape.EVENT:
+            body.append({"callbackShape": new.callback.shape.value})
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -44,6 +44,11 @@ def wait_slots(*, threads: int) -> Slots:
     return Slots(total=threads // 2, of_one_tenant=threads // 4)
 
 
+def picture_slots() -> Slots:
+    """Return the slots for pictures in memory; each takes up to 50 MiB until it is sent."""
+    return Slots(total=2, of_one_tenant=1)
+
+
 def large_answer_slots() -> Slots:
     """Return the slots for pages and batches of full size; each takes up to 10 MB until sent."""
     return Slots(total=8, of_one_tenant=4)

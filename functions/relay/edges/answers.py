@@ -1,8 +1,10 @@
 """Answers as JSON: jobs, pages of them, jobs as the providers show them, and the providers."""
 
-from collections.abc import Callable, Sequence
+import base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
+from typing import Any
 
 import msgspec
 
@@ -18,11 +20,33 @@ from relay.job_view import JobView, view
 LEARNT = "median of this relay's own renders"
 
 
+# A multiple of 3, so that the encoded pieces can be joined.
+PICTURE_PIECE_BYTES = 192 * 1024
+_BEFORE_PICTURE, _AFTER_PICTURE = b'{"base64":"', b'","status":"success"}'
+
+
+class CallbackView(msgspec.Struct, rename="camel"):
+    """How far the delivery of a job's events to its caller has come."""
+
+    url: str
+    status: str
+    attempts: int
+    last_status: int | None
+    next_at: datetime | None
+
+
 class JobAnswer(JobView, rename="camel", kw_only=True):
     """A job as its caller sees it; see contract, section 2."""
 
     expected_at: datetime | None
     waiting_for: str | None
+    callback: CallbackView | None
+
+
+class SecretsView(msgspec.Struct):
+    """The tenant's secrets for checking callbacks."""
+
+    secrets: list[str]
 
 
 class PageView(msgspec.Struct, rename="camel"):
@@ -39,6 +63,28 @@ class GepettoJob(msgspec.Struct, rename="camel"):
     output: str | None
     mode: str
     created_at: str
+
+
+class GepettoAcknowledgement(msgspec.Struct, rename="camel"):
+    """What Gepetto's submissions with a webhook answer; `id` is the job's.
+
+    It repeats these fields of inputs that have them (gepetto.md 2.2).
+    """
+
+    status: str
+    id: str
+    mode: str
+    style_id: str | msgspec.UnsetType = msgspec.UNSET
+    room_id: str | msgspec.UnsetType = msgspec.UNSET
+    creativity: float | msgspec.UnsetType = msgspec.UNSET
+    sky_id: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class GepettoPicture(msgspec.Struct):
+    """What Gepetto's submissions without a webhook answer (gepetto.md 2.1)."""
+
+    base64: str
+    status: str
 
 
 class SpacelyData(msgspec.Struct):
@@ -106,8 +152,27 @@ def job_json(job: Job, progress: Progress) -> bytes:
             **msgspec.structs.asdict(view(job)),
             expected_at=progress.expected_at,
             waiting_for=progress.waiting_for,
+            callback=_callback(job),
         )
     )
+
+
+def _callback(job: Job) -> CallbackView | None:
+    if job.callback is None:
+        return None
+    current = job.callback.current
+    return CallbackView(
+        url=job.callback.url,
+        status=job.callback.status,
+        attempts=0 if current is None else current.attempts,
+        last_status=None if current is None else current.last_status,
+        next_at=None if current is None else current.next_at,
+    )
+
+
+def secrets_json(secrets: Sequence[str]) -> bytes:
+    """Return a tenant's secrets for checking callbacks."""
+    return msgspec.json.encode(SecretsView(list(secrets)))
 
 
 def page_json(
@@ -149,6 +214,39 @@ def gepetto_json(job: Job) -> bytes:
             created_at=created_at.replace("+00:00", "Z"),
         )
     )
+
+
+def gepetto_acknowledgement_json(job: Job) -> bytes:
+    """Return what a submission to Gepetto with a webhook is answered (gepetto.md 2.2)."""
+    given: Mapping[str, Any] = job.known_input or {}
+    return msgspec.json.encode(
+        GepettoAcknowledgement(
+            status="pending",
+            id=job.id,
+            mode=job.operation,
+            style_id=given.get("styleId", msgspec.UNSET),
+            room_id=given.get("roomId", msgspec.UNSET),
+            creativity=given.get("creativity", msgspec.UNSET),
+            sky_id=given.get("skyId", msgspec.UNSET),
+        )
+    )
+
+
+def picture_json_bytes(picture: bytes) -> int:
+    """Return how long `picture_json` is."""
+    return len(_BEFORE_PICTURE) + -(-len(picture) // 3) * 4 + len(_AFTER_PICTURE)
+
+
+def picture_json(picture: bytes) -> Iterator[bytes]:
+    """Yield what a blocking submission to Gepetto is answered (gepetto.md 2.1).
+
+    In pieces: whole, it would take the picture's memory more than twice over.
+    """
+    yield _BEFORE_PICTURE
+    whole = memoryview(picture)
+    for start in range(0, len(whole), PICTURE_PIECE_BYTES):
+        yield base64.b64encode(whole[start : start + PICTURE_PIECE_BYTES])
+    yield _AFTER_PICTURE
 
 
 def spacely_json(job: Job) -> bytes:

@@ -1,7 +1,7 @@
 """The HTTP API: its routes, and the calls that they make; see contract, section 3."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from http import HTTPStatus
@@ -17,17 +17,23 @@ from relay.application.job_controls import JobControls
 from relay.application.job_creator import Created, JobCreator
 from relay.application.job_reader import JobReader
 from relay.application.overview import Overview
+from relay.application.picture_reader import PictureReader
 from relay.application.ports import OutputBucket
 from relay.application.progress import ProgressReader
 from relay.application.provider_lists import ListReader
 from relay.application.slots import Slots
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Job
+from relay.domain.signatures import tenant_secret
 from relay.edges.answers import (
+    gepetto_acknowledgement_json,
     gepetto_json,
     job_json,
     page_json,
+    picture_json,
+    picture_json_bytes,
     providers_json,
+    secrets_json,
     spacely_json,
     spacely_reference_json,
 )
@@ -51,12 +57,18 @@ from relay.edges.problems import (
     not_found,
     problem_answer,
 )
-from relay.edges.submissions import SUBMISSIONS, Submission, create_submitted
+from relay.edges.submissions import (
+    SUBMISSIONS,
+    Submission,
+    create_submitted,
+    read_submission,
+)
 from relay.errors import (
     JobNotFound,
     RelayError,
     StoreUnavailable,
     TooManyLargeBatches,
+    TooManyWaiting,
     UnreadableJob,
 )
 
@@ -79,6 +91,7 @@ class Api:
         large_answers: The slots of pages and batches that may have their full size.
         tenants: The tenant of each key, by the key's SHA-256 digest in hex.
         bucket: Of the kept outputs; None where there is none.
+        callback_keys: `CALLBACK_KEYS`; empty where callbacks are not switched on.
     """
 
     def __init__(
@@ -91,10 +104,12 @@ class Api:
         overview: Overview,
         progress: ProgressReader,
         lists: ListReader,
+        pictures: PictureReader,
         waits: Slots,
         large_answers: Slots,
         tenants: Mapping[str, str],
         bucket: OutputBucket | None,
+        callback_keys: Sequence[str],
     ) -> None:
         self._bucket = bucket
         self._creator = creator
@@ -104,9 +119,11 @@ class Api:
         self._overview = overview
         self._progress = progress
         self._lists = lists
+        self._pictures = pictures
         self._waits = waits
         self._large_answers = large_answers
         self._tenants = tenants
+        self._callback_keys = callback_keys
         self._page_tokens = PageTokens(tenants)
         # Our callers don't follow redirects, so no path is tidied up by one.
         self._routes = Map(
@@ -119,6 +136,8 @@ class Api:
                 Rule("/v1/jobs/<job_id>/cancel", endpoint=self._cancel, methods=["POST"]),
                 Rule("/v1/jobs/<job_id>/retry", endpoint=self._retry, methods=["POST"]),
                 Rule("/v1/jobs/<job_id>/outputs/<n>", endpoint=self._output, methods=["GET"]),
+                Rule("/v1/jobs/<job_id>/redeliver", endpoint=self._redeliver, methods=["POST"]),
+                Rule("/v1/callback-secrets", endpoint=self._secrets, methods=["GET"]),
                 Rule("/v1/providers", endpoint=self._providers, methods=["GET"]),
                 Rule("/v1/job/<job_id>", endpoint=self._gepetto_job, methods=["GET"]),
                 Rule(
@@ -257,6 +276,18 @@ class Api:
         job = self._reader.get(self._tenant(request), job_id, wait_s=0)
         return kept_output_answer(request, kept_output(job, n), self._bucket)
 
+    def _redeliver(self, request: Request, job_id: str) -> Response:
+        tenant = self._tenant_without_body(request)
+        answer = _json(self._shown(self._controls.redeliver(tenant, job_id)))
+        answer.status_code = HTTPStatus.ACCEPTED
+        return answer
+
+    def _secrets(self, request: Request) -> Response:
+        tenant = self._tenant(request)
+        answer = _json(secrets_json([tenant_secret(key, tenant) for key in self._callback_keys]))
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
     def _providers(self, request: Request) -> Response:
         states = self._overview.of(self._tenant(request))
         return _json(providers_json(states, median_s=self._progress.median_s))
@@ -270,8 +301,30 @@ class Api:
 
     def _submit(self, submission: Submission, request: Request) -> Response:
         tenant, key, body = self._posted(request)
-        job = create_submitted(self._creator, submission, body, tenant=tenant, idempotency_key=key)
-        return _json(spacely_reference_json(job))
+        new = read_submission(submission, body)
+        create = partial(create_submitted, self._creator, new, tenant=tenant, idempotency_key=key)
+        if not submission.provider.calls_back:
+            return _json(spacely_reference_json(create()))
+        if new.callback is not None:
+            return _json(gepetto_acknowledgement_json(create()))
+        return self._picture(tenant, create)
+
+    def _picture(self, tenant: str, create: Callable[[], Job]) -> Response:
+        with ExitStack() as undo:
+            if not undo.enter_context(self._waits.take(tenant)):
+                raise TooManyWaiting
+            job = create()
+            try:
+                picture = undo.enter_context(self._pictures.picture(tenant, job.id))
+            except RelayError as error:
+                answer = problem_answer(error)
+            else:
+                answer = Response(picture_json(picture), mimetype="application/json")
+                answer.content_length = picture_json_bytes(picture)
+                # The picture stays in memory until it is sent.
+                answer.call_on_close(undo.pop_all().close)
+        answer.headers["X-Job-Id"] = job.id
+        return answer
 
     def _provider_list(self, provider: str, name: str, request: Request) -> Response:
         self._tenant(request)

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from werkzeug.wrappers import Request, Response
 
 from relay.application.job_creator import DEFAULT_DEADLINE_S, NewJob
+from relay.domain.callback import Callback
 from relay.domain.catalogue.operation import MAX_INPUT_VALUES, too_many_values
 from relay.domain.job import OnUnconfirmed, Priority
 from relay.domain.validation import Mistakes, pointer_token, validate
@@ -26,8 +27,8 @@ LONGEST_METADATA_VALUE = 500
 # It ends up in the path and the query of a poll: nothing in it may mean another address.
 FOLLOWED_ID_PATTERN = r"^[A-Za-z0-9._~-]{1,200}$"
 DOT_SEGMENTS = (".", "..")
-# The fields that the catalogue can say something of.
-ASKED_FOR = ("provider", "operation", "input", "path")
+# The fields that have rules beside their types.
+ASKED_FOR = ("provider", "operation", "input", "path", "callbackUrl")
 _FOLLOWED_ID = re.compile(FOLLOWED_ID_PATTERN)
 # The start of a value; a string before a colon is a member's name.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"(?P<colon>\s*:)?|[\[{]|[^\s",:\[\]{}]+')
@@ -49,6 +50,7 @@ class CreateBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     deadline_seconds: Annotated[int, Meta(ge=60, le=86_400)] = DEFAULT_DEADLINE_S
     on_unconfirmed: OnUnconfirmed = OnUnconfirmed.WAIT
     priority: Priority = Priority.NORMAL
+    callback_url: str | UnsetType = UNSET
 
 
 class EmptyBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -177,6 +179,7 @@ def _new_job(given: CreateBody) -> NewJob:
         on_unconfirmed=given.on_unconfirmed,
         priority=given.priority,
         path=_or_none(given.path),
+        callback=None if given.callback_url is UNSET else Callback(url=given.callback_url),
     )
 
 

@@ -18,12 +18,17 @@ from relay.errors import (
     JobNotFound,
     KeyReused,
     ListNotFetched,
+    NotRedeliverable,
+    NotRendered,
+    NotRenderedYet,
     NotRetryable,
     OutputNotKept,
+    PictureNotFetched,
     RelayError,
     StoreUnavailable,
     TooManyLargeBatches,
     TooManyOpenJobs,
+    TooManyWaiting,
     Unauthenticated,
     UnreadableJob,
     WrongKey,
@@ -51,6 +56,22 @@ _ANSWERS: Mapping[type[RelayError], tuple[HTTPStatus, str, str]] = {
     InvalidQuery: (HTTPStatus.BAD_REQUEST, "invalid_query", ""),
     JobFinal: (HTTPStatus.CONFLICT, "job_final", "the job has ended already"),
     NotRetryable: (HTTPStatus.CONFLICT, "job_not_retryable", ""),
+    NotRedeliverable: (HTTPStatus.CONFLICT, "job_not_redeliverable", ""),
+    NotRendered: (HTTPStatus.BAD_GATEWAY, "job_not_rendered", ""),
+    PictureNotFetched: (HTTPStatus.BAD_GATEWAY, "picture_not_fetched", ""),
+    NotRenderedYet: (
+        HTTPStatus.GATEWAY_TIMEOUT,
+        "job_not_rendered_yet",
+        (
+            "the job goes on, but its picture was not there in time: read it with "
+            "`GET /v1/job/{id}`, whose id is in `X-Job-Id`"
+        ),
+    ),
+    TooManyWaiting: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "too_many_waiting",
+        "nothing was created: too many calls wait for their pictures; try again, or give a webhook",
+    ),
     KeyReused: (
         HTTPStatus.CONFLICT,
         "idempotency_key_reused",
@@ -158,23 +179,13 @@ def refused_submission(detail: str) -> HttpProblem:
 
 
 def webhook_not_supported() -> HttpProblem:
-    """Refuse a submission that wants a webhook called: callbacks do not exist yet."""
+    """Refuse a submission that wants a webhook called where callbacks are not switched on."""
     return HttpProblem(
         HTTPStatus.NOT_IMPLEMENTED,
         "webhook_not_supported",
-        "nothing was created: the relay cannot call a webhook yet; create the job with "
-        "`POST /v1/jobs` and poll it with `GET /v1/job/{id}`",
+        "nothing was created: callbacks are not switched on here, so no webhook is called; create "
+        "the job with `POST /v1/jobs` and poll it with `GET /v1/job/{id}`",
         pointer="/webhook",
-    )
-
-
-def blocking_not_supported() -> HttpProblem:
-    """Refuse a submission that waits for its picture: guarded downloads do not exist yet."""
-    return HttpProblem(
-        HTTPStatus.NOT_IMPLEMENTED,
-        "blocking_not_supported",
-        "nothing was created: the relay cannot answer with the picture yet; create the job with "
-        "`POST /v1/jobs` and poll it with `GET /v1/job/{id}`",
     )
 
 

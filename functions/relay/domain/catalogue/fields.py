@@ -96,16 +96,18 @@ def read_image_url(type: type[ImageUrl], value: object, *, allow_local_urls: Loc
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise ValueError("must be a URL") from None
-    if isinstance(allow_local_urls, bool):
-        may_be_local = allow_local_urls
-    else:
-        may_be_local = host in allow_local_urls
+    may_be_local = is_local_host(host, allow_local_urls)
     schemes = ("http", "https") if may_be_local else ("https",)
     if parts.scheme not in schemes or not host or any(mark in value for mark in " \\"):
         raise ValueError(f"must be an {' or '.join(schemes)} URL")
     if not may_be_local and not _is_public(host):
         raise ValueError("must have a public host name")
     return type(value)
+
+
+def is_local_host(host: str | None, local_urls: LocalUrls) -> bool:
+    """Return whether URLs on a host may be ``http``, and private."""
+    return local_urls if isinstance(local_urls, bool) else host in local_urls
 
 
 def image_url_schema(type: type[Any]) -> dict[str, Any]:
