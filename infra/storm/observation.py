@@ -29,6 +29,7 @@ EXPECTED_ERRORS = frozenset(
         *("account on hold", "account off hold"),
         *("provider throttled", "provider throttles no more"),
         *("provider down", "provider back"),
+        "callback failed",
     }
 )
 
