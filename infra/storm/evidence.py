@@ -1,6 +1,6 @@
 """What was observed in a storm, as a history for the checker of the promises."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -23,7 +23,6 @@ from infra.verification.history import (
     seconds,
 )
 from relay.adapters.document import WAKE_AT, from_document
-from relay.domain.callback import Callback
 from relay.domain.events import as_announced
 from relay.domain.job import Job
 from relay.domain.limits import Limit
@@ -241,12 +240,18 @@ def as_history(evidence: Evidence, *, limits: dict[str, Limit]) -> History:
     """Return the evidence as a history.
 
     What cannot be observed is inferred: versions that the listener skipped, from the next one,
-    and from the crashes, whether a pump lived to write down a poll's result.
+    and from the crashes, whether a pump lived to write down a poll's result. Callbacks are left to
+    `aftermath_violations`: which pump posted one, and when it stopped waiting, is not observed.
     """
     history = History(limits=limits, is_at_rest=evidence.is_at_rest)
     history.versions = {
         job_id: [
-            Version(at_s=seconds(one.at), number=number, job=one.job, wake_at=one.wake_at)
+            Version(
+                at_s=seconds(one.at),
+                number=number,
+                job=replace(one.job, callback=None),
+                wake_at=one.wake_at,
+            )
             for number, one in enumerate(_with_skipped(versions), start=1)
         ]
         for job_id, versions in evidence.versions.items()
@@ -297,28 +302,17 @@ def _skipped(before: JobVersion | None, after: JobVersion) -> Iterator[JobVersio
                 late_outputs=(),
                 error=None,
                 announcements=(),
-                callback=_undelivered(job, ()),
                 kept_outputs=(),
             )
             yield JobVersion(at=entry.at, job=still_open, wake_at=entry.at)
     announced = {event.id for event in before.job.announcements} if before else set()
     for index, event in enumerate(job.announcements):
         if event.id not in announced and event.publish_at is None:
-            before_it = job.announcements[:index]
             unpublished = replace(
                 as_announced(job, event.type),
-                announcements=(*before_it, replace(event, publish_at=event.at)),
-                callback=_undelivered(job, [one.id for one in before_it]),
+                announcements=(*job.announcements[:index], replace(event, publish_at=event.at)),
             )
             yield JobVersion(at=event.at, job=unpublished, wake_at=event.at)
-
-
-def _undelivered(job: Job, published: Collection[str]) -> Callback | None:
-    """Return the job's callback as it was when only these events had been published."""
-    if job.callback is None:
-        return None
-    deliveries = tuple(one for one in job.callback.deliveries if one.event_id in published)
-    return replace(job.callback, deliveries=deliveries)
 
 
 def _calls(evidence: Evidence) -> Iterator[Call]:
