@@ -4,6 +4,7 @@ What is checked is what the connection uses: its own host, port and address, not
 of the URL. See contract, section 5a, "Guarded calls".
 """
 
+import http.client
 import io
 import queue
 import socket
@@ -56,7 +57,7 @@ def connect_to(address: str, port: int, timeout_s: float) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(timeout_s)
         sock.connect((address, port))
-    except BaseException:
+    except OSError:
         sock.close()
         raise
     return sock
@@ -217,9 +218,9 @@ class GuardedCalls:
                     raise TooLarge(f"it is larger than {most} bytes")
                 body.write(piece)
         except urllib3.exceptions.ProtocolError as error:
-            if isinstance(error.__cause__, urllib3.exceptions.IncompleteRead):
-                raise CutShort("it ended before its length") from None
-            raise
+            if not isinstance(error.__cause__, http.client.IncompleteRead):
+                raise
+            raise CutShort("it ended before its length") from None
         return Download(response.status_code, body.getvalue())
 
 

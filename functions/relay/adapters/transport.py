@@ -399,7 +399,7 @@ class _Connection(HTTPConnection):
         call = _CALL.get()
         if call.dial is None:
             return super()._new_conn()
-        target = Target(self._dns_host, self.port, self.is_tls, float(self.timeout))
+        target = Target(self._dns_host, self.port, self.is_tls, self.timeout or call.left_s())
         sock = call.dial(target, call.left_s)
         # For the TLS handshake.
         sock.settimeout(min(target.connect_s, call.left_s()))
