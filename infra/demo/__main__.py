@@ -59,7 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--kill",
         action="store_true",
-        help="crash each of the three functions once while jobs are running (SIGKILL); "
+        help="crash each of the five functions once while jobs are running (SIGKILL); "
         f"{LIMIT_WITH_KILLS_S:g} s are allowed then, else {LIMIT_S:g} s",
     )
     return parser.parse_args()
@@ -82,7 +82,8 @@ def _opening(*, with_kills: bool) -> str:
     crashes = ", while each of its functions is killed once" if with_kills else ""
     return (
         f"The whole of Render Relay starts on this machine, and {len(JOBS)} jobs, some made "
-        f"difficult on purpose, go through it{crashes}: each must end, and be announced once."
+        f"difficult on purpose, go through it{crashes}: each must end, be announced once, and "
+        "keep its pictures."
     )
 
 

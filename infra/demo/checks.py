@@ -5,12 +5,18 @@ from dataclasses import dataclass
 
 import msgspec
 
-from infra.demo.evidence import Evidence
+from infra.demo.evidence import OUTPUTS_KEPT, Evidence
 from infra.demo.following import Followed
+from infra.demo.receiver import Callback
 from infra.demo.relay_api import JobReport
 from infra.local.inbox import Delivery
 
 RENDER_FAILED = "render_failed"
+
+
+class _CallbackBody(msgspec.Struct):
+    type: str
+    data: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,7 @@ def all_checks(evidence: Evidence) -> tuple[Check, ...]:
         lost_webhooks_were_polled(evidence),
         failures_were_intended(evidence),
         nothing_was_paid_twice(evidence),
+        callbacks_came_signed(evidence),
         pictures_were_saved(evidence),
     ]
     if evidence.restarts:
@@ -49,8 +56,8 @@ def every_job_is_final(evidence: Evidence) -> Check:
 
 
 def every_job_has_one_event(evidence: Evidence) -> Check:
-    """Check that there is exactly one event for each job, and no other."""
-    about = [delivery.job_id for delivery in evidence.events.values()]
+    """Check that exactly one event tells how each job ended, and no other job's."""
+    about = [delivery.job_id for delivery in evidence.completions.values()]
     ids = {report.id for report in evidence.reports}
     wrong = [f"no event for {job_id}" for job_id in sorted(ids - set(about))]
     wrong += [f"{about.count(job_id)} for {job_id}" for job_id in ids if about.count(job_id) > 1]
@@ -89,22 +96,24 @@ def event_ids_are_made_from_job_and_type(evidence: Evidence) -> Check:
 def documents_agree(evidence: Evidence) -> Check:
     """Check that API, Firestore document and event agree on each job."""
     wrong = []
-    for report in evidence.reports:
+    for one in evidence.followed:
+        if (report := one.report) is None:
+            continue
         facts = evidence.documents.get(report.id)
         if facts is None:
             wrong.append(f"{report.id} has no readable document")
         elif facts.status != report.status:
             wrong.append(f"{report.id} is {facts.status} in Firestore, {report.status} in the API")
-        elif facts.event_ids != (report.completion_event_id,):
+        elif facts.event_ids != one.event_ids:
             known = ", ".join(facts.event_ids) or "no event"
             wrong.append(f"{report.id} is {report.status}, its document has {known}")
-        elif report.completion_event_id not in evidence.events:
-            wrong.append(f"{report.completion_event_id} stands in its document but never came")
+        elif lost := [event for event in one.event_ids if event not in evidence.events]:
+            wrong.append(f"{', '.join(lost)} stands in its document but never came")
     total = len(evidence.followed)
     agreeing = len(evidence.reports) - len(wrong)
     missing = [] if len(evidence.reports) == total else ["some were never taken"]
     return _check(
-        f"{agreeing} of {total} documents agree with API and event on status and event id",
+        f"{agreeing} of {total} documents agree with API and events on status and event ids",
         wrong + missing,
     )
 
@@ -112,11 +121,12 @@ def documents_agree(evidence: Evidence) -> Check:
 def events_show_the_job(evidence: Evidence) -> Check:
     """Check that an event carries the job as the API shows it."""
     jobs = {report.id: report for report in evidence.reports}
-    wrong = [
-        delivery.event_id
-        for delivery in evidence.events.values()
-        if _job_in(delivery) != jobs.get(delivery.job_id)
-    ]
+    wrong = []
+    for delivery in evidence.events.values():
+        report = jobs.get(delivery.job_id)
+        is_kept = delivery.last_word == OUTPUTS_KEPT
+        if report is None or _job_in(delivery.data) != report.announced(with_copies=is_kept):
+            wrong.append(delivery.event_id)
     total = len(evidence.events)
     return _check(
         f"{total - len(wrong)} of {total} events carry the job as the API shows it", wrong
@@ -174,11 +184,44 @@ def nothing_was_paid_twice(evidence: Evidence) -> Check:
     return _check(f"{renders} renders bought for {jobs} jobs{more}", wrong)
 
 
+def callbacks_came_signed(evidence: Evidence) -> Check:
+    """Check that each event of a job with a callback came there, signed, with the same job."""
+    called = [one for one in evidence.followed if one.job.has_callback]
+    expected = [event_id for one in called for event_id in one.event_ids]
+    came = evidence.called_back
+    wrong = [
+        f"{one.id} has a signature that is {one.signature}"
+        for one in evidence.callbacks
+        if not one.is_good
+    ]
+    wrong += [f"{event_id} never came" for event_id in expected if event_id not in came]
+    wrong += [f"{event_id} is foreign" for event_id in came if event_id not in expected]
+    wrong += [
+        f"{event_id} is not what was announced"
+        for event_id, one in came.items()
+        if not _is_same(one, evidence.events.get(event_id))
+    ]
+    wrong += [
+        f"{_name(one)} does not say that its callback is delivered"
+        for one in called
+        if one.report is None or one.report.callback is None or not one.report.callback.is_delivered
+    ]
+    good = len([event_id for event_id in expected if event_id in came])
+    return _check(
+        f"{good} of {len(expected)} events came to the callback's URL with a good signature",
+        wrong if called else ["no job has a callback"],
+    )
+
+
 def pictures_were_saved(evidence: Evidence) -> Check:
-    """Check that every expected picture was saved."""
+    """Check that every expected picture was kept, served and saved."""
     expected = sum(one.job.pictures for one in evidence.followed if not one.job.fails)
     wrong = [] if evidence.pictures == expected else ["some could not be had"]
-    return _check(f"{evidence.pictures} of {expected} pictures saved", wrong)
+    return _check(
+        f"{evidence.pictures} of {expected} pictures served from the bucket by "
+        "GET /v1/jobs/{id}/outputs/{n}",
+        wrong,
+    )
 
 
 def killed_functions_restarted(evidence: Evidence) -> Check:
@@ -192,11 +235,23 @@ def killed_functions_restarted(evidence: Evidence) -> Check:
     return _check(f"{len(back)} functions killed and started again: {', '.join(back)}", wrong)
 
 
-def _job_in(delivery: Delivery) -> JobReport | None:
+def _job_in(data: bytes) -> JobReport | None:
     try:
-        return msgspec.json.decode(delivery.data, type=JobReport)
+        return msgspec.json.decode(data, type=JobReport)
     except msgspec.DecodeError:
         return None
+
+
+def _is_same(came: Callback | None, event: Delivery | None) -> bool:
+    """Return whether a callback carries the same as its event."""
+    if came is None or event is None:
+        return False
+    try:
+        body = msgspec.json.decode(came.body, type=_CallbackBody)
+        job = msgspec.json.decode(event.data)
+    except msgspec.DecodeError:
+        return False
+    return (body.type, body.data) == (event.attributes.get("ce-type"), job)
 
 
 def _name(one: Followed) -> str:

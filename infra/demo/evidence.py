@@ -8,9 +8,12 @@ from functools import partial
 from typing import TypeVar
 
 from infra.demo.following import Followed
+from infra.demo.receiver import Callback
 from infra.demo.relay_api import JobReport, Refused, RelayApi, Unanswered, call, local_session
 from infra.local.inbox import Delivery
 from infra.local.plan import StackDescription
+
+OUTPUTS_KEPT = "outputs_kept"
 
 _RETRY_FOR_S = 20.0
 _RETRY_PAUSE_S = 0.3
@@ -42,7 +45,8 @@ class Evidence:
     Attributes:
         documents: By job id; jobs with an unreadable document are missing.
         renders: The provider's ids of the renders that it accepted.
-        pictures: How many pictures were saved.
+        callbacks: What the receiver received.
+        pictures: How many kept pictures were served and saved.
         restarts: Empty if nothing was to be killed.
     """
 
@@ -51,6 +55,7 @@ class Evidence:
     deliveries: tuple[Delivery, ...]
     renders: tuple[str, ...]
     pictures: int
+    callbacks: tuple[Callback, ...] = ()
     restarts: tuple[Restart, ...] = ()
 
     @property
@@ -62,6 +67,18 @@ class Evidence:
     def events(self) -> dict[str, Delivery]:
         """One delivery of each event, by event id."""
         return {delivery.event_id: delivery for delivery in self.deliveries}
+
+    @property
+    def called_back(self) -> dict[str, Callback]:
+        """One callback of each event that came with a good signature, by event id."""
+        return {one.id: one for one in self.callbacks if one.is_good}
+
+    @property
+    def completions(self) -> dict[str, Delivery]:
+        """One delivery of each event that tells of an end, by event id."""
+        return {
+            event_id: one for event_id, one in self.events.items() if one.last_word != OUTPUTS_KEPT
+        }
 
 
 def read_again(followed: Sequence[Followed], *, api: RelayApi) -> tuple[Followed, ...]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from infra.demo.jobs import DemoJob
-from infra.demo.relay_api import JobReport, Unanswered
+from infra.demo.receiver import Callback
+from infra.demo.relay_api import JobReport, Kept, Unanswered
 from infra.local.inbox import Delivery
 
 SENT_PER_STEP = 4
@@ -33,6 +34,18 @@ class Deliveries(Protocol):
     def deliveries(self) -> tuple[Delivery, ...]: ...
 
 
+class Callbacks(Protocol):
+    """The callbacks received so far; see `Receiver`."""
+
+    @property
+    def url(self) -> str:
+        """Where callbacks are received."""
+
+    @property
+    def callbacks(self) -> tuple[Callback, ...]:
+        """Raises Unanswered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
     """One job as it was last seen.
@@ -40,11 +53,13 @@ class Followed:
     Attributes:
         report: None until the API has accepted the job.
         is_announced: Its completion event was received.
+        is_called_back: Each of its events was posted to the receiver and signed.
     """
 
     job: DemoJob
     report: JobReport | None = None
     is_announced: bool = False
+    is_called_back: bool = False
 
     @property
     def status(self) -> str:
@@ -59,12 +74,38 @@ class Followed:
     @property
     def is_over(self) -> bool:
         """Whether there is nothing left to wait for."""
-        return self.is_final and self.is_announced
+        has_called_back = self.is_called_back or not self.job.has_callback
+        return self.is_final and self.is_announced and self.is_kept and has_called_back
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is a copy of each of its pictures."""
+        return self.report is not None and len(self._kept) == len(self.report.outputs)
+
+    @property
+    def event_ids(self) -> tuple[str, ...]:
+        """The ids of its events once it is final."""
+        if self.report is None:
+            return ()
+        kept = (f"{self.report.id}.outputs_kept",) if self.report.outputs else ()
+        return (self.report.completion_event_id, *kept)
+
+    @property
+    def _kept(self) -> tuple[Kept, ...]:
+        found = self.report.kept_outputs if self.report is not None else ()
+        return tuple(one for one in found if one.error is None)
 
     @property
     def short_id(self) -> str:
         """Enough of the id to tell twelve jobs apart, or a dash before there is one."""
         return self.report.id[_SHORT_ID] if self.report is not None else "-"
+
+    @property
+    def announcement(self) -> str:
+        """Where its end was announced: as an event, and to the receiver as well."""
+        if not self.is_announced:
+            return ""
+        return "event, callback" if self.is_called_back else "event"
 
     @property
     def ending(self) -> str:
@@ -73,6 +114,8 @@ class Followed:
             return ""
         count = len(self.report.outputs)
         pictures = f"{count} picture" if count == 1 else f"{count} pictures"
+        if self.is_kept:
+            pictures = f"{count} kept"
         result = self.report.error.code if self.report.error is not None else pictures
         return f"{self.report.finished_by}: {result}"
 
@@ -91,12 +134,15 @@ class Following:
         api: Api,
         sandbox_url: str,
         inbox: Deliveries,
+        receiver: Callbacks,
         run: str,
     ) -> None:
         self._followed = [Followed(job=job) for job in jobs]
         self._api = api
         self._sandbox_url = sandbox_url
         self._inbox = inbox
+        self._receiver = receiver
+        self._called: frozenset[str] = frozenset()
         self._run = run
 
     def step(self) -> tuple[Followed, ...]:
@@ -107,11 +153,14 @@ class Following:
         """
         sent = [at for at, one in enumerate(self._followed) if one.report is not None]
         unsent = [at for at, one in enumerate(self._followed) if one.report is None]
-        open_ones = [at for at in sent if not self._followed[at].is_final]
+        open_ones = [
+            at for at in sent if not (self._followed[at].is_final and self._followed[at].is_kept)
+        ]
         try:
             for at in open_ones + unsent[:SENT_PER_STEP]:
                 one = self._followed[at]
                 self._followed[at] = replace(one, report=self._call(one))
+            self._called = frozenset(one.id for one in self._receiver.callbacks if one.is_good)
         except Unanswered:
             pass
         received = {delivery.event_id for delivery in self._inbox.deliveries}
@@ -119,6 +168,7 @@ class Following:
             replace(
                 one,
                 is_announced=one.report is not None and one.report.completion_event_id in received,
+                is_called_back=one.is_final and self._called.issuperset(one.event_ids),
             )
             for one in self._followed
         ]
@@ -128,4 +178,5 @@ class Following:
         if one.report is not None:
             return self._api.read(one.report.id)
         key = f"demo-{self._run}-{one.job.number}"
-        return self._api.create(one.job.body(self._sandbox_url), idempotency_key=key)
+        body = one.job.body(self._sandbox_url, receiver_url=self._receiver.url)
+        return self._api.create(body, idempotency_key=key)

@@ -20,6 +20,7 @@ class DemoJob:
     Attributes:
         room: The sandbox's sample room that is the picture before.
         style_room: The sample room whose style is transferred; empty for other operations.
+        has_callback: Whether its events are posted to the receiver as well.
         caption: The wanted picture, in words for people.
         trouble: The misbehaviour in words for people; empty for none.
         behaviour: The misbehaviour in the sandbox's syntax.
@@ -34,6 +35,7 @@ class DemoJob:
     trouble: str = ""
     behaviour: str = ""
     style_room: str = ""
+    has_callback: bool = False
 
     @property
     def pictures(self) -> int:
@@ -50,7 +52,7 @@ class DemoJob:
         """Whether the render is made to fail."""
         return self.behaviour == _FAILING_RENDER
 
-    def body(self, sandbox_url: str) -> dict[str, object]:
+    def body(self, sandbox_url: str, *, receiver_url: str) -> dict[str, object]:
         """Return what is posted to the relay."""
         query = {"n": str(self.number)}
         if self.behaviour:
@@ -67,6 +69,7 @@ class DemoJob:
             # A function killed during a submission leaves a job that the provider may or may
             # not have accepted; this allows the relay to submit it again.
             "onUnconfirmed": "resubmit",
+            **({"callbackUrl": receiver_url} if self.has_callback else {}),
         }
 
 
@@ -82,7 +85,7 @@ _CALM, _BRIGHT = "a calm office with warm wood", "a bright living room in soft c
 JOBS = (
     DemoJob(number=1, provider=GEPETTO, operation="redesign", room="living",
             inputs={"styleId": "mid_century", "roomId": "living_room", "creativity": 14},
-            caption="mid-century living room"),
+            caption="mid-century living room", has_callback=True),
     DemoJob(number=2, provider=GEPETTO, operation="redesign", room="dining",
             inputs={"styleId": "demeures", "roomId": "dining_room", "creativity": 8},
             caption="manor-house dining room",

@@ -1,23 +1,26 @@
 """Saves the pictures while other jobs still run, and the contact sheet made of them."""
 
+import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 from typing import Self
 
-import requests
 from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
 from infra.demo.following import Followed
 from infra.demo.jobs import DemoJob, room_url
-from infra.demo.relay_api import local_session
+from infra.demo.relay_api import DemoError, call, local_session
 
-_TIMEOUT_S = 20.0
-_TRIES = 3
+# A killed function is back within seconds.
+_TRIES = 10
+_PAUSE_S = 1.0
 _AT_ONCE = 2
 
 COLUMNS, MARGIN, GAP, HEADER, HEADING = 3, 48, 20, 132, 58
@@ -48,6 +51,10 @@ class SavedPictures:
     after: tuple[Path, ...]
 
 
+ReadOutput = Callable[[str, int], bytes]
+"""Reads the kept copy of a job's output, by job id and index; raises DemoError."""
+
+
 class PictureStore:
     """Downloads into one directory, in threads of its own.
 
@@ -55,8 +62,11 @@ class PictureStore:
         directory: Created if missing; only files with the demo's own names are touched.
     """
 
-    def __init__(self, directory: Path, *, jobs: Sequence[DemoJob], sandbox_url: str) -> None:
+    def __init__(
+        self, directory: Path, *, jobs: Sequence[DemoJob], sandbox_url: str, read: ReadOutput
+    ) -> None:
         self._directory = directory
+        self._read = read
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="pictures")
         self._after: dict[int, list[Future[Path | None]]] = {}
         self._jobs = tuple(jobs)
@@ -65,7 +75,7 @@ class PictureStore:
             for name in after_names(job, job.pictures):
                 (directory / name).unlink(missing_ok=True)
         self._before = {
-            room: self._save(room_url(sandbox_url, room), f"before-{room}.jpg")
+            room: self._save(partial(_room, room_url(sandbox_url, room)), f"before-{room}.jpg")
             for room in sorted({job.room for job in self._jobs})
         }
 
@@ -76,15 +86,20 @@ class PictureStore:
         self._pool.shutdown(cancel_futures=True)
 
     def fetch(self, followed: Sequence[Followed]) -> None:
-        """Start to save the pictures of jobs that have just succeeded."""
+        """Start to save the pictures of jobs whose copies have just been made.
+
+        A picture counts only if it is what was copied.
+        """
         for one in followed:
-            if one.report is None or not one.report.outputs or one.job.number in self._after:
+            report = one.report
+            if report is None or not report.outputs or not one.is_kept:
                 continue
-            names = after_names(one.job, len(one.report.outputs))
-            self._after[one.job.number] = [
-                self._save(output.url, name)
-                for output, name in zip(one.report.outputs, names, strict=True)
-            ]
+            if one.job.number not in self._after:
+                names = after_names(one.job, len(report.outputs))
+                self._after[one.job.number] = [
+                    self._save(partial(self._read, report.id, kept.index), name, kept.sha256)
+                    for kept, name in zip(report.kept_outputs, names, strict=True)
+                ]
 
     def saved(self) -> dict[int, SavedPictures]:
         """Wait for the downloads and return the files, by job number."""
@@ -100,8 +115,10 @@ class PictureStore:
             for job in self._jobs
         }
 
-    def _save(self, url: str, name: str) -> Future[Path | None]:
-        return self._pool.submit(_downloaded, url, self._directory / name)
+    def _save(
+        self, read: Callable[[], bytes], name: str, sha256: str | None = None
+    ) -> Future[Path | None]:
+        return self._pool.submit(_saved, read, self._directory / name, sha256)
 
 
 def after_names(job: DemoJob, count: int) -> list[str]:
@@ -112,19 +129,26 @@ def after_names(job: DemoJob, count: int) -> list[str]:
     return [f"{stem}-{variant}.png" for variant in range(1, count + 1)]
 
 
-def _downloaded(url: str, path: Path) -> Path | None:
+def _saved(read: Callable[[], bytes], path: Path, sha256: str | None) -> Path | None:
     for _ in range(_TRIES):
         try:
-            with local_session() as session:
-                response = session.get(url, timeout=_TIMEOUT_S)
-            response.raise_for_status()
-            Image.open(BytesIO(response.content)).close()
-        except (requests.RequestException, UnidentifiedImageError) as error:
+            content = read()
+            Image.open(BytesIO(content)).close()
+        except (DemoError, UnidentifiedImageError) as error:
             log.warning("%s: %s", path.name, type(error).__name__)
+            time.sleep(_PAUSE_S)
             continue
-        path.write_bytes(response.content)
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            log.warning("%s: not what was kept", path.name)
+            return None
+        path.write_bytes(content)
         return path
     return None
+
+
+def _room(url: str) -> bytes:
+    with local_session() as session:
+        return call(session, "GET", url)
 
 
 def contact_sheet(followed: Sequence[Followed], saved: Mapping[int, SavedPictures]) -> Image.Image:

@@ -14,6 +14,7 @@ import msgspec
 import requests
 
 _TIMEOUT_S = 5.0
+_GOOD = (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT)
 _FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -48,6 +49,32 @@ class Step(msgspec.Struct, frozen=True):
     status: str
 
 
+class Kept(msgspec.Struct, frozen=True, rename="camel"):
+    """The copy of one picture, or why there is none."""
+
+    index: int
+    content_type: str = ""
+    sha256: str = ""
+    error: str | None = None
+
+
+class CallbackReport(msgspec.Struct, frozen=True, rename="camel"):
+    """How far the callback of a job has come."""
+
+    status: str
+    attempts: int
+    last_status: int | None
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether every event was."""
+        return self.status == "delivered"
+
+
+class _Secrets(msgspec.Struct, frozen=True):
+    secrets: tuple[str, ...]
+
+
 class JobReport(msgspec.Struct, frozen=True, rename="camel"):
     """A job as the API and its events show it; the demo reads only these fields."""
 
@@ -61,6 +88,8 @@ class JobReport(msgspec.Struct, frozen=True, rename="camel"):
     provider_job_id: str | None
     provider_status: str | None
     history: tuple[Step, ...]
+    kept_outputs: tuple[Kept, ...] = ()
+    callback: CallbackReport | None = None
 
     @property
     def is_final(self) -> bool:
@@ -76,6 +105,15 @@ class JobReport(msgspec.Struct, frozen=True, rename="camel"):
     def was_unconfirmed(self) -> bool:
         """Whether it was ever unknown if the provider had accepted it."""
         return any(step.status == "unconfirmed" for step in self.history)
+
+    def announced(self, *, with_copies: bool) -> Self:
+        """Return the part of it that its events carry.
+
+        Args:
+            with_copies: Only one kind of event does so.
+        """
+        kept = self.kept_outputs if with_copies else ()
+        return msgspec.structs.replace(self, kept_outputs=kept, callback=None)
 
     def age_s(self, *, now: datetime) -> float:
         """Return how long it has been open, or was until its end."""
@@ -122,6 +160,28 @@ class RelayApi:
         """
         return _report(call(self._session, "GET", f"{self._url}/v1/jobs/{job_id}"))
 
+    def output(self, job_id: str, index: int) -> bytes:
+        """Read the kept copy of a picture.
+
+        Raises:
+            Unanswered: Try again.
+            Refused: There is none.
+        """
+        return call(self._session, "GET", f"{self._url}/v1/jobs/{job_id}/outputs/{index}")
+
+    def callback_secrets(self) -> tuple[str, ...]:
+        """Read the secrets that sign this caller's callbacks.
+
+        Raises:
+            Unanswered: Try again.
+            Refused: There are none.
+        """
+        body = call(self._session, "GET", f"{self._url}/v1/callback-secrets")
+        try:
+            return msgspec.json.decode(body, type=_Secrets).secrets
+        except msgspec.DecodeError as error:
+            raise Refused(f"not secrets: {error}") from error
+
 
 def local_session() -> requests.Session:
     """Return a session for addresses on this machine: it ignores proxies in the environment."""
@@ -142,7 +202,7 @@ def call(
 
     Raises:
         Unanswered: Try again.
-        Refused: The status is neither 200 nor 201, nor a 5xx.
+        Refused: The status is none of 200, 201, 204, nor a 5xx.
     """
     try:
         response = session.request(method, url, headers=headers, data=data, timeout=_TIMEOUT_S)
@@ -150,7 +210,7 @@ def call(
         raise Unanswered(f"{method} {url}: {type(error).__name__}") from error
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Unanswered(f"{method} {url}: {response.status_code}")
-    if response.status_code not in (HTTPStatus.OK, HTTPStatus.CREATED):
+    if response.status_code not in _GOOD:
         raise Refused(f"{method} {url}: {response.status_code} {response.text[:300]}")
     return response.content
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,14 +23,17 @@ from infra.demo.evidence import (
 from infra.demo.following import NOT_SENT, Followed, Following
 from infra.demo.jobs import GEPETTO, JOBS
 from infra.demo.pictures import PictureStore, contact_sheet
+from infra.demo.receiver import Receiver
 from infra.demo.relay_api import Refused, RelayApi
 from infra.demo.screen import open_screen
 from infra.local.inbox import Inbox
+from infra.local.plan import StackDescription
 from infra.local.processes import StopRequest
 from infra.local.stack import Stack
 
 SHEET = "contact-sheet.png"
 SUBSCRIPTION = "demo-completions"
+RECEIVER = "demo"
 LIMIT_S = 110.0
 LIMIT_WITH_KILLS_S = 240.0
 _STEP_S = 0.25
@@ -89,9 +93,20 @@ def run_demo(
             )
         )
         api = cleanup.enter_context(RelayApi(url=at.api_url, key=at.api_key))
-        store = cleanup.enter_context(PictureStore(output, jobs=JOBS, sandbox_url=at.sandbox_url))
+        receiver = cleanup.enter_context(Receiver(sandbox_url=at.sandbox_url, name=RECEIVER))
+        receiver.give_secrets(api.callback_secrets())
+        store = cleanup.enter_context(
+            PictureStore(
+                output, jobs=JOBS, sandbox_url=at.sandbox_url, read=partial(_read_output, at)
+            )
+        )
         following = Following(
-            JOBS, api=api, sandbox_url=at.sandbox_url, inbox=inbox, run=secrets.token_hex(4)
+            JOBS,
+            api=api,
+            sandbox_url=at.sandbox_url,
+            inbox=inbox,
+            receiver=receiver,
+            run=secrets.token_hex(4),
         )
         limit_s = LIMIT_WITH_KILLS_S if with_kills else LIMIT_S
         began = time.monotonic()
@@ -119,6 +134,7 @@ def run_demo(
             deliveries=inbox.deliveries,
             renders=accepted_renders(at.sandbox_url),
             pictures=sum(len(pictures.after) for pictures in saved.values()),
+            callbacks=receiver.callbacks,
             restarts=tuple(
                 Restart(function=name, old_pid=old_pid, new_pid=pids[name])
                 for name, old_pid in killer.killed.items()
@@ -135,6 +151,12 @@ def run_demo(
     )
 
 
+def _read_output(at: StackDescription, job_id: str, index: int) -> bytes:
+    """Read on a connection of its own: pictures are saved by several threads."""
+    with RelayApi(url=at.api_url, key=at.api_key) as api:
+        return api.output(job_id, index)
+
+
 def _linger(stop: StopRequest) -> None:
     until = time.monotonic() + _LINGER_S
     while time.monotonic() < until:
@@ -145,7 +167,12 @@ def _linger(stop: StopRequest) -> None:
 def _shortfall(one: Followed) -> str:
     name = one.report.id if one.report is not None else f"number {one.job.number}"
     if one.is_final:
-        return f"{name} (final, but its event has not come)"
+        missing = (
+            *(() if one.is_announced else ("its event",)),
+            *(() if one.is_kept else ("a copy of each picture",)),
+            *(() if one.is_called_back or not one.job.has_callback else ("a callback",)),
+        )
+        return f"{name} (final, without {', '.join(missing)})"
     return f"{name} ({one.job.provider} {one.job.operation}, {one.status})"
 
 
@@ -185,10 +212,22 @@ def _renders_run(followed: Sequence[Followed]) -> bool:
     return not is_sending and statuses.count("processing") > statuses.count("queued")
 
 
+def _callback_is_near(followed: Sequence[Followed]) -> bool:
+    return any(
+        one.job.has_callback and (one.status == "processing" or one.is_final) for one in followed
+    )
+
+
+def _some_have_pictures(followed: Sequence[Followed]) -> bool:
+    return any(one.report is not None and one.report.outputs for one in followed)
+
+
 KILLS = (
     Kill(function="jobs_api", is_due=_some_are_sent, danger="jobs are still being sent"),
     Kill(function="provider_webhook", is_due=_awaits_webhook, danger="webhooks are on their way"),
     Kill(function="poll_tick", is_due=_renders_run, danger="it holds the leases of both accounts"),
+    Kill(function="deliver_callbacks", is_due=_callback_is_near, danger="a callback is to be sent"),
+    Kill(function="keep_outputs", is_due=_some_have_pictures, danger="pictures are being copied"),
 )
 
 

@@ -55,18 +55,17 @@ class PlainScreen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._shown: dict[int, tuple[str, bool]] = {}
+        self._shown: dict[int, tuple[str, str, str]] = {}
 
     def show(self, followed: Sequence[Followed], *, elapsed_s: float) -> None:
         """See `Screen`."""
         for one in followed:
-            now = (one.status, one.is_announced)
+            now = (one.status, one.ending, one.announcement)
             if one.report is None or self._shown.get(one.job.number) == now:
                 continue
             self._shown[one.job.number] = now
             trouble = f"[{one.job.trouble}]" if one.job.trouble else ""
-            announced = "announced" if one.is_announced else ""
-            progress = ", ".join(filter(None, (one.status, one.ending, announced)))
+            progress = ", ".join(filter(None, now))
             say(
                 self._console,
                 f"{elapsed_s:6.1f} s  {one.short_id}  {one.job.provider:<7}  "
@@ -100,7 +99,7 @@ def jobs_table(
     table.add_column("state", no_wrap=True, min_width=10)
     table.add_column("age", no_wrap=True, min_width=4, justify="right")
     table.add_column("ended by", no_wrap=True, min_width=19)
-    table.add_column("announced" if is_wide else "told", no_wrap=True)
+    table.add_column("told by", no_wrap=True, min_width=8)
     for provider, group in groupby(followed, key=lambda one: one.job.provider):
         colour = "bright_blue" if provider == GEPETTO else "bright_magenta"
         if not is_wide:
@@ -120,7 +119,7 @@ def _cells(one: Followed, now: datetime) -> list[Text]:
         Text(one.status, style=style),
         Text(age, style="dim" if one.is_final else ""),
         Text(one.ending, style=style),
-        Text("yes", style="green") if one.is_announced else Text("no", style="dim"),
+        Text(one.announcement or "-", style="green" if one.is_announced else "dim"),
     ]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from infra.local.errors import LocalStackError, Stopped
-from infra.local.plan import FUNCTIONS_SOURCE, ROOT
+from infra.local.plan import FUNCTIONS_SOURCE, ROOT, StackDescription
 from infra.local.processes import StopRequest
 from infra.local.settings import with_strict_ids
 from infra.local.stack import Stack, logs_directory, running_stack
@@ -92,15 +92,23 @@ def _announce(stack: Stack, *, stack_file: Path, after_s: float) -> None:
         f"Render Relay is up ({after_s:.1f} s). Ctrl-C stops it.\n"
         f"  API        {at.api_url}\n"
         f"  API key    {at.api_key} (tenant demo)\n"
+        f"  console    {at.console_url}\n"
         f"  webhooks   {at.webhook_url}\n"
         f"  sandbox    {at.sandbox_url or 'none: no provider needs it'}\n"
         f"  Firestore  {at.firestore_emulator_host} (project {at.project})\n"
         f"  Pub/Sub    {at.pubsub_emulator_host} (completions: {at.completions_topic})\n"
+        f"  outputs    {_outputs(at)}\n"
         f"  processes  {pids}\n"
         f"  addresses  {stack_file}\n"
         f"  logs       {logs_directory(stack_file)}",
         flush=True,
     )
+
+
+def _outputs(at: StackDescription) -> str:
+    if at.outputs_bucket is None:
+        return "not kept: OUTPUTS_BUCKET is empty"
+    return f"{at.storage_emulator_host} (bucket {at.outputs_bucket})"
 
 
 class LogEcho:

@@ -18,7 +18,11 @@ SHARED_VARIABLES = (
     "JOB_TTL_DAYS",
     "LOG_LEVEL",
 )
-EMULATOR_VARIABLES = ("FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST")
+EMULATOR_VARIABLES = (
+    "FIRESTORE_EMULATOR_HOST",
+    "PUBSUB_EMULATOR_HOST",
+    "STORAGE_EMULATOR_HOST",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,9 @@ FUNCTIONS = (
         uses=(
             "API_KEYS",
             "ALLOW_LOCAL_URLS",
+            "CALLBACK_KEYS",
             "MAX_OPEN_JOBS",
+            "OUTPUTS_BUCKET",
             "RAW_OPERATIONS",
             "GEPETTO_CALLS_PER_MINUTE",
             "SPACELY_CALLS_PER_SECOND",
@@ -80,6 +86,22 @@ FUNCTIONS = (
             "TENANT_WEIGHTS",
             "TICK_WINDOW_S",
         ),
+        ready_path="/",
+        ready_statuses=frozenset({405}),
+    ),
+    Function(
+        target="deliver_callbacks",
+        signature="cloudevent",
+        threads=8,
+        uses=("ALLOW_LOCAL_URLS", "CALLBACK_KEYS", "TICK_WINDOW_S"),
+        ready_path="/",
+        ready_statuses=frozenset({405}),
+    ),
+    Function(
+        target="keep_outputs",
+        signature="cloudevent",
+        threads=8,
+        uses=("ALLOW_LOCAL_URLS", "OUTPUTS_BUCKET"),
         ready_path="/",
         ready_statuses=frozenset({405}),
     ),

@@ -13,15 +13,18 @@ from infra.local.emulators import Emulator, Kind
 from infra.local.functions import FUNCTIONS, instances
 from infra.local.processes import HOST, Command, Probe, Service, free_ports
 from infra.local.settings import (
+    OUTPUTS_BUCKET,
     accounts,
     add_demo_key,
     caller_settings,
     defaults,
+    keeps_outputs,
     machine_environment,
     sandbox_args,
     tick_every_s,
 )
-from infra.local.topics import PUMP_FUNCTION, Topology, topology
+from infra.local.storage_emulator import storage_command, storage_probe
+from infra.local.topics import Topology, topology
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS_SOURCE = ROOT / "functions"
@@ -34,7 +37,12 @@ SANDBOX_PATHS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackDescription:
-    """Where everything is; the fields of stack.json."""
+    """Where everything is; the fields of stack.json.
+
+    Attributes:
+        sandbox_url: None if no provider is sandboxed.
+        storage_emulator_host, outputs_bucket: None if outputs are not kept.
+    """
 
     project: str
     api_url: str
@@ -45,6 +53,9 @@ class StackDescription:
     completions_topic: str
     ticks_topics: Mapping[str, str]
     api_key: str
+    console_url: str
+    storage_emulator_host: str | None
+    outputs_bucket: str | None
     pids: Mapping[str, int]
 
     @classmethod
@@ -107,6 +118,7 @@ def make_plan(
 
     Raises:
         WrongEnvironment: A variable is invalid.
+        EmulatorsUnavailable: There is no storage emulator; says what to install.
     """
     ports = _choose_ports(instances_each)
     settings, machine = _settings(env, ports=ports), machine_environment(env)
@@ -115,6 +127,7 @@ def make_plan(
         completions_topic=settings["COMPLETIONS_TOPIC"],
         ticks_topic=settings["TICKS_TOPIC"],
         accounts=accounts(settings),
+        keeps_outputs=keeps_outputs(env),
     )
     function_services = tuple(
         service
@@ -137,6 +150,7 @@ def make_plan(
         machine=machine,
         log=logs / "sandbox.log",
     )
+    storage = _storage(ports.storage, machine=machine, logs=logs) if keeps_outputs(env) else None
     is_sandboxed = any(
         settings.get(variable) == sandbox_url + path for variable, path in SANDBOX_PATHS.values()
     )
@@ -144,11 +158,14 @@ def make_plan(
         services=(
             _emulator(found[Kind.FIRESTORE], port=ports.firestore, machine=machine, logs=logs),
             _emulator(found[Kind.PUBSUB], port=ports.pubsub, machine=machine, logs=logs),
+            *((storage,) if storage is not None else ()),
             *function_services,
             *((sandbox,) if is_sandboxed else ()),
         ),
         topology=topics,
-        push_urls={PUMP_FUNCTION: ports.url_of(PUMP_FUNCTION)},
+        push_urls={
+            each.function: ports.url_of(each.function) for each in topics.push_subscriptions
+        },
         tick_every_s=tick_every_s(env),
         description=StackDescription(
             project=settings["GOOGLE_CLOUD_PROJECT"],
@@ -158,8 +175,11 @@ def make_plan(
             firestore_emulator_host=settings["FIRESTORE_EMULATOR_HOST"],
             pubsub_emulator_host=settings["PUBSUB_EMULATOR_HOST"],
             completions_topic=topics.completions_topic,
-            ticks_topics=topics.ticks_topics,
+            ticks_topics={name: topics.ticks_topics[name] for name in accounts(settings)},
             api_key=demo_key,
+            console_url=f"{ports.url_of('jobs_api')}/console#key={demo_key}",
+            storage_emulator_host=f"{HOST}:{ports.storage}" if storage else None,
+            outputs_bucket=settings[OUTPUTS_BUCKET] if storage else None,
             pids={},
         ),
         pubsub_service=found[Kind.PUBSUB].name,
@@ -173,6 +193,7 @@ class _Ports:
 
     firestore: int
     pubsub: int
+    storage: int
     sandbox: int
     functions: Mapping[str, Sequence[int]]
 
@@ -182,10 +203,11 @@ class _Ports:
 
 def _choose_ports(instances_each: int) -> _Ports:
     each = 1 if instances_each == 1 else 1 + instances_each
-    firestore, pubsub, sandbox, *others = free_ports(3 + each * len(FUNCTIONS))
+    firestore, pubsub, storage, sandbox, *others = free_ports(4 + each * len(FUNCTIONS))
     return _Ports(
         firestore=firestore,
         pubsub=pubsub,
+        storage=storage,
         sandbox=sandbox,
         functions={
             function.target: others[number * each : (number + 1) * each]
@@ -203,6 +225,7 @@ def _settings(env: Mapping[str, str], *, ports: _Ports) -> dict[str, str]:
         **given,
         "FIRESTORE_EMULATOR_HOST": f"{HOST}:{ports.firestore}",
         "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}",
+        "STORAGE_EMULATOR_HOST": _url(ports.storage),
     }
     for account in accounts(settings):
         variable, path = SANDBOX_PATHS.get(account, ("", ""))
@@ -215,6 +238,14 @@ def _emulator(emulator: Emulator, *, port: int, machine: Mapping[str, str], logs
     return Service(
         command=emulator.command(port=port, env=machine, log=logs / f"{emulator.name}.log"),
         probe=emulators.probe(port),
+        restarts=False,
+    )
+
+
+def _storage(port: int, *, machine: Mapping[str, str], logs: Path) -> Service:
+    return Service(
+        command=storage_command(port=port, env=machine, log=logs / "storage-emulator.log"),
+        probe=storage_probe(port),
         restarts=False,
     )
 

@@ -12,6 +12,7 @@ from infra.local.functions import EMULATOR_VARIABLES, FUNCTIONS, SHARED_VARIABLE
 from infra.local.processes import HOST
 
 DEMO_TENANT = "demo"
+OUTPUTS_BUCKET = "OUTPUTS_BUCKET"
 
 _CONFIGURATION = frozenset(SHARED_VARIABLES).union(*(function.uses for function in FUNCTIONS))
 # With these a function would run differently from how it does in a deployment.
@@ -35,8 +36,15 @@ _NO_PROXY_FOR = "127.0.0.1,localhost"
 
 
 def caller_settings(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the configuration variables that the caller set to something."""
-    return {name: value for name, value in env.items() if name in _CONFIGURATION and value}
+    """Return the configuration variables that the caller set to something.
+
+    `OUTPUTS_BUCKET` counts when it is empty, too: outputs are not kept then.
+    """
+    return {
+        name: value
+        for name, value in env.items()
+        if name in _CONFIGURATION and (value or name == OUTPUTS_BUCKET)
+    }
 
 
 def machine_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -61,9 +69,16 @@ def defaults() -> dict[str, str]:
         "GEPETTO_API_KEY": "sandbox-gepetto-key",
         "SPACELY_API_KEY": "sandbox-spacely-key",
         "WEBHOOK_KEYS": secrets.token_urlsafe(32),
+        "CALLBACK_KEYS": secrets.token_urlsafe(32),
+        OUTPUTS_BUCKET: "render-relay-local-outputs",
         # The sandbox's own host alone: every other image URL is checked as in production.
         "ALLOW_LOCAL_URLS": f"{HOST},localhost",
     }
+
+
+def keeps_outputs(env: Mapping[str, str]) -> bool:
+    """Return whether outputs are kept: unless the caller set `OUTPUTS_BUCKET` to nothing."""
+    return env.get(OUTPUTS_BUCKET) is None or bool(env[OUTPUTS_BUCKET].strip())
 
 
 def accounts(settings: Mapping[str, str]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from infra.local.processes import (
     wait_until_answered,
 )
 from infra.local.reaper import Reaper
+from infra.local.storage_emulator import create_bucket
 from infra.local.topics import PubSubEmulator, Scheduler
 
 __all__ = ["Stack", "logs_directory", "running_stack"]
@@ -49,7 +50,7 @@ class Stack:
         )
         self._scheduler = Scheduler(
             pubsub=self._pubsub,
-            ticks_topics=plan.topology.ticks_topics,
+            topics=plan.topology.ticks_topics,
             every_s=plan.tick_every_s,
         )
 
@@ -96,6 +97,9 @@ class Stack:
         self._pubsub.create(self._plan.topology, push_urls=self._plan.push_urls)
         names = [service.name for service in self._plan.services]
         self._wait_for(*names, timeout_s=START_WITHIN_S)
+        at = self._plan.description
+        if at.storage_emulator_host is not None and at.outputs_bucket is not None:
+            create_bucket(at.storage_emulator_host, at.outputs_bucket)
         self._is_up = True
         self._update_stack_file()
         self._scheduler.start()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from infra.local.errors import EmulatorsUnavailable
+from infra.local.errors import EmulatorsUnavailable, StackFailed
 from infra.local.processes import (
     HOST,
     Command,
@@ -62,10 +62,19 @@ def create_bucket(host: str, bucket: str) -> None:
 
     Args:
         host: ``host:port`` of the emulator.
+
+    Raises:
+        StackFailed: The emulator does not answer, or refuses the name.
     """
-    answer = requests.post(f"http://{host}/storage/v1/b", json={"name": bucket}, timeout=TIMEOUT_S)
-    if answer.status_code != requests.codes.conflict:
-        answer.raise_for_status()
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            url = f"http://{host}/storage/v1/b"
+            answer = session.post(url, json={"name": bucket}, timeout=TIMEOUT_S)
+            if answer.status_code != requests.codes.conflict:
+                answer.raise_for_status()
+        except requests.RequestException as error:
+            raise StackFailed(f"bucket {bucket} was not created: {error}") from error
 
 
 @contextmanager

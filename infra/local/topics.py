@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from infra.local.errors import StackFailed
 
 PUMP_FUNCTION = "poll_tick"
+CALLBACKS_FUNCTION = "deliver_callbacks"
+COPIES_FUNCTION = "keep_outputs"
+# Callbacks have ticks as an account has them.
+CALLBACKS = "callbacks"
 # On a push subscription this is the request's timeout, and a pump uses its whole window.
 ACK_DEADLINE_S = 600
 
@@ -35,7 +39,11 @@ class PushSubscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """The topics and push subscriptions of one deployment."""
+    """The topics and push subscriptions of one deployment.
+
+    Attributes:
+        ticks_topics: By what their ticks name: the accounts, and `CALLBACKS`.
+    """
 
     completions_topic: str
     ticks_topics: dict[str, str]
@@ -47,24 +55,30 @@ class Topology:
         return (self.completions_topic, *self.ticks_topics.values())
 
 
-def topology(*, completions_topic: str, ticks_topic: str, accounts: Sequence[str]) -> Topology:
-    """Lay out one topic for completions and, per account, one for ticks that is pushed.
+def topology(
+    *, completions_topic: str, ticks_topic: str, accounts: Sequence[str], keeps_outputs: bool = True
+) -> Topology:
+    """Lay out the topics for completions and ticks, and what is pushed.
 
     Args:
         ticks_topic: The part of the tick topics' names before `-{account}`.
+        keeps_outputs: Whether completions are pushed to `keep_outputs`.
     """
-    ticks_topics = {account: f"{ticks_topic}-{account}" for account in accounts}
+    ticks_topics = {name: f"{ticks_topic}-{name}" for name in (*accounts, CALLBACKS)}
+    pushed = [
+        (topic, f"{topic}-push", CALLBACKS_FUNCTION if name == CALLBACKS else PUMP_FUNCTION)
+        for name, topic in ticks_topics.items()
+    ]
+    if keeps_outputs:
+        pushed.append((completions_topic, f"{completions_topic}-keep", COPIES_FUNCTION))
     return Topology(
         completions_topic=completions_topic,
         ticks_topics=ticks_topics,
         push_subscriptions=tuple(
             PushSubscription(
-                name=f"{topic}-push",
-                topic=topic,
-                function=PUMP_FUNCTION,
-                ack_deadline_s=ACK_DEADLINE_S,
+                name=name, topic=topic, function=function, ack_deadline_s=ACK_DEADLINE_S
             )
-            for topic in ticks_topics.values()
+            for topic, name, function in pushed
         ),
     )
 
@@ -119,13 +133,17 @@ class PubSubEmulator:
 
 
 class Scheduler:
-    """Publishes a tick for every account from a thread of its own, as Cloud Scheduler does."""
+    """Publishes a tick to every topic from a thread of its own, as Cloud Scheduler does.
+
+    Args:
+        topics: By the account that their ticks name.
+    """
 
     def __init__(
-        self, *, pubsub: PubSubEmulator, ticks_topics: Mapping[str, str], every_s: float
+        self, *, pubsub: PubSubEmulator, topics: Mapping[str, str], every_s: float
     ) -> None:
         self._pubsub = pubsub
-        self._ticks_topics = ticks_topics
+        self._topics = topics
         self._every_s = every_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
@@ -142,7 +160,7 @@ class Scheduler:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            for account, topic in self._ticks_topics.items():
+            for account, topic in self._topics.items():
                 try:
                     self._pubsub.publish(topic, json.dumps({"account": account}).encode())
                 except StackFailed as error:

@@ -22,6 +22,7 @@ EPILOG = f"""\
 misbehaviour, joined by commas, e.g. webhook-lost,render-s=8
   one job:       in its image's URL, .../rooms/living.jpg?sandbox=webhook-lost
                  or, without an image, in its prompt: "a loft sandbox:failed"
+  one callback:  in its URL, .../callbacks/NAME?sandbox=callback-fails=1
   every job:     --behave, or PUT /sandbox/behaviour, there also with a share of the
                  jobs (webhook-lost@0.2) or for one provider (spacely:submit-503=1)
 
@@ -34,7 +35,9 @@ not documented by the providers, so do not rely on it: Gepetto's 429 and Spacely
 above the call limit, how long Spacely blocks, every body of an error, `failed`.
 
 also served: /rooms, /rooms/NAME.jpg (sample inputs), /renders/ID-N.png,
-/sandbox/calls, /sandbox/jobs, /sandbox/summary, POST /sandbox/reset
+/sandbox/calls, /sandbox/jobs, /sandbox/summary, POST /sandbox/reset;
+a receiver of the relay's callbacks: /callbacks/NAME, what it received:
+/sandbox/callbacks, its secrets: PUT /sandbox/callbacks/NAME/secrets
 """
 
 
@@ -108,6 +111,8 @@ def main(arguments: Sequence[str]) -> int:
         help="every call takes at least that long (%(default)s)")  # fmt: skip
     add("--no-download", dest="fetches_inputs", action="store_false",
         help="ignore inputs, use sample rooms instead")  # fmt: skip
+    add("--noise", dest="draws_noise", action="store_true",
+        help="pictures are small and quickly made, but show nothing")  # fmt: skip
     add(
         "--strict-ids",
         action="store_true",

@@ -12,10 +12,12 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from infra.sandbox import behaviours
+from infra.sandbox.behaviours import BehaviourRequests, JobBehaviour
 from infra.sandbox.calls import CallLimit, Kind
 from infra.sandbox.gepetto import GEPETTO
 from infra.sandbox.jobs import State
 from infra.sandbox.provider_api import ProviderApi, document, refusal
+from infra.sandbox.receiver import Receiver
 from infra.sandbox.rendering import ROOMS, room_jpeg
 from infra.sandbox.spacely import SPACELY
 from infra.sandbox.state import SandboxState
@@ -41,11 +43,15 @@ class Application:
             ProviderApi(GEPETTO, settings.gepetto_key, a_minute, state),
             ProviderApi(SPACELY, settings.spacely_key, a_second, state),
         )
+        self._receiver = Receiver(clock, self._drawn_for_callback)
         routes: tuple[tuple[str, str, Endpoint], ...] = (
             ("GET", "/", _index),
             ("GET", "/rooms", _rooms),
             ("GET", "/rooms/<name>.jpg", _room),
             ("GET", "/renders/<ref>-<int:n>.png", self._picture),
+            ("POST", "/callbacks/<name>", self._receiver.answer),
+            ("GET", "/sandbox/callbacks", self._receiver.show),
+            ("PUT", "/sandbox/callbacks/<name>/secrets", self._receiver.set_secrets),
             ("GET", "/sandbox/calls", self._calls),
             ("GET", "/sandbox/jobs", self._jobs),
             ("GET", "/sandbox/summary", self._summary),
@@ -70,6 +76,9 @@ class Application:
         except HTTPException as error:
             response = refusal(error.code or 500, error.name)
         return response(environ, start_response)
+
+    def _drawn_for_callback(self, asked: BehaviourRequests, number: int) -> JobBehaviour:
+        return self._state.draw_behaviour(behaviours.CALLBACKS, asked, number=number)
 
     def _picture(self, _: Request, ref: str, n: int) -> Response:
         png = self._state.pictures.png(ref, n)
@@ -130,6 +139,7 @@ class Application:
         self._state.reset()
         for api in self._apis:
             api.reset()
+        self._receiver.reset()
         return Response(status=204)
 
 
@@ -140,7 +150,10 @@ def _index(request: Request) -> Response:
             "gepetto": base + GEPETTO.prefix,
             "spacely": base + SPACELY.prefix,
             "rooms": f"{base}/rooms",
-            "watch": [f"{base}/sandbox/{name}" for name in ("summary", "jobs", "calls")],
+            "callbacks": f"{base}/callbacks/NAME",
+            "watch": [
+                f"{base}/sandbox/{name}" for name in ("summary", "jobs", "calls", "callbacks")
+            ],
             "behaviour": f"{base}/sandbox/behaviour",
         }
     )

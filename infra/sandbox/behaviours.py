@@ -1,4 +1,4 @@
-"""How a provider can misbehave, how that is asked for, and what one job gets.
+"""How providers and receivers of callbacks can misbehave, and what one job or callback gets.
 
 The table below is the only list: it drives parsing, `--help` and what the responses say.
 A behaviour is asked for as `NAME` or `NAME=VALUE`; for the whole server also as
@@ -6,13 +6,15 @@ A behaviour is asked for as `NAME` or `NAME=VALUE`; for the whole server also as
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 from urllib.parse import parse_qs, urlsplit
 
 PROVIDERS = ("gepetto", "spacely")
+# In place of a provider's name where a callback is received.
+CALLBACKS = "callbacks"
 _REQUEST = re.compile(r"(?:([a-z]+):)?([a-z0-9-]+)(?:=([^@]*))?(?:@([0-9.]+))?")
 _IN_PROMPT = re.compile(r"(?<!\S)sandbox:(\S+)")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -30,20 +32,29 @@ class Takes(StrEnum):
     CODE = "CODE"
 
 
+class Scope(StrEnum):
+    """What can have a behaviour; any of them also for the whole server."""
+
+    JOB = ""
+    SERVER = "server-wide only"
+    CALLBACK = "callbacks only"
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """One way to misbehave.
 
     Attributes:
         default: The value if none is given; None where it takes N: every time.
-        server_wide: A single job cannot ask for it.
+        codes: The statuses that it may take.
     """
 
     name: str
     takes: Takes
     summary: str
     default: float | str | None = None
-    server_wide: bool = False
+    scope: Scope = Scope.JOB
+    codes: Sequence[int] = ()
 
 
 _S, _N, _W, _X = Takes.SECONDS, Takes.TIMES, Takes.WORD, Takes.NOTHING
@@ -85,7 +96,32 @@ BEHAVIOURS = (
     Behaviour("poll-500", _N, "the job's first N polls are answered 500"),
     Behaviour("poll-unknown", _N, "the job's first N polls do not know it (400)"),
     Behaviour("html-errors", _X, "error bodies are HTML pages"),
-    Behaviour("account", Takes.CODE, "every call is refused with 401, 402 or 403", 402.0, True),
+    Behaviour(
+        "account",
+        Takes.CODE,
+        "every call is refused with 401, 402 or 403",
+        default=402.0,
+        scope=Scope.SERVER,
+        codes=(401, 402, 403),
+    ),
+    Behaviour(
+        "callback-status",
+        Takes.CODE,
+        "callbacks are answered so",
+        default=500.0,
+        scope=Scope.CALLBACK,
+        codes=range(200, 600),
+    ),
+    Behaviour(
+        "callback-fails", _N, "only an event's first N tries are answered so", scope=Scope.CALLBACK
+    ),
+    Behaviour(
+        "callback-hang", _N, "an event's first N tries are never answered", scope=Scope.CALLBACK
+    ),
+    Behaviour(
+        "callback-close", _N, "an event's first N tries lose the connection", scope=Scope.CALLBACK
+    ),
+    Behaviour("callback-slow", _S, "callbacks are answered so late", 5.0, Scope.CALLBACK),
 )
 NAMES = {behaviour.name: behaviour for behaviour in BEHAVIOURS}
 
@@ -98,7 +134,7 @@ def described() -> str:
         default = behaviour.default
         shown = f"{default:g}" if isinstance(default, float) else default
         without = "" if default is None else f" (default {shown})"
-        scope = " (server-wide only)" if behaviour.server_wide else ""
+        scope = f" ({behaviour.scope})" if behaviour.scope else ""
         lines.append(f"  {behaviour.name + value:22} {behaviour.summary}{without}{scope}")
     return "\n".join(lines)
 
@@ -151,6 +187,8 @@ def _request(
         raise UnknownBehaviourError(f"no behaviour {name!r}; known are {', '.join(NAMES)}")
     if provider is not None and provider not in PROVIDERS:
         raise UnknownBehaviourError(f"no provider {provider!r}; known are {', '.join(PROVIDERS)}")
+    if provider is not None and behaviour.scope is Scope.CALLBACK:
+        raise UnknownBehaviourError(f"{name!r} is for callbacks, which no provider receives")
     try:
         return BehaviourRequest(_value(behaviour, value), _probability(probability), provider)
     except ValueError as error:
@@ -174,7 +212,7 @@ def _value(behaviour: Behaviour, text: str | None) -> Value:
         raise ValueError(f"the value {text!r}")
     number = float(text)
     is_fraction = behaviour.takes is Takes.TIMES and number != int(number)
-    is_other_code = behaviour.takes is Takes.CODE and number not in (401, 402, 403)
+    is_other_code = behaviour.takes is Takes.CODE and number not in behaviour.codes
     if is_fraction or is_other_code or not 0 <= number <= 86_400:
         raise ValueError(f"the value {text!r}")
     return number
@@ -214,22 +252,41 @@ def asked_by_job(image_url: str, prompt: str) -> BehaviourRequests:
     """Read what a job asks for: `?sandbox=...` of its image, or `sandbox:...` in its prompt.
 
     Raises:
-        UnknownBehaviourError: Also for a behaviour of the whole server.
+        UnknownBehaviourError: Also for a behaviour of the whole server, or of callbacks.
     """
     try:
         in_url = parse_qs(urlsplit(image_url).query).get("sandbox", [])
     except ValueError:
         in_url = []
     requests = parse(",".join([*in_url, *_IN_PROMPT.findall(prompt)]))
-    for name in requests:
-        if ":" not in name and NAMES[name].server_wide:
+    for key in requests:
+        name = key.rpartition(":")[2]
+        if ":" not in key and NAMES[name].scope is Scope.SERVER:
             raise UnknownBehaviourError(f"{name!r} is for the whole server, not for one job")
+        if NAMES[name].scope is Scope.CALLBACK:
+            raise UnknownBehaviourError(f"{name!r} is for callbacks, not for renders")
+    return requests
+
+
+def asked_by_callback(asked: Sequence[str]) -> BehaviourRequests:
+    """Read what a callback's URL asks for.
+
+    Args:
+        asked: The values of `sandbox` in its query.
+
+    Raises:
+        UnknownBehaviourError: Also for a behaviour of a render, or of the whole server.
+    """
+    requests = parse(",".join(asked))
+    for key in requests:
+        if NAMES[key.rpartition(":")[2]].scope is not Scope.CALLBACK:
+            raise UnknownBehaviourError(f"{key!r} is not for callbacks")
     return requests
 
 
 @dataclass(frozen=True, slots=True)
 class JobBehaviour:
-    """The behaviours of one job, with their values."""
+    """The behaviours of one job or callback, with their values."""
 
     values: Mapping[str, Value]
 
@@ -262,18 +319,20 @@ def draw(
     seed: int,
     typical_s: float,
 ) -> JobBehaviour:
-    """Draw the behaviour of one job; the same seed and number always give the same.
+    """Draw the behaviour of one job or callback; the same seed and number always give the same.
 
     Args:
         job: Overrides *server*, as a request for one provider overrides one for both.
-        number: How many submissions came before, whatever their result.
+        provider: `CALLBACKS` for a callback.
+        number: How many submissions or callbacks came before, whatever their result.
         typical_s: The typical render time; a job takes 0.6 to 1.6 times as long.
     """
     chance = Random(f"{seed}/{number}")
     values: dict[str, Value] = {"render-s": round(typical_s * chance.triangular(0.6, 1.6, 0.9), 3)}
     general_first = sorted(server.items(), key=lambda item: item[1].provider is not None)
     for key, request in (*general_first, *job.items()):
-        if request.provider not in (None, provider):
+        is_for_callbacks = NAMES[key.rpartition(":")[2]].scope is Scope.CALLBACK
+        if request.provider not in (None, provider) or is_for_callbacks != (provider == CALLBACKS):
             continue
         if Random(f"{seed}/{number}/{key}").random() < request.probability:
             values[key.removeprefix(f"{provider}:")] = request.value

@@ -1,6 +1,7 @@
 """The rendered pictures, and the inputs that they are made from."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO
 from threading import Lock, Semaphore
@@ -21,13 +22,17 @@ class InputUnusableError(Exception):
 
 
 class Pictures:
-    """The newest renders; a picture is rendered when it is first asked for."""
+    """The newest renders; a picture is rendered when it is first asked for.
 
-    def __init__(self) -> None:
+    Args:
+        draw: Makes a variant of a render as a PNG file.
+    """
+
+    def __init__(self, draw: Callable[[Render, int], bytes] = render_png) -> None:
         self._renders: OrderedDict[str, Render] = OrderedDict()
         self._lock = Lock()
         self._slots = Semaphore(RENDERED_AT_ONCE)
-        self._png = lru_cache(KEPT_PICTURES)(render_png)
+        self._png = lru_cache(KEPT_PICTURES)(draw)
         # Most jobs have one of a few inputs; the cache makes their renders share it.
         self._source = lru_cache(KEPT_SOURCES)(reduced)
 

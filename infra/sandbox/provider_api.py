@@ -205,7 +205,7 @@ class ProviderApi:
         if behaviour.lasts("accept-500", job.tries):
             return refusal(500, "accepted, but 500 as asked for", html=behaviour.has("html-errors"))
         if behaviour.lasts("accept-hang", job.tries):
-            _hold(request, self.state.clock)
+            hold(request, self.state.clock)
             raise HungUpError
         if behaviour.lasts("accept-close", job.tries):
             raise HungUpError
@@ -230,7 +230,7 @@ class ProviderApi:
         return document({"base64": base64.b64encode(picture or b"").decode(), "status": "success"})
 
 
-def _hold(request: Request, clock: Clock) -> None:
+def hold(request: Request, clock: Clock) -> None:
     """Keep the caller waiting until it hangs up, or for `HELD_S`."""
     connection = request.environ.get("gunicorn.socket")
     until = clock.monotonic() + HELD_S

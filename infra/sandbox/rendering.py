@@ -74,6 +74,15 @@ def room_jpeg(name: str) -> bytes:
     return (_FILES / f"{name}.jpg").read_bytes()
 
 
+def noise_png(ref: str, variant: int) -> bytes:
+    """Return a small PNG file that is quickly made and like no other render's or variant's."""
+    size = (64, 48)
+    noise = Random(f"{ref}-{variant}").randbytes(3 * size[0] * size[1])
+    file = BytesIO()
+    Image.frombytes("RGB", size, noise).save(file, "PNG")
+    return file.getvalue()
+
+
 def render_png(render: Render, variant: int) -> bytes:
     """Return picture number *variant* of a render as a PNG file; the same one every time."""
     style = render.text("styleId", "spaceStyle", "prompt", "styleImageUrl") or "modern"

@@ -11,6 +11,7 @@ from infra.sandbox.calls import CallLog
 from infra.sandbox.clock import Action, Clock, Scheduler
 from infra.sandbox.jobs import JobStore
 from infra.sandbox.pictures import Pictures
+from infra.sandbox.rendering import Render, noise_png
 from infra.sandbox.worker import Fetch, RenderWorker, Send
 
 RENDER_THREADS = 32
@@ -26,6 +27,7 @@ class Settings:
         spacely_block_s: How long an account above its limit stays blocked.
         latency_s: The least time that a call to a provider takes.
         fetches_inputs: False ignores input images.
+        draws_noise: Pictures are small and quickly made, but show nothing.
         strict_ids: Refuse ids that the provider's documentation does not print.
         behaviours: Server-wide misbehaviour.
     """
@@ -39,8 +41,13 @@ class Settings:
     spacely_block_s: float = 60.0
     latency_s: float = 0.0
     fetches_inputs: bool = True
+    draws_noise: bool = False
     strict_ids: bool = False
     behaviours: BehaviourRequests = field(default_factory=dict)
+
+
+def _noise(render: Render, variant: int) -> bytes:
+    return noise_png(render.ref, variant)
 
 
 @dataclass(slots=True)
@@ -75,7 +82,8 @@ class SandboxState:
         Args:
             run: Runs an action that is due; see `Scheduler`.
         """
-        scheduler, jobs, pictures = Scheduler(clock=clock, run=run), JobStore(), Pictures()
+        scheduler, jobs = Scheduler(clock=clock, run=run), JobStore()
+        pictures = Pictures(_noise) if settings.draws_noise else Pictures()
         return cls(
             settings=settings,
             clock=clock,

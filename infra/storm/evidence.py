@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 
+from infra.demo.receiver import Callback as ReceivedCallback
 from infra.local.inbox import Delivery
 from infra.storm.faults import PUMPS, STORE, Crashed
-from infra.storm.observation import Counts, Document, LogLine, ProviderCall, Render
+from infra.storm.observation import Copy, Counts, Document, LogLine, ProviderCall, Render
 from infra.storm.workload import Created, StormJob, number_in
 from infra.verification.checker import violations
 from infra.verification.history import (
@@ -22,6 +23,7 @@ from infra.verification.history import (
     seconds,
 )
 from relay.adapters.document import WAKE_AT, from_document
+from relay.domain.events import as_announced
 from relay.domain.job import Job
 from relay.domain.limits import Limit
 from relay.errors import UnreadableJob
@@ -66,6 +68,9 @@ class Evidence:
         unreadable: What is wrong with documents that are not a job's.
         final: Ids of the documents that the last read found.
         holds: Every hold that an account's document showed.
+        callbacks: What the receivers received.
+        bucket: Where copies are kept.
+        copies: What is in there, by name.
         is_at_rest: Whether everything had ended when the time was up.
     """
 
@@ -79,6 +84,9 @@ class Evidence:
     deliveries: tuple[Delivery, ...]
     calls: tuple[ProviderCall, ...]
     renders: tuple[Render, ...]
+    callbacks: tuple[ReceivedCallback, ...]
+    bucket: str
+    copies: Mapping[str, Copy]
     counts: Mapping[str, Counts]
     errors: tuple[LogLine, ...]
     sandbox_url: str
@@ -232,12 +240,18 @@ def as_history(evidence: Evidence, *, limits: dict[str, Limit]) -> History:
     """Return the evidence as a history.
 
     What cannot be observed is inferred: versions that the listener skipped, from the next one,
-    and from the crashes, whether a pump lived to write down a poll's result.
+    and from the crashes, whether a pump lived to write down a poll's result. Callbacks are left to
+    `aftermath_violations`: which pump posted one, and when it stopped waiting, is not observed.
     """
     history = History(limits=limits, is_at_rest=evidence.is_at_rest)
     history.versions = {
         job_id: [
-            Version(at_s=seconds(one.at), number=number, job=one.job, wake_at=one.wake_at)
+            Version(
+                at_s=seconds(one.at),
+                number=number,
+                job=replace(one.job, callback=None),
+                wake_at=one.wake_at,
+            )
             for number, one in enumerate(_with_skipped(versions), start=1)
         ]
         for job_id, versions in evidence.versions.items()
@@ -288,15 +302,15 @@ def _skipped(before: JobVersion | None, after: JobVersion) -> Iterator[JobVersio
                 late_outputs=(),
                 error=None,
                 announcements=(),
+                kept_outputs=(),
             )
             yield JobVersion(at=entry.at, job=still_open, wake_at=entry.at)
     announced = {event.id for event in before.job.announcements} if before else set()
     for index, event in enumerate(job.announcements):
         if event.id not in announced and event.publish_at is None:
             unpublished = replace(
-                job,
+                as_announced(job, event.type),
                 announcements=(*job.announcements[:index], replace(event, publish_at=event.at)),
-                late_outputs=job.late_outputs if index else (),
             )
             yield JobVersion(at=event.at, job=unpublished, wake_at=event.at)
 

@@ -17,6 +17,7 @@ from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 from google.cloud.firestore_v1.types import ListenRequest, Target
 
+from infra.demo.receiver import Callback
 from relay.adapters.document import decode_fields
 
 JOBS = "jobs"
@@ -28,11 +29,12 @@ EXPECTED_ERRORS = frozenset(
         *("account on hold", "account off hold"),
         *("provider throttled", "provider throttles no more"),
         *("provider down", "provider back"),
+        "callback failed",
     }
 )
 
 _CALL_TIMEOUT_S = 10.0
-_SANDBOX_TIMEOUT_S = 30.0
+_READ_TIMEOUT_S = 30.0
 # A stream that a paused emulator has forgotten only goes silent.
 _STREAM_S = 15.0
 _PAUSE_S = 0.2
@@ -268,8 +270,54 @@ class Counts(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     blocked: bool
 
 
+class Copy(msgspec.Struct, frozen=True, kw_only=True):
+    """An object in the bucket.
+
+    Attributes:
+        md5: Of its content, in base64.
+    """
+
+    name: str
+    content_type: str = msgspec.field(name="contentType")
+    md5: str = msgspec.field(name="md5Hash")
+
+
+class _Copies(msgspec.Struct):
+    items: tuple[Copy, ...] = ()
+    next_page: str = msgspec.field(name="nextPageToken", default="")
+
+
+class Bucket:
+    """Reads which copies were made.
+
+    Args:
+        host: Where the storage emulator is.
+    """
+
+    def __init__(self, *, host: str, name: str) -> None:
+        self._url = f"http://{host}/storage/v1/b/{name}/o"
+
+    def copies(self) -> dict[str, Copy]:
+        """Return every object by its name.
+
+        Raises:
+            NoEvidence: The emulator does not tell.
+        """
+        found: dict[str, Copy] = {}
+        page, is_last = "", False
+        while not is_last:
+            read = _read(self._url, _Copies, params={"maxResults": "1000", "pageToken": page})
+            found |= {one.name: one for one in read.items}
+            page, is_last = read.next_page, not read.next_page
+        return found
+
+
 class _Calls(msgspec.Struct):
     calls: tuple[ProviderCall, ...]
+
+
+class _Callbacks(msgspec.Struct):
+    callbacks: tuple[Callback, ...]
 
 
 class _Renders(msgspec.Struct):
@@ -294,15 +342,23 @@ class Sandbox:
         """Return each provider's figures."""
         return self._read("summary", dict[str, Counts])
 
+    def callbacks(self) -> tuple[Callback, ...]:
+        """Return every callback, in the order of arrival."""
+        return self._read("callbacks", _Callbacks).callbacks
+
     def _read(self, what: str, kind: type[T]) -> T:
-        with requests.Session() as session:
-            session.trust_env = False
-            try:
-                answer = session.get(f"{self._url}/sandbox/{what}", timeout=_SANDBOX_TIMEOUT_S)
-                answer.raise_for_status()
-                return msgspec.json.decode(answer.content, type=kind)
-            except (requests.RequestException, msgspec.DecodeError) as error:
-                raise NoEvidence(f"sandbox: {what}: {error}") from error
+        return _read(f"{self._url}/sandbox/{what}", kind)
+
+
+def _read(url: str, kind: type[T], *, params: Mapping[str, str] | None = None) -> T:
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            answer = session.get(url, params=params, timeout=_READ_TIMEOUT_S)
+            answer.raise_for_status()
+            return msgspec.json.decode(answer.content, type=kind)
+        except (requests.RequestException, msgspec.DecodeError) as error:
+            raise NoEvidence(f"{url}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

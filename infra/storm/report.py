@@ -16,7 +16,7 @@ INTRODUCTION = (
     "jobs go through them, one process after another is killed, the store and a pump are paused,",
     "and renders, webhooks and answers go wrong. Then all is left alone until every job has ended,",
     "and the checker of the promises (`infra/verification`) checks what a listener in Firestore, a",
-    "subscriber and the providers saw.",
+    "subscriber, the receivers of callbacks and the providers saw, and what is in the bucket.",
 )
 MAX_LOG_LINES = 40
 MAX_JOBS = 10
@@ -114,6 +114,11 @@ def figures(result: StormResult) -> Iterator[tuple[str, str]]:
             f"{len({one.event_id for one in seen.deliveries})} different ids"
         ),
     )
+    answered = _counted(str(one.status or "not answered") for one in seen.callbacks)
+    different = len({one.id for one in seen.callbacks})
+    yield "callbacks", f"{len(seen.callbacks)} ({answered}), {different} different events"
+    results = sum(len(job.outputs or job.late_outputs) for job in jobs)
+    yield "copies in the bucket", f"{len(seen.copies)} of {results} outputs"
     calls = _counted(f"{one.provider} {one.kind}" for one in seen.calls)
     yield "provider calls", f"{len(seen.calls)} ({calls})"
     for name, limit in result.settings.limits.items():

@@ -10,17 +10,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from infra.demo.receiver import Receiver
+from infra.demo.relay_api import DemoError, RelayApi
 from infra.local.inbox import Inbox
 from infra.local.processes import StopRequest
-from infra.local.settings import machine_environment
+from infra.local.settings import DEMO_TENANT, machine_environment
 from infra.local.stack import Stack, running_stack
 from infra.local.topics import PubSubEmulator
+from infra.storm.aftermath import aftermath_violations
 from infra.storm.evidence import Evidence, all_violations, read_versions, seen_holds
 from infra.storm.faults import Crasher, KillEvery, StrayTicks, drawn_kills, drawn_pauses
 from infra.storm.observation import (
     ACCOUNTS,
     JOBS,
+    Bucket,
     Listener,
     NoEvidence,
     Sandbox,
@@ -36,7 +41,7 @@ from infra.storm.workload import (
     hostile_jobs,
 )
 from infra.verification.history import Violation
-from relay.adapters.document import WAKE_AT
+from relay.adapters.document import DELIVERY_KEY, WAKE_AT
 from relay.domain.limits import Limit
 
 INSTANCES = 2
@@ -97,6 +102,7 @@ class StormSettings:
         """The variables that tell the stack."""
         sandbox_args = (
             "--no-download",
+            "--noise",
             *("--render-s", f"{RENDER_S:g}"),
             *("--seed", str(self.seed)),
             *("--gepetto-calls-per-minute", str(self.gepetto_calls_per_minute)),
@@ -235,6 +241,10 @@ class _Storm:
             raise NoEvidence("the stack has no sandbox; a storm never calls real providers")
         self._sandbox_url = self._at.sandbox_url
         self._sandbox = Sandbox(self._sandbox_url)
+        if self._at.storage_emulator_host is None or self._at.outputs_bucket is None:
+            raise NoEvidence("the stack keeps no outputs")
+        self._bucket_name = self._at.outputs_bucket
+        self._bucket = Bucket(host=self._at.storage_emulator_host, name=self._bucket_name)
 
     def run(self) -> StormResult:
         """Run it to its end, or to its time limit."""
@@ -255,7 +265,10 @@ class _Storm:
             return StormResult(
                 settings=settings,
                 evidence=evidence,
-                violations=all_violations(evidence, limits=settings.limits),
+                violations=(
+                    *all_violations(evidence, limits=settings.limits),
+                    *aftermath_violations(evidence),
+                ),
                 garbage_ticks=ticks.garbage,
                 repeated_ticks=ticks.repeated,
                 calm_after_s=calm_after_s,
@@ -264,10 +277,23 @@ class _Storm:
                 logs=self._logs(),
             )
 
+    def _give_secrets(self) -> None:
+        """Have each tenant's receiver check the signatures from now on."""
+        try:
+            for tenant, key in ((DEMO_TENANT, self._at.api_key), (HOSTILE_TENANT, HOSTILE_KEY)):
+                with (
+                    RelayApi(url=self._at.api_url, key=key) as api,
+                    Receiver(sandbox_url=self._sandbox_url, name=tenant) as receiver,
+                ):
+                    receiver.give_secrets(api.callback_secrets())
+        except DemoError as error:
+            raise NoEvidence(str(error)) from error
+
     @contextmanager
     def _started(self) -> Iterator[_Activity]:
         """Start to listen, then to create and to crash."""
         settings, at = self._settings, self._at
+        self._give_secrets()
         kills = drawn_kills(
             sorted(at.pids),
             seed=settings.seed,
@@ -323,11 +349,12 @@ class _Storm:
         return is_reached
 
     def _is_at_rest(self, listener: Listener) -> bool:
-        """Return whether every job has ended and nothing more can happen by itself."""
+        """Return whether every job has ended and nothing more can happen by itself.
+
+        The hostile receiver never answers, so its callbacks are not waited for.
+        """
         fields = [document.fields or {} for document in listener.last(JOBS).values()]
-        if len(fields) < len(self._jobs) or any(WAKE_AT in each for each in fields):
-            return False
-        if any(each.get("status") not in _FINAL for each in fields):
+        if len(fields) < len(self._jobs) or not all(map(_is_at_rest, fields)):
             return False
         return all(render.is_over for render in self._sandbox.renders())
 
@@ -350,8 +377,21 @@ class _Storm:
             deliveries=activity.inbox.deliveries,
             calls=self._sandbox.calls(),
             renders=self._sandbox.renders(),
+            callbacks=self._sandbox.callbacks(),
+            bucket=self._bucket_name,
+            copies=self._bucket.copies(),
             counts=self._sandbox.counts(),
             errors=unexpected_errors(self._logs()),
             sandbox_url=self._sandbox_url,
             is_at_rest=is_at_rest,
         )
+
+
+def _is_at_rest(fields: Mapping[str, Any]) -> bool:
+    """Return whether a job has ended, and its copies and callbacks are over."""
+    if fields.get("status") not in _FINAL or WAKE_AT in fields:
+        return False
+    results = fields.get("outputs") or fields.get("lateOutputs")
+    if results and not fields.get("keptOutputs"):
+        return False
+    return DELIVERY_KEY not in fields or fields.get("tenant") == HOSTILE_TENANT

@@ -2,18 +2,23 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from random import Random
 from typing import Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from infra.demo.relay_api import Refused, RelayApi, Unanswered
+from infra.local.processes import HOST
+from infra.local.settings import DEMO_TENANT
 
 GEPETTO = "gepetto"
 SPACELY = "spacely"
 HOSTILE_TENANT = "hostile"
+# Another name of this machine.
+HOSTILE_HOST = "localhost"
 # Known to a stack that only this machine reaches.
 HOSTILE_KEY = "storm-key-of-the-hostile-tenant"
 
@@ -31,7 +36,20 @@ BUSY = {"submit-503=1": 0.02, "submit-429=1": 0.01}
 RENDERS = {"failed": 0.04, "no-output": 0.01, "odd-status=warming": 0.02}
 # Of the hostile tenant's jobs, at every submission.
 HOSTILE = ("submit-403", "submit-429", "submit-500", "accept-hang")
+# Of the honest tenant's callbacks. One failure is made good after 5 s; a second would take 5 min.
+GONE = "callback-status=410"
+CALLBACKS = {
+    "callback-fails=1": 0.06,
+    "callback-fails=1,callback-status=307": 0.03,
+    "callback-close=1": 0.04,
+    "callback-hang=1": 0.02,
+    "callback-slow=3": 0.03,
+    GONE: 0.02,
+}
+# Of the hostile tenant's callbacks, at every try.
+HOSTILE_CALLBACK = "callback-hang"
 
+SHARE_CALLED_BACK = 0.6
 SHARE_RESUBMITTED = 0.3
 SHARE_REPEATED = 0.1
 SHARE_LATE = 0.02
@@ -51,6 +69,7 @@ class StormJob:
         send_at_s: When its caller sends it, from the start of the storm.
         repeat_at_s: When it is sent again with the same key; None if it is not.
         faults: What goes wrong with it, in the sandbox's words.
+        callback: What goes wrong with its callback, likewise; None if it has no callback.
         is_hostile: Whether it belongs to the tenant that floods the relay with bad jobs.
     """
 
@@ -61,12 +80,35 @@ class StormJob:
     deadline_s: int
     is_resubmitted: bool
     faults: tuple[str, ...]
+    callback: str | None = None
     is_hostile: bool = False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its receiver wants no more callbacks."""
+        return self.callback == GONE
+
+    def callback_url(self, sandbox_url: str) -> str | None:
+        """Return where its events are posted.
+
+        The hostile tenant's endpoint has another host: one endpoint gets few calls at a time.
+        """
+        if self.callback is None:
+            return None
+        query = urlencode({"n": str(self.number), "sandbox": self.callback})
+        url = f"{sandbox_url}/callbacks/{self.tenant}?{query}"
+        return url.replace(HOST, HOSTILE_HOST, 1) if self.is_hostile else url
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is, also in the name of the receiver."""
+        return HOSTILE_TENANT if self.is_hostile else DEMO_TENANT
 
     def body(self, sandbox_url: str) -> dict[str, object]:
         """Return the request that creates it."""
         query = {"n": str(self.number), "sandbox": ",".join(self.faults)}
         image_url = f"{sandbox_url}/rooms/living.jpg?{urlencode(query)}"
+        callback_url = self.callback_url(sandbox_url)
         return {
             "provider": self.provider,
             "operation": "redesign" if self.provider == GEPETTO else "advance",
@@ -74,6 +116,7 @@ class StormJob:
             "metadata": {"storm": str(self.number)},
             "deadlineSeconds": self.deadline_s,
             "onUnconfirmed": "resubmit" if self.is_resubmitted else "wait",
+            **({"callbackUrl": callback_url} if callback_url is not None else {}),
         }
 
 
@@ -83,9 +126,9 @@ def _input(provider: str, image_url: str) -> dict[str, object]:
     return {"model": "spacely-v1", "imageUrl": image_url, "renovateType": "residential"}
 
 
-def number_in(image_url: str) -> int | None:
-    """Return the number of the job that an image belongs to; None if there is none."""
-    (text, *_) = parse_qs(urlsplit(image_url).query).get("n", [""])
+def number_in(url: str) -> int | None:
+    """Return the number of the job that an image or a callback is of; None if there is none."""
+    (text, *_) = parse_qs(urlsplit(url).query).get("n", [""])
     return int(text) if text.isdecimal() else None
 
 
@@ -96,11 +139,17 @@ def drawn_jobs(count: int, *, seed: int, create_s: float, horizon_s: float) -> t
         create_s: The last one is sent before this.
         horizon_s: Every deadline passes before this.
     """
-    rng = Random(f"jobs of {seed}")
+    rng, of_callbacks = Random(f"jobs of {seed}"), Random(f"callbacks of {seed}")
     times = sorted(rng.uniform(0.0, create_s) for _ in range(count))
-    return tuple(
+    drawn = (
         _drawn(rng, number=number, send_at_s=send_at_s, horizon_s=horizon_s)
         for number, send_at_s in enumerate(times, start=1)
+    )
+    return tuple(
+        replace(job, callback=_one_of(of_callbacks, CALLBACKS) or "")
+        if of_callbacks.random() < SHARE_CALLED_BACK
+        else job
+        for job in drawn
     )
 
 
@@ -124,6 +173,7 @@ def hostile_jobs(
             deadline_s=max(SHORTEST_DEADLINE_S, int(horizon_s - send_at_s)),
             is_resubmitted=True,
             faults=(rng.choice(HOSTILE),),
+            callback=HOSTILE_CALLBACK,
             is_hostile=True,
         )
         for number, send_at_s in enumerate(times, start=first_number)
@@ -170,7 +220,9 @@ def _one_of(rng: Random, shares: Mapping[str, float]) -> str | None:
 def fault_counts(jobs: Sequence[StormJob]) -> dict[str, int]:
     """Count the jobs by what goes wrong with them."""
     every = (*WEBHOOKS, *UNANSWERED, *ERRORS, *BUSY, *RENDERS, LATE_RENDER, *HOSTILE)
-    return {fault: sum(fault in job.faults for job in jobs) for fault in every}
+    counts = {fault: sum(fault in job.faults for job in jobs) for fault in every}
+    callbacks = Counter(job.callback for job in jobs if job.callback)
+    return counts | {fault: callbacks[fault] for fault in (*CALLBACKS, HOSTILE_CALLBACK)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,10 @@ from infra.local.stack import Stack, running_stack
 from tests.event_schemas import complaints
 
 SUBSCRIPTION = "system-tests"
-ONLY_IN_ANSWERS = {"expectedAt", "waitingFor", "callback"}
+OUTPUTS_KEPT = "com.renderrelay.job.outputs_kept"
+RECEIVER = "system-tests"
+# Of completion events and late results; copies are announced by an event of their own.
+ONLY_IN_ANSWERS = {"callback", "expectedAt", "keptOutputs", "waitingFor"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +71,22 @@ class Relay:
         self.headers = {"Authorization": f"Bearer {stack.description.api_key}"}
         assert stack.description.sandbox_url is not None
         self.sandbox_url = stack.description.sandbox_url
+        secrets = requests.get(
+            f"{self.api_url}/v1/callback-secrets", headers=self.headers, timeout=10
+        )
+        requests.put(
+            f"{self.sandbox_url}/sandbox/callbacks/{RECEIVER}/secrets",
+            data=secrets.content,
+            timeout=10,
+        ).raise_for_status()
 
     def room(self, wish: str = "", *, number: int = 0) -> str:
         """Return the URL of an input picture that asks the sandbox to misbehave."""
         return f"{self.sandbox_url}/rooms/living.jpg?n={number}&sandbox={wish}"
+
+    def receiver(self, wish: str = "") -> str:
+        """Return a callback URL at the sandbox, which checks signatures."""
+        return f"{self.sandbox_url}/callbacks/{RECEIVER}?sandbox={wish}"
 
     def redesign(self, wish: str = "", *, number: int = 0, **more: Any) -> str:
         """Create a Gepetto job and return its id."""
@@ -104,10 +119,28 @@ class Relay:
             lambda: job if (job := self.job(job_id))["finishedAt"] else None, within_s=within_s
         )
 
+    def kept(self, job_id: str, *, within_s: float = 30.0) -> dict[str, Any]:
+        """Return the job once it shows its copies, and after its callbacks were delivered."""
+
+        def is_kept(job: dict[str, Any]) -> bool:
+            callback = job["callback"]
+            return "keptOutputs" in job and (callback is None or callback["status"] == "delivered")
+
+        return until(lambda: job if is_kept(job := self.job(job_id)) else None, within_s=within_s)
+
     def events(self, job_id: str, *, count: int, within_s: float = 10.0) -> list[Received]:
-        """Return the job's distinct events, in the order in which they first came."""
+        """Return the job's distinct events, but that of its copies, in the order of arrival."""
         until(lambda: len(self._distinct(job_id)) >= count or None, within_s=within_s)
         return self._distinct(job_id)
+
+    def copies_event(self, job_id: str, *, within_s: float = 30.0) -> Received:
+        """Return the event that tells of the job's copies."""
+        return until(lambda: next(self._of_copies(job_id), None), within_s=within_s)
+
+    def callbacks(self, job_id: str) -> list[dict[str, Any]]:
+        """Return what the sandbox's receiver was sent for this job, each try."""
+        answer = requests.get(f"{self.sandbox_url}/sandbox/callbacks", timeout=10)
+        return [one for one in answer.json()["callbacks"] if one["id"].startswith(f"{job_id}.")]
 
     def provider_jobs(self, job_id: str) -> list[dict[str, Any]]:
         """Return every render that the sandbox took on for this job."""
@@ -124,8 +157,14 @@ class Relay:
     def _distinct(self, job_id: str) -> list[Received]:
         first: dict[str, Received] = {}
         for one in self.consumer.of(job_id):
-            first.setdefault(one.attributes["ce-id"], one)
+            if one.attributes["ce-type"] != OUTPUTS_KEPT:
+                first.setdefault(one.attributes["ce-id"], one)
         return list(first.values())
+
+    def _of_copies(self, job_id: str) -> Iterator[Received]:
+        return (
+            one for one in self.consumer.of(job_id) if one.attributes["ce-type"] == OUTPUTS_KEPT
+        )
 
     def _create(
         self, provider: str, operation: str, given: dict[str, Any], more: dict[str, Any]

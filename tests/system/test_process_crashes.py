@@ -5,11 +5,14 @@ import requests
 
 from tests.system.conftest import Relay, as_announced, until
 
+FUNCTIONS = ("jobs_api", "provider_webhook", "poll_tick", "deliver_callbacks", "keep_outputs")
 
-@pytest.mark.parametrize("function", ["jobs_api", "provider_webhook", "poll_tick"])
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_killed_function_loses_no_job(relay: Relay, function: str) -> None:
-    wish = f"render-s=3,odd-status={function}"  # tells the pictures of the three tests apart
-    ids = [relay.redesign(wish, number=number) for number in range(3)]
+    wish = f"render-s=3,odd-status={function}"  # tells the pictures of the tests apart
+    receiver = relay.receiver()
+    ids = [relay.redesign(wish, number=number, callbackUrl=receiver) for number in range(3)]
     ids += [relay.advance(wish, number=number) for number in range(3)]
     until(lambda: all(relay.job(job_id)["providerJobId"] for job_id in ids) or None, within_s=30)
 
@@ -23,6 +26,8 @@ def test_a_killed_function_loses_no_job(relay: Relay, function: str) -> None:
         assert len(relay.provider_jobs(job_id)) == 1
         (event,) = relay.events(job_id, count=1, within_s=60)
         assert event.job == as_announced(job)
+        kept = relay.kept(job_id, within_s=60)
+        assert all("sha256" in one for one in kept["keptOutputs"])
 
 
 def test_a_create_whose_answer_was_lost_is_repeated_without_a_second_job(relay: Relay) -> None:

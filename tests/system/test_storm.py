@@ -5,6 +5,7 @@ of its own, with two processes a function; `make storm` runs the same at full si
 """
 
 import os
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -56,4 +57,6 @@ def test_a_storm_of_crashes_breaks_no_promise(tmp_path: Path) -> None:
     assert [fault for one in evidence.deliveries for fault in complaints(one)] == []
     assert len(ends) == SETTINGS.jobs
     assert ends.count(Status.SUCCEEDED) > SETTINGS.jobs / 2
+    assert len({one.id for one in evidence.callbacks if one.status == HTTPStatus.NO_CONTENT}) > 50
+    assert len(evidence.copies) > SETTINGS.jobs / 2
     assert sum(not one.crash.for_s for one in evidence.crashes) >= 10

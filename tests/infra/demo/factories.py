@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 
 from infra.demo.following import Followed
 from infra.demo.jobs import JOBS
-from infra.demo.relay_api import Failure, JobReport, Output, Step
+from infra.demo.relay_api import Failure, JobReport, Kept, Output, Step
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SANDBOX = "http://127.0.0.1:8000"
+RECEIVER = f"{SANDBOX}/callbacks/demo"
 
 
-def a_report(number: int, status: str) -> JobReport:
+def a_report(number: int, status: str, *, kept: bool = False) -> JobReport:
     is_final = status in ("succeeded", "failed")
     return JobReport(
         id=f"job_{number:06}{'0' * 20}",
@@ -23,6 +24,7 @@ def a_report(number: int, status: str) -> JobReport:
         provider_job_id=None,
         provider_status=None,
         history=(Step("queued"),),
+        kept_outputs=(Kept(0),) if kept else (),
     )
 
 

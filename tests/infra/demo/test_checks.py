@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,16 +13,18 @@ from infra.demo.checks import all_checks
 from infra.demo.evidence import DocumentFacts, Evidence, Restart
 from infra.demo.following import Followed
 from infra.demo.jobs import JOBS, DemoJob
+from infra.demo.receiver import Callback
 from infra.demo.relay_api import JobReport
 from infra.local.inbox import Delivery
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LOST = next(job for job in JOBS if job.loses_webhook)
+CALLED = next(job for job in JOBS if job.has_callback)
 FAILING = next(job for job in JOBS if job.fails)
 
 
-def a_report_json(job: DemoJob, **changed: object) -> bytes:
-    report = {
+def a_report_json(job: DemoJob, kept: bool = False, **changed: Any) -> bytes:
+    report: dict[str, Any] = {
         "id": f"job_{job.number:026}",
         "status": "failed" if job.fails else "succeeded",
         "createdAt": "2026-11-21T12:00:00Z",
@@ -37,14 +40,19 @@ def a_report_json(job: DemoJob, **changed: object) -> bytes:
         "providerStatus": "success",
         "history": [{"status": "queued"}, {"status": "processing"}],
     }
+    if kept and not job.fails:
+        report["keptOutputs"] = [{"index": n, "sha256": "aa"} for n in range(job.pictures)]
     return json.dumps(report | changed).encode()
 
 
-def a_report(job: DemoJob, **changed: object) -> JobReport:
-    return msgspec.json.decode(a_report_json(job, **changed), type=JobReport)
+def a_report(job: DemoJob, **changed: Any) -> JobReport:
+    """Return a job as the API shows it."""
+    callback = {"status": "delivered", "attempts": 1, "lastStatus": 200}
+    shown = {"callback": callback if job.has_callback else None, **changed}
+    return msgspec.json.decode(a_report_json(job, kept=True, **shown), type=JobReport)
 
 
-def a_delivery(job: DemoJob, **changed: object) -> Delivery:
+def a_delivery(job: DemoJob, **changed: Any) -> Delivery:
     report = a_report(job, **changed)
     return Delivery(
         message_id="1",
@@ -59,18 +67,39 @@ def a_delivery(job: DemoJob, **changed: object) -> Delivery:
     )
 
 
+def a_kept_delivery(job: DemoJob) -> Delivery:
+    completion = a_delivery(job)
+    changed = {
+        "ce-id": f"{completion.job_id}.outputs_kept",
+        "ce-type": "com.renderrelay.job.outputs_kept",
+    }
+    return replace(
+        completion,
+        attributes={**completion.attributes, **changed},
+        data=a_report_json(job, kept=True),
+    )
+
+
+def a_callback(delivery: Delivery, **changed: object) -> Callback:
+    body = {"type": delivery.attributes["ce-type"], "data": json.loads(delivery.data)} | changed
+    raw = msgspec.Raw(json.dumps(body).encode())
+    return Callback(delivery.event_id, 0.0, "demo", "", "good", 204, raw)
+
+
 def good_evidence() -> Evidence:
-    reports = [a_report(job) for job in JOBS]
+    followed = tuple(Followed(job=job, report=a_report(job), is_announced=True) for job in JOBS)
     return Evidence(
-        followed=tuple(
-            Followed(job=job, report=report, is_announced=True)
-            for job, report in zip(JOBS, reports, strict=True)
-        ),
+        followed=followed,
         documents={
-            report.id: DocumentFacts(status=report.status, event_ids=(report.completion_event_id,))
-            for report in reports
+            one.report.id: DocumentFacts(status=one.report.status, event_ids=one.event_ids)
+            for one in followed
+            if one.report is not None
         },
-        deliveries=tuple(a_delivery(job) for job in JOBS),
+        deliveries=(
+            *(a_delivery(job) for job in JOBS),
+            *(a_kept_delivery(job) for job in JOBS if not job.fails),
+        ),
+        callbacks=(a_callback(a_delivery(CALLED)), a_callback(a_kept_delivery(CALLED))),
         renders=tuple(f"ref-{job.number}" for job in JOBS),
         pictures=26,
     )
@@ -90,6 +119,11 @@ def with_document(evidence: Evidence, job: DemoJob, facts: DocumentFacts) -> Evi
 
 def with_deliveries(evidence: Evidence, *more: Delivery) -> Evidence:
     return replace(evidence, deliveries=(*evidence.deliveries, *more))
+
+
+def with_callback(evidence: Evidence, **changed: object) -> Evidence:
+    first, *others = evidence.callbacks
+    return replace(evidence, callbacks=(msgspec.structs.replace(first, **changed), *others))
 
 
 def never_taken(evidence: Evidence) -> Evidence:
@@ -116,7 +150,7 @@ def test_an_identical_second_copy_of_an_event_is_allowed_and_counted():
     evidence = with_deliveries(good_evidence(), a_delivery(JOBS[0]))
 
     assert broken_lines(evidence) == []
-    assert "13 deliveries, 12 different ids, 1 repeated" in [
+    assert "24 deliveries, 23 different ids, 1 repeated" in [
         check.line for check in all_checks(evidence)
     ]
 
@@ -178,7 +212,7 @@ def test_an_identical_second_copy_of_an_event_is_allowed_and_counted():
         ),
         pytest.param(
             lambda good: with_report(good, JOBS[0], outputs=[{"url": "http://127.0.0.1/x.png"}]),
-            "11 of 12 events carry the job",
+            "21 of 23 events carry the job",
             id="an event with other outputs than the API",
         ),
         pytest.param(
@@ -214,6 +248,40 @@ def test_an_identical_second_copy_of_an_event_is_allowed_and_counted():
             lambda good: replace(good, renders=(*good.renders, "ref-13")),
             "13 renders bought for 12 jobs",
             id="a render too many",
+        ),
+        pytest.param(
+            lambda good: replace(good, deliveries=good.deliveries[:-1]),
+            "outputs_kept stands in its document but never came",
+            id="an event of copies that never came",
+        ),
+        pytest.param(
+            lambda good: replace(good, callbacks=good.callbacks[:1]),
+            "1 of 2 events came to the callback's URL",
+            id="a callback that never came",
+        ),
+        pytest.param(
+            lambda good: with_callback(good, signature="wrong"),
+            "has a signature that is wrong",
+            id="a callback with a wrong signature",
+        ),
+        pytest.param(
+            lambda good: replace(
+                good, callbacks=(*good.callbacks, a_callback(a_delivery(FAILING)))
+            ),
+            "is foreign",
+            id="a callback of another job",
+        ),
+        pytest.param(
+            lambda good: with_callback(
+                good, body=a_callback(a_delivery(CALLED, finishedBy="webhook")).body
+            ),
+            "is not what was announced",
+            id="a callback with another job than its event",
+        ),
+        pytest.param(
+            lambda good: with_report(good, CALLED, callback=None),
+            "does not say that its callback is delivered",
+            id="a job that does not show its callback",
         ),
         pytest.param(
             lambda good: replace(good, pictures=25), "25 of 26 pictures", id="a lost picture"

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+import pytest
+from msgspec.structs import replace
+
 from infra.demo.following import Following
 from infra.demo.jobs import JOBS
+from infra.demo.receiver import Callback
 from infra.demo.relay_api import JobReport, Unanswered
 from infra.local.inbox import Delivery
-from tests.infra.demo.factories import NOON, SANDBOX, a_report
+from tests.infra.demo.factories import NOON, RECEIVER, SANDBOX, a_report
 
 
 @dataclass
@@ -17,6 +22,7 @@ class FakeApi:
     silences: int = 0
     keys: list[str] = field(default_factory=list)
     status: str = "queued"
+    kept: bool = False
 
     def create(self, body: Mapping[str, object], *, idempotency_key: str) -> JobReport:
         self.keys.append(idempotency_key)
@@ -27,7 +33,7 @@ class FakeApi:
 
     def read(self, job_id: str) -> JobReport:
         self._answer()
-        return a_report(int(job_id[4:10]), self.status)
+        return a_report(int(job_id[4:10]), self.status, kept=self.kept)
 
     def _answer(self) -> None:
         if self.silences:
@@ -40,6 +46,16 @@ class FakeInbox:
     deliveries: tuple[Delivery, ...] = ()
 
 
+@dataclass
+class FakeReceiver:
+    url: str = RECEIVER
+    callbacks: tuple[Callback, ...] = ()
+
+
+def a_callback(event_id: str, signature: str = "good") -> Callback:
+    return Callback(event_id, 0.0, "demo", "", signature, 204, msgspec.Raw(b"{}"))
+
+
 def an_event(event_id: str) -> Delivery:
     return Delivery(
         message_id="1",
@@ -50,8 +66,15 @@ def an_event(event_id: str) -> Delivery:
     )
 
 
-def a_following(api: FakeApi, inbox: FakeInbox) -> Following:
-    return Following(JOBS, api=api, sandbox_url=SANDBOX, inbox=inbox, run="r")
+def a_following(api: FakeApi, inbox: FakeInbox, receiver: FakeReceiver | None = None) -> Following:
+    return Following(
+        JOBS,
+        api=api,
+        sandbox_url=SANDBOX,
+        inbox=inbox,
+        receiver=receiver or FakeReceiver(),
+        run="r",
+    )
 
 
 def test_a_create_without_an_answer_is_repeated_with_the_same_key():
@@ -82,12 +105,48 @@ def test_a_read_without_an_answer_leaves_what_is_known():
     assert following.step() == before
 
 
-def test_a_job_is_over_when_it_is_final_and_its_own_event_has_come():
-    api, inbox = FakeApi(), FakeInbox()
-    following = a_following(api, inbox)
-    following.step()
-    api.status = "succeeded"
-    event_id = f"{a_report(1, 'succeeded').id}.succeeded"
-    inbox.deliveries = (an_event(event_id),)
+@pytest.fixture
+def over() -> tuple[FakeApi, FakeInbox, FakeReceiver]:
+    """Return what shows that the first two jobs are over; the first one has a callback."""
+    ids = [a_report(number, "succeeded").id for number in (1, 2)]
+    return (
+        FakeApi(status="succeeded", kept=True),
+        FakeInbox(tuple(an_event(f"{job_id}.succeeded") for job_id in ids)),
+        FakeReceiver(
+            callbacks=tuple(
+                a_callback(f"{ids[0]}.{word}") for word in ("succeeded", "outputs_kept")
+            )
+        ),
+    )
 
-    assert [one.job.number for one in following.step() if one.is_over] == [1]
+
+def numbers_over(api: FakeApi, inbox: FakeInbox, receiver: FakeReceiver) -> list[int]:
+    following = a_following(api, inbox, receiver)
+    following.step()
+    return [one.job.number for one in following.step() if one.is_over]
+
+
+def test_a_job_is_over_when_it_is_announced_kept_and_called_back(over):
+    assert numbers_over(*over) == [1, 2]
+
+
+def test_a_job_without_its_event_is_not_over(over):
+    api, inbox, receiver = over
+
+    assert numbers_over(api, FakeInbox(inbox.deliveries[:1]), receiver) == [1]
+
+
+def test_a_job_without_copies_is_not_over(over):
+    api, inbox, receiver = over
+    api.kept = False
+
+    assert numbers_over(api, inbox, receiver) == []
+
+
+@pytest.mark.parametrize("signature", ["wrong", "missing", "unchecked"])
+def test_a_callback_without_a_good_signature_has_not_come(over, signature):
+    api, inbox, receiver = over
+    first, second = receiver.callbacks
+    receiver.callbacks = (first, replace(second, signature=signature))
+
+    assert numbers_over(api, inbox, receiver) == [2]

@@ -23,7 +23,7 @@ def test_plain_lines_come_once_for_each_change():
         "3.0 s 000001 gepetto redesign queued",
         "3.0 s 000002 gepetto redesign [webhook lost] processing",
         "3.0 s 000002 gepetto redesign [webhook lost] succeeded, poll: 1 picture",
-        "3.0 s 000002 gepetto redesign [webhook lost] failed, poll: render_failed, announced",
+        "3.0 s 000002 gepetto redesign [webhook lost] failed, poll: render_failed, event",
     ]
 
 

@@ -22,6 +22,9 @@ FOUND = {
 }
 
 
+FUNCTIONS = ("jobs_api", "provider_webhook", "poll_tick", "deliver_callbacks", "keep_outputs")
+
+
 def a_plan(*, instances: int = 1, **env: str) -> Plan:
     return make_plan(
         env={"PATH": "/usr/bin", **env},
@@ -44,15 +47,18 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def test_the_stack_is_two_emulators_three_functions_and_a_sandbox():
+def test_the_stack_is_three_emulators_five_functions_and_a_sandbox():
     restarts = {each.name: each.restarts for each in a_plan().services}
 
     assert restarts == {
         "firestore-emulator": False,
         "pubsub-emulator": False,
+        "storage-emulator": False,
         "jobs_api": True,
         "provider_webhook": True,
         "poll_tick": True,
+        "deliver_callbacks": True,
+        "keep_outputs": True,
         "sandbox": False,
     }
 
@@ -64,22 +70,22 @@ def test_of_two_processes_each_has_a_name_and_a_log_of_its_own_and_both_restart(
         *("jobs_api-1", "jobs_api-2"),
         *("provider_webhook-1", "provider_webhook-2"),
         *("poll_tick-1", "poll_tick-2"),
+        *("deliver_callbacks-1", "deliver_callbacks-2"),
+        *("keep_outputs-1", "keep_outputs-2"),
     )
     assert all(service(plan, name).restarts for name in plan.functions)
-    assert len({service(plan, name).command.log for name in plan.functions}) == 6
-    assert len({service(plan, name).probe.port for name in plan.functions}) == 6
+    assert len({service(plan, name).command.log for name in plan.functions}) == 10
+    assert len({service(plan, name).probe.port for name in plan.functions}) == 10
 
 
 def test_whoever_calls_one_of_two_processes_calls_their_front():
     plan = a_plan(instances=2)
 
-    fronts = {
-        target: service(plan, f"{target}-front").probe.port
-        for target in ("jobs_api", "provider_webhook", "poll_tick")
-    }
+    fronts = {target: service(plan, f"{target}-front").probe.port for target in FUNCTIONS}
     assert plan.description.api_url.endswith(f":{fronts['jobs_api']}")
     assert plan.description.webhook_url.endswith(f":{fronts['provider_webhook']}")
-    assert plan.push_urls["poll_tick"].endswith(f":{fronts['poll_tick']}")
+    for target in ("poll_tick", "deliver_callbacks", "keep_outputs"):
+        assert plan.push_urls[target].endswith(f":{fronts[target]}")
     assert environment(plan, "poll_tick-1")["WEBHOOK_BASE_URL"] == plan.description.webhook_url
     assert service(plan, "poll_tick-front").command.args[-3:] == tuple(
         str(service(plan, name).probe.port)
@@ -87,7 +93,7 @@ def test_whoever_calls_one_of_two_processes_calls_their_front():
     )
 
 
-def test_each_account_has_a_topic_of_its_own_that_is_pushed_to_the_pump():
+def test_each_function_that_is_pushed_to_has_topics_of_its_own():
     plan = a_plan()
 
     assert plan.description.completions_topic == "job-completions"
@@ -96,14 +102,62 @@ def test_each_account_has_a_topic_of_its_own_that_is_pushed_to_the_pump():
         "spacely": "poll-ticks-spacely",
     }
     assert [
-        (each.name, each.topic, each.ack_deadline_s) for each in plan.topology.push_subscriptions
+        (each.name, each.topic, each.function, each.ack_deadline_s)
+        for each in plan.topology.push_subscriptions
     ] == [
-        ("poll-ticks-gepetto-push", "poll-ticks-gepetto", 600),
-        ("poll-ticks-spacely-push", "poll-ticks-spacely", 600),
+        ("poll-ticks-gepetto-push", "poll-ticks-gepetto", "poll_tick", 600),
+        ("poll-ticks-spacely-push", "poll-ticks-spacely", "poll_tick", 600),
+        ("poll-ticks-callbacks-push", "poll-ticks-callbacks", "deliver_callbacks", 600),
+        ("job-completions-keep", "job-completions", "keep_outputs", 600),
     ]
     assert plan.push_urls == {
-        "poll_tick": f"http://127.0.0.1:{service(plan, 'poll_tick').probe.port}"
+        target: f"http://127.0.0.1:{service(plan, target).probe.port}"
+        for target in ("poll_tick", "deliver_callbacks", "keep_outputs")
     }
+
+
+def test_the_scheduler_sends_ticks_for_each_account_and_for_callbacks():
+    assert a_plan(ACCOUNTS="spacely").topology.ticks_topics == {
+        "spacely": "poll-ticks-spacely",
+        "callbacks": "poll-ticks-callbacks",
+    }
+
+
+def test_outputs_are_kept_in_a_bucket_of_the_storage_emulator():
+    plan = a_plan()
+
+    host = f"127.0.0.1:{service(plan, 'storage-emulator').probe.port}"
+    assert plan.description.storage_emulator_host == host
+    assert plan.description.outputs_bucket == "render-relay-local-outputs"
+    for name in ("jobs_api", "keep_outputs"):
+        env = environment(plan, name)
+        assert env["OUTPUTS_BUCKET"] == plan.description.outputs_bucket
+        assert env["STORAGE_EMULATOR_HOST"] == f"http://{host}"
+
+
+def test_outputs_go_to_the_bucket_that_is_set():
+    plan = a_plan(OUTPUTS_BUCKET="mine", STORAGE_EMULATOR_HOST="http://elsewhere.example")
+
+    assert plan.description.outputs_bucket == "mine"
+    assert environment(plan, "keep_outputs")["OUTPUTS_BUCKET"] == "mine"
+    assert "elsewhere" not in environment(plan, "keep_outputs")["STORAGE_EMULATOR_HOST"]
+
+
+def test_with_an_empty_bucket_outputs_are_not_kept():
+    plan = a_plan(OUTPUTS_BUCKET="")
+
+    assert plan.functions == FUNCTIONS
+    assert plan.description.storage_emulator_host is None
+    assert plan.description.outputs_bucket is None
+    assert "storage-emulator" not in {each.name for each in plan.services}
+    assert "keep_outputs" not in plan.push_urls
+    assert not environment(plan, "jobs_api").get("OUTPUTS_BUCKET")
+
+
+def test_the_console_is_opened_with_the_key_in_the_fragment():
+    at = a_plan().description
+
+    assert at.console_url == f"{at.api_url}/console#key={at.api_key}"
 
 
 def test_only_the_pump_is_given_the_providers_keys():
@@ -114,15 +168,25 @@ def test_only_the_pump_is_given_the_providers_keys():
         for name in plan.functions
     }
 
-    assert has_key == {"jobs_api": False, "provider_webhook": False, "poll_tick": True}
+    assert has_key == {name: name == "poll_tick" for name in FUNCTIONS}
 
 
 def test_no_other_secret_reaches_a_function_that_does_not_use_it():
     plan = a_plan()
 
-    assert "WEBHOOK_KEYS" not in environment(plan, "jobs_api")
-    assert "API_KEYS" not in environment(plan, "provider_webhook")
-    assert "API_KEYS" not in environment(plan, "poll_tick")
+    holders = {
+        secret: [name for name in FUNCTIONS if secret in environment(plan, name)]
+        for secret in ("API_KEYS", "CALLBACK_KEYS", "WEBHOOK_KEYS")
+    }
+    assert holders == {
+        "API_KEYS": ["jobs_api"],
+        "CALLBACK_KEYS": ["jobs_api", "deliver_callbacks"],
+        "WEBHOOK_KEYS": ["provider_webhook", "poll_tick"],
+    }
+    assert (
+        environment(plan, "jobs_api")["CALLBACK_KEYS"]
+        == environment(plan, "deliver_callbacks")["CALLBACK_KEYS"]
+    )
     assert (
         environment(plan, "provider_webhook")["WEBHOOK_KEYS"]
         == environment(plan, "poll_tick")["WEBHOOK_KEYS"]
@@ -146,14 +210,16 @@ def test_what_the_caller_sets_wins():
         WEBHOOK_BASE_URL="https://tunnel.example/hooks",
         TICK_WINDOW_S="0",
         LOG_LEVEL="DEBUG",
+        CALLBACK_KEYS="c" * 32,
     )
 
     assert plan.description.project == "mine"
-    assert plan.topology.topics == ("done", "ticks-gepetto")
+    assert plan.topology.topics == ("done", "ticks-gepetto", "ticks-callbacks")
     pump = environment(plan, "poll_tick")
     assert pump["WEBHOOK_BASE_URL"] == "https://tunnel.example/hooks"
     assert pump["TICK_WINDOW_S"] == "0"
     assert pump["LOG_LEVEL"] == "DEBUG"
+    assert environment(plan, "deliver_callbacks")["CALLBACK_KEYS"] == "c" * 32
 
 
 def test_a_variable_set_to_nothing_is_not_set():
@@ -224,11 +290,11 @@ def test_strict_ids_reach_the_sandbox_beside_its_other_arguments(given, args):
 def test_on_the_local_stack_only_the_sandboxs_own_host_may_be_local():
     plan = a_plan()
 
-    allowed = ALLOW_LOCAL_URLS.parse(environment(plan, "jobs_api")["ALLOW_LOCAL_URLS"])
-
-    assert allowed == frozenset(
-        {urlsplit(plan.description.sandbox_url or "").hostname, "localhost"}
-    )
+    for name in ("jobs_api", "deliver_callbacks", "keep_outputs"):
+        allowed = ALLOW_LOCAL_URLS.parse(environment(plan, name)["ALLOW_LOCAL_URLS"])
+        assert allowed == frozenset(
+            {urlsplit(plan.description.sandbox_url or "").hostname, "localhost"}
+        )
 
 
 def test_the_demo_key_works():
@@ -279,6 +345,9 @@ def a_description(api_url: str = "http://127.0.0.1:1") -> StackDescription:
         completions_topic="c",
         ticks_topics={"gepetto": "t"},
         api_key="k",
+        console_url="http://127.0.0.1:1/console#key=k",
+        storage_emulator_host="127.0.0.1:6",
+        outputs_bucket="b",
         pids={"jobs_api": 5},
     )
 

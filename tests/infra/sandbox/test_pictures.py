@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from infra.sandbox.pictures import KEPT_RENDERS, InputUnusableError, Pictures, reduced
-from infra.sandbox.rendering import MAX_WIDTH, Render, room_jpeg
+from infra.sandbox.rendering import MAX_WIDTH, Render, noise_png, room_jpeg
+from tests.infra.sandbox.test_provider_api import a_sandbox
 
 
 def a_render(ref: str) -> Render:
@@ -42,3 +43,20 @@ def test_only_the_newest_renders_have_pictures():
     assert pictures.png("ref0", 1) is None
     assert pictures.png("ref1", 5) is None
     assert pictures.png("ref1", 4) == pictures.png("ref1", 4)
+
+
+def test_noise_is_a_small_picture_that_differs_from_every_other():
+    pictures = [noise_png("ref1", 1), noise_png("ref1", 2), noise_png("ref2", 1)]
+
+    assert len(set(pictures)) == 3
+    assert all(Image.open(BytesIO(one)).format == "PNG" and len(one) < 20_000 for one in pictures)
+
+
+def test_a_sandbox_that_draws_noise_serves_it():
+    sandbox = a_sandbox(draws_noise=True)
+    ident = sandbox.redesign().json["id"]
+    sandbox.clock.sleep(60)
+
+    served = sandbox.http.get(f"/renders/{ident}-1.png")
+
+    assert (served.data, served.mimetype) == (noise_png(ident, 1), "image/png")

@@ -147,6 +147,9 @@ def good_evidence() -> Evidence:
         deliveries=(a_delivery(story[-1]),),
         calls=(a_submit(),),
         renders=(a_render(),),
+        callbacks=(),
+        bucket="outputs",
+        copies={},
         counts={
             "gepetto": Counts(
                 most_calls_in_window=1, calls_over_limit=0, unauthenticated=0, blocked=False

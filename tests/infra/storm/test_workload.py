@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from infra.sandbox.behaviours import parse
+from infra.sandbox.behaviours import asked_by_callback, parse
 from infra.storm.faults import KillEvery
 from infra.storm.run import StormSettings
 from infra.storm.workload import (
+    CALLBACKS,
     GEPETTO,
     HOSTILE,
+    HOSTILE_CALLBACK,
     LONGEST_DEADLINE_S,
     SHORTEST_DEADLINE_S,
     WEBHOOKS,
@@ -54,6 +56,31 @@ def test_as_many_webhooks_misbehave_as_are_wanted():
 def test_every_wish_is_one_that_the_sandbox_knows():
     for job in jobs():
         assert len(parse(",".join(job.faults))) == len(job.faults)
+
+
+def test_every_wish_for_a_callback_is_one_that_a_receiver_knows():
+    wishes = {job.callback for job in jobs()}
+
+    assert wishes == {*CALLBACKS, "", None}
+    for wish in (*CALLBACKS, HOSTILE_CALLBACK):
+        assert asked_by_callback([wish])
+
+
+def test_more_than_half_of_the_jobs_have_a_callback_to_their_tenants_receiver():
+    urls = [str(job.body(SANDBOX).get("callbackUrl", "")) for job in jobs()]
+    called = [url for url in urls if url]
+
+    assert len(called) / 1000 == pytest.approx(0.6, abs=0.05)
+    assert all(url.startswith(f"{SANDBOX}/callbacks/demo?n=") for url in called)
+    assert all(number_in(url) == number for number, url in enumerate(urls, start=1) if url)
+
+
+def test_the_hostile_receiver_has_an_endpoint_of_its_own():
+    (job,) = hostile_jobs(1, seed=1, first_number=51, create_s=60.0, horizon_s=125.0)
+
+    assert job.body(SANDBOX)["callbackUrl"] == (
+        "http://localhost:8080/callbacks/hostile?n=51&sandbox=callback-hang"
+    )
 
 
 def test_every_job_is_one_that_the_relay_takes():

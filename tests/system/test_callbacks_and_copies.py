@@ -1,0 +1,120 @@
+"""What follows the end of a job on the running stack: callbacks and kept copies."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import requests
+
+from tests.system.conftest import Relay, as_announced, until
+
+Jobs = Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def jobs(relay: Relay) -> Jobs:
+    def called(wish: str) -> str:
+        return relay.redesign("render-s=1", callbackUrl=relay.receiver(wish))
+
+    return {
+        "called": called(""),
+        "failing at first": called("callback-fails=1"),
+        "redirecting at first": called("callback-fails=1,callback-status=307"),
+        "gone": called("callback-status=410"),
+        "failing render": relay.advance("failed,render-s=1", callbackUrl=relay.receiver()),
+        "four pictures": relay.advance("render-s=1"),
+    }
+
+
+def callbacks(relay: Relay, job_id: str) -> list[tuple[str, str, int]]:
+    """Return the last word of each event that was sent, its signature, and the answer."""
+    return [
+        (one["id"].rpartition(".")[2], one["signature"], one["status"])
+        for one in relay.callbacks(job_id)
+    ]
+
+
+def callback_of(relay: Relay, job_id: str, *, status: str) -> dict[str, Any]:
+    """Return the job's callback once it has this status."""
+    return until(
+        lambda: (
+            callback if (callback := relay.job(job_id)["callback"])["status"] == status else None
+        ),
+        within_s=60,
+    )
+
+
+def test_each_event_of_a_job_is_posted_to_its_callback_and_signed(relay, jobs) -> None:
+    job = relay.kept(jobs["called"])
+
+    (event,) = relay.events(job["id"], count=1)
+    assert callbacks(relay, job["id"]) == [
+        ("succeeded", "good", 204),
+        ("outputs_kept", "good", 204),
+    ]
+    completion, copies = (one["body"] for one in relay.callbacks(job["id"]))
+    assert completion == {
+        "type": "com.renderrelay.job.succeeded",
+        "timestamp": event.attributes["ce-time"],
+        "data": as_announced(job),
+    }
+    assert copies["data"] == relay.copies_event(job["id"]).job
+    assert (job["callback"]["attempts"], job["callback"]["lastStatus"]) == (1, 204)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("failing at first", 500), ("redirecting at first", 307)]
+)
+def test_a_receiver_that_does_not_take_it_is_asked_again(relay, jobs, name, status) -> None:
+    job_id = relay.kept(jobs[name], within_s=60)["id"]
+
+    assert callbacks(relay, job_id) == [
+        ("succeeded", "good", status),
+        ("succeeded", "good", 204),
+        ("outputs_kept", "good", status),
+        ("outputs_kept", "good", 204),
+    ]
+    assert callback_of(relay, job_id, status="delivered")["attempts"] == 2
+
+
+def test_a_receiver_that_is_gone_is_left_alone(relay, jobs) -> None:
+    relay.final(jobs["gone"], within_s=30)
+
+    callback = callback_of(relay, jobs["gone"], status="failed")
+    # The event of its copies comes later, and is not sent.
+    relay.copies_event(jobs["gone"])
+
+    assert callback["nextAt"] is None
+    assert callbacks(relay, jobs["gone"]) == [("succeeded", "good", 410)]
+
+
+def test_a_failed_job_is_called_back_and_keeps_nothing(relay, jobs) -> None:
+    job_id = relay.final(jobs["failing render"], within_s=30)["id"]
+
+    callback_of(relay, job_id, status="delivered")
+
+    assert callbacks(relay, job_id) == [("failed", "good", 204)]
+    assert "keptOutputs" not in relay.job(job_id)
+
+
+def test_every_picture_is_served_as_it_was_rendered(relay, jobs) -> None:
+    job = relay.kept(jobs["four pictures"])
+
+    for number, output in enumerate(job["outputs"]):
+        address = f"{relay.api_url}/v1/jobs/{job['id']}/outputs/{number}"
+        answer = requests.get(address, headers=relay.headers, timeout=10)
+        assert answer.content == requests.get(output["url"], timeout=10).content
+        assert answer.headers["Content-Type"] == "image/png"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    bucket = relay.stack.description.outputs_bucket
+    assert [one["uri"] for one in job["keptOutputs"]] == [
+        f"gs://{bucket}/jobs/{job['id']}/{number}.png" for number in range(4)
+    ]
+
+
+def test_copies_are_for_their_tenant_alone(relay, jobs) -> None:
+    job = relay.kept(jobs["four pictures"])
+    address = f"{relay.api_url}/v1/jobs/{job['id']}/outputs"
+
+    assert requests.get(f"{address}/0", timeout=10).status_code == 401
+    assert requests.get(f"{address}/4", headers=relay.headers, timeout=10).status_code == 404
