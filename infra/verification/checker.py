@@ -68,7 +68,7 @@ EVENTS = {
     Status.FAILED: EventType.FAILED,
     Status.CANCELLED: EventType.CANCELLED,
 }
-MAY_CHANGE_AFTER_THE_END = {"late_outputs", "announcements"}
+MAY_CHANGE_AFTER_THE_END = {"late_outputs", "announcements", "callback"}
 NEVER_CHANGE = {
     "id",
     "tenant",
