@@ -122,7 +122,7 @@ def _bursts(rng: Random, endpoints: dict[str, Receiving]) -> tuple[CallbackBurst
     """Draw a tenant that would hold others up, and one that must not be held up."""
     at_s = rng.uniform(5.0, 60.0)
     honest = ("https://prompt-0.example.com/honest",)
-    many = rng.choice((12, 40, 80))
+    many = rng.choice((12, 24, 40))
     kind = rng.random()
     if kind < 0.4:
         # Few endpoints, or one, that never answer or always fail.
