@@ -44,7 +44,7 @@ locals {
     relay_outputs_decided = {
       description = "Outputs that were copied into the bucket, or given up."
       messages    = ["output kept", "output not kept"]
-      labels      = ["tenant", "message"]
+      labels      = ["message"]
     }
     relay_events_unpublished = {
       description = "Attempts to publish an event that failed, or whose success could not be recorded."
