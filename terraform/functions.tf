@@ -171,6 +171,7 @@ resource "google_cloudfunctions2_function" "relay" {
     google_firestore_database.relay,
     google_firestore_field.indexed,
     google_firestore_index.jobs,
+    google_logging_project_exclusion.callback_urls,
     google_project_iam_member.documents,
     google_pubsub_topic_iam_member.functions,
     google_storage_bucket_iam_member.outputs,

@@ -90,6 +90,20 @@ locals {
   }
 }
 
+# Cloud Run logs the URL of each request, and a provider's callback has its token in there. Excluded
+# from the project's _Default bucket; a sink of your own needs the same exclusion.
+resource "google_logging_project_exclusion" "callback_urls" {
+  name        = "relay-callback-urls"
+  description = "Request logs of provider_webhook: their URLs contain tokens."
+  filter = join(" AND ", [
+    "resource.type=\"cloud_run_revision\"",
+    "resource.labels.service_name=\"${local.function_names.provider_webhook}\"",
+    "logName=\"projects/${var.project_id}/logs/run.googleapis.com%2Frequests\"",
+  ])
+
+  depends_on = [time_sleep.services]
+}
+
 resource "google_logging_metric" "line_counts" {
   for_each = local.line_counts
 
