@@ -100,10 +100,10 @@ locals {
       description   = "Copies the results of jobs into the outputs' bucket."
       memory        = "512Mi"
       cpu           = "1"
-      concurrency   = 8
+      concurrency   = 4 # Each holds one picture of up to 25 MiB, twice while it comes.
       timeout_s     = local.push_ack_deadline_s - 60
       min_instances = 0
-      max_instances = 10
+      max_instances = 20
       ingress       = "ALLOW_INTERNAL_ONLY"
       variables = merge(
         local.guarded_calls_variables,
@@ -171,6 +171,7 @@ resource "google_cloudfunctions2_function" "relay" {
     google_firestore_database.relay,
     google_firestore_field.indexed,
     google_firestore_index.jobs,
+    google_logging_project_exclusion.callback_urls,
     google_project_iam_member.documents,
     google_pubsub_topic_iam_member.functions,
     google_storage_bucket_iam_member.outputs,

@@ -96,6 +96,8 @@ moved {
 
 resource "google_cloud_run_v2_service_iam_member" "callbacks" {
   #checkov:skip=CKV_GCP_102:Providers call back without credentials; the URL carries a token that is checked.
+  count = var.grant_to_all_users ? 1 : 0
+
   name     = google_cloudfunctions2_function.relay["provider_webhook"].name
   location = var.region
   role     = "roles/run.invoker"
@@ -104,7 +106,7 @@ resource "google_cloud_run_v2_service_iam_member" "callbacks" {
 
 resource "google_cloud_run_v2_service_iam_member" "api" {
   #checkov:skip=CKV_GCP_102:Open to everybody only with public_api; API keys are checked either way.
-  for_each = var.public_api ? ["allUsers"] : var.api_invokers
+  for_each = var.public_api ? toset([for one in ["allUsers"] : one if var.grant_to_all_users]) : var.api_invokers
 
   name     = google_cloudfunctions2_function.relay["jobs_api"].name
   location = var.region

@@ -44,7 +44,7 @@ locals {
     relay_outputs_decided = {
       description = "Outputs that were copied into the bucket, or given up."
       messages    = ["output kept", "output not kept"]
-      labels      = ["tenant", "message"]
+      labels      = ["message"]
     }
     relay_events_unpublished = {
       description = "Attempts to publish an event that failed, or whose success could not be recorded."
@@ -88,6 +88,20 @@ locals {
       bounds      = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
     }
   }
+}
+
+# Cloud Run logs the URL of each request, and a provider's callback has its token in there. Excluded
+# from the project's _Default bucket; a sink of your own needs the same exclusion.
+resource "google_logging_project_exclusion" "callback_urls" {
+  name        = "relay-callback-urls"
+  description = "Request logs of provider_webhook: their URLs contain tokens."
+  filter = join(" AND ", [
+    "resource.type=\"cloud_run_revision\"",
+    "resource.labels.service_name=\"${local.function_names.provider_webhook}\"",
+    "logName=\"projects/${var.project_id}/logs/run.googleapis.com%2Frequests\"",
+  ])
+
+  depends_on = [time_sleep.services]
 }
 
 resource "google_logging_metric" "line_counts" {

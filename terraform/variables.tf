@@ -153,8 +153,14 @@ variable "api_keys" {
 
 variable "public_api" {
   type        = bool
-  description = "Whether jobs_api is open to everybody. API keys are checked either way; with false, Cloud Run requires an identity token first, and callers send the API key as X-API-KEY."
+  description = "Whether jobs_api is open to everybody. API keys are checked either way. With false, Cloud Run takes the Authorization header for an identity token of its own, and callers send the API key as X-API-KEY; code that was written for Gepetto sends its key as Authorization, so it needs true."
   default     = false
+}
+
+variable "grant_to_all_users" {
+  type        = bool
+  description = "Whether to open what is public by a grant to allUsers: provider_webhook, and jobs_api with public_api. Organisations with domain-restricted sharing refuse such grants; with false, open the services as docs/operations.md says."
+  default     = true
 }
 
 variable "api_invokers" {

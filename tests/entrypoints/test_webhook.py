@@ -237,6 +237,31 @@ def test_a_method_other_than_post_is_405(webhook, path, method):
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
+ANSWERS = {
+    "taken": (PATH, json.dumps(DONE).encode()),
+    "proves nothing": (PATH, b"{}"),
+    "not JSON": (PATH, b"{"),
+    "too long": (PATH, b" " * (64 * 1024 + 1)),
+    "wrong token": (WRONG_TOKEN, json.dumps(DONE).encode()),
+    "of another provider": (f"/spacely/{JOB_ID}/{TOKEN}", b"{}"),
+    "one segment more": (f"{PATH}/more", b"{}"),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("is_down", [False, True], ids=["store up", "store down"])
+def test_no_log_line_has_a_token(webhook, world, caplog, answer, is_down):
+    caplog.set_level("DEBUG")
+    world.jobs.put(processing_job())
+    world.jobs.is_down = is_down
+    path, body = ANSWERS[answer]
+
+    post(webhook, body, path)
+
+    lines = [f"{one.getMessage()} {vars(one)}" for one in caplog.records]
+    assert not [line for line in lines if TOKEN in line or TOKEN[::-1] in line]
+
+
 @pytest.mark.parametrize("call", ["read", "write"])
 def test_a_store_that_does_not_answer_is_503(webhook, world, call):
     world.jobs.put(processing_job())

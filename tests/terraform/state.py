@@ -14,7 +14,7 @@ READER_NAMES = {
     "provider_webhook": "webhook_settings",
     "poll_tick": "pump_settings",
     "deliver_callbacks": "callback_settings",
-    "keep_outputs": "keeper_settings",
+    "keep_outputs": "keep_settings",
 }
 READERS: Mapping[str, Callable[[Mapping[str, str]], object]] = {
     function: getattr(config, name)

@@ -478,6 +478,19 @@ def test_metrics_and_alerts_wait_for_lines_that_are_logged(resources):
     assert awaited - logged_messages() <= LOGGED_BY_KEEP_OUTPUTS
 
 
+def test_urls_with_tokens_are_not_logged_and_nothing_else_is_left_out(resources):
+    (exclusion,) = of_type(resources, "google_logging_project_exclusion").values()
+    only_of_callbacks = 'resource.labels.service_name="provider-webhook"'
+    only_requests = 'logName="projects/a-project/logs/run.googleapis.com%2Frequests"'
+
+    assert exclusion["filter"].split(" AND ") == [
+        'resource.type="cloud_run_revision"',
+        only_of_callbacks,
+        only_requests,
+    ]
+    assert not exclusion["disabled"]
+
+
 def metrics_in(text: str) -> set[str]:
     return set(
         re.findall(r"(?:googleapis\.com/user/|com:user_)(relay_[a-z_]+?)(?:_sum)?[\"\\{]", text)

@@ -172,11 +172,33 @@ def test_every_gcloud_command_exists_with_its_flags():
             node = node["commands"][parts.pop(0)]
             flags |= set(node["flags"])
         used = {part.partition("=")[0] for part in parts if part.startswith("--")}
+        used = {flag for flag in used if not _is_negation(flag, node["flags"])}
         if node["commands"] or used - flags:
             unknown.append((parts, sorted(used - flags)))
 
     assert len(given) > 30
     assert unknown == []
+
+
+def _is_negation(flag: str, flags: Mapping[str, str]) -> bool:
+    return flag.startswith("--no-") and flags.get(f"--{flag.removeprefix('--no-')}") == "bool"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        VARIABLES["public_api"]["description"],
+        next(line for line in TEXT.splitlines() if line.startswith("| `public_api` |")),
+        (ROOT / "docs" / "using.md").read_text().partition("## Moving an existing")[2],
+    ],
+    ids=["variable", "decision", "migration"],
+)
+def test_drop_in_clients_of_gepetto_are_told_that_the_api_must_be_public(text):
+    told = " ".join(text.split())
+
+    assert re.search(r"public_api|jobs_api is open", told)
+    assert re.search(r"Gepetto sends? (its|the) key as `?Authorization`?", told)
+    assert re.search(r"needs? `?(public_api = )?true", told)
 
 
 def bill() -> dict[str, list[float]]:

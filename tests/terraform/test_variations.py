@@ -56,6 +56,15 @@ def test_the_api_is_public_if_it_is_said(fresh):
     assert ("jobs-api", "allUsers") in {(one["name"], one["member"]) for one in invokers.values()}
 
 
+def test_nothing_is_granted_to_everybody_where_that_is_refused(fresh):
+    fresh.set({**VARIABLES, "public_api": True, "grant_to_all_users": False})
+    fresh.apply()
+
+    invokers = of_type(fresh.resources(), "google_cloud_run_v2_service_iam_member").values()
+    assert {one["name"] for one in invokers} == {"poll-tick", "deliver-callbacks", "keep-outputs"}
+    assert "allUsers" not in {one["member"] for one in invokers}
+
+
 @pytest.mark.parametrize("window_s", [0, 500])
 def test_the_function_outlives_its_window_and_the_message_the_function(fresh, window_s):
     fresh.set({**VARIABLES, "tick_window_s": window_s})
