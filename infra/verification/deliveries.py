@@ -198,9 +198,8 @@ class _Calls:
             earliest_s = min(ended) - SKEW_S
             until_s = self._until(attempted, began)
             for post in self.posts:
-                if (
-                    post.event_id == began.event_id
-                    and attempted.at_s + READ_S < post.at_s < min(earliest_s, until_s)
+                if post.event_id == began.event_id and attempted.at_s + READ_S < post.at_s < min(
+                    earliest_s, until_s
                 ):
                     yield f"{began.event_id} was posted at {post.at_s:.3f}, before {earliest_s:.3f}"
 
