@@ -24,15 +24,18 @@ from relay.application.job_controls import JobControls
 from relay.application.job_creator import CreatePolicy as CreatePolicy
 from relay.application.job_creator import JobCreator
 from relay.application.job_reader import JobReader
+from relay.application.output_keeper import OutputKeeper
 from relay.application.overview import Overview
 from relay.application.ports import (
     Accounts,
     CallbackReader,
     Clock,
+    Downloads,
     DurationsDocuments,
     Endpoints,
     Jobs,
     ListDocuments,
+    OutputBucket,
     Provider,
     Topics,
     Workers,
@@ -49,6 +52,7 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
 from relay.edges.api import Api
+from relay.edges.completions import Completions
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
 from relay.job_view import callback_json
@@ -140,6 +144,7 @@ class Relay:
         limits: Mapping[str, Limit],
         tenants: Mapping[str, str],
         threads: int,
+        bucket: OutputBucket | None = None,
     ) -> Api:
         """Return the function `jobs_api`.
 
@@ -147,6 +152,7 @@ class Relay:
             limits: The limit of each account that is switched on.
             tenants: The tenant of each key, by the key's SHA-256 digest in hex.
             threads: How many requests the instance answers at a time.
+            bucket: Of the kept outputs; None where there is none.
         """
         adapters = self._adapters
         creator = self.creator(policy)
@@ -165,6 +171,7 @@ class Relay:
             waits=wait_slots(threads=threads),
             large_answers=large_answer_slots(),
             tenants=tenants,
+            bucket=bucket,
         )
 
     def callback_receiver(self) -> CallbackReceiver:
@@ -287,6 +294,24 @@ class Relay:
         """Return the function `deliver_callbacks`; see `callbacks_pump`."""
         return Ticks(
             {CALLBACKS: partial(self.callbacks_pump, endpoints, keys=keys, window_s=window_s)}
+        )
+
+    def completions(self, downloads: Downloads, bucket: OutputBucket | None) -> Completions:
+        """Return the function `keep_outputs`.
+
+        Args:
+            bucket: None where outputs are not kept.
+        """
+        if bucket is None:
+            return Completions(None)
+        return Completions(
+            OutputKeeper(
+                store=self.store,
+                downloads=downloads,
+                bucket=bucket,
+                announcer=self.announcer,
+                clock=self._adapters.clock,
+            )
         )
 
     def _pump(

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from relay import config, logs
+from relay.adapters import cloud_storage
 from relay.adapters.database import connect
 from relay.adapters.firestore import (
     FirestoreAccounts,
@@ -17,17 +18,24 @@ from relay.adapters.firestore import (
     FirestoreJobs,
     FirestoreLists,
 )
+from relay.adapters.guarded_calls import GuardedCalls
 from relay.adapters.providers.gepetto import Gepetto
 from relay.adapters.providers.spacely import Spacely
 from relay.adapters.pubsub import PubSubTopics, publisher
-from relay.adapters.runtime import SystemClock, WorkerThreads, is_server_stopping
+from relay.adapters.runtime import (
+    SystemClock,
+    WorkerThreads,
+    is_server_stopping,
+    return_large_blocks_at_once,
+)
 from relay.adapters.transport import Transport
-from relay.application.ports import Provider
+from relay.application.ports import OutputBucket, Provider
 from relay.assembly import EDGE_PATIENCE_S, PUMP_PATIENCE_S, Adapters, CreatePolicy, Relay
 from relay.config import AccountSettings, Common, PumpSettings
 from relay.domain.job import Job
 from relay.domain.tokens import callback_url
 from relay.edges.api import Api
+from relay.edges.completions import Completions
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
 
@@ -70,7 +78,11 @@ def jobs_api() -> Api:
     )
     relay = _relay(settings.common, patience_s=EDGE_PATIENCE_S)
     return relay.api(
-        policy, limits=settings.limits, tenants=settings.tenants, threads=settings.threads
+        policy,
+        limits=settings.limits,
+        tenants=settings.tenants,
+        threads=settings.threads,
+        bucket=_bucket(settings.outputs_bucket),
     )
 
 
@@ -96,6 +108,24 @@ def poll_tick() -> Ticks:
     relay = _relay(settings.common, patience_s=PUMP_PATIENCE_S)
     providers = {name: partial(_provider, name, settings) for name in settings.accounts}
     return relay.ticks(providers, window_s=settings.window_s, weights=settings.tenant_weights)
+
+
+@once_per_worker
+def keep_outputs() -> Completions:
+    """Return the handler of completion events that keeps outputs.
+
+    Raises:
+        LookupError: As `jobs_api`.
+    """
+    settings = config.keep_settings(os.environ)
+    return_large_blocks_at_once()
+    relay = _relay(settings.common, patience_s=PUMP_PATIENCE_S)
+    downloads = GuardedCalls(local_hosts=settings.allow_local_urls)
+    return relay.completions(downloads, _bucket(settings.outputs_bucket))
+
+
+def _bucket(name: str) -> OutputBucket | None:
+    return cloud_storage.connect(name) if name else None
 
 
 def _relay(common: Common, *, patience_s: float) -> Relay:

@@ -51,6 +51,7 @@ class ApiSettings:
         allow_local_urls: Where image URLs may be ``http`` and on private hosts.
         max_open_jobs: How many open jobs a tenant may have in an account.
         threads: How many requests one instance answers at a time.
+        outputs_bucket: The bucket of kept outputs; empty if there is none.
     """
 
     common: Common
@@ -60,6 +61,7 @@ class ApiSettings:
     raw_operations: bool
     max_open_jobs: int
     threads: int
+    outputs_bucket: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,20 @@ class PumpSettings:
     webhook_base_url: str
     webhook_keys: tuple[str, ...] = field(repr=False)
     window_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepSettings:
+    """Settings of `keep_outputs`.
+
+    Attributes:
+        outputs_bucket: Empty where outputs are not kept.
+        allow_local_urls: Where outputs may be on private hosts.
+    """
+
+    common: Common
+    outputs_bucket: str
+    allow_local_urls: LocalUrls
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +197,13 @@ def _header_word(text: str) -> str:
     return text
 
 
+def _bucket(text: str) -> str:
+    # Cloud Storage, "Bucket naming requirements".
+    if text and not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", text):
+        raise ValueError("the name of a bucket without gs://, or unset")
+    return text
+
+
 def _url(text: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
         raise ValueError("an http or https URL without a query")
@@ -215,6 +238,7 @@ API_KEYS = Variable("API_KEYS", _tenants)
 ALLOW_LOCAL_URLS = Variable("ALLOW_LOCAL_URLS", _local_urls, "")
 RAW_OPERATIONS = Variable("RAW_OPERATIONS", _one_of({"0": False, "1": True}, "1 or 0"), "1")
 MAX_OPEN_JOBS: Variable[int] = Variable("MAX_OPEN_JOBS", _whole, "5000")
+OUTPUTS_BUCKET = Variable("OUTPUTS_BUCKET", _bucket, "")
 WEBHOOK_KEYS = Variable("WEBHOOK_KEYS", _secrets)
 WEBHOOK_BASE_URL = Variable("WEBHOOK_BASE_URL", _url)
 TENANT_WEIGHTS: Variable[Mapping[str, int]] = Variable("TENANT_WEIGHTS", _weights, "{}")
@@ -240,6 +264,7 @@ def api_settings(env: Mapping[str, str]) -> ApiSettings:
         raw_operations=read(RAW_OPERATIONS),
         max_open_jobs=read(MAX_OPEN_JOBS),
         threads=read(threads),
+        outputs_bucket=read(OUTPUTS_BUCKET),
     )
     read.complain()
     return settings
@@ -271,6 +296,22 @@ def pump_settings(env: Mapping[str, str]) -> PumpSettings:
         webhook_base_url=read(WEBHOOK_BASE_URL),
         webhook_keys=read(WEBHOOK_KEYS),
         window_s=read(TICK_WINDOW_S),
+    )
+    read.complain()
+    return settings
+
+
+def keep_settings(env: Mapping[str, str]) -> KeepSettings:
+    """Read the settings of `keep_outputs`.
+
+    Raises:
+        LookupError: As `api_settings`.
+    """
+    read = _Reader(env)
+    settings = KeepSettings(
+        common=_common(read),
+        outputs_bucket=read(OUTPUTS_BUCKET),
+        allow_local_urls=read(ALLOW_LOCAL_URLS),
     )
     read.complain()
     return settings

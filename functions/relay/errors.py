@@ -16,6 +16,7 @@ RelayError
 │   ├── UnreadableJob       a document that does not parse               -> set aside
 │   ├── CallForbidden       a URL leads where nothing of ours may call   -> not called
 │   ├── TooLarge            an output is larger than what is kept        -> not kept
+│   ├── OutputNotKept       there is no copy of an output                -> 404
 │   ├── JobRefused          the provider will not take this job          -> the job fails
 │   └── AccountRefused      the provider will not serve this account     -> the account on hold
 └── Transient               the same call may succeed later
@@ -27,6 +28,8 @@ RelayError
     ├── PublishFailed       the topic did not take the message           -> the pump, later
     ├── CallUnanswered      a caller's or an output's host did not answer -> tried again
     ├── CutShort            an output ended before its length            -> fetched again
+    ├── BucketUnavailable   the bucket does not answer, or not as it should -> 503, or redelivery
+    ├── OutputsUndecided    some outputs of a job could not be fetched yet -> redelivery
     ├── PerhapsAccepted     the provider may or may not have taken it    -> unconfirmed
     └── AskAgain            the provider may be asked the same again
         ├── NotAccepted     it certainly did not take the job            -> submitted again
@@ -170,6 +173,14 @@ class TooLarge(Permanent):
     """An output is larger than what is kept."""
 
 
+class OutputNotKept(Permanent):
+    """There is no copy of an output.
+
+    Args:
+        why: As a sentence, for the caller.
+    """
+
+
 class JobRefused(Permanent):
     """The provider looked at the job and will not take it.
 
@@ -253,6 +264,14 @@ class CallUnanswered(Transient):
 
 class CutShort(Transient):
     """An output ended before the length that its host had told."""
+
+
+class BucketUnavailable(Transient):
+    """The bucket did not answer, or refused what it should have taken."""
+
+
+class OutputsUndecided(Transient):
+    """Some outputs of a job could not be fetched; their message should be delivered again."""
 
 
 class AskAgain(Transient):

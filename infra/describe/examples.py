@@ -22,6 +22,8 @@ from relay.domain.job import (
     ProviderReply,
     Status,
 )
+from relay.domain.kept_output import KeptOutput
+from relay.domain.output_keeping import decided
 from relay.edges.answers import gepetto_json, job_json, providers_json, spacely_json
 from relay.edges.problems import problem_answer
 from relay.errors import InvalidRequest, RelayError
@@ -48,6 +50,13 @@ HOLD = Hold(
     gap_s=30.0,
     code=ErrorCode.PROVIDER_OUT_OF_CREDITS,
     status=402,
+)
+KEPT = KeptOutput(
+    index=0,
+    uri=f"gs://my-renders/jobs/{JOB_ID}/0.png",
+    content_type="image/png",
+    bytes=1_048_576,
+    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 )
 # Ids of jobs that were submitted elsewhere.
 FOLLOWED: Final[Mapping[str, str]] = {"gepetto": PROVIDER_JOB_ID, "spacely": REF_ID}
@@ -123,6 +132,7 @@ def example_jobs() -> Mapping[str, Job]:
         at=_after(2),
     )
     cancelled = transitions.cancelled(processing, at=_after(12))
+    succeeded = transitions.succeeded(processing, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(34))
     return {
         "queued": queued,
         "submitting": claimed,
@@ -130,9 +140,8 @@ def example_jobs() -> Mapping[str, Job]:
             claimed, claim=claim, note="no answer within 30 s", at=_after(31)
         ),
         "processing": processing,
-        "succeeded": transitions.succeeded(
-            processing, outputs=[OUTPUT], by=Actor.WEBHOOK, at=_after(34)
-        ),
+        "succeeded": succeeded,
+        "outputs_kept": decided(succeeded, KEPT, at=_after(37)),
         "failed": transitions.failed(
             processing,
             code=ErrorCode.RENDER_FAILED,

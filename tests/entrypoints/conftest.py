@@ -1,4 +1,4 @@
-"""The three functions as the framework serves them, standing on the fakes."""
+"""The functions as the framework serves them, standing on the fakes."""
 
 import hashlib
 from collections.abc import Callable, Collection
@@ -50,21 +50,23 @@ def make_api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Mak
         allow_raw: bool = True,
         max_open_jobs: int = 5000,
         threads: int = 80,
+        has_bucket: bool = True,
     ) -> FlaskClient:
         policy = CreatePolicy(accounts=accounts, allow_raw=allow_raw, max_open_jobs=max_open_jobs)
-        built = built_api(world, policy, threads=threads)
+        built = built_api(world, policy, threads=threads, has_bucket=has_bucket)
         monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)
         return serve("jobs_api", "http")
 
     return make
 
 
-def built_api(world: World, policy: CreatePolicy, *, threads: int) -> Api:
+def built_api(world: World, policy: CreatePolicy, *, threads: int, has_bucket: bool = True) -> Api:
     return world.relay.api(
         policy,
         limits={name: CATALOGUE[name].limit for name in policy.accounts},
         tenants={_digest("key-of-demo"): "demo", _digest("key-of-other"): "other"},
         threads=threads,
+        bucket=world.bucket if has_bucket else None,
     )
 
 
@@ -81,6 +83,13 @@ def tick(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskCl
     built = Ticks(pumps)
     monkeypatch.setattr(bootstrap, "poll_tick", lambda: built)
     return serve("poll_tick", "cloudevent")
+
+
+@pytest.fixture
+def keep(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    built = world.completions()
+    monkeypatch.setattr(bootstrap, "keep_outputs", lambda: built)
+    return serve("keep_outputs", "cloudevent")
 
 
 def _digest(key: str) -> str:

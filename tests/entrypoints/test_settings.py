@@ -10,6 +10,7 @@ VARIABLES = {
     *("GEPETTO_CALLS_PER_MINUTE", "SPACELY_CALLS_PER_SECOND", "WEBHOOK_BASE_URL"),
     *("WEBHOOK_KEYS", "API_KEYS", "TICK_WINDOW_S", "ALLOW_LOCAL_URLS", "JOB_TTL_DAYS"),
     *("LOG_LEVEL", "MAX_OPEN_JOBS", "RAW_OPERATIONS", "TENANT_WEIGHTS", "THREADS"),
+    "OUTPUTS_BUCKET",
 }
 NEEDED = {
     "jobs_api": {"GOOGLE_CLOUD_PROJECT", "API_KEYS"},
@@ -21,9 +22,11 @@ NEEDED = {
         "WEBHOOK_BASE_URL",
         "WEBHOOK_KEYS",
     },
+    "keep_outputs": {"GOOGLE_CLOUD_PROJECT"},
 }
 PUSH = {"message": {"messageId": "1", "data": "e30="}, "subscription": "s"}
 SIGNATURES = {"jobs_api": "http", "provider_webhook": "http", "poll_tick": "cloudevent"}
+SIGNATURES["keep_outputs"] = "cloudevent"
 
 
 @pytest.fixture(autouse=True)

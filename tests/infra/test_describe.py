@@ -73,14 +73,15 @@ def resolved(one, document=OPENAPI):
 
 
 def bodies():
-    """Yield every body of the document with its examples, by where it is."""
+    """Yield every body of the document that is text, with its examples, by where it is."""
     for name, operation in OPERATIONS.items():
         if "requestBody" in operation:
             for content in operation["requestBody"]["content"].values():
                 yield f"{name} request", content
         for status, answer in operation["responses"].items():
-            for content in resolved(answer)["content"].values():
-                yield f"{name} {status}", content
+            for kind, content in resolved(answer).get("content", {}).items():
+                if not kind.startswith("image/"):
+                    yield f"{name} {status}", content
 
 
 BODIES = dict(bodies())
@@ -426,6 +427,6 @@ def routes():
     limits = {name: facts.limit for name, facts in CATALOGUE.items()}
     api = World().relay.api(CreatePolicy(accounts=()), limits=limits, tenants={}, threads=1)
     for rule in api._routes.iter_rules():
-        path = re.sub(r"<\w+>", "{id}", rule.rule)
+        path = re.sub(r"<\w+>", "{id}", rule.rule.replace("<n>", "{n}"))
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             yield f"{method} {path}"

@@ -1,6 +1,6 @@
 """The application's ports: the interfaces it needs from the outside."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -425,6 +425,41 @@ class Downloads(Protocol):
             CutShort: It ended before its ``Content-Length``.
             CallUnanswered: No answer came, or none in time.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object in the bucket.
+
+    Attributes:
+        uri: ``gs://`` and its bucket and name.
+        sha256: Of the content, in hex.
+    """
+
+    uri: str
+    content_type: str
+    bytes: int
+    sha256: str
+
+
+class ObjectStream(Protocol):
+    """The content of an object, in pieces."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the pieces; raise `BucketUnavailable` where they break off."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+class OutputBucket(Protocol):
+    """The bucket of kept outputs; raises `BucketUnavailable`."""
+
+    def put(self, name: str, body: bytes, *, content_type: str, sha256: str) -> StoredObject:
+        """Create an object; return the one that is there already if there is one."""
+
+    def open(self, uri: str) -> ObjectStream:
+        """Open an object for reading; raise `OutputNotKept` if it has gone."""
 
 
 class CallbackReader(Protocol):

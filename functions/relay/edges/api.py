@@ -17,6 +17,7 @@ from relay.application.job_controls import JobControls
 from relay.application.job_creator import Created, JobCreator
 from relay.application.job_reader import JobReader
 from relay.application.overview import Overview
+from relay.application.ports import OutputBucket
 from relay.application.progress import ProgressReader
 from relay.application.provider_lists import ListReader
 from relay.application.slots import Slots
@@ -39,6 +40,7 @@ from relay.edges.batch import (
     read_batch_body,
 )
 from relay.edges.bodies import read_body, read_create_body, read_no_body
+from relay.edges.kept_outputs import kept_output, kept_output_answer
 from relay.edges.listing import PageTokens, read_list_query
 from relay.edges.paths import nearest_path
 from relay.edges.problems import (
@@ -76,6 +78,7 @@ class Api:
         waits: The slots of requests that wait for a job.
         large_answers: The slots of pages and batches that may have their full size.
         tenants: The tenant of each key, by the key's SHA-256 digest in hex.
+        bucket: Of the kept outputs; None where there is none.
     """
 
     def __init__(
@@ -91,7 +94,9 @@ class Api:
         waits: Slots,
         large_answers: Slots,
         tenants: Mapping[str, str],
+        bucket: OutputBucket | None,
     ) -> None:
+        self._bucket = bucket
         self._creator = creator
         self._batches = batches
         self._reader = reader
@@ -113,6 +118,7 @@ class Api:
                 Rule("/v1/jobs/<job_id>", endpoint=self._get, methods=["GET"]),
                 Rule("/v1/jobs/<job_id>/cancel", endpoint=self._cancel, methods=["POST"]),
                 Rule("/v1/jobs/<job_id>/retry", endpoint=self._retry, methods=["POST"]),
+                Rule("/v1/jobs/<job_id>/outputs/<n>", endpoint=self._output, methods=["GET"]),
                 Rule("/v1/providers", endpoint=self._providers, methods=["GET"]),
                 Rule("/v1/job/<job_id>", endpoint=self._gepetto_job, methods=["GET"]),
                 Rule(
@@ -246,6 +252,10 @@ class Api:
         key = _idempotency_key(request)
         created = self._controls.retry(tenant, job_id, idempotency_key=key)
         return self._created(request, tenant, created)
+
+    def _output(self, request: Request, job_id: str, n: str) -> Response:
+        job = self._reader.get(self._tenant(request), job_id, wait_s=0)
+        return kept_output_answer(request, kept_output(job, n), self._bucket)
 
     def _providers(self, request: Request) -> Response:
         states = self._overview.of(self._tenant(request))

@@ -78,6 +78,8 @@ def leaving_the_rest_unread(answer: Response) -> Response:
     The framework would read it into memory however long it is, unless the answer streams
     (functions-framework, `read_request`). The server drops it piece by piece.
     """
+    if answer.is_streamed:
+        return answer
     body = answer.get_data()
     answer.response = iter([body])
     answer.content_length = len(body)

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from relay.domain.validation import shortened
 from relay.errors import (
+    BucketUnavailable,
     Invalid,
     InvalidQuery,
     InvalidRequest,
@@ -18,6 +19,7 @@ from relay.errors import (
     KeyReused,
     ListNotFetched,
     NotRetryable,
+    OutputNotKept,
     RelayError,
     StoreUnavailable,
     TooManyLargeBatches,
@@ -60,6 +62,12 @@ _ANSWERS: Mapping[type[RelayError], tuple[HTTPStatus, str, str]] = {
         HTTPStatus.TOO_MANY_REQUESTS,
         "too_many_large_batches",
         "too many large batches and lists are under way: send it again, or smaller ones",
+    ),
+    OutputNotKept: (HTTPStatus.NOT_FOUND, "output_not_kept", ""),
+    BucketUnavailable: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "bucket_unavailable",
+        "the copy could not be read from its bucket now; try again",
     ),
     StoreUnavailable: _UNAVAILABLE,
     UnreadableJob: _UNAVAILABLE,
