@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from infra.simulator.callbacks import CallbackProfile
+from infra.simulator.keeping_profile import KeepingProfile
 from infra.simulator.scenarios import SCENARIOS, draw_scenario
 from infra.simulator.tenants import Behaviour, Burst, draw_bursts
 from relay.domain.limits import Limit
@@ -133,6 +134,7 @@ class Profile:
     bursts: tuple[Burst, ...]
     scenario: str = ""
     callbacks: CallbackProfile = CallbackProfile()
+    keeping: KeepingProfile = KeepingProfile()
 
     @property
     def is_steady(self) -> bool:
@@ -341,6 +343,8 @@ def _limit(rng: Random, provider: str) -> Limit:
 def _short(value: object) -> str:
     if isinstance(value, CallbackProfile):
         return ",".join(value.endpoints) or "0"
+    if isinstance(value, KeepingProfile):
+        return str(int(value.is_on))
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, tuple) and value and isinstance(value[0], Burst):
