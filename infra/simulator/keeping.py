@@ -1,4 +1,4 @@
-"""Kept outputs in a history: the pictures' hosts, the bucket, and the messages that ask for copies."""
+"""Kept outputs in a history: the pictures' hosts, the bucket, and the results' messages."""
 
 import hashlib
 from collections.abc import Callable

@@ -30,11 +30,14 @@ class KeepingProfile:
     crash: float = 0.0
 
 
+NO_COPIES = KeepingProfile()
+
+
 def draw_keeping(seed: int, *, always: bool) -> KeepingProfile:
     """Draw how the outputs of a seed are kept."""
     rng = Random(f"copies of {seed}")
     if rng.random() >= SHARE and not always:
-        return KeepingProfile()
+        return NO_COPIES
     mood = rng.choice((0.0, 0.5, 1.0, 1.0))
     return KeepingProfile(
         is_on=True,

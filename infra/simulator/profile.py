@@ -4,8 +4,8 @@ from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
 
-from infra.simulator.callbacks import CallbackProfile
-from infra.simulator.keeping_profile import KeepingProfile
+from infra.simulator.callbacks import NO_CALLBACKS, CallbackProfile
+from infra.simulator.keeping_profile import NO_COPIES, KeepingProfile
 from infra.simulator.scenarios import SCENARIOS, draw_scenario
 from infra.simulator.tenants import Behaviour, Burst, draw_bursts
 from relay.domain.limits import Limit
@@ -133,8 +133,8 @@ class Profile:
     weights: dict[str, int]
     bursts: tuple[Burst, ...]
     scenario: str = ""
-    callbacks: CallbackProfile = CallbackProfile()
-    keeping: KeepingProfile = KeepingProfile()
+    callbacks: CallbackProfile = NO_CALLBACKS
+    keeping: KeepingProfile = NO_COPIES
 
     @property
     def is_steady(self) -> bool:

@@ -117,7 +117,8 @@ def _run_quietly(seed: int, switches: FaultSwitches) -> SeedResult:
 def _deliver_the_rest(deployment: Deployment) -> None:
     """Jump from one due callback or copy to the next, for days, until none is left.
 
-    No job is open any more, so that most of the scheduler's ticks would find nothing. In the end some endpoints are repaired, and callers ask for what failed again.
+    No job is open any more, so that most of the scheduler's ticks would find nothing. In the end
+    some endpoints are repaired, and callers ask for what failed again.
     """
     env, rng = deployment.env, deployment.env.rng
     deployment.broker.stop_schedules()

@@ -55,7 +55,7 @@ class Broker:
         self._outages: list[tuple[float, float]] = []
         self.undelivered: Counter[str] = Counter()
         self._is_stopped = False
-        self._subscriber: Callable[[str, str], None] = lambda job_id, event_type: None
+        self._subscriber: Callable[[str, str], None] = lambda *_: None
 
     def plan_outage(self, from_s: float, to_s: float) -> None:
         """Be unreachable for a while."""

@@ -71,9 +71,7 @@ def _contents(history: History, versions: Sequence[Version]) -> Iterator[str]:
 
 
 def _is_there(kept: KeptOutput, copies: Sequence[Copy], at_s: float) -> bool:
-    return any(
-        one.is_new and one.sha256 == kept.sha256 and one.at_s <= at_s for one in copies
-    )
+    return any(one.is_new and one.sha256 == kept.sha256 and one.at_s <= at_s for one in copies)
 
 
 def _may_be_given_up(fetches: Sequence[Fetch], version: Version) -> bool:

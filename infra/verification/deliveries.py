@@ -59,6 +59,7 @@ SECONDS_A_POST = 0.5
 # Before that, a job that became due may not have been found.
 FOUND_WITHIN_S = 3.0
 SLACK = 3
+NEVER_S = float("inf")
 
 
 def delivery_faults(history: History) -> Iterator[Violation]:
@@ -198,9 +199,8 @@ class _Calls:
             earliest_s = min(ended) - SKEW_S
             until_s = self._until(attempted, began)
             for post in self.posts:
-                if (
-                    post.event_id == began.event_id
-                    and attempted.at_s + READ_S < post.at_s < min(earliest_s, until_s)
+                if post.event_id == began.event_id and attempted.at_s + READ_S < post.at_s < min(
+                    earliest_s, until_s
                 ):
                     yield f"{began.event_id} was posted at {post.at_s:.3f}, before {earliest_s:.3f}"
 
@@ -344,11 +344,11 @@ def _too_many_in_flight(history: History, tenants: dict[str, str]) -> Iterator[s
         if of_tenant > MOST_OF_TENANT:
             yield f"{of_tenant} posts of {tenant} were in flight at {post.at_s:.3f}"
         for one in flying:
-            given_back_s = history.given_back.get(one.holder)
+            given_back_s = history.given_back.get(one.holder, NEVER_S)
             # An instance that was told to stop may leave posts behind; none here is.
-            if one.holder != post.holder and given_back_s is not None:
-                if given_back_s < (one.ended_s or post.at_s) - SKEW_S:
-                    yield f"a lease was given back at {given_back_s:.3f} with posts in flight"
+            is_others = one.holder != post.holder
+            if is_others and given_back_s < (one.ended_s or post.at_s) - SKEW_S:
+                yield f"a lease was given back at {given_back_s:.3f} with posts in flight"
 
 
 def _out_of_turn(calls: Sequence[_Calls]) -> Iterator[tuple[str, str]]:
@@ -372,11 +372,8 @@ def _out_of_turn(calls: Sequence[_Calls]) -> Iterator[tuple[str, str]]:
                 _between(jobs, from_s, to_s) for name, jobs in tenants.items() if name != tenant
             )
             if others > own + SLACK + MOST_AT_ENDPOINT:
-                yield (
-                    tenant,
-                    f"had {own} of its callbacks posted to {host} from {from_s:.3f} to "
-                    f"{to_s:.3f}, and another tenant {others}",
-                )
+                span = f"from {from_s:.3f} to {to_s:.3f}"
+                yield tenant, f"had {own} posts to {host} {span}, and another tenant {others}"
 
 
 def _wait(one: _Calls) -> tuple[float, float] | None:

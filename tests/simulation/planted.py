@@ -1,4 +1,4 @@
-"""Thirty-nine faults to plant in a copy of the relay, to see that the simulator finds them."""
+"""Faults to plant in a copy of the relay, to see that the simulator or the tests find them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ class Fault:
     Attributes:
         breaks: The promise that does not hold without it.
         profile: The scenario of the simulator in which it shows soon; None for the usual mixture.
+        histories: Which option of the simulator brings it out; empty for the usual mixture.
+        tests: The tests that find it instead, where the simulator has its own in this place.
         seed: Where the search for a history that shows it begins: at one that did.
     """
 
@@ -20,17 +22,14 @@ class Fault:
     old: str
     new: str
     profile: str | None = None
+    histories: str = ""
+    tests: str = ""
     seed: int = 0
 
     @property
     def is_felt_by_others(self) -> bool:
         """Whether it shows in histories with crowds of tenants."""
         return self.breaks in ("P8", "P9")
-
-    @property
-    def is_of_callbacks(self) -> bool:
-        """Whether it shows in histories with bursts of callbacks."""
-        return self.breaks == "P10"
 
 
 FAULTS = (
@@ -362,6 +361,7 @@ FAULTS = (
         return job
     return replace(job, callback=with_delivery(job.callback, event.id, at=at))
 """,
+        histories="--callbacks",
         seed=21,
     ),
     Fault(
@@ -378,6 +378,7 @@ FAULTS = (
         stored = self._store.change(stored, taken)
         http_status, retry_after_s, why = self._post(stored.job, callback.url, event)
 """,
+        histories="--callbacks",
     ),
     Fault(
         "retry schedule ignored",
@@ -385,6 +386,7 @@ FAULTS = (
         "domain/callback.py",
         "delay = RETRY_AFTER[tried.attempts]",
         "delay = RETRY_AFTER[0]",
+        histories="--callbacks",
     ),
     Fault(
         "what an endpoint asks for is ignored",
@@ -392,6 +394,7 @@ FAULTS = (
         "domain/callback.py",
         "if retry_after_s is not None:",
         "if False:",
+        histories="--callbacks",
         seed=295,
     ),
     Fault(
@@ -400,6 +403,7 @@ FAULTS = (
         "application/delivery_queue.py",
         "self._at_endpoint[name] < MOST_AT_ENDPOINT",
         "self._at_endpoint[name] < 100",
+        histories="--callbacks",
     ),
     Fault(
         "tenant limit missing",
@@ -407,6 +411,7 @@ FAULTS = (
         "application/delivery_queue.py",
         "if line.in_flight >= MOST_OF_TENANT:",
         "if line.in_flight >= 100:",
+        histories="--callbacks",
     ),
     Fault(
         "tenants not in turn for callbacks",
@@ -414,6 +419,7 @@ FAULTS = (
         "application/delivery_queue.py",
         "tenant = self._turns.next(waiting)",
         "tenant = max(waiting, default=None)",
+        histories="--callbacks",
     ),
     Fault(
         "a redirect counts as delivered",
@@ -421,6 +427,7 @@ FAULTS = (
         "domain/callback.py",
         "200 <= http_status < 300",
         "200 <= http_status < 400",
+        histories="--callbacks",
         seed=15,
     ),
     Fault(
@@ -429,6 +436,7 @@ FAULTS = (
         "domain/callback.py",
         "return next((one for one in self.deliveries if",
         "return next((one for one in reversed(self.deliveries) if",
+        seed=28,
     ),
     Fault(
         "posts without a lease",
@@ -436,6 +444,7 @@ FAULTS = (
         "application/delivery_run.py",
         "deps.open_deliverer(lease.may_call)",
         "deps.open_deliverer(lambda: True)",
+        histories="--callbacks",
         seed=76,
     ),
     Fault(
@@ -444,6 +453,7 @@ FAULTS = (
         "application/delivery_run.py",
         "self._tasks.close(timeout_s=STOPS_WITHIN_S if is_stopping else None)",
         "pass",
+        histories="--callbacks",
         seed=65,
     ),
     Fault(
@@ -452,6 +462,87 @@ FAULTS = (
         "domain/delivery_queue.py",
         "return None if pending is None else pending.next_at",
         "return None if pending is None or pending.attempts > 2 else pending.next_at",
+        histories="--callbacks",
+    ),
+    Fault(
+        "an output given up at its first try",
+        "P2",
+        "application/output_keeper.py",
+        """\
+            if not is_last:
+                return stored
+""",
+        "",
+        histories="--copies",
+    ),
+    Fault(
+        "an output decided twice",
+        "P2",
+        "domain/output_keeping.py",
+        "if kept.index not in undecided(job):",
+        "if not results(job):",
+        histories="--copies",
+    ),
+    Fault(
+        "copies announced one by one",
+        "P2",
+        "domain/output_keeping.py",
+        "return after if undecided(after) else with_event(",
+        "return with_event(",
+        histories="--copies",
+    ),
+    Fault(
+        "copies said to be there before they are",
+        "P2",
+        "application/output_keeper.py",
+        """\
+        there = self._bucket.put(
+""",
+        """\
+        for known in (self._store.read(job.id),):
+            early = KeptOutput(
+                index=index,
+                uri=f"gs://simulated/{object_name(job.id, index, picture.extension)}",
+                content_type=picture.content_type,
+                bytes=len(body),
+                sha256=hashlib.sha256(body).hexdigest(),
+            )
+            self._store.change(known, partial(decided, kept=early, at=self._clock.now()))
+        there = self._bucket.put(
+""",
+        histories="--copies",
+    ),
+    Fault(
+        "a message acknowledged with outputs undecided",
+        "P2",
+        "application/output_keeper.py",
+        "if undecided(stored.job) or has_unreached(stored.job):",
+        "if False:",
+        histories="--copies",
+    ),
+    Fault(
+        "a host that is down given up at once",
+        "P2",
+        "domain/kept_output.py",
+        "GIVE_UP_AFTER = timedelta(hours=12)",
+        "GIVE_UP_AFTER = timedelta(0)",
+        histories="--copies",
+    ),
+    Fault(
+        "copy not conditional",
+        "P2",
+        "adapters/cloud_storage.py",
+        'params={"uploadType": "multipart", "ifGenerationMatch": "0"},',
+        'params={"uploadType": "multipart"},',
+        tests="tests/adapters/test_cloud_storage.py",
+    ),
+    Fault(
+        "private address let through",
+        "P10",
+        "adapters/guarded_calls.py",
+        "if not is_local and not all(is_public_address(IPv4Address(one)) for one in addresses):",
+        "if not is_local and not any(is_public_address(IPv4Address(one)) for one in addresses):",
+        tests="tests/adapters/test_guarded_calls.py",
     ),
 )
 
