@@ -51,6 +51,7 @@ SKEW_S = 2.0
 TIMESTAMP_WITHIN_S = 2.1
 # A document may have been read so long before the post: as long as a read may take.
 READ_S = 6.0
+STEADY_READ_S = 0.2
 # From due to posted at an endpoint that answers: the scheduler's tick, as for P3.
 POSTED_WITHIN_S = 90.0
 # The same where all else works: a hand-over waits for posts that hang.
@@ -122,6 +123,10 @@ class _Calls:
     def url(self) -> str:
         return _callback(self.versions[0]).url
 
+    @property
+    def _read_s(self) -> float:
+        return STEADY_READ_S if self.history.is_steady else READ_S
+
     def changes(self) -> Iterator[str]:
         """Check how the deliveries change from version to version."""
         for before, after in pairwise(self.versions):
@@ -175,9 +180,8 @@ class _Calls:
 
     def turns(self) -> Iterator[str]:
         """Check that only the event whose turn it was is posted, and nothing after its mark."""
-        within_s = 0.2 if self.history.is_steady else READ_S
         for post in self.posts:
-            seen = self._in_effect(post.at_s - within_s, post.at_s)
+            seen = self._in_effect(post.at_s - self._read_s, post.at_s)
             turn = [_callback(one).pending for one in seen]
             if not any(one is not None and one.event_id == post.event_id for one in turn):
                 yield f"{post.event_id} was posted at {post.at_s:.3f}, though it was not its turn"
@@ -190,7 +194,7 @@ class _Calls:
                 for post in self.posts
                 if post.event_id == began.event_id
                 and post.ended_s is not None
-                and self._previous_s(attempted, began) - READ_S <= post.at_s
+                and self._previous_s(attempted, began) <= post.at_s
                 and post.ended_s <= attempted.at_s
             ]
             if not ended:
@@ -199,8 +203,9 @@ class _Calls:
             earliest_s = min(ended) - SKEW_S
             until_s = self._until(attempted, began)
             for post in self.posts:
-                if post.event_id == began.event_id and attempted.at_s + READ_S < post.at_s < min(
-                    earliest_s, until_s
+                if (
+                    post.event_id == began.event_id
+                    and attempted.at_s + self._read_s < post.at_s < min(earliest_s, until_s)
                 ):
                     yield f"{began.event_id} was posted at {post.at_s:.3f}, before {earliest_s:.3f}"
 
