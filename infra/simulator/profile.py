@@ -181,12 +181,9 @@ def with_callbacks(profile: Profile, callbacks: CallbackProfile) -> Profile:
     """Add the callbacks; where their bursts are to show something, all else works."""
     if not callbacks.are_bursts_steady:
         return replace(profile, callbacks=callbacks)
-    return replace(
-        profile,
-        callbacks=callbacks,
-        window_s=max(profile.window_s, SHORT_WINDOW_S),
-        **dict.fromkeys(DISTURBING, 0),
-    )
+    changes: dict[str, Any] = dict.fromkeys(DISTURBING, 0)
+    window_s = max(profile.window_s, SHORT_WINDOW_S)
+    return replace(profile, callbacks=callbacks, window_s=window_s, **changes)
 
 
 def _with_scenario(profile: Profile, name: str, rng: Random) -> Profile:
