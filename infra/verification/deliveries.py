@@ -182,7 +182,7 @@ class _Calls:
         """Check that only the event whose turn it was is posted, and nothing after its mark."""
         for post in self.posts:
             seen = self._in_effect(post.at_s - self._read_s, post.at_s)
-            turn = [_callback(one).pending for one in seen]
+            turn = [_turn(one) for one in seen]
             if not any(one is not None and one.event_id == post.event_id for one in turn):
                 yield f"{post.event_id} was posted at {post.at_s:.3f}, though it was not its turn"
 
@@ -286,7 +286,7 @@ class _Calls:
             return
         troubles = sorted(self.history.callback_troubles, key=lambda one: one.at_s)
         for before, after in pairwise(self.versions):
-            old, new = _callback(before).pending, _callback(after).pending
+            old, new = _turn(before), _turn(after)
             if new is None or (old is not None and old.event_id == new.event_id):
                 continue
             bound_s = POSTED_WITHIN_S
@@ -320,6 +320,12 @@ class _Calls:
 def _callback(version: Version) -> Callback:
     assert version.job.callback is not None  # noqa: S101 - only jobs with one are asked
     return version.job.callback
+
+
+def _turn(version: Version) -> Delivery | None:
+    """Return the delivery whose turn it is: the first that has not ended."""
+    deliveries = _callback(version).deliveries
+    return next((one for one in deliveries if one.status is DeliveryStatus.PENDING), None)
 
 
 def _delay_s(attempts: int, post: Post) -> float:
@@ -384,7 +390,7 @@ def _out_of_turn(calls: Sequence[_Calls]) -> Iterator[tuple[str, str]]:
 def _wait(one: _Calls) -> tuple[float, float] | None:
     """Return from when to when the first event of a job waited for its first post."""
     due_s = next(
-        (version.at_s for version in one.versions if _callback(version).pending is not None), None
+        (version.at_s for version in one.versions if _turn(version) is not None), None
     )
     if due_s is None or not one.posts:
         return None
