@@ -389,9 +389,7 @@ def _out_of_turn(calls: Sequence[_Calls]) -> Iterator[tuple[str, str]]:
 
 def _wait(one: _Calls) -> tuple[float, float] | None:
     """Return from when to when the first event of a job waited for its first post."""
-    due_s = next(
-        (version.at_s for version in one.versions if _turn(version) is not None), None
-    )
+    due_s = next((version.at_s for version in one.versions if _turn(version) is not None), None)
     if due_s is None or not one.posts:
         return None
     return due_s, one.posts[0].at_s
