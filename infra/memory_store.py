@@ -291,6 +291,10 @@ class MemoryJobs:
         """The ids of all jobs that have a ``wakeAt``."""
         return (job_id for job_id, (_, at, _) in self._indexed.items() if at is not None)
 
+    def due_of(self, account: str) -> Sequence[tuple[datetime, str]]:
+        """Return when each job of an account is due, in order."""
+        return self._due.get(account, ())
+
     @property
     def delivery_keys(self) -> Iterator[str]:
         """The keys of all jobs with something to deliver."""

@@ -33,6 +33,7 @@ def main() -> int:
     switches = FaultSwitches(
         is_crowded=arguments.crowded,
         calls_back=arguments.callbacks,
+        keeps_outputs=arguments.copies,
         asks_for_lists=arguments.lists,
         scenario=arguments.profile,
     )
@@ -114,6 +115,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--callbacks", action="store_true", help="tenants have bursts of callbacks in every history"
     )
+    parser.add_argument("--copies", action="store_true", help="outputs are kept in every history")
     parser.add_argument("--profile", choices=SCENARIOS, help="every history is of this scenario")
     parser.add_argument("--quiet", action="store_true", help="print no history of a failure")
     return parser.parse_args()

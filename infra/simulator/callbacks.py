@@ -76,6 +76,9 @@ class CallbackProfile:
         return bool(self.endpoints)
 
 
+NO_CALLBACKS = CallbackProfile()
+
+
 def draw_callbacks(seed: int, *, callers: int, always: bool) -> CallbackProfile:
     """Draw the callbacks of a seed.
 
@@ -85,7 +88,7 @@ def draw_callbacks(seed: int, *, callers: int, always: bool) -> CallbackProfile:
     """
     rng = Random(f"callbacks of {seed}")
     if rng.random() >= SHARE and not always:
-        return CallbackProfile()
+        return NO_CALLBACKS
     endpoints = {
         f"{kind}-{number}.example.com": kind
         for number, kind in enumerate((Receiving.PROMPT, *_some(rng), Receiving.FLAKY))

@@ -1,6 +1,6 @@
 """One deployment of the relay in a simulated environment: its instances, and what reaches them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -8,6 +8,7 @@ from itertools import count
 from infra.simulator.callbacks import KEYS
 from infra.simulator.environment import Crashed, Environment
 from infra.simulator.instances import Instance, InstancePool
+from infra.simulator.keeping import Keeping
 from infra.simulator.profile import Profile
 from infra.simulator.providers import Server, SimulatedProvider, provider_faults
 from infra.simulator.receivers import Receivers, SimulatedEndpoints, post_faults
@@ -71,6 +72,12 @@ class Deployment:
             if profile.callbacks.is_on
             else None
         )
+        self.keepers = (
+            InstancePool(env, profile, "keeper", profile.keeping.keepers)
+            if profile.keeping.is_on
+            else None
+        )
+        self.broker.subscribe(Keeping(self, profile.keeping).take)
         self._relays: dict[Instance, Relay] = {}
         self._requests = count(1)
 
@@ -115,19 +122,29 @@ class Deployment:
         )
 
     def is_quiet(self) -> bool:
-        """Return whether nothing is under way and no document waits, but for callbacks."""
-        deliverers = [] if self.deliverers is None else self.deliverers.instances
-        of_deliverers = sum(len(one.flows) for one in deliverers)
+        """Return whether nothing is under way and no document waits, but for what takes days.
+
+        That is, for callbacks and copies.
+        """
+        pools = [pool for pool in (self.deliverers, self.keepers) if pool is not None]
+        later = sum(len(one.flows) for pool in pools for one in pool.instances)
         return (
-            self.env.flows == of_deliverers
+            self.env.flows == later
             and self.callbacks_under_way == 0
             and not any(self.broker.undelivered[name] for name in self.profile.providers)
             and self.database.jobs.is_quiet()
         )
 
-    def is_idle(self) -> bool:
-        """Return whether nothing at all is under way."""
-        return self.is_quiet() and self.env.flows == 0 and not self.broker.undelivered[CALLBACKS]
+    def is_busy(self) -> bool:
+        """Return whether anything at all is running, or about to."""
+        return self.env.flows > 0 or any(self.broker.undelivered.values())
+
+    def due(self) -> Mapping[str, float]:
+        """Return when each account's pump, or the callbacks', has something to do next."""
+        jobs = self.database.jobs
+        due = {name: jobs.next_wake_s(name) for name in self.profile.providers}
+        due[CALLBACKS] = jobs.next_delivery_s()
+        return {name: at_s for name, at_s in due.items() if at_s is not None}
 
     def _push(self, account: str, done: Callable[[bool], None]) -> None:
         if account == CALLBACKS:

@@ -28,6 +28,7 @@ class FaultSwitches:
         most_faults: How many faults happen at most, the first ones.
         left_out: The numbers of single faults, counted from 0, that do not happen.
         off: The kinds of fault that never happen.
+        keeps_outputs: Results are copied to a bucket in every history.
         calls_back: Tenants have bursts of callbacks in every history.
         is_crowded: Several tenants send bursts of jobs in every history.
         asks_for_lists: Callers ask for many lists of each provider, all the time.
@@ -39,6 +40,7 @@ class FaultSwitches:
     left_out: frozenset[int] = frozenset()
     off: frozenset[str] = frozenset()
     most_jobs: int = sys.maxsize
+    keeps_outputs: bool = False
     calls_back: bool = False
     is_crowded: bool = False
     asks_for_lists: bool = False
@@ -170,6 +172,11 @@ class Environment:
                 self._switch(flow, Crashed())
 
         self.after(0.0, end)
+
+    @property
+    def next_s(self) -> float | None:
+        """When the next thing happens; None if nothing does."""
+        return self._planned[0][0] if self._planned else None
 
     def run_until(self, until_s: float) -> None:
         """Run everything scheduled up to this moment."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
 
-from infra.simulator.callbacks import CallbackProfile
+from infra.simulator.callbacks import NO_CALLBACKS, CallbackProfile
+from infra.simulator.keeping_profile import NO_COPIES, KeepingProfile
 from infra.simulator.scenarios import SCENARIOS, draw_scenario
 from infra.simulator.tenants import Behaviour, Burst, draw_bursts
 from relay.domain.limits import Limit
@@ -132,7 +133,8 @@ class Profile:
     weights: dict[str, int]
     bursts: tuple[Burst, ...]
     scenario: str = ""
-    callbacks: CallbackProfile = CallbackProfile()
+    callbacks: CallbackProfile = NO_CALLBACKS
+    keeping: KeepingProfile = NO_COPIES
 
     @property
     def is_steady(self) -> bool:
@@ -179,12 +181,9 @@ def with_callbacks(profile: Profile, callbacks: CallbackProfile) -> Profile:
     """Add the callbacks; where their bursts are to show something, all else works."""
     if not callbacks.are_bursts_steady:
         return replace(profile, callbacks=callbacks)
-    return replace(
-        profile,
-        callbacks=callbacks,
-        window_s=max(profile.window_s, SHORT_WINDOW_S),
-        **dict.fromkeys(DISTURBING, 0),
-    )
+    changes: dict[str, Any] = dict.fromkeys(DISTURBING, 0)
+    window_s = max(profile.window_s, SHORT_WINDOW_S)
+    return replace(profile, callbacks=callbacks, window_s=window_s, **changes)
 
 
 def _with_scenario(profile: Profile, name: str, rng: Random) -> Profile:
@@ -341,6 +340,8 @@ def _limit(rng: Random, provider: str) -> Limit:
 def _short(value: object) -> str:
     if isinstance(value, CallbackProfile):
         return ",".join(value.endpoints) or "0"
+    if isinstance(value, KeepingProfile):
+        return str(int(value.is_on))
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, tuple) and value and isinstance(value[0], Burst):

@@ -272,12 +272,18 @@ class Server:
             ready_s=ready_s,
             known_s=known_s,
             ends=ends,
-            outputs=(f"https://cdn.example.com/{self.name}/{number}.png",),
+            outputs=self._outputs(number),
         )
         self._renders[render.id] = render
         if CATALOGUE[self.name].calls_back:
             self._plan_callbacks(render)
         return render
+
+    def _outputs(self, number: int) -> tuple[str, ...]:
+        """Return one URL, or up to three where they are to be kept."""
+        start = f"https://cdn.example.com/{self.name}/{number}"
+        more = range(number % 3 if self._profile.keeping.is_on else 0)
+        return (f"{start}.png", *(f"{start}-{one}.png" for one in more))
 
     def _plan_callbacks(self, render: Render) -> None:
         env, profile, rng = self._env, self._profile, self._env.rng

@@ -10,6 +10,7 @@ from infra.simulator.callers import ask_for_lists, redeliver_failed, start_calle
 from infra.simulator.deployment import Deployment
 from infra.simulator.environment import ALL_ON, MOST_STEPS, Environment, FaultSwitches
 from infra.simulator.instances import PAUSES_S
+from infra.simulator.keeping_profile import draw_keeping
 from infra.simulator.profile import Profile, draw_profile, with_callbacks
 from infra.simulator.providers import OutageKind
 from infra.simulator.tenants import start_bursts, start_callback_bursts
@@ -67,7 +68,8 @@ def _run_quietly(seed: int, switches: FaultSwitches) -> SeedResult:
     rng = Random(seed)
     profile = draw_profile(rng, is_crowded=switches.is_crowded, scenario=switches.scenario)
     callbacks = draw_callbacks(seed, callers=profile.jobs, always=switches.calls_back)
-    profile = with_callbacks(profile, callbacks)
+    keeping = draw_keeping(seed, always=switches.keeps_outputs)
+    profile = replace(with_callbacks(profile, callbacks), keeping=keeping)
     env = Environment(rng, switches)
     history = env.history
     history.limits = dict(profile.limits)
@@ -97,7 +99,8 @@ def _run_quietly(seed: int, switches: FaultSwitches) -> SeedResult:
     while env.now_s < faults_until_s + REST_WITHIN_S and not deployment.is_quiet():
         env.run_until(env.now_s + CHECK_EVERY_S)
     history.is_at_rest = deployment.is_quiet()
-    if callbacks.is_on:
+    history.keeps_outputs = keeping.is_on
+    if callbacks.is_on or keeping.is_on:
         _deliver_the_rest(deployment)
     history.end_s = env.now_s
     return SeedResult(
@@ -112,34 +115,40 @@ def _run_quietly(seed: int, switches: FaultSwitches) -> SeedResult:
 
 
 def _deliver_the_rest(deployment: Deployment) -> None:
-    """Jump from one due callback to the next, for days, until none is left.
+    """Jump from one due callback or copy to the next, for days, until none is left.
 
-    No job is open any more, so that the scheduler's ticks in between would find nothing. In the
-    end some endpoints are repaired, and callers ask for what failed again.
+    No job is open any more, so that most of the scheduler's ticks would find nothing. In the end
+    some endpoints are repaired, and callers ask for what failed again.
     """
     env, rng = deployment.env, deployment.env.rng
     deployment.broker.stop_schedules()
     env.note("simulator", "only callbacks are left")
-    _jump_through_deliveries(deployment)
+    _jump_to_the_end(deployment)
     if rng.random() < deployment.profile.callbacks.redeliver:
         deployment.receivers.repair()
         redeliver_failed(deployment)
-        _jump_through_deliveries(deployment)
+        _jump_to_the_end(deployment)
 
 
-def _jump_through_deliveries(deployment: Deployment) -> None:
+def _jump_to_the_end(deployment: Deployment) -> None:
     env = deployment.env
     calm_from = env.faults + MOST_LATE_FAULTS
     for _ in range(MOST_JUMPS):
-        while not deployment.is_idle() and env.steps < MOST_STEPS:
+        while deployment.is_busy() and env.steps < MOST_STEPS:
             # A pump that always crashes would never come to the end of a post that hangs.
             env.is_calm = env.faults >= calm_from
             env.run_until(env.now_s + SHORT_CHECK_S)
-        due_s = deployment.database.jobs.next_delivery_s()
-        if due_s is None or env.steps >= MOST_STEPS:
+        due, planned_s = deployment.due(), env.next_s
+        if (not due and planned_s is None) or env.steps >= MOST_STEPS:
             break
-        env.run_until(max(env.now_s, due_s) + env.rng.uniform(0.0, TICK_EVERY_S))
-        deployment.broker.tick_now(CALLBACKS)
+        due_s = max(env.now_s, min(due.values(), default=float("inf")))
+        if planned_s is not None and planned_s < due_s:
+            env.run_until(planned_s)
+            continue
+        env.run_until(due_s + env.rng.uniform(0.0, TICK_EVERY_S))
+        for account, at_s in due.items():
+            if at_s <= env.now_s:
+                deployment.broker.tick_now(account)
 
 
 def _plan_outages(deployment: Deployment, *, until_s: float) -> None:

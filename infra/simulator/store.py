@@ -74,6 +74,12 @@ class RecordedJobs(MemoryJobs):
         """Return when the next callback is due; None if there is nothing to deliver."""
         return min((seconds(due_at(key)) for key in self.delivery_keys), default=None)
 
+    def next_wake_s(self, account: str) -> float | None:
+        """Return when a document of an account is due next, but for those that do not parse."""
+        poison = self._env.history.poison
+        due = (at for at, job_id in self.due_of(account) if job_id not in poison)
+        return next(map(seconds, due), None)
+
     def is_quiet(self) -> bool:
         """Return whether no document waits for anything, but for those that do not parse."""
         return set(self.waking) <= set(self._env.history.poison)

@@ -200,7 +200,7 @@ def _relay(deployment: "Deployment", *, behind_s: float) -> Relay:
         accounts=NOT_USED,
         durations=NOT_USED,
         lists=NOT_USED,
-        topics=_Topics(deployment),  # type: ignore[arg-type]
+        topics=_Topics(deployment),
         clock=clock,
         draw=env.rng.random,
         random_bytes=env.rng.randbytes,

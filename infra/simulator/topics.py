@@ -55,10 +55,15 @@ class Broker:
         self._outages: list[tuple[float, float]] = []
         self.undelivered: Counter[str] = Counter()
         self._is_stopped = False
+        self._subscriber: Callable[[str, str], None] = lambda *_: None
 
     def plan_outage(self, from_s: float, to_s: float) -> None:
         """Be unreachable for a while."""
         self._outages.append((from_s, to_s))
+
+    def subscribe(self, take: Callable[[str, str], None]) -> None:
+        """Have the job id and type of every event delivered."""
+        self._subscriber = take
 
     def take_event(self, job: Job, event: Announcement, data: bytes) -> None:
         """Record an event."""
@@ -73,6 +78,7 @@ class Broker:
                 data=data,
             )
         )
+        self._subscriber(job.id, event.type.value)
 
     def take_tick(self, account: str) -> None:
         """Deliver a tick at least once, unless it is lost."""

@@ -16,6 +16,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from infra.verification.copies import copy_faults
 from infra.verification.deliveries import delivery_faults
 from infra.verification.fairness import unfairness
 from infra.verification.history import (
@@ -69,7 +70,7 @@ EVENTS = {
     Status.FAILED: EventType.FAILED,
     Status.CANCELLED: EventType.CANCELLED,
 }
-MAY_CHANGE_AFTER_THE_END = {"late_outputs", "announcements", "callback"}
+MAY_CHANGE_AFTER_THE_END = {"late_outputs", "announcements", "callback", "kept_outputs"}
 NEVER_CHANGE = {
     "id",
     "tenant",
@@ -126,6 +127,7 @@ def violations(history: History) -> list[Violation]:
     found += unfairness(history)
     found += needless_submissions(history)
     found += delivery_faults(history)
+    found += copy_faults(history)
     return found
 
 
@@ -225,7 +227,7 @@ def _disagreement(message: Message, job: Job, event: Announcement) -> str | None
     data: dict[str, Any] = json.loads(message.data)
     late = [one["url"] for one in data.get("lateOutputs", [])]
     finished_at = data["finishedAt"]
-    is_late = event.type is EventType.LATE_RESULT
+    is_late = event.type in (EventType.LATE_RESULT, EventType.OUTPUTS_KEPT)
     checks = {
         "type": message.type == event.type.value,
         "time": message.time == event.at and (is_late or message.time == job.finished_at),
@@ -233,6 +235,8 @@ def _disagreement(message: Message, job: Job, event: Announcement) -> str | None
         "status": data["status"] == job.status.value,
         "outputs": [one["url"] for one in data["outputs"]] == list(job.outputs),
         "lateOutputs": late == (list(job.late_outputs) if is_late else []),
+        "keptOutputs": len(data.get("keptOutputs", []))
+        == (len(job.kept_outputs) if event.type is EventType.OUTPUTS_KEPT else 0),
         "error": _told_error(data["error"]) == job.error,
         "finishedAt": finished_at and datetime.fromisoformat(finished_at) == job.finished_at,
         "finishedBy": data["finishedBy"] == (job.finished_by and job.finished_by.value),

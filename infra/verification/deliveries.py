@@ -51,6 +51,7 @@ SKEW_S = 2.0
 TIMESTAMP_WITHIN_S = 2.1
 # A document may have been read so long before the post: as long as a read may take.
 READ_S = 6.0
+STEADY_READ_S = 0.2
 # From due to posted at an endpoint that answers: the scheduler's tick, as for P3.
 POSTED_WITHIN_S = 90.0
 # The same where all else works: a hand-over waits for posts that hang.
@@ -59,6 +60,7 @@ SECONDS_A_POST = 0.5
 # Before that, a job that became due may not have been found.
 FOUND_WITHIN_S = 3.0
 SLACK = 3
+NEVER_S = float("inf")
 
 
 def delivery_faults(history: History) -> Iterator[Violation]:
@@ -121,6 +123,10 @@ class _Calls:
     def url(self) -> str:
         return _callback(self.versions[0]).url
 
+    @property
+    def _read_s(self) -> float:
+        return STEADY_READ_S if self.history.is_steady else READ_S
+
     def changes(self) -> Iterator[str]:
         """Check how the deliveries change from version to version."""
         for before, after in pairwise(self.versions):
@@ -174,10 +180,9 @@ class _Calls:
 
     def turns(self) -> Iterator[str]:
         """Check that only the event whose turn it was is posted, and nothing after its mark."""
-        within_s = 0.2 if self.history.is_steady else READ_S
         for post in self.posts:
-            seen = self._in_effect(post.at_s - within_s, post.at_s)
-            turn = [_callback(one).pending for one in seen]
+            seen = self._in_effect(post.at_s - self._read_s, post.at_s)
+            turn = [_turn(one) for one in seen]
             if not any(one is not None and one.event_id == post.event_id for one in turn):
                 yield f"{post.event_id} was posted at {post.at_s:.3f}, though it was not its turn"
 
@@ -189,7 +194,7 @@ class _Calls:
                 for post in self.posts
                 if post.event_id == began.event_id
                 and post.ended_s is not None
-                and self._previous_s(attempted, began) - READ_S <= post.at_s
+                and self._previous_s(attempted, began) <= post.at_s
                 and post.ended_s <= attempted.at_s
             ]
             if not ended:
@@ -198,8 +203,9 @@ class _Calls:
             earliest_s = min(ended) - SKEW_S
             until_s = self._until(attempted, began)
             for post in self.posts:
-                if post.event_id == began.event_id and attempted.at_s + READ_S < post.at_s < min(
-                    earliest_s, until_s
+                if (
+                    post.event_id == began.event_id
+                    and attempted.at_s + self._read_s < post.at_s < min(earliest_s, until_s)
                 ):
                     yield f"{began.event_id} was posted at {post.at_s:.3f}, before {earliest_s:.3f}"
 
@@ -280,7 +286,7 @@ class _Calls:
             return
         troubles = sorted(self.history.callback_troubles, key=lambda one: one.at_s)
         for before, after in pairwise(self.versions):
-            old, new = _callback(before).pending, _callback(after).pending
+            old, new = _turn(before), _turn(after)
             if new is None or (old is not None and old.event_id == new.event_id):
                 continue
             bound_s = POSTED_WITHIN_S
@@ -316,6 +322,12 @@ def _callback(version: Version) -> Callback:
     return version.job.callback
 
 
+def _turn(version: Version) -> Delivery | None:
+    """Return the delivery whose turn it is: the first that has not ended."""
+    deliveries = _callback(version).deliveries
+    return next((one for one in deliveries if one.status is DeliveryStatus.PENDING), None)
+
+
 def _delay_s(attempts: int, post: Post) -> float:
     asked_s = post.retry_after_s if post.is_read and not post.is_taken else None
     return max(RETRY_AFTER_S[attempts - 1], min(asked_s or 0.0, LONGEST_RETRY_AFTER_S))
@@ -343,11 +355,11 @@ def _too_many_in_flight(history: History, tenants: dict[str, str]) -> Iterator[s
         if of_tenant > MOST_OF_TENANT:
             yield f"{of_tenant} posts of {tenant} were in flight at {post.at_s:.3f}"
         for one in flying:
-            given_back_s = history.given_back.get(one.holder)
+            given_back_s = history.given_back.get(one.holder, NEVER_S)
             # An instance that was told to stop may leave posts behind; none here is.
-            if one.holder != post.holder and given_back_s is not None:
-                if given_back_s < (one.ended_s or post.at_s) - SKEW_S:
-                    yield f"a lease was given back at {given_back_s:.3f} with posts in flight"
+            is_others = one.holder != post.holder
+            if is_others and given_back_s < (one.ended_s or post.at_s) - SKEW_S:
+                yield f"a lease was given back at {given_back_s:.3f} with posts in flight"
 
 
 def _out_of_turn(calls: Sequence[_Calls]) -> Iterator[tuple[str, str]]:
@@ -371,18 +383,13 @@ def _out_of_turn(calls: Sequence[_Calls]) -> Iterator[tuple[str, str]]:
                 _between(jobs, from_s, to_s) for name, jobs in tenants.items() if name != tenant
             )
             if others > own + SLACK + MOST_AT_ENDPOINT:
-                yield (
-                    tenant,
-                    f"had {own} of its callbacks posted to {host} from {from_s:.3f} to "
-                    f"{to_s:.3f}, and another tenant {others}",
-                )
+                span = f"from {from_s:.3f} to {to_s:.3f}"
+                yield tenant, f"had {own} posts to {host} {span}, and another tenant {others}"
 
 
 def _wait(one: _Calls) -> tuple[float, float] | None:
     """Return from when to when the first event of a job waited for its first post."""
-    due_s = next(
-        (version.at_s for version in one.versions if _callback(version).pending is not None), None
-    )
+    due_s = next((version.at_s for version in one.versions if _turn(version) is not None), None)
     if due_s is None or not one.posts:
         return None
     return due_s, one.posts[0].at_s

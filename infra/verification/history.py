@@ -213,6 +213,25 @@ class Post:
 
 
 @dataclass(slots=True, kw_only=True)
+class Fetch:
+    """A download of an output; *is_refused* if its host's answer will never be a picture."""
+
+    at_s: float
+    url: str
+    is_refused: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Copy:
+    """A put that reached the bucket; *is_new* unless the object was there already."""
+
+    at_s: float
+    uri: str
+    sha256: str
+    is_new: bool
+
+
+@dataclass(slots=True, kw_only=True)
 class CallWithoutLease:
     """A call by a pump that did not hold the lease."""
 
@@ -238,6 +257,7 @@ class History:
         given_back: When each holder of a lease gave it back.
         redeliveries: When the callers of jobs asked for their callbacks again.
         healthy: The hosts that take every post within a few seconds.
+        keeps_outputs: Whether results are copied to a bucket.
         weights: The tenants' weights; 1 for those not named.
         concurrency: How many calls a pump makes at a time at most.
         is_steady: Whether no fault takes a pump away or slows its store down.
@@ -271,6 +291,9 @@ class History:
     given_back: dict[str, float] = field(default_factory=dict)
     redeliveries: dict[str, list[float]] = field(default_factory=dict)
     healthy: frozenset[str] = frozenset()
+    keeps_outputs: bool = False
+    fetches: list[Fetch] = field(default_factory=list)
+    copies: list[Copy] = field(default_factory=list)
     set_aside: dict[str, float] = field(default_factory=dict)
     weights: dict[str, int] = field(default_factory=dict)
     concurrency: int = 1

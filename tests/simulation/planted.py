@@ -1,4 +1,4 @@
-"""Twenty-seven faults to plant in a copy of the relay, to see that the simulator finds them."""
+"""Faults to plant in a copy of the relay, to see that the simulator or the tests find them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ class Fault:
     Attributes:
         breaks: The promise that does not hold without it.
         profile: The scenario of the simulator in which it shows soon; None for the usual mixture.
+        histories: Which option of the simulator brings it out; empty for the usual mixture.
+        tests: The tests that find it instead, where the simulator has its own in this place.
         seed: Where the search for a history that shows it begins: at one that did.
     """
 
@@ -20,6 +22,8 @@ class Fault:
     old: str
     new: str
     profile: str | None = None
+    histories: str = ""
+    tests: str = ""
     seed: int = 0
 
     @property
@@ -343,6 +347,202 @@ FAULTS = (
         "ahead_s=limit.window_s",
         profile="flood",
         seed=2,
+    ),
+    Fault(
+        "posted before published",
+        "P10",
+        "domain/events.py",
+        """\
+    return replace(job, announcements=(*job.announcements, event))
+""",
+        """\
+    job = replace(job, announcements=(*job.announcements, event))
+    if job.callback is None:
+        return job
+    return replace(job, callback=with_delivery(job.callback, event.id, at=at))
+""",
+        histories="--callbacks",
+        seed=21,
+    ),
+    Fault(
+        "marked delivered before posted",
+        "P10",
+        "application/deliverer.py",
+        """\
+        http_status, retry_after_s, why = self._post(stored.job, callback.url, event)
+""",
+        """\
+        taken = partial(
+            _attempted, tried=pending, http_status=200, retry_after_s=None, at=self._clock.now()
+        )
+        stored = self._store.change(stored, taken)
+        http_status, retry_after_s, why = self._post(stored.job, callback.url, event)
+""",
+        histories="--callbacks",
+    ),
+    Fault(
+        "retry schedule ignored",
+        "P10",
+        "domain/callback.py",
+        "delay = RETRY_AFTER[tried.attempts]",
+        "delay = RETRY_AFTER[0]",
+        histories="--callbacks",
+    ),
+    Fault(
+        "what an endpoint asks for is ignored",
+        "P10",
+        "domain/callback.py",
+        "if retry_after_s is not None:",
+        "if False:",
+        histories="--callbacks",
+        seed=295,
+    ),
+    Fault(
+        "endpoint limit missing",
+        "P10",
+        "application/delivery_queue.py",
+        "self._at_endpoint[name] < MOST_AT_ENDPOINT",
+        "self._at_endpoint[name] < 100",
+        histories="--callbacks",
+    ),
+    Fault(
+        "tenant limit missing",
+        "P10",
+        "application/delivery_queue.py",
+        "if line.in_flight >= MOST_OF_TENANT:",
+        "if line.in_flight >= 100:",
+        histories="--callbacks",
+    ),
+    Fault(
+        "tenants not in turn for callbacks",
+        "P10",
+        "application/delivery_queue.py",
+        "tenant = self._turns.next(waiting)",
+        "tenant = max(waiting, default=None)",
+        histories="--callbacks",
+    ),
+    Fault(
+        "a redirect counts as delivered",
+        "P10",
+        "domain/callback.py",
+        "200 <= http_status < 300",
+        "200 <= http_status < 400",
+        histories="--callbacks",
+        seed=15,
+    ),
+    Fault(
+        "the newest event first",
+        "P10",
+        "domain/callback.py",
+        "return next((one for one in self.deliveries if",
+        "return next((one for one in reversed(self.deliveries) if",
+        seed=28,
+    ),
+    Fault(
+        "posts without a lease",
+        "P10",
+        "application/delivery_run.py",
+        "deps.open_deliverer(lease.may_call)",
+        "deps.open_deliverer(lambda: True)",
+        histories="--callbacks",
+        seed=76,
+    ),
+    Fault(
+        "a lease given back with posts in flight",
+        "P10",
+        "application/delivery_run.py",
+        "self._tasks.close(timeout_s=STOPS_WITHIN_S if is_stopping else None)",
+        "pass",
+        histories="--callbacks",
+        seed=65,
+    ),
+    Fault(
+        "callbacks leave the index after three attempts",
+        "P10",
+        "domain/delivery_queue.py",
+        "return None if pending is None else pending.next_at",
+        "return None if pending is None or pending.attempts > 2 else pending.next_at",
+        histories="--callbacks",
+    ),
+    Fault(
+        "an output given up at its first try",
+        "P2",
+        "application/output_keeper.py",
+        """\
+            if not is_last:
+                return stored
+""",
+        "",
+        histories="--copies",
+    ),
+    Fault(
+        "an output decided twice",
+        "P2",
+        "domain/output_keeping.py",
+        "if kept.index not in undecided(job):",
+        "if not results(job):",
+        histories="--copies",
+    ),
+    Fault(
+        "copies announced one by one",
+        "P2",
+        "domain/output_keeping.py",
+        "return after if undecided(after) else with_event(",
+        "return with_event(",
+        histories="--copies",
+    ),
+    Fault(
+        "copies said to be there before they are",
+        "P2",
+        "application/output_keeper.py",
+        """\
+        there = self._bucket.put(
+""",
+        """\
+        for known in (self._store.read(job.id),):
+            early = KeptOutput(
+                index=index,
+                uri=f"gs://simulated/{object_name(job.id, index, picture.extension)}",
+                content_type=picture.content_type,
+                bytes=len(body),
+                sha256=hashlib.sha256(body).hexdigest(),
+            )
+            self._store.change(known, partial(decided, kept=early, at=self._clock.now()))
+        there = self._bucket.put(
+""",
+        histories="--copies",
+    ),
+    Fault(
+        "a message acknowledged with outputs undecided",
+        "P2",
+        "application/output_keeper.py",
+        "if undecided(stored.job) or has_unreached(stored.job):",
+        "if False:",
+        histories="--copies",
+    ),
+    Fault(
+        "a host that is down given up at once",
+        "P2",
+        "domain/kept_output.py",
+        "GIVE_UP_AFTER = timedelta(hours=12)",
+        "GIVE_UP_AFTER = timedelta(0)",
+        histories="--copies",
+    ),
+    Fault(
+        "copy not conditional",
+        "P2",
+        "adapters/cloud_storage.py",
+        'params={"uploadType": "multipart", "ifGenerationMatch": "0"},',
+        'params={"uploadType": "multipart"},',
+        tests="tests/adapters/test_cloud_storage.py",
+    ),
+    Fault(
+        "private address let through",
+        "P10",
+        "adapters/guarded_calls.py",
+        "if not is_local and not all(is_public_address(IPv4Address(one)) for one in addresses):",
+        "if not is_local and not any(is_public_address(IPv4Address(one)) for one in addresses):",
+        tests="tests/adapters/test_guarded_calls.py",
     ),
 )
 

@@ -31,11 +31,15 @@ def find(fault: Fault, directory: Path) -> Finding | None:
         ROOT / "functions" / "relay", package, ignore=shutil.ignore_patterns("__pycache__")
     )
     plant(fault, package)
+    if fault.tests:
+        return _failing_tests(fault, directory)
     command = [sys.executable, "-m", "infra.simulator", "--seeds", str(MOST_SEEDS)]
     command += ["--from", str(fault.seed)]
     command += ["--first-only", "--quiet", "--jobs", "1"]
     if fault.profile is not None:
         command += ["--profile", fault.profile]
+    elif fault.histories:
+        command += [fault.histories]
     elif fault.is_felt_by_others:
         command += ["--crowded"]
     run = subprocess.run(
@@ -51,6 +55,22 @@ def find(fault: Fault, directory: Path) -> Finding | None:
         raise AssertionError(run.stderr)
     found = re.search(r"seed (\d+) broke (.*)", run.stdout)
     return Finding(int(found[1]), tuple(found[2].split())) if found else None
+
+
+def _failing_tests(fault: Fault, directory: Path) -> Finding | None:
+    options = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-o", f"pythonpath={directory} ."]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, fault.tests],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    if run.returncode not in (0, 1):
+        raise AssertionError(run.stdout + run.stderr)
+    return Finding(0, (fault.breaks,)) if run.returncode else None
 
 
 @pytest.fixture(scope="module")
