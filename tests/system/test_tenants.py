@@ -445,8 +445,7 @@ def test_what_is_anothers_is_answered_as_what_does_not_exist(
     for theirs, nobodys in stage.foreign(operation, place):
         told = ask(stage, operation, place, theirs)
         assert told == ask(stage, operation, place, nobodys), theirs
-        # Gepetto's own submissions are not supported yet.
-        assert told.status < 300 or 400 <= told.status < 500 or told.status == 501
+        assert told.status < 300 or 400 <= told.status < 500
 
     assert stage.of_demo() == before
 

@@ -251,7 +251,7 @@ def test_callbacks_work_for_as_long_as_other_pumps_and_go_to_public_hosts():
     local = callback_settings(NEEDED[callback_settings] | {"ALLOW_LOCAL_URLS": "127.0.0.1"})
 
     assert (settings.window_s, settings.allow_local_urls) == (55.0, False)
-    assert local.allow_local_urls == {"127.0.0.1"}
+    assert local.allow_local_urls == frozenset({"127.0.0.1"})
 
 
 def test_a_tenant_may_have_several_keys():
