@@ -5,7 +5,7 @@ import gc
 import flask
 import functions_framework
 from cloudevents.http import CloudEvent
-from werkzeug.exceptions import InternalServerError, NotFound
+from werkzeug.exceptions import InternalServerError, NotFound, ServiceUnavailable
 from werkzeug.wrappers import Response
 
 # Imports make hardly any garbage, yet collecting it takes a tenth of a cold start. Freezing then
@@ -15,6 +15,7 @@ gc.disable()
 from relay import bootstrap, logs  # noqa: E402
 from relay.edges.bodies import leaving_the_rest_unread  # noqa: E402
 from relay.edges.problems import internal_error, not_found, problem_answer  # noqa: E402
+from relay.errors import OutputsUndecided  # noqa: E402
 
 gc.freeze()
 gc.enable()
@@ -52,7 +53,11 @@ def deliver_callbacks(event: CloudEvent) -> None:
 @logs.identified
 def keep_outputs(event: CloudEvent) -> None:
     """Keep the outputs of a job for a completion event from Pub/Sub."""
-    bootstrap.keep_outputs().receive(event.get_data())
+    try:
+        bootstrap.keep_outputs().receive(event.get_data())
+    except OutputsUndecided:
+        # It was logged as what it is; as a crash it would be an error at each of 100 deliveries.
+        raise ServiceUnavailable from None
 
 
 @functions_framework.errorhandler(NotFound)  # type: ignore[untyped-decorator]

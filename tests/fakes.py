@@ -1,6 +1,6 @@
 """Everything outside the relay, in memory, with the behaviour that the relay relies on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,7 +12,14 @@ from greenlet import getcurrent, greenlet
 
 from infra.bench.virtual_time import VirtualClock
 from infra.memory_store import MemoryAccounts, MemoryDurations, MemoryJobs, MemoryLists
-from relay.application.ports import Download, EndpointReply, Stored, StoredAccount, Workers
+from relay.application.ports import (
+    Download,
+    EndpointReply,
+    Stored,
+    StoredAccount,
+    StoredObject,
+    Workers,
+)
 from relay.application.pump import Pump
 from relay.application.pump_run import Concurrency
 from relay.assembly import EDGE_PATIENCE_S, Adapters, Relay
@@ -22,12 +29,14 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job
 from relay.domain.provider_list import ProviderList
-from relay.errors import PublishFailed, StoreUnavailable
+from relay.edges.completions import Completions
+from relay.errors import BucketUnavailable, OutputNotKept, PublishFailed, StoreUnavailable
 from relay.job_view import to_json
 from tests.factories import JOB_ID, NOON
 
 CALLBACK_KEYS = ("c" * 32, "d" * 32)
-PICTURE = b"\x89PNG\r\n\x1a\n and some pixels"
+PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 100
+PICTURE = PNG
 
 
 class FixedClock(VirtualClock):
@@ -322,33 +331,80 @@ class ScriptedEndpoints:
 
 
 class ScriptedDownloads:
-    """Outputs' hosts: each URL answers what was scripted for it, `PICTURE` otherwise."""
+    """The hosts of outputs: each URL answers what was scripted for it, a PNG otherwise."""
 
     def __init__(self, clock: FixedClock) -> None:
         self._clock = clock
-        self._scripts: dict[str, list[Download | Exception]] = {}
+        self._scripts: dict[str, list[bytes | int | Exception]] = {}
+        self._takes_s: dict[str, float] = {}
         self.takes_s = 0.0
-        self.urls: list[str] = []
+        self.gets: list[str] = []
 
-    def script(self, url: str, *answers: int | bytes | Exception) -> None:
-        """Answer the next calls of a URL with these; bytes are pictures, numbers statuses."""
-        self._scripts[url] = [
-            Download(200, one)
-            if isinstance(one, bytes)
-            else Download(one, b"")
-            if isinstance(one, int)
-            else one
-            for one in answers
-        ]
+    def script(self, url: str, *answers: bytes | int | Exception) -> None:
+        """Answer with these in order, then always with the last one; numbers are statuses."""
+        self._scripts[url] = list(answers)
+
+    def slow(self, url: str, *, takes_s: float) -> None:
+        """Let every download from a URL take so long; others take `takes_s`."""
+        self._takes_s[url] = takes_s
 
     def get(self, url: str) -> Download:
-        self.urls.append(url)
-        self._clock.advance(self.takes_s)
-        script = self._scripts.get(url)
-        answer = script.pop(0) if script else Download(200, PICTURE)
+        self.gets.append(url)
+        self._clock.advance(self._takes_s.get(url, self.takes_s))
+        script = self._scripts.get(url, [PNG])
+        answer = script.pop(0) if len(script) > 1 else script[0]
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return Download(answer, b"") if isinstance(answer, int) else Download(200, answer)
+
+
+class MemoryStream:
+    """The content of an object, in pieces."""
+
+    def __init__(self, body: bytes, *, piece: int = 40) -> None:
+        self._body, self._piece = body, piece
+        self.is_closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._body), self._piece):
+            yield self._body[start : start + self._piece]
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class MemoryBucket:
+    """A bucket in memory; puts are conditional.
+
+    Attributes:
+        after_put: Called when an object is there, before the put returns.
+    """
+
+    def __init__(self, name: str = "renders") -> None:
+        self.name = name
+        self.objects: dict[str, tuple[StoredObject, bytes]] = {}
+        self.puts: list[str] = []
+        self.streams: list[MemoryStream] = []
+        self.is_down = False
+        self.after_put: Callable[[], object] = lambda: None
+
+    def put(self, name: str, body: bytes, *, content_type: str, sha256: str) -> StoredObject:
+        if self.is_down:
+            raise BucketUnavailable(name)
+        self.puts.append(name)
+        uri = f"gs://{self.name}/{name}"
+        new = StoredObject(uri=uri, content_type=content_type, bytes=len(body), sha256=sha256)
+        there, _ = self.objects.setdefault(uri, (new, body))
+        self.after_put()
+        return there
+
+    def open(self, uri: str) -> MemoryStream:
+        if self.is_down:
+            raise BucketUnavailable(uri)
+        if uri not in self.objects:
+            raise OutputNotKept("the copy of this output is no longer in the bucket")
+        self.streams.append(MemoryStream(self.objects[uri][1]))
+        return self.streams[-1]
 
 
 class InlineWorkers:
@@ -442,6 +498,7 @@ class World:
         self.provider = ScriptedProvider(self.clock)
         self.endpoints = ScriptedEndpoints(self.clock)
         self.downloads = ScriptedDownloads(self.clock)
+        self.bucket = MemoryBucket()
         self.durations: Any = Faulty(MemoryDurations(), pause=lambda _: None)
         self.lists: Any = Faulty(MemoryLists(), pause=lambda _: None)
         self.is_stopping = False
@@ -496,6 +553,10 @@ class World:
             adapters = replace(adapters, open_workers=open_workers)
         relay = Relay(adapters, patience_s=EDGE_PATIENCE_S)
         return relay.callbacks_pump(self.endpoints, keys=CALLBACK_KEYS, window_s=window_s)
+
+    def completions(self, *, is_kept: bool = True) -> Completions:
+        """Return the function `keep_outputs`."""
+        return self.relay.completions(self.downloads, self.bucket if is_kept else None)
 
     def seconds(self) -> float:
         """Return how much time has passed since noon."""

@@ -22,7 +22,12 @@ from relay.adapters.guarded_calls import GuardedCalls
 from relay.adapters.providers.gepetto import Gepetto
 from relay.adapters.providers.spacely import Spacely
 from relay.adapters.pubsub import PubSubTopics, publisher
-from relay.adapters.runtime import SystemClock, WorkerThreads, is_server_stopping
+from relay.adapters.runtime import (
+    SystemClock,
+    WorkerThreads,
+    is_server_stopping,
+    return_large_blocks_at_once,
+)
 from relay.adapters.transport import Transport
 from relay.application.ports import OutputBucket, Provider
 from relay.assembly import EDGE_PATIENCE_S, PUMP_PATIENCE_S, Adapters, CreatePolicy, Relay
@@ -129,6 +134,7 @@ def keep_outputs() -> Completions:
         LookupError: As `jobs_api`.
     """
     settings = config.keep_settings(os.environ)
+    return_large_blocks_at_once()
     relay = _relay(settings.common, patience_s=PUMP_PATIENCE_S)
     downloads = GuardedCalls(local_hosts=settings.allow_local_urls)
     return relay.completions(downloads, _bucket(settings.outputs_bucket))

@@ -1,7 +1,6 @@
 """The job as the API, events and callbacks show it: JSON in camelCase, times RFC 3339 in UTC."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -44,15 +43,15 @@ class EntryView(msgspec.Struct):
     note: str
 
 
-class KeptOutputView(msgspec.Struct, rename="camel", omit_defaults=True):
+class KeptOutputView(msgspec.Struct, rename="camel"):
     """The copy of one output, or why there is none."""
 
     index: int
-    uri: str = ""
-    content_type: str = ""
-    bytes: int = 0
-    sha256: str = ""
-    error: str | None = None
+    uri: str | msgspec.UnsetType = msgspec.UNSET
+    content_type: str | msgspec.UnsetType = msgspec.UNSET
+    bytes: int | msgspec.UnsetType = msgspec.UNSET
+    sha256: str | msgspec.UnsetType = msgspec.UNSET
+    error: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class CallbackBody(msgspec.Struct):
@@ -129,7 +128,18 @@ def view(job: Job) -> JobView:
 
 def _kept(job: Job) -> list[KeptOutputView]:
     kept = sorted(job.kept_outputs, key=lambda one: one.index)
-    return [KeptOutputView(**asdict(one)) for one in kept]
+    return [
+        KeptOutputView(
+            index=one.index,
+            uri=one.uri,
+            content_type=one.content_type,
+            bytes=one.bytes,
+            sha256=one.sha256,
+        )
+        if one.error is None
+        else KeptOutputView(index=one.index, error=one.error)
+        for one in kept
+    ]
 
 
 def _error(job: Job) -> ErrorView | None:

@@ -77,6 +77,8 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "max_metadata_key": bodies.LONGEST_METADATA_KEY,
     "max_metadata_value": bodies.LONGEST_METADATA_VALUE,
     "max_mistakes": MOST_MISTAKES,
+    "max_kept_bytes": 25 * 1024 * 1024,
+    "max_kept_index": answers.MAX_OUTPUTS - 1,
     "max_outputs": answers.MAX_OUTPUTS,
     "max_page_size": listing.LARGEST_PAGE_SIZE,
     "max_url": answers.MAX_URL_LENGTH,

@@ -7,7 +7,7 @@ import msgspec
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.types import PubsubMessage
 
-from infra.describe.base_files import FROM_CODE, WITHOUT_RESULT, read_base
+from infra.describe.base_files import FINAL, FROM_CODE, WITHOUT_RESULT, read_base
 from infra.describe.examples import example_jobs
 from infra.describe.schemas import COMPONENTS, DIALECT, struct_schemas
 from relay.adapters.pubsub import JOB_SCHEMA, PubSubTopics
@@ -22,6 +22,7 @@ EVENTS: Final[Mapping[str, EventType]] = {
     "failed": EventType.FAILED,
     "cancelled": EventType.CANCELLED,
     "lateResult": EventType.LATE_RESULT,
+    "outputsKept": EventType.OUTPUTS_KEPT,
 }
 
 
@@ -70,7 +71,6 @@ def event_schemas() -> dict[str, Schema]:
 
 
 def _message(kind: EventType, *, summary: str) -> dict[str, Any]:
-    is_late = kind is EventType.LATE_RESULT
     attributes, data, _ = _published(kind)
     message: dict[str, Any] = read_base(
         "event.base.yaml",
@@ -80,7 +80,7 @@ def _message(kind: EventType, *, summary: str) -> dict[str, Any]:
             "word": _word(kind),
             "title": summary.partition(".")[0],
             "summary": summary,
-            "event_statuses": WITHOUT_RESULT if is_late else [_word(kind)],
+            "event_statuses": _statuses(kind),
             "example.attributes": attributes,
             "example.data": data,
         },
@@ -91,9 +91,26 @@ def _message(kind: EventType, *, summary: str) -> dict[str, Any]:
             f"attributes: {sorted(headers.keys() ^ attributes.keys())} described or sent"
         )
     message["headers"]["required"] = list(headers)
-    late: Schema = {"required": ["lateOutputs"]}
-    message["payload"] |= late if is_late else {"not": late}
+    message["payload"] |= _additions(kind)
     return message
+
+
+def _statuses(kind: EventType) -> list[str]:
+    if kind is EventType.OUTPUTS_KEPT:
+        # A late result's job has ended in another way.
+        return [*FINAL]
+    return WITHOUT_RESULT if kind is EventType.LATE_RESULT else [_word(kind)]
+
+
+def _additions(kind: EventType) -> Schema:
+    """Return which of the fields that come after a job's end the event has."""
+    late: Schema = {"required": ["lateOutputs"]}
+    kept: Schema = {"required": ["keptOutputs"]}
+    if kind is EventType.OUTPUTS_KEPT:
+        return kept
+    if kind is EventType.LATE_RESULT:
+        return late | {"not": kept}
+    return {"not": {"anyOf": [late, kept]}}
 
 
 def _message_schema(kind: EventType, message: Mapping[str, Any]) -> Schema:

@@ -23,6 +23,8 @@ from relay.domain.job import (
     ProviderReply,
     Status,
 )
+from relay.domain.kept_output import KeptOutput
+from relay.domain.output_keeping import decided
 from relay.edges.answers import (
     gepetto_acknowledgement_json,
     gepetto_json,
@@ -57,6 +59,13 @@ HOLD = Hold(
     gap_s=30.0,
     code=ErrorCode.PROVIDER_OUT_OF_CREDITS,
     status=402,
+)
+KEPT = KeptOutput(
+    index=0,
+    uri=f"gs://my-renders/jobs/{JOB_ID}/0.png",
+    content_type="image/png",
+    bytes=1_048_576,
+    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 )
 # Ids of jobs that were submitted elsewhere.
 FOLLOWED: Final[Mapping[str, str]] = {"gepetto": PROVIDER_JOB_ID, "spacely": REF_ID}
@@ -141,6 +150,7 @@ def example_jobs() -> Mapping[str, Job]:
         ),
         "processing": processing,
         "succeeded": succeeded,
+        "outputs_kept": decided(succeeded, KEPT, at=_after(37)),
         "failed": transitions.failed(
             processing,
             code=ErrorCode.RENDER_FAILED,

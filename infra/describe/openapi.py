@@ -68,6 +68,8 @@ ERRORS: Final[Mapping[str, errors.RelayError]] = {
         ]
     ),
     "too_many_open_jobs": errors.TooManyOpenJobs("gepetto", most=5000, retry_after_s=5),
+    "output_not_kept": errors.OutputNotKept("there is no copy of this output yet"),
+    "bucket_unavailable": errors.BucketUnavailable(),
     "list_not_fetched": errors.ListNotFetched("gepetto", "rooms", retry_after_s=5, failure=None),
     "store_unavailable": errors.StoreUnavailable(),
     "internal_error": problems.internal_error(),

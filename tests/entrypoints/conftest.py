@@ -51,6 +51,7 @@ def make_api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Mak
         max_open_jobs: int = 5000,
         threads: int = 80,
         callback_keys: Sequence[str] = CALLBACK_KEYS,
+        has_bucket: bool = True,
     ) -> FlaskClient:
         policy = CreatePolicy(
             accounts=accounts,
@@ -58,7 +59,9 @@ def make_api(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Mak
             allow_callbacks=bool(callback_keys),
             max_open_jobs=max_open_jobs,
         )
-        built = built_api(world, policy, threads=threads, callback_keys=callback_keys)
+        built = built_api(
+            world, policy, threads=threads, callback_keys=callback_keys, has_bucket=has_bucket
+        )
         monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)
         return serve("jobs_api", "http")
 
@@ -71,6 +74,7 @@ def built_api(
     *,
     threads: int,
     callback_keys: Sequence[str] = CALLBACK_KEYS,
+    has_bucket: bool = True,
 ) -> Api:
     return world.relay.api(
         policy,
@@ -79,6 +83,7 @@ def built_api(
         threads=threads,
         downloads=world.downloads,
         callback_keys=callback_keys,
+        bucket=world.bucket if has_bucket else None,
     )
 
 
@@ -102,6 +107,13 @@ def callback_tick(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -
     built = world.relay.callback_ticks(world.endpoints, keys=CALLBACK_KEYS, window_s=0)
     monkeypatch.setattr(bootstrap, "deliver_callbacks", lambda: built)
     return serve("deliver_callbacks", "cloudevent")
+
+
+@pytest.fixture
+def keep(world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    built = world.completions()
+    monkeypatch.setattr(bootstrap, "keep_outputs", lambda: built)
+    return serve("keep_outputs", "cloudevent")
 
 
 def _digest(key: str) -> str:

@@ -65,7 +65,7 @@ def test_the_answer_is_the_picture_as_soon_as_the_render_is_done(api, world, sam
     assert int(answer.headers["Content-Length"]) == len(answer.data)
     assert (job.operation, job.input, job.callback) == (sample.operation, sample.input, None)
     assert world.seconds() == 21
-    assert world.downloads.urls == [OUTPUT]
+    assert world.downloads.gets == [OUTPUT]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_job_that_ends_without_a_picture_is_502_and_says_why(api, world, step,
     assert (answer.status_code, answer.json["code"]) == (502, "job_not_rendered")
     assert answer.json["detail"].startswith(detail)
     assert answer.headers["X-Job-Id"] == only_job(world).id
-    assert world.downloads.urls == []
+    assert world.downloads.gets == []
 
 
 def begin(world):
@@ -145,7 +145,7 @@ def test_a_picture_that_cannot_be_fetched_is_502_and_says_why(api, world, answer
     assert answer.json["detail"].endswith(why)
     assert OUTPUT not in answer.text
     assert answer.headers["X-Job-Id"] == only_job(world).id
-    assert len(world.downloads.urls) == calls
+    assert len(world.downloads.gets) == calls
 
 
 def test_a_picture_is_fetched_again_if_its_host_stumbled(api, world):

@@ -11,6 +11,7 @@ VARIABLES = {
     *("WEBHOOK_KEYS", "API_KEYS", "TICK_WINDOW_S", "ALLOW_LOCAL_URLS", "JOB_TTL_DAYS"),
     *("LOG_LEVEL", "MAX_OPEN_JOBS", "RAW_OPERATIONS", "TENANT_WEIGHTS", "THREADS"),
     "CALLBACK_KEYS",
+    "OUTPUTS_BUCKET",
 }
 NEEDED = {
     "jobs_api": {"GOOGLE_CLOUD_PROJECT", "API_KEYS"},
@@ -23,6 +24,7 @@ NEEDED = {
         "WEBHOOK_KEYS",
     },
     "deliver_callbacks": {"GOOGLE_CLOUD_PROJECT", "CALLBACK_KEYS"},
+    "keep_outputs": {"GOOGLE_CLOUD_PROJECT"},
 }
 PUSH = {"message": {"messageId": "1", "data": "e30="}, "subscription": "s"}
 SIGNATURES = {
@@ -30,6 +32,7 @@ SIGNATURES = {
     "provider_webhook": "http",
     "poll_tick": "cloudevent",
     "deliver_callbacks": "cloudevent",
+    "keep_outputs": "cloudevent",
 }
 
 

@@ -74,14 +74,15 @@ def resolved(one, document=OPENAPI):
 
 
 def bodies():
-    """Yield every body of the document with its examples, by where it is."""
+    """Yield every body of the document that is text, with its examples, by where it is."""
     for name, operation in OPERATIONS.items():
         if "requestBody" in operation:
             for content in operation["requestBody"]["content"].values():
                 yield f"{name} request", content
         for status, answer in operation["responses"].items():
-            for content in resolved(answer)["content"].values():
-                yield f"{name} {status}", content
+            for kind, content in resolved(answer).get("content", {}).items():
+                if not kind.startswith("image/"):
+                    yield f"{name} {status}", content
 
 
 BODIES = dict(bodies())
@@ -435,6 +436,6 @@ def routes():
         callback_keys=(),
     )
     for rule in api._routes.iter_rules():
-        path = re.sub(r"<\w+>", "{id}", rule.rule)
+        path = re.sub(r"<\w+>", "{id}", rule.rule.replace("<n>", "{n}"))
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             yield f"{method} {path}"

@@ -66,6 +66,8 @@ BLOCKS = {str(block): block for document in (README, USING) for block in printed
 
 # What is not run, and why.
 NOT_RUN = {
+    "docs/using.md > Kept pictures > sh": "run by tests/entrypoints/test_kept_snippets.py",
+    "docs/using.md > Kept pictures > python": "run by tests/entrypoints/test_kept_snippets.py",
     "README.md > Two commands > text": "make demo and make test, of which this is a part",
     "README.md > Deploying > sh": "needs a Google Cloud project",
     "docs/using.md > Test against the sandbox > text": "served until it is stopped",

@@ -4,7 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from relay.config import api_settings, callback_settings, pump_settings, webhook_settings
+from relay.config import (
+    api_settings,
+    callback_settings,
+    keep_settings,
+    pump_settings,
+    webhook_settings,
+)
 from relay.domain.limits import Limit
 
 DIGEST = "a" * 64
@@ -16,6 +22,7 @@ NEEDED = {
         "API_KEYS": f'{{"demo": ["{DIGEST}"]}}',
     },
     webhook_settings: {"GOOGLE_CLOUD_PROJECT": "p", "WEBHOOK_KEYS": WEBHOOK_KEY},
+    keep_settings: {"GOOGLE_CLOUD_PROJECT": "p"},
     pump_settings: {
         "GOOGLE_CLOUD_PROJECT": "p",
         "GEPETTO_API_KEY": "g-secret",
@@ -95,6 +102,11 @@ def test_each_missing_variable_is_named(read, name, value):
         (api_settings, "JOB_TTL_DAYS", "a month"),
         (api_settings, "JOB_TTL_DAYS", "٣"),
         (api_settings, "LOG_LEVEL", "LOUD"),
+        (api_settings, "OUTPUTS_BUCKET", "gs://renders"),
+        (keep_settings, "OUTPUTS_BUCKET", "gs://renders"),
+        (keep_settings, "OUTPUTS_BUCKET", "Renders"),
+        (keep_settings, "OUTPUTS_BUCKET", "a/b"),
+        (keep_settings, "ALLOW_LOCAL_URLS", "yes"),
         (webhook_settings, "WEBHOOK_KEYS", "short"),
         (webhook_settings, "WEBHOOK_KEYS", WEBHOOK_KEY + ",short"),
         (webhook_settings, "WEBHOOK_KEYS", " , "),
@@ -176,10 +188,12 @@ def test_each_function_asks_only_for_what_it_uses():
         "THREADS": "rubbish",
         "TENANT_WEIGHTS": "rubbish",
         "CALLBACK_KEYS": "rubbish",
+        "OUTPUTS_BUCKET": "rub/bish",
     }
-    of_api = {"ALLOW_LOCAL_URLS", "RAW_OPERATIONS", "MAX_OPEN_JOBS", "THREADS", "CALLBACK_KEYS"}
+    of_keep = {"ALLOW_LOCAL_URLS", "OUTPUTS_BUCKET"}
+    of_api = of_keep | {"RAW_OPERATIONS", "MAX_OPEN_JOBS", "THREADS", "CALLBACK_KEYS"}
     of_callbacks = {"ALLOW_LOCAL_URLS", "TICK_WINDOW_S", "CALLBACK_KEYS"}
-    spares = {api_settings: of_api, callback_settings: of_callbacks}
+    spares = {api_settings: of_api, callback_settings: of_callbacks, keep_settings: of_keep}
 
     for read, needed in NEEDED.items():
         if read is not pump_settings:
@@ -276,3 +290,10 @@ def test_local_urls_are_allowed_only_when_it_says_so(value, allowed):
     settings = api_settings(NEEDED[api_settings] | {"ALLOW_LOCAL_URLS": value})
 
     assert settings.allow_local_urls == allowed
+
+
+@pytest.mark.parametrize("read", [api_settings, keep_settings])
+def test_outputs_are_kept_only_where_there_is_a_bucket(read):
+    assert read(NEEDED[read]).outputs_bucket == ""
+    assert read(NEEDED[read] | {"OUTPUTS_BUCKET": ""}).outputs_bucket == ""
+    assert read(NEEDED[read] | {"OUTPUTS_BUCKET": "my-renders"}).outputs_bucket == "my-renders"

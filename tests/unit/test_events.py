@@ -21,6 +21,7 @@ from tests.factories import JOB_ID, LATE_OUTPUT, NOON, a_job, finished_job, late
         (EventType.FAILED, "failed"),
         (EventType.CANCELLED, "cancelled"),
         (EventType.LATE_RESULT, "late_result"),
+        (EventType.OUTPUTS_KEPT, "outputs_kept"),
     ],
 )
 def test_an_event_is_named_by_its_job_and_the_last_word_of_its_type(type, last_word):

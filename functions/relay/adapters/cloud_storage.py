@@ -7,7 +7,7 @@ import base64
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 import google.auth
@@ -68,14 +68,12 @@ class CloudStorageBucket:
         }
         boundary = secrets.token_hex(16)
         part = f"\r\n--{boundary}\r\nContent-Type: "
-        content = b"".join(
-            (
-                f"{part}application/json\r\n\r\n".encode(),
-                msgspec.json.encode(resource),
-                f"{part}{content_type}\r\n\r\n".encode(),
-                body,
-                f"\r\n--{boundary}--\r\n".encode(),
-            )
+        content = _Pieces(
+            f"{part}application/json\r\n\r\n".encode(),
+            msgspec.json.encode(resource),
+            f"{part}{content_type}\r\n\r\n".encode(),
+            body,
+            f"\r\n--{boundary}--\r\n".encode(),
         )
         answer = self._call(
             "POST",
@@ -137,7 +135,7 @@ class CloudStorageBucket:
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        data: bytes | None = None,
+        data: Iterable[bytes] | None = None,
         stream: bool = False,
     ) -> requests.Response:
         try:
@@ -153,6 +151,19 @@ class CloudStorageBucket:
             )
         except _VENDOR_ERRORS as error:
             raise BucketUnavailable(type(error).__name__) from error
+
+
+class _Pieces:
+    """A request's body: not joined, as a picture is large, and sent again after a 401."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = pieces
+
+    def __len__(self) -> int:
+        return sum(map(len, self._pieces))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._pieces)
 
 
 class CloudStorageStream:
@@ -180,4 +191,5 @@ def connect(bucket: str, env: Mapping[str, str] = os.environ) -> CloudStorageBuc
         base_url = emulator if "://" in emulator else f"http://{emulator}"
         return CloudStorageBucket(requests.Session(), base_url=base_url.rstrip("/"), bucket=bucket)
     credentials, _ = google.auth.default(scopes=[SCOPE])
-    return CloudStorageBucket(AuthorizedSession(credentials), base_url=SERVICE, bucket=bucket)
+    session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+    return CloudStorageBucket(session, base_url=SERVICE, bucket=bucket)

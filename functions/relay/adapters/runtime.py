@@ -1,6 +1,7 @@
 """This machine's clock, threads and server."""
 
 import contextvars
+import ctypes
 import queue
 import signal
 import time
@@ -8,6 +9,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
+
+# malloc.h of glibc.
+M_MMAP_THRESHOLD = -3
+LARGE_BLOCK_BYTES = 1024 * 1024
 
 
 class SystemClock:
@@ -71,6 +76,18 @@ class WorkerThreads:
         while not self._done.empty():
             ended.append(self._done.get_nowait())
         return ended
+
+
+def return_large_blocks_at_once() -> None:
+    """Have memory blocks of 1 MiB and more returned to the system as soon as they are freed.
+
+    Once it has freed a large block, glibc takes the next from heaps, one for each thread, that stay
+    as large as they were (mallopt(3), M_MMAP_THRESHOLD): 20 pictures of 25 MiB, two at a time,
+    then took 475 MiB instead of 204.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
 
 
 def is_server_stopping() -> bool:

@@ -19,9 +19,10 @@ log = logging.getLogger(__name__)
 
 TRIES = 3
 PAUSE_S = 1.0
-# A call takes 60 s at most and an upload 60 s, and the function is stopped after 540 s.
-LAST_CALL_AFTER_S = 400.0
-# A picture of 25 MiB is in memory twice or three times while it is received or sent on.
+# A try may wait 60 s for memory, 60 s for the picture and as long for the bucket, and the function
+# is stopped after 540 s.
+LAST_CALL_AFTER_S = 350.0
+# A picture may have 25 MiB, and takes up to twice as much while it is received.
 PICTURES_AT_ONCE = 2
 WAIT_FOR_MEMORY_S = 60.0
 # 4xx that may pass: request timeout and too many requests (RFC 9110, 15.5.9; RFC 6585, 4).

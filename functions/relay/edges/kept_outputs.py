@@ -45,9 +45,11 @@ def kept_output_answer(request: Request, kept: KeptOutput, bucket: OutputBucket 
     if bucket is None:
         raise OutputNotKept("this relay has no bucket of kept outputs")
     answer = Response(content_type=kept.content_type)
-    if kept.sha256 in request.if_none_match:
+    if request.if_none_match.contains_weak(kept.sha256):
         answer.status_code = 304
+        answer.response = iter(())
     elif request.method == "HEAD":
+        answer.response = iter(())
         answer.content_length = kept.bytes
     else:
         stream = bucket.open(kept.uri)
