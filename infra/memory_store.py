@@ -291,6 +291,11 @@ class MemoryJobs:
         """The ids of all jobs that have a ``wakeAt``."""
         return (job_id for job_id, (_, at, _) in self._indexed.items() if at is not None)
 
+    @property
+    def delivery_keys(self) -> Iterator[str]:
+        """The keys of all jobs with something to deliver."""
+        return (key for key, _ in self._deliveries)
+
     def _find(self, job_id: str) -> _Document:
         if job_id not in self._documents:
             raise JobNotFound(job_id)

@@ -32,6 +32,7 @@ def main() -> int:
     arguments = _arguments()
     switches = FaultSwitches(
         is_crowded=arguments.crowded,
+        calls_back=arguments.callbacks,
         asks_for_lists=arguments.lists,
         scenario=arguments.profile,
     )
@@ -109,6 +110,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--lists", action="store_true", help="callers ask for the providers' lists all the time"
+    )
+    parser.add_argument(
+        "--callbacks", action="store_true", help="tenants have bursts of callbacks in every history"
     )
     parser.add_argument("--profile", choices=SCENARIOS, help="every history is of this scenario")
     parser.add_argument("--quiet", action="store_true", help="print no history of a failure")

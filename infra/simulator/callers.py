@@ -1,15 +1,18 @@
 """Callers: each creates a job as a real client would, reads it, and may cancel or retry it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import cycle
 from typing import TypeVar
 
+from infra.simulator.callbacks import CALLS, CallbackProfile
 from infra.simulator.deployment import Deployment
 from infra.simulator.instances import Instance
 from infra.simulator.tenants import INPUTS
 from relay.application.job_creator import NewJob
-from relay.domain.job import OnUnconfirmed
+from relay.domain.callback import CALLBACKS, DeliveryStatus, redelivered
+from relay.domain.job import Job, OnUnconfirmed
 from relay.errors import (
     JobFinal,
     JobNotFound,
@@ -26,6 +29,7 @@ MOST_TRIES = 4
 # All attempts of one create, each as long as an edge retries.
 LONGEST_CREATE_S = 80.0
 LISTS_EVERY_S = 3.0
+MOST_REDELIVERED = 5
 # Reading, cancelling, waiting for the answers, and not yet retrying.
 LONGEST_BEFORE_RETRY_S = 480.0
 
@@ -43,7 +47,7 @@ def start_callers(deployment: Deployment, *, most: int) -> float:
             provider=provider,
             operation=operation,
             input=its_input,
-            metadata={"number": str(number)},
+            metadata={"number": str(number), **_calls(profile.callbacks, number)},
             deadline_s=rng.randint(60, 180),
             on_unconfirmed=(OnUnconfirmed.RESUBMIT if wants_resubmission else OnUnconfirmed.WAIT),
         )
@@ -58,6 +62,46 @@ def start_callers(deployment: Deployment, *, most: int) -> float:
         )
         last_s = max(last_s, comes_s + LONGEST_CREATE_S + lives_s)
     return last_s
+
+
+def redeliver(deployment: Deployment, instance: Instance, job_id: str) -> None:
+    """Ask for the callbacks of a job again."""
+    relay = deployment.relay(instance)
+    deployment.env.history.redeliveries.setdefault(job_id, []).append(deployment.env.now_s)
+    at = instance.now()
+
+    def again(job: Job) -> Job:
+        if job.callback is None:
+            return job
+        return replace(job, callback=redelivered(job.callback, at=at))
+
+    relay.store.change(relay.store.read(job_id), again)
+    relay.waker.wake(CALLBACKS)
+
+
+def redeliver_failed(deployment: Deployment) -> None:
+    """Have some callers ask for what could not be delivered again."""
+    failed = [
+        job_id
+        for job_id, versions in deployment.env.history.versions.items()
+        if (callback := versions[-1].job.callback) is not None
+        and callback.status is DeliveryStatus.FAILED
+    ]
+    for job_id in failed[:MOST_REDELIVERED]:
+        instance = deployment.apis.pick()
+        instance.spawn("redeliver", partial(_redeliver_or_leave, deployment, instance, job_id))
+
+
+def _redeliver_or_leave(deployment: Deployment, instance: Instance, job_id: str) -> None:
+    try:
+        redeliver(deployment, instance, job_id)
+    except StoreUnavailable:
+        return
+
+
+def _calls(callbacks: CallbackProfile, number: int) -> dict[str, str]:
+    url = callbacks.urls[number] if number < len(callbacks.urls) else ""
+    return {CALLS: url} if url else {}
 
 
 def ask_for_lists(deployment: Deployment, *, until_s: float) -> None:
@@ -112,6 +156,9 @@ class Caller:
             self._ask("create again", self._create)
         if env.rng.random() < profile.reads:
             self._ask("read", self._read)
+        if profile.callbacks.is_on and env.rng.random() < profile.callbacks.redeliver:
+            env.pause(env.rng.uniform(0.0, 150.0))
+            self._ask("redeliver", self._redeliver)
         if env.rng.random() < profile.cancel:
             env.pause(env.rng.choice((0.0, env.rng.uniform(0.0, 150.0))))
             self._ask("cancel", self._cancel)
@@ -141,6 +188,10 @@ class Caller:
             self._deployment.controls(instance).cancel(self._tenant, self._job_id)
         except JobFinal:
             return
+
+    def _redeliver(self, instance: Instance) -> None:
+        assert self._job_id is not None  # noqa: S101 - there is a job by then
+        redeliver(self._deployment, instance, self._job_id)
 
     def _retry(self, instance: Instance) -> None:
         assert self._job_id is not None  # noqa: S101 - there is a job by then

@@ -5,10 +5,12 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 
+from infra.simulator.callbacks import KEYS
 from infra.simulator.environment import Crashed, Environment
 from infra.simulator.instances import Instance, InstancePool
 from infra.simulator.profile import Profile
 from infra.simulator.providers import Server, SimulatedProvider, provider_faults
+from infra.simulator.receivers import Receivers, SimulatedEndpoints, post_faults
 from infra.simulator.store import (
     Database,
     SimulatedAccounts,
@@ -23,6 +25,7 @@ from infra.verification.history import Run, UsableResult
 from relay.application.job_controls import JobControls
 from relay.application.job_creator import JobCreator
 from relay.application.provider_lists import ListReader
+from relay.application.pump import Pump
 from relay.assembly import (
     CALLBACK_READERS,
     CONCURRENCY,
@@ -32,11 +35,12 @@ from relay.assembly import (
     CreatePolicy,
     Relay,
 )
+from relay.domain.callback import CALLBACKS
 from relay.errors import JobNotFound, RelayError, StoreUnavailable, UnreadableJob
 
 
 class Deployment:
-    """Three functions of several instances each, on one store and its topics.
+    """Four functions of several instances each, on one store and its topics.
 
     Args:
         lists: The lists that every provider has.
@@ -59,6 +63,14 @@ class Deployment:
         self.apis = InstancePool(env, profile, "api", profile.apis)
         self.webhooks = InstancePool(env, profile, "webhook", profile.webhooks)
         self.pumps = InstancePool(env, profile, "pump", profile.pumps)
+        self.receivers = Receivers(env, profile.callbacks)
+        self._post_faults = post_faults(profile)
+        # Without callbacks, nothing is drawn for them.
+        self.deliverers = (
+            InstancePool(env, profile, "deliverer", profile.callbacks.pumps)
+            if profile.callbacks.is_on
+            else None
+        )
         self._relays: dict[Instance, Relay] = {}
         self._requests = count(1)
 
@@ -103,15 +115,40 @@ class Deployment:
         )
 
     def is_quiet(self) -> bool:
-        """Return whether nothing is under way and no document waits for anything."""
+        """Return whether nothing is under way and no document waits, but for callbacks."""
+        deliverers = [] if self.deliverers is None else self.deliverers.instances
+        of_deliverers = sum(len(one.flows) for one in deliverers)
         return (
-            self.env.flows == 0
+            self.env.flows == of_deliverers
             and self.callbacks_under_way == 0
-            and self.broker.undelivered == 0
+            and not any(self.broker.undelivered[name] for name in self.profile.providers)
             and self.database.jobs.is_quiet()
         )
 
+    def is_idle(self) -> bool:
+        """Return whether nothing at all is under way."""
+        return self.is_quiet() and self.env.flows == 0 and not self.broker.undelivered[CALLBACKS]
+
     def _push(self, account: str, done: Callable[[bool], None]) -> None:
+        if account == CALLBACKS:
+            self._push_to_deliverer(done)
+        else:
+            self._push_to_pump(account, done)
+
+    def _push_to_deliverer(self, done: Callable[[bool], None]) -> None:
+        assert self.deliverers is not None  # noqa: S101 - no callbacks, no ticks
+        instance = self.deliverers.pick()
+        accounts = SimulatedAccounts(self.database, instance, self.store_faults)
+        relay = Relay(
+            replace(self._adapters(instance), accounts=accounts), patience_s=PUMP_PATIENCE_S
+        )
+        endpoints = SimulatedEndpoints(
+            self.receivers, instance, self._post_faults, accounts=accounts
+        )
+        pump = relay.callbacks_pump(endpoints, keys=KEYS, window_s=self.profile.window_s)
+        self._run_pump(CALLBACKS, instance, pump, done)
+
+    def _push_to_pump(self, account: str, done: Callable[[bool], None]) -> None:
         instance = self.pumps.pick()
         profile = self.profile
         accounts = SimulatedAccounts(self.database, instance, self.store_faults)
@@ -128,13 +165,18 @@ class Deployment:
             accounts.has_lease,
             self.lists,
         )
-        self.env.note(instance.name, f"tick for {account}")
         pump = relay.pump(
             provider,
             window_s=profile.window_s,
             weights=profile.weights,
             concurrency=replace(CONCURRENCY, calls=profile.workers),
         )
+        self._run_pump(account, instance, pump, done)
+
+    def _run_pump(
+        self, account: str, instance: Instance, pump: Pump, done: Callable[[bool], None]
+    ) -> None:
+        self.env.note(instance.name, f"tick for {account}")
 
         def run() -> None:
             worked, began_s = False, self.env.now_s
@@ -145,7 +187,7 @@ class Deployment:
             except StoreUnavailable:
                 self.env.note(instance.name, f"pump for {account} failed")
             finally:
-                until_s = min(self.env.now_s, began_s + profile.window_s)
+                until_s = min(self.env.now_s, began_s + self.profile.window_s)
                 self.env.history.runs.append(Run(at_s=began_s, until_s=until_s, provider=account))
                 done(worked)
 

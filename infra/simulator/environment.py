@@ -28,6 +28,7 @@ class FaultSwitches:
         most_faults: How many faults happen at most, the first ones.
         left_out: The numbers of single faults, counted from 0, that do not happen.
         off: The kinds of fault that never happen.
+        calls_back: Tenants have bursts of callbacks in every history.
         is_crowded: Several tenants send bursts of jobs in every history.
         asks_for_lists: Callers ask for many lists of each provider, all the time.
         scenario: The scenario of every history; None for the usual mixture.
@@ -38,6 +39,7 @@ class FaultSwitches:
     left_out: frozenset[int] = frozenset()
     off: frozenset[str] = frozenset()
     most_jobs: int = sys.maxsize
+    calls_back: bool = False
     is_crowded: bool = False
     asks_for_lists: bool = False
     scenario: str | None = None

@@ -75,16 +75,21 @@ class Instance:
 
     Attributes:
         frozen_until_s: Until then none of its flows runs, as if it had no CPU.
+
+    Args:
+        troubles: Where to note crashes and freezes; None if they excuse nothing.
     """
 
-    def __init__(self, env: Environment, profile: Profile, name: str, *, is_pump: bool) -> None:
+    def __init__(
+        self, env: Environment, profile: Profile, name: str, *, troubles: list[Trouble] | None
+    ) -> None:
         self.env = env
         self.name = name
-        self.is_pump = is_pump
         self.is_dead = False
         self.frozen_until_s = 0.0
         self.flows: dict[Flow, None] = {}
         self._profile = profile
+        self._troubles = troubles
         self._ahead_s = env.rng.uniform(-profile.skew_s, profile.skew_s)
         self._now_at_s, self._now = -1.0, EPOCH
         self._booted_s = env.rng.uniform(10.0, 1000.0)
@@ -120,8 +125,7 @@ class Instance:
             return
         self.is_dead = True
         self.env.note(self.name, f"CRASH {where}")
-        if self.is_pump:
-            self._trouble("crash", LEASE_S)
+        self._trouble("crash", LEASE_S)
         for flow in list(self.flows):
             if flow is not self.env.flow:
                 self.env.throw(flow)
@@ -132,8 +136,7 @@ class Instance:
         seconds = rng.uniform(*rng.choice(PAUSES_S))
         self.env.note(self.name, f"FROZEN for {seconds:.1f} s")
         self.frozen_until_s = max(self.frozen_until_s, self.env.now_s + seconds)
-        if self.is_pump:
-            self._trouble("freeze", seconds + LEASE_S)
+        self._trouble("freeze", seconds + LEASE_S)
 
     def jump(self) -> None:
         """Set the time of day to another error."""
@@ -213,32 +216,40 @@ class Instance:
         return 0.002 + 0.03 * drawn * drawn
 
     def _trouble(self, what: str, lasts_s: float) -> None:
+        if self._troubles is None:
+            return
         now_s = self.env.now_s
-        self.env.history.troubles.append(
+        self._troubles.append(
             Trouble(at_s=now_s, what=f"{self.name}: {what}", until_s=now_s + lasts_s)
         )
 
 
 class InstancePool:
-    """The instances of one function; a crashed one is replaced."""
+    """The instances of one function; a crashed one is replaced.
+
+    Attributes:
+        instances: Those of now; a crashed one may still have flows that end.
+    """
 
     def __init__(self, env: Environment, profile: Profile, name: str, count: int) -> None:
         self._env = env
         self._profile = profile
         self._name = name
         self._generation = 0
-        self._instances = [self._new(number) for number in range(1, count + 1)]
+        self.instances = [self._new(number) for number in range(1, count + 1)]
 
     def pick(self) -> Instance:
         """Choose the instance for the next request."""
-        number = self._env.rng.randrange(len(self._instances))
-        if self._instances[number].is_dead:
-            self._instances[number] = self._new(number + 1)
-        return self._instances[number]
+        number = self._env.rng.randrange(len(self.instances))
+        if self.instances[number].is_dead:
+            self.instances[number] = self._new(number + 1)
+        return self.instances[number]
 
     def _new(self, number: int) -> Instance:
         self._generation += 1
         name = f"{self._name}-{number}"
         if self._generation > number:
             name = f"{name}.{self._generation}"
-        return Instance(self._env, self._profile, name, is_pump=self._name == "pump")
+        history = self._env.history
+        troubles = {"pump": history.troubles, "deliverer": history.callback_troubles}
+        return Instance(self._env, self._profile, name, troubles=troubles.get(self._name))

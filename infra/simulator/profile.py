@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
 
+from infra.simulator.callbacks import CallbackProfile
 from infra.simulator.scenarios import SCENARIOS, draw_scenario
 from infra.simulator.tenants import Behaviour, Burst, draw_bursts
 from relay.domain.limits import Limit
@@ -12,6 +13,7 @@ SHARE_CROWDED = 0.15
 MOST_IN_TROUBLE = 20
 PROVIDERS = ("gepetto", "spacely")
 LONGEST_WINDOW_S = 55.0
+SHORT_WINDOW_S = 20.0
 # How often a seed draws a scenario, and how often such a history has few other faults.
 SCENARIO = 0.04
 QUIET = 0.8
@@ -55,6 +57,7 @@ class Profile:
         weights: The tenants' weights.
         callback_into_outage: Chance that the store is unreachable just when a good callback comes.
         never_known: Chance that the provider's read endpoint never finds a render.
+        callbacks: Not to be confused with the providers', which begin with ``callback_``.
     """
 
     jobs: int
@@ -129,6 +132,7 @@ class Profile:
     weights: dict[str, int]
     bursts: tuple[Burst, ...]
     scenario: str = ""
+    callbacks: CallbackProfile = CallbackProfile()
 
     @property
     def is_steady(self) -> bool:
@@ -169,6 +173,18 @@ def draw_profile(rng: Random, *, is_crowded: bool = False, scenario: str | None 
             return profile
         scenario = rng.choice(tuple(SCENARIOS))
     return _with_scenario(profile, scenario, rng)
+
+
+def with_callbacks(profile: Profile, callbacks: CallbackProfile) -> Profile:
+    """Add the callbacks; where their bursts are to show something, all else works."""
+    if not callbacks.are_bursts_steady:
+        return replace(profile, callbacks=callbacks)
+    return replace(
+        profile,
+        callbacks=callbacks,
+        window_s=max(profile.window_s, SHORT_WINDOW_S),
+        **dict.fromkeys(DISTURBING, 0),
+    )
 
 
 def _with_scenario(profile: Profile, name: str, rng: Random) -> Profile:
@@ -323,6 +339,8 @@ def _limit(rng: Random, provider: str) -> Limit:
 
 
 def _short(value: object) -> str:
+    if isinstance(value, CallbackProfile):
+        return ",".join(value.endpoints) or "0"
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, tuple) and value and isinstance(value[0], Burst):

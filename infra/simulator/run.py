@@ -5,21 +5,27 @@ from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
-from infra.simulator.callers import ask_for_lists, start_callers
+from infra.simulator.callbacks import KEYS, draw_callbacks
+from infra.simulator.callers import ask_for_lists, redeliver_failed, start_callers
 from infra.simulator.deployment import Deployment
-from infra.simulator.environment import ALL_ON, Environment, FaultSwitches
+from infra.simulator.environment import ALL_ON, MOST_STEPS, Environment, FaultSwitches
 from infra.simulator.instances import PAUSES_S
-from infra.simulator.profile import Profile, draw_profile
+from infra.simulator.profile import Profile, draw_profile, with_callbacks
 from infra.simulator.providers import OutageKind
-from infra.simulator.tenants import start_bursts
+from infra.simulator.tenants import start_bursts, start_callback_bursts
+from infra.simulator.topics import TICK_EVERY_S
 from infra.verification.checker import violations
 from infra.verification.history import History, Violation
+from relay.domain.callback import CALLBACKS
 
 # How long after the last deadline faults may still happen.
 FAULTS_AFTER_S = 60.0
 # How long after the last fault everything must be at rest.
 REST_WITHIN_S = 3600.0
 CHECK_EVERY_S = 20.0
+SHORT_CHECK_S = 2.0
+MOST_JUMPS = 2_000
+MOST_LATE_FAULTS = 30
 # Most outages are short.
 LENGTHS = (0.1, 0.1, 0.3, 1.0)
 MAX_POISON = 3
@@ -60,6 +66,8 @@ def run_seed(seed: int, switches: FaultSwitches = ALL_ON) -> SeedResult:
 def _run_quietly(seed: int, switches: FaultSwitches) -> SeedResult:
     rng = Random(seed)
     profile = draw_profile(rng, is_crowded=switches.is_crowded, scenario=switches.scenario)
+    callbacks = draw_callbacks(seed, callers=profile.jobs, always=switches.calls_back)
+    profile = with_callbacks(profile, callbacks)
     env = Environment(rng, switches)
     history = env.history
     history.limits = dict(profile.limits)
@@ -68,23 +76,30 @@ def _run_quietly(seed: int, switches: FaultSwitches) -> SeedResult:
     history.is_steady = profile.is_steady
     history.is_prompt = profile.is_prompt
     history.longest_freeze_s = PAUSES_S[-1][1] if profile.freeze > 0.0 else 0.0
+    history.callback_keys = KEYS
+    history.healthy = frozenset(
+        host for host, kind in callbacks.endpoints.items() if kind.is_healthy
+    )
     lists = LISTS if switches.asks_for_lists else ()
     deployment = Deployment(env, profile, lists=lists)
     last_s = start_callers(deployment, most=switches.most_jobs)
     last_s = max(last_s, start_bursts(deployment, most=switches.most_jobs))
+    last_s = max(last_s, start_callback_bursts(deployment, most=switches.most_jobs))
     faults_until_s = last_s + FAULTS_AFTER_S
     if lists:
         ask_for_lists(deployment, until_s=faults_until_s)
     _plan_outages(deployment, until_s=faults_until_s)
-    for name in profile.providers:
+    for name in (*profile.providers, *([CALLBACKS] if callbacks.is_on else [])):
         deployment.broker.schedule(name)
     env.run_until(faults_until_s)
     env.is_calm = True
     env.note("simulator", "no more faults")
     while env.now_s < faults_until_s + REST_WITHIN_S and not deployment.is_quiet():
         env.run_until(env.now_s + CHECK_EVERY_S)
-    history.end_s = env.now_s
     history.is_at_rest = deployment.is_quiet()
+    if callbacks.is_on:
+        _deliver_the_rest(deployment)
+    history.end_s = env.now_s
     return SeedResult(
         seed=seed,
         profile=profile,
@@ -94,6 +109,37 @@ def _run_quietly(seed: int, switches: FaultSwitches) -> SeedResult:
         injected=env.injected,
         steps=env.steps,
     )
+
+
+def _deliver_the_rest(deployment: Deployment) -> None:
+    """Jump from one due callback to the next, for days, until none is left.
+
+    No job is open any more, so that the scheduler's ticks in between would find nothing. In the
+    end some endpoints are repaired, and callers ask for what failed again.
+    """
+    env, rng = deployment.env, deployment.env.rng
+    deployment.broker.stop_schedules()
+    env.note("simulator", "only callbacks are left")
+    _jump_through_deliveries(deployment)
+    if rng.random() < deployment.profile.callbacks.redeliver:
+        deployment.receivers.repair()
+        redeliver_failed(deployment)
+        _jump_through_deliveries(deployment)
+
+
+def _jump_through_deliveries(deployment: Deployment) -> None:
+    env = deployment.env
+    calm_from = env.faults + MOST_LATE_FAULTS
+    for _ in range(MOST_JUMPS):
+        while not deployment.is_idle() and env.steps < MOST_STEPS:
+            # A pump that always crashes would never come to the end of a post that hangs.
+            env.is_calm = env.faults >= calm_from
+            env.run_until(env.now_s + SHORT_CHECK_S)
+        due_s = deployment.database.jobs.next_delivery_s()
+        if due_s is None or env.steps >= MOST_STEPS:
+            break
+        env.run_until(max(env.now_s, due_s) + env.rng.uniform(0.0, TICK_EVERY_S))
+        deployment.broker.tick_now(CALLBACKS)
 
 
 def _plan_outages(deployment: Deployment, *, until_s: float) -> None:

@@ -1,18 +1,22 @@
 """The simulated store: its history, and every way in which a call to it fails."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 from infra.memory_store import MemoryAccounts, MemoryDurations, MemoryJobs, MemoryLists
+from infra.simulator.callbacks import CALLS
 from infra.simulator.environment import Environment
 from infra.simulator.instances import CallFaults, Instance
 from infra.simulator.profile import Profile
-from infra.verification.history import Outage, Trouble, Version, moment
+from infra.verification.history import Outage, Trouble, Version, moment, seconds
 from relay.adapters.document import ACCOUNT, WAKE_AT
 from relay.application.ports import DuePage, Queued, Stored, StoredAccount
 from relay.domain.account import Account
+from relay.domain.callback import Callback
+from relay.domain.delivery_queue import due_at
 from relay.domain.due import wake_at
 from relay.domain.durations import Durations
 from relay.domain.job import Job
@@ -49,7 +53,7 @@ class RecordedJobs(MemoryJobs):
 
     def create(self, job: Job) -> int:
         """See `JobDocuments`."""
-        return self._record(job.id, super().create(job))
+        return self._record(job.id, super().create(_with_callback(job)))
 
     def replace(self, job: Job, *, version: object) -> int:
         """See `JobDocuments`."""
@@ -65,6 +69,10 @@ class RecordedJobs(MemoryJobs):
         self.put_document(job_id, {ACCOUNT: account, WAKE_AT: moment(self._env.now_s)})
         self._env.history.poison.append(job_id)
         self._env.note("store", f"{job_id} does not parse")
+
+    def next_delivery_s(self) -> float | None:
+        """Return when the next callback is due; None if there is nothing to deliver."""
+        return min((seconds(due_at(key)) for key in self.delivery_keys), default=None)
 
     def is_quiet(self) -> bool:
         """Return whether no document waits for anything, but for those that do not parse."""
@@ -89,8 +97,15 @@ class Database:
 
     def plan_outage(self, from_s: float, to_s: float) -> None:
         """Be unreachable for a while, and note it in the history."""
-        self._env.history.outages.append(Outage(at_s=from_s, until_s=to_s))
-        self._env.history.troubles.append(Trouble(at_s=from_s, what="store outage", until_s=to_s))
+        history = self._env.history
+        history.outages.append(Outage(at_s=from_s, until_s=to_s))
+        for troubles in (history.troubles, history.callback_troubles):
+            troubles.append(Trouble(at_s=from_s, what="store outage", until_s=to_s))
+
+    def note_given_back(self, holder: str | None) -> None:
+        """Note that the holder of a lease has given it back."""
+        if holder is not None:
+            self._env.history.given_back[holder] = self._env.now_s
 
     def be_reachable(self) -> None:
         """Raise `StoreUnavailable` during an outage."""
@@ -163,6 +178,11 @@ class SimulatedJobs(_Client):
         queued = partial(self._jobs.queued, account, spans=spans, limit=limit)
         return self._call(f"queue {account}", queued)
 
+    def deliveries(self, *, span: Span, limit: int) -> Sequence[Queued]:
+        """See `JobDocuments`."""
+        self._wait_for_page()
+        return self._call("deliveries", partial(self._jobs.deliveries, span=span, limit=limit))
+
     def next_wake(self, account: str, *, after: datetime) -> datetime | None:
         """See `JobDocuments`."""
         return self._call(
@@ -185,18 +205,22 @@ class SimulatedJobs(_Client):
 
 
 class SimulatedAccounts(_Client):
-    """The `Accounts` of one run of a pump."""
+    """The `Accounts` of one run of a pump.
+
+    Attributes:
+        holder: The last name under which the pump wrote a lease.
+    """
 
     timeout_s = SHORT_CALL_TIMEOUT_S
 
     def __init__(self, database: Database, instance: Instance, faults: CallFaults) -> None:
         super().__init__(database, instance, faults)
         self._accounts = database.accounts
-        self._holder: str | None = None
+        self.holder: str | None = None
 
     def has_lease(self, name: str) -> bool:
         """Return whether the document says that the pump that writes here holds the lease."""
-        return self._accounts.read(name).account.holder == self._holder
+        return self._accounts.read(name).account.holder == self.holder
 
     def read(self, name: str) -> StoredAccount:
         """See `Accounts`."""
@@ -205,10 +229,17 @@ class SimulatedAccounts(_Client):
     def replace(self, account: Account, *, version: object) -> object:
         """See `Accounts`."""
         if account.holder is not None:
-            self._holder = account.holder
+            self.holder = account.holder
         holder = account.holder or "nobody"
         label = f"write lease {account.name} {holder} {len(account.calls_ago_s)}+{account.granted}"
-        return self._call(label, partial(self._accounts.replace, account, version=version))
+
+        def write() -> object:
+            written = self._accounts.replace(account, version=version)
+            if account.holder is None:
+                self._database.note_given_back(self.holder)
+            return written
+
+        return self._call(label, write)
 
 
 class SimulatedDurations(_Client):
@@ -254,6 +285,11 @@ class SimulatedLists(_Client):
         self._call(f"write requests {account}", write)
 
 
+def _with_callback(job: Job) -> Job:
+    url = job.metadata.get(CALLS)
+    return job if url is None else replace(job, callback=Callback(url=url))
+
+
 def _in_short(job: Job) -> str:
     parts = [job.status.value]
     if job.late_outputs:
@@ -261,4 +297,6 @@ def _in_short(job: Job) -> str:
     if job.announcements:
         unpublished = len(job.unpublished)
         parts.append(f"{len(job.announcements) - unpublished}/{len(job.announcements)} out")
+    if job.callback is not None and (current := job.callback.current) is not None:
+        parts.append(f"callback {current.status} {current.attempts}")
     return " ".join(parts)

@@ -11,11 +11,14 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from infra.simulator.callbacks import CALLS, CallbackBurst
 from infra.verification.history import EPOCH
-from relay.application.job_creator import JobCreator, NewJob
+from relay.application.job_creator import NewJob
 from relay.assembly import EDGE_PATIENCE_S, Adapters, CreatePolicy, Relay
-from relay.domain.job import Job, Json, OnUnconfirmed, Priority
+from relay.domain.events import as_announced
+from relay.domain.job import Announcement, Job, Json, OnUnconfirmed, Priority
 from relay.errors import PublishFailed
+from relay.job_view import to_json
 
 if TYPE_CHECKING:
     from infra.simulator.deployment import Deployment
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 BEHAVES = "behaves"
 MOST_JOBS = 5_000
+# So many jobs with callbacks come at once where everything is slow and fails.
+MOST_CALLED = 12
+DEADLINE_S = 900
 # A create needs neither accounts nor workers.
 NOT_USED: Any = None
 INPUTS: Mapping[str, tuple[str, Mapping[str, Json]]] = {
@@ -125,6 +131,40 @@ def start_bursts(deployment: "Deployment", *, most: int) -> float:
     return last_s
 
 
+def start_callback_bursts(deployment: "Deployment", *, most: int) -> float:
+    """Schedule the bursts of jobs with callbacks; return when the last comes, in true seconds."""
+    last_s = 0.0
+    env = deployment.env
+    for burst in deployment.profile.callbacks.bursts:
+        if most > 0 and env.may_inject("crowd"):
+            env.after(burst.at_s, partial(_create_and_cancel, deployment, burst))
+            last_s = max(last_s, burst.at_s)
+    return last_s
+
+
+def _create_and_cancel(deployment: "Deployment", burst: CallbackBurst) -> None:
+    """Make all events due at once, without a provider."""
+    env = deployment.env
+    relay = _relay(deployment, behind_s=0.0)
+    provider = deployment.profile.providers[0]
+    creator = relay.creator(CreatePolicy(accounts={provider}))
+    operation, its_input = INPUTS[provider]
+    env.note(burst.tenant, f"comes with {burst.jobs} callbacks")
+    jobs = burst.jobs if deployment.profile.is_steady else min(burst.jobs, MOST_CALLED)
+    for number in range(jobs):
+        new = NewJob(
+            provider=provider,
+            operation=operation,
+            input=its_input,
+            metadata={CALLS: burst.urls[number % len(burst.urls)]},
+            deadline_s=DEADLINE_S,
+            on_unconfirmed=OnUnconfirmed.WAIT,
+        )
+        job = creator.create(burst.tenant, new, idempotency_key=None).job
+        env.history.accepted[job.id] = env.now_s
+        relay.controls(creator).cancel(burst.tenant, job.id)
+
+
 def behaviour_of(job: Job) -> Behaviour:
     """Return how the provider answers calls for a job."""
     return Behaviour(job.metadata.get(BEHAVES, Behaviour.HONEST))
@@ -132,7 +172,8 @@ def behaviour_of(job: Job) -> Behaviour:
 
 def _create(deployment: "Deployment", burst: Burst) -> None:
     env = deployment.env
-    creator = _creator(deployment, burst)
+    relay = _relay(deployment, behind_s=burst.written_late_s)
+    creator = relay.creator(CreatePolicy(accounts={burst.provider}))
     operation, its_input = INPUTS[burst.provider]
     env.note(burst.tenant, f"comes with {burst.jobs} jobs: {burst.behaviour}")
     for number in range(burst.jobs):
@@ -150,24 +191,23 @@ def _create(deployment: "Deployment", burst: Burst) -> None:
         env.history.accepted[job.id] = env.now_s
 
 
-def _creator(deployment: "Deployment", burst: Burst) -> JobCreator:
-    """Return a creator whose calls take no time and never fail."""
+def _relay(deployment: "Deployment", *, behind_s: float) -> Relay:
+    """Return a relay whose calls take no time and never fail, and whose clock is behind."""
     env = deployment.env
-    clock = _Clock(env, behind_s=burst.written_late_s)
+    clock = _Clock(env, behind_s=behind_s)
     adapters = Adapters(
         jobs=deployment.database.jobs,
         accounts=NOT_USED,
         durations=NOT_USED,
         lists=NOT_USED,
-        topics=_Ticks(deployment),  # type: ignore[arg-type]
+        topics=_Topics(deployment),  # type: ignore[arg-type]
         clock=clock,
         draw=env.rng.random,
         random_bytes=env.rng.randbytes,
         open_workers=NOT_USED,
         is_stopping=NOT_USED,
     )
-    relay = Relay(adapters, patience_s=EDGE_PATIENCE_S)
-    return relay.creator(CreatePolicy(accounts={burst.provider}))
+    return Relay(adapters, patience_s=EDGE_PATIENCE_S)
 
 
 class _Clock:
@@ -191,9 +231,13 @@ class _Clock:
         raise AssertionError(f"nothing fails here, so nothing waits {seconds} s")
 
 
-class _Ticks:
+class _Topics:
     def __init__(self, deployment: "Deployment") -> None:
         self._deployment = deployment
+
+    def publish_event(self, job: Job, event: Announcement) -> None:
+        data = to_json(as_announced(job, event.type))
+        self._deployment.broker.take_event(job, event, data)
 
     def publish_tick(self, account: str) -> None:
         try:

@@ -1,5 +1,6 @@
 """Simulated topics: they record events, and deliver ticks late, twice, out of order or never."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from infra.simulator.environment import Environment
@@ -7,6 +8,7 @@ from infra.simulator.instances import CallFaults, Instance
 from infra.simulator.profile import Profile
 from infra.verification.history import Message, Trouble
 from relay.domain.account import LEASE_S
+from relay.domain.callback import CALLBACKS
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job
 from relay.errors import PublishFailed
@@ -36,6 +38,9 @@ class Broker:
 
     Args:
         push: Starts handling a tick, and calls `done` with whether that succeeded.
+
+    Attributes:
+        undelivered: How many ticks for each account have not been handled.
     """
 
     def __init__(
@@ -48,7 +53,8 @@ class Broker:
         self._profile = profile
         self._push = push
         self._outages: list[tuple[float, float]] = []
-        self.undelivered = 0
+        self.undelivered: Counter[str] = Counter()
+        self._is_stopped = False
 
     def plan_outage(self, from_s: float, to_s: float) -> None:
         """Be unreachable for a while."""
@@ -86,16 +92,30 @@ class Broker:
 
         def tick() -> None:
             nonlocal missed
+            if self._is_stopped:
+                return
             missed = not missed and env.injects("tick_unsent", self._profile.tick_unsent)
             if missed:
                 env.note("scheduler", f"tick for {account} missed")
-                trouble = Trouble(at_s=env.now_s, what="missed tick", until_s=env.now_s)
-                env.history.troubles.append(trouble)
+                self._trouble(account, "missed tick", 0.0)
             else:
                 self._deliver(account, self._delay_s(), 0)
             env.after(TICK_EVERY_S, tick)
 
         env.after(env.rng.uniform(0.0, TICK_EVERY_S), tick)
+
+    def stop_schedules(self) -> None:
+        """Publish no more ticks but those asked for by `tick_now`."""
+        self._is_stopped = True
+
+    def tick_now(self, account: str) -> None:
+        """Publish a tick of the scheduler's."""
+        self._deliver(account, self._delay_s(), 0)
+
+    def _trouble(self, account: str, what: str, lasts_s: float) -> None:
+        history, now_s = self._env.history, self._env.now_s
+        troubles = history.callback_troubles if account == CALLBACKS else history.troubles
+        troubles.append(Trouble(at_s=now_s, what=what, until_s=now_s + lasts_s))
 
     def _delay_s(self) -> float:
         env = self._env
@@ -104,16 +124,14 @@ class Broker:
         return 0.02 + 0.2 * env.rng.random()
 
     def _deliver(self, account: str, delay_s: float, failures: int) -> None:
-        self.undelivered += 1
+        self.undelivered[account] += 1
 
         def done(worked: bool) -> None:
-            self.undelivered -= 1
+            self.undelivered[account] -= 1
             if worked:
                 return
             backoff_s = min(FIRST_BACKOFF_S * 2**failures, LONGEST_BACKOFF_S)
-            env = self._env
-            trouble = Trouble(at_s=env.now_s, what="failed tick", until_s=env.now_s + LEASE_S)
-            env.history.troubles.append(trouble)
+            self._trouble(account, "failed tick", LEASE_S)
             self._deliver(account, backoff_s, failures + 1)
 
         self._env.after(delay_s, lambda: self._push(account, done))

@@ -16,6 +16,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from infra.verification.deliveries import delivery_faults
 from infra.verification.fairness import unfairness
 from infra.verification.history import (
     Call,
@@ -68,7 +69,7 @@ EVENTS = {
     Status.FAILED: EventType.FAILED,
     Status.CANCELLED: EventType.CANCELLED,
 }
-MAY_CHANGE_AFTER_THE_END = {"late_outputs", "announcements"}
+MAY_CHANGE_AFTER_THE_END = {"late_outputs", "announcements", "callback"}
 NEVER_CHANGE = {
     "id",
     "tenant",
@@ -124,6 +125,7 @@ def violations(history: History) -> list[Violation]:
     ]
     found += unfairness(history)
     found += needless_submissions(history)
+    found += delivery_faults(history)
     return found
 
 

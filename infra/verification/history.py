@@ -179,6 +179,40 @@ class Run:
 
 
 @dataclass(slots=True, kw_only=True)
+class Post:
+    """A post of an event to its job's callback.
+
+    Attributes:
+        ended_s: When the relay had the answer, or had stopped waiting for it; None while it waits.
+        holder: The holder of the lease of the run that made it.
+        has_lease: Whether that pump held the lease when it began.
+        status: What the endpoint answered; None if nothing.
+        is_read: Whether the relay had the answer in time.
+    """
+
+    at_s: float
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    holder: str
+    has_lease: bool
+    ended_s: float | None = None
+    status: int | None = None
+    retry_after_s: float | None = None
+    is_read: bool = False
+
+    @property
+    def event_id(self) -> str:
+        """The event's id, as its headers have it."""
+        return self.headers["webhook-id"]
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the endpoint answered that it has taken the event."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(slots=True, kw_only=True)
 class CallWithoutLease:
     """A call by a pump that did not hold the lease."""
 
@@ -198,6 +232,12 @@ class History:
         bugs: Unexpected errors.
         set_aside: When the pump gave up each unreadable document.
         poison: Ids of the documents that are unreadable.
+        posts: All posts to callbacks, in their order.
+        callback_keys: `CALLBACK_KEYS`.
+        callback_troubles: As `troubles`, for the callbacks' pump.
+        given_back: When each holder of a lease gave it back.
+        redeliveries: When the callers of jobs asked for their callbacks again.
+        healthy: The hosts that take every post within a few seconds.
         weights: The tenants' weights; 1 for those not named.
         concurrency: How many calls a pump makes at a time at most.
         is_steady: Whether no fault takes a pump away or slows its store down.
@@ -225,6 +265,12 @@ class History:
     first_polls: dict[str, float] = field(default_factory=dict)
     bugs: list[str] = field(default_factory=list)
     poison: list[str] = field(default_factory=list)
+    posts: list[Post] = field(default_factory=list)
+    callback_keys: tuple[str, ...] = ()
+    callback_troubles: list[Trouble] = field(default_factory=list)
+    given_back: dict[str, float] = field(default_factory=dict)
+    redeliveries: dict[str, list[float]] = field(default_factory=dict)
+    healthy: frozenset[str] = frozenset()
     set_aside: dict[str, float] = field(default_factory=dict)
     weights: dict[str, int] = field(default_factory=dict)
     concurrency: int = 1

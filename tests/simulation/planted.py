@@ -1,4 +1,4 @@
-"""Twenty-seven faults to plant in a copy of the relay, to see that the simulator finds them."""
+"""Thirty-nine faults to plant in a copy of the relay, to see that the simulator finds them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,11 @@ class Fault:
     def is_felt_by_others(self) -> bool:
         """Whether it shows in histories with crowds of tenants."""
         return self.breaks in ("P8", "P9")
+
+    @property
+    def is_of_callbacks(self) -> bool:
+        """Whether it shows in histories with bursts of callbacks."""
+        return self.breaks == "P10"
 
 
 FAULTS = (
@@ -339,10 +344,114 @@ FAULTS = (
         "calls in one burst",
         "P8",
         "application/pump_run.py",
-        "ahead_s=limit.window_s if is_one_pass else ahead_s",
+        "ahead_s=limit.window_s if window.is_one_pass else ahead_s",
         "ahead_s=limit.window_s",
         profile="flood",
         seed=2,
+    ),
+    Fault(
+        "posted before published",
+        "P10",
+        "domain/events.py",
+        """\
+    return replace(job, announcements=(*job.announcements, event))
+""",
+        """\
+    job = replace(job, announcements=(*job.announcements, event))
+    if job.callback is None:
+        return job
+    return replace(job, callback=with_delivery(job.callback, event.id, at=at))
+""",
+        seed=21,
+    ),
+    Fault(
+        "marked delivered before posted",
+        "P10",
+        "application/deliverer.py",
+        """\
+        http_status, retry_after_s, why = self._post(stored.job, callback.url, event)
+""",
+        """\
+        taken = partial(
+            _attempted, tried=pending, http_status=200, retry_after_s=None, at=self._clock.now()
+        )
+        stored = self._store.change(stored, taken)
+        http_status, retry_after_s, why = self._post(stored.job, callback.url, event)
+""",
+    ),
+    Fault(
+        "retry schedule ignored",
+        "P10",
+        "domain/callback.py",
+        "delay = RETRY_AFTER[tried.attempts]",
+        "delay = RETRY_AFTER[0]",
+    ),
+    Fault(
+        "what an endpoint asks for is ignored",
+        "P10",
+        "domain/callback.py",
+        "if retry_after_s is not None:",
+        "if False:",
+        seed=295,
+    ),
+    Fault(
+        "endpoint limit missing",
+        "P10",
+        "application/delivery_queue.py",
+        "self._at_endpoint[name] < MOST_AT_ENDPOINT",
+        "self._at_endpoint[name] < 100",
+    ),
+    Fault(
+        "tenant limit missing",
+        "P10",
+        "application/delivery_queue.py",
+        "if line.in_flight >= MOST_OF_TENANT:",
+        "if line.in_flight >= 100:",
+    ),
+    Fault(
+        "tenants not in turn for callbacks",
+        "P10",
+        "application/delivery_queue.py",
+        "tenant = self._turns.next(waiting)",
+        "tenant = max(waiting, default=None)",
+    ),
+    Fault(
+        "a redirect counts as delivered",
+        "P10",
+        "domain/callback.py",
+        "200 <= http_status < 300",
+        "200 <= http_status < 400",
+        seed=15,
+    ),
+    Fault(
+        "the newest event first",
+        "P10",
+        "domain/callback.py",
+        "return next((one for one in self.deliveries if",
+        "return next((one for one in reversed(self.deliveries) if",
+    ),
+    Fault(
+        "posts without a lease",
+        "P10",
+        "application/delivery_run.py",
+        "deps.open_deliverer(lease.may_call)",
+        "deps.open_deliverer(lambda: True)",
+        seed=76,
+    ),
+    Fault(
+        "a lease given back with posts in flight",
+        "P10",
+        "application/delivery_run.py",
+        "self._tasks.close(timeout_s=STOPS_WITHIN_S if is_stopping else None)",
+        "pass",
+        seed=65,
+    ),
+    Fault(
+        "callbacks leave the index after three attempts",
+        "P10",
+        "domain/delivery_queue.py",
+        "return None if pending is None else pending.next_at",
+        "return None if pending is None or pending.attempts > 2 else pending.next_at",
     ),
 )
 

@@ -36,6 +36,8 @@ def find(fault: Fault, directory: Path) -> Finding | None:
     command += ["--first-only", "--quiet", "--jobs", "1"]
     if fault.profile is not None:
         command += ["--profile", fault.profile]
+    elif fault.is_of_callbacks:
+        command += ["--callbacks"]
     elif fault.is_felt_by_others:
         command += ["--crowded"]
     run = subprocess.run(
