@@ -338,6 +338,7 @@ class ScriptedDownloads:
         self._clock = clock
         self._scripts: dict[str, list[bytes | int | Exception]] = {}
         self._takes_s: dict[str, float] = {}
+        self.takes_s = 0.0
         self.gets: list[str] = []
 
     def script(self, url: str, *answers: bytes | int | Exception) -> None:
@@ -345,12 +346,12 @@ class ScriptedDownloads:
         self._scripts[url] = list(answers)
 
     def slow(self, url: str, *, takes_s: float) -> None:
-        """Let every download from a URL take so long."""
+        """Let every download from a URL take so long; others take `takes_s`."""
         self._takes_s[url] = takes_s
 
     def get(self, url: str) -> Download:
         self.gets.append(url)
-        self._clock.advance(self._takes_s.get(url, 0.0))
+        self._clock.advance(self._takes_s.get(url, self.takes_s))
         script = self._scripts.get(url, [PNG])
         answer = script.pop(0) if len(script) > 1 else script[0]
         if isinstance(answer, Exception):
