@@ -1,18 +1,3 @@
-resource "google_project_service" "budgets" {
-  count = var.budget_per_month == null ? 0 : 1
-
-  service            = "billingbudgets.googleapis.com"
-  disable_on_destroy = false
-}
-
-resource "time_sleep" "budgets" {
-  count = var.budget_per_month == null ? 0 : 1
-
-  create_duration = "60s"
-
-  depends_on = [google_project_service.budgets]
-}
-
 resource "google_billing_budget" "relay" {
   count = var.budget_per_month == null ? 0 : 1
 
@@ -49,5 +34,5 @@ resource "google_billing_budget" "relay" {
     disable_default_iam_recipients   = false
   }
 
-  depends_on = [time_sleep.budgets]
+  depends_on = [time_sleep.services]
 }
