@@ -4,10 +4,14 @@ locals {
     [for channel in google_monitoring_notification_channel.mail : channel.id],
   )
 
+  # Where the pages of docs/runbooks are read.
+  runbooks = coalesce(var.runbooks_url, "docs/runbooks")
+
   # Each of these lines calls for a person.
   line_alerts = {
     account_on_hold = {
       title    = "Render Relay: account on hold"
+      runbook  = "account-on-hold"
       severity = "CRITICAL"
       message  = "account on hold"
       fields   = ["account", "code"]
@@ -15,6 +19,7 @@ locals {
     }
     provider_throttled = {
       title    = "Render Relay: provider throttled"
+      runbook  = "provider-throttled"
       severity = "ERROR"
       message  = "provider throttled"
       fields   = ["account"]
@@ -22,6 +27,7 @@ locals {
     }
     provider_down = {
       title    = "Render Relay: provider down"
+      runbook  = "provider-down"
       severity = "ERROR"
       message  = "provider down"
       fields   = ["account"]
@@ -29,6 +35,7 @@ locals {
     }
     job_set_aside = {
       title    = "Render Relay: job set aside"
+      runbook  = "job-set-aside"
       severity = "ERROR"
       message  = "job set aside"
       fields   = ["account", "why"]
@@ -73,7 +80,7 @@ resource "google_monitoring_alert_policy" "lines" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = each.value.text
+    content   = "${each.value.text}\n\nRunbook: ${local.runbooks}/${each.value.runbook}.md"
   }
 
   depends_on = [time_sleep.services]
@@ -103,23 +110,9 @@ resource "google_monitoring_alert_policy" "overdue" {
     }
   }
 
-  conditions {
-    display_name = "No pump has worked for 5 minutes"
-    condition_absent {
-      filter   = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.line_counts["relay_pump_runs"].name}\" AND resource.type=\"cloud_run_revision\""
-      duration = "300s"
-      aggregations {
-        alignment_period     = "60s"
-        per_series_aligner   = "ALIGN_COUNT"
-        cross_series_reducer = "REDUCE_SUM"
-        group_by_fields      = ["metric.label.account"]
-      }
-    }
-  }
-
   documentation {
     mime_type = "text/markdown"
-    content   = "Pumps fail or do not run: look for 5xx from poll-tick, dead letters, and failed scheduler jobs. Or more polls come due than the provider's limit allows: see \"Calls to ..., against its limit\" on the dashboard. Queued jobs that wait for their turn do not cause this alert."
+    content   = "More polls come due than the provider's limit allows: see \"Calls to ..., against its limit\" on the dashboard. Or Firestore or the provider is slow. Queued jobs that wait for their turn do not cause this alert.\n\nRunbook: ${local.runbooks}/jobs-are-not-worked-on-in-time.md"
   }
 
   depends_on = [time_sleep.metrics]
@@ -150,7 +143,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "poll_tick or deliver_callbacks failed 5 times on one tick, usually because Firestore did not answer. No work is lost, and the next tick comes within a minute: find the cause in the logs, then clear the dead letters."
+    content   = "poll_tick or deliver_callbacks failed 5 times on one tick, usually because Firestore did not answer. No work is lost, and the next tick comes within a minute: find the cause in the logs, then clear the dead letters.\n\nRunbook: ${local.runbooks}/dead-letters.md"
   }
 }
 
@@ -178,7 +171,7 @@ resource "google_monitoring_alert_policy" "unpublished" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Jobs have ended, but the completions topic does not accept their events: check that it exists and that the functions may publish to it. The documents keep the events, and pumps retry at least every 10 minutes."
+    content   = "Jobs have ended, but the completions topic does not accept their events: check that it exists and that the functions may publish to it. The documents keep the events, and pumps retry at least every 10 minutes.\n\nRunbook: ${local.runbooks}/events-are-not-published.md"
   }
 
   depends_on = [time_sleep.metrics]
@@ -227,7 +220,7 @@ resource "google_monitoring_alert_policy" "callbacks" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "The label tenant says whose receiver does not take callbacks. Nobody else waits for it. Each event is tried again 9 times over three days, then it is given up as \"callback failed\", at once if the receiver answers 410. Tell the tenant; once its receiver works, what was given up can be delivered again (POST /v1/jobs/{id}/redeliver)."
+    content   = "The label tenant says whose receiver does not take callbacks. Nobody else waits for it. Each event is tried again 9 times over three days, then it is given up as \"callback failed\", at once if the receiver answers 410. Tell the tenant; once its receiver works, what was given up can be delivered again (POST /v1/jobs/{id}/redeliver).\n\nRunbook: ${local.runbooks}/callbacks-fail.md"
   }
 
   depends_on = [time_sleep.metrics]
@@ -260,7 +253,7 @@ resource "google_monitoring_alert_policy" "copies" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "A result could not be copied for most of a day: the provider's host, the bucket or Firestore did not answer. The job still shows the provider's URL, which may soon stop working. Save what is still there, then clear the dead letters."
+    content   = "A result could not be copied for most of a day: the provider's host, the bucket or Firestore did not answer. The job still shows the provider's URL, which may soon stop working. Save what is still there, then clear the dead letters.\n\nRunbook: ${local.runbooks}/outputs-not-kept.md"
   }
 }
 
@@ -297,7 +290,7 @@ resource "google_monitoring_alert_policy" "server_errors" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "503 means that Firestore does not answer; callers and Pub/Sub retry. 500 is a bug or a missing variable: the log has the traceback, or one line that names every variable."
+    content   = "503 means that Firestore does not answer; callers and Pub/Sub retry. 500 is a bug or a missing variable: the log has the traceback, or one line that names every variable.\n\nRunbook: ${local.runbooks}/server-errors.md"
   }
 
   depends_on = [time_sleep.services]

@@ -42,7 +42,7 @@ resource "google_project_iam_custom_role" "outputs_writer" {
   count = var.keep_outputs ? 1 : 0
 
   role_id     = "renderRelayOutputsWriter"
-  title       = "Render Relay: writer of outputs"
+  title       = "Writer of Render Relay's outputs"
   description = "Creates objects and reads single ones; may not list, replace or delete any."
   permissions = ["storage.objects.create", "storage.objects.get"]
 

@@ -1,5 +1,5 @@
 locals {
-  services = toset([
+  services = toset(concat([
     "artifactregistry.googleapis.com",
     "cloudbuild.googleapis.com",
     "cloudfunctions.googleapis.com",
@@ -13,7 +13,7 @@ locals {
     "run.googleapis.com",
     "secretmanager.googleapis.com",
     "storage.googleapis.com",
-  ])
+  ], var.budget_per_month == null ? [] : ["billingbudgets.googleapis.com"]))
 }
 
 resource "google_project_service" "needed" {

@@ -329,6 +329,44 @@ variable "alert_emails" {
   }
 }
 
+variable "runbooks_url" {
+  type        = string
+  description = "The address under which the pages of docs/runbooks are published, such as your repository's, for the alerts to link to; null to name the files."
+  default     = null
+
+  validation {
+    condition     = var.runbooks_url == null ? true : can(regex("^https://[^\\s?#]+[^\\s/?#]$", var.runbooks_url))
+    error_message = "The runbooks_url must be an https URL without a slash at its end and without a query."
+  }
+}
+
+variable "budget_per_month" {
+  type        = number
+  description = "What the project may cost in a month, in whole units of the billing account's currency, before the billing account's administrators and alert_emails are told; null for no budget. A budget stops nothing."
+  default     = null
+
+  validation {
+    condition     = var.budget_per_month == null ? true : var.budget_per_month >= 1 && floor(var.budget_per_month) == var.budget_per_month
+    error_message = "The budget_per_month must be a whole amount, at least 1."
+  }
+
+  validation {
+    condition     = var.budget_per_month == null || var.billing_account != null
+    error_message = "The budget_per_month needs the billing_account."
+  }
+}
+
+variable "billing_account" {
+  type        = string
+  description = "Id of the project's billing account, such as 012345-6789AB-CDEF01; only a budget needs it."
+  default     = null
+
+  validation {
+    condition     = var.billing_account == null ? true : can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.billing_account))
+    error_message = "The billing_account must be a billing account's id, three groups of six hex digits."
+  }
+}
+
 variable "notification_channels" {
   type        = set(string)
   description = "Existing Cloud Monitoring notification channels that also receive alerts, as projects/PROJECT/notificationChannels/NUMBER."

@@ -22,7 +22,7 @@ import requests
 from infra.local.errors import EmulatorsUnavailable
 from infra.local.stack import Stack, running_stack
 from relay.adapters import firestore
-from relay.adapters.document import EXPIRE_AT, QUEUE_KEY, WAKE_AT, to_document
+from relay.adapters.document import DELIVERY_KEY, EXPIRE_AT, QUEUE_KEY, WAKE_AT, to_document
 from relay.domain.job import Status
 from tests.factories import a_job, finished_job
 from tests.terraform.declared_indexes import indexes_as_written
@@ -117,7 +117,7 @@ class Caller:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
 
-    def redesign(self, number: int) -> str:
+    def redesign(self, number: int, **more: str) -> str:
         """Create a job that takes a second and return its id."""
         room = f"{self._stack.description.sandbox_url}/rooms/living.jpg"
         given = {
@@ -126,7 +126,12 @@ class Caller:
             "roomId": "living_room",
             "creativity": 14,
         }
-        return self._create(input=given)
+        return self._create(input=given, **more)
+
+    @property
+    def receiver(self) -> str:
+        """The URL of a receiver of callbacks."""
+        return f"{self._stack.description.sandbox_url}/callbacks/queries"
 
     def follow(self, render_id: str) -> str:
         """Have a render followed and return the job's id."""
@@ -184,7 +189,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
 
 def drive(caller: Caller, seen: Recorded) -> None:
     """Make every query that a caller, a tick or a job can bring about."""
-    ids = [caller.redesign(number) for number in range(2)]
+    ids = [caller.redesign(0), caller.redesign(1, callbackUrl=caller.receiver)]
     render_id = caller.final(ids[0])["providerJobId"]
     for job_id in (ids[1], caller.follow(render_id)):
         caller.final(job_id)
@@ -253,6 +258,10 @@ def test_no_field_is_indexed_that_nobody_asks_for(recorded: Recorded) -> None:
     assert in_composites <= asked
     # What only grows would hold one job's writes up behind another's.
     assert not indexed & {"createdAt", WAKE_AT, QUEUE_KEY, EXPIRE_AT}
+    # What is said of callbacks and copies is read with the whole job.
+    for path in ("callback", "callback.deliveries", "keptOutputs", "keptOutputs.uri"):
+        assert not INDEXES.modes(firestore.JOBS, path)
+    assert INDEXES.modes(firestore.JOBS, DELIVERY_KEY) == {ASCENDING}
 
 
 @pytest.mark.parametrize("collection", [firestore.ACCOUNTS, firestore.DURATIONS])

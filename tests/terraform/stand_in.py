@@ -258,6 +258,9 @@ def _result(type_name: str, name: str, of: Mapping[str, Any]) -> str:
         return f"{of_whom}@example.iam.gserviceaccount.com"
     if name == "member":
         return f"serviceAccount:{of_whom}@example.iam.gserviceaccount.com"
+    if name == "uri":
+        runs_as = of.get("service_account_email") or f"relay-{of_whom}@"
+        return f"https://{runs_as.partition('@')[0].removeprefix('relay-')}-abc.a.run.app"
     if name == "number":
         return PROJECT_NUMBER
     if name == "urls":

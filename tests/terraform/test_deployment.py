@@ -15,7 +15,7 @@ from relay import config
 from relay.adapters import document, firestore, pubsub
 from relay.domain.callback import CALLBACKS
 from relay.domain.catalogue import CATALOGUE
-from relay.domain.job import EventType
+from relay.domain.job import EventType, Status
 from tests.factories import a_job
 from tests.terraform.running import Workspace
 from tests.terraform.stand_in import PROJECT_NUMBER
@@ -522,3 +522,71 @@ def test_every_alert_says_what_to_do_and_whom_to_tell(resources):
     for alert in of_type(resources, "google_monitoring_alert_policy").values():
         assert alert["notification_channels"] == [mail["id"]]
         assert len(alert["documentation"][0]["content"]) > 100
+
+
+def test_every_alert_names_its_runbook(resources):
+    for alert in of_type(resources, "google_monitoring_alert_policy").values():
+        named = re.fullmatch(r".+\n\nRunbook: (\S+)", alert["documentation"][0]["content"])
+        assert named, alert["display_name"]
+        page = (ROOT / named[1]).read_text()
+        assert page.startswith(f"# {alert['display_name']}\n\n")
+
+
+def queries(resources: Resources) -> dict[str, str]:
+    """Return every condition in PromQL, by its title."""
+    return {
+        condition["display_name"]: query["query"]
+        for alert in of_type(resources, "google_monitoring_alert_policy").values()
+        for condition in alert["conditions"]
+        for query in condition["condition_prometheus_query_language"]
+    }
+
+
+@pytest.mark.parametrize("pump", PUMPS)
+def test_a_pump_that_never_ran_is_an_alert(resources, pump):
+    query = queries(resources)[f"No pump of {pump} has finished a run for 5 minutes"]
+
+    # Without any time series the sum is empty, and only the other side of "or" is left.
+    assert query == (
+        '(sum(increase(logging_googleapis_com:user_relay_pump_runs{monitored_resource="cloud_run_'
+        f'revision",account="{pump}"}}[240s])) or vector(0)) < 0.5'
+    )
+
+
+def test_shares_are_of_metrics_by_labels_that_they_have(resources):
+    moves = resources['google_logging_metric.line_counts["relay_job_moves"]']
+    labels = {*moves["label_extractors"], "monitored_resource"}
+
+    shares = [query for query in queries(resources).values() if "user_relay_job_moves{" in query]
+
+    assert len(shares) == 3
+    for query in shares:
+        assert {*re.findall(r'(\w+)=~?"', query)} <= labels
+        statuses = set(re.findall(r"[a-z]+", " ".join(re.findall(r'status=~?"([^"]+)"', query))))
+        assert statuses <= set(Status)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kill"),
+    [
+        ("Memory limit of 512 MiB exceeded with 533 MiB used. Consider increasing it.", True),
+        ("Memory limit of 244M exceeded with 245M used", True),
+        ("A request was exceeded", False),
+    ],
+)
+def test_kills_for_memory_are_told_by_the_platforms_own_line(resources, text, is_kill):
+    (condition,) = resources["google_monitoring_alert_policy.memory"]["conditions"]
+    (matched,) = condition["condition_matched_log"]
+
+    wanted = re.findall(r'textPayload:"([^"]+)"', matched["filter"])
+
+    assert wanted
+    assert all(part in text for part in wanted) == is_kill
+
+
+def test_the_callbacks_address_is_called_from_outside(resources):
+    (check,) = of_type(resources, "google_monitoring_uptime_check_config").values()
+    (http,) = check["http_check"]
+
+    assert check["monitored_resource"][0]["labels"]["host"] == WEBHOOK_URL.removeprefix("https://")
+    assert (http["path"], http["accepted_response_status_codes"][0]["status_value"]) == ("/", 405)

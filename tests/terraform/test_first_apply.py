@@ -4,10 +4,15 @@ import re
 
 import pytest
 
-from tests.terraform.running import SOURCE, Workspace
+from tests.terraform.running import SOURCE, VARIABLES, Workspace
 from tests.terraform.young_project import METRIC_ARRIVES_S, YoungProject
 
 Young = tuple[Workspace, YoungProject]
+EVERYTHING = {
+    "public_api": True,
+    "budget_per_month": 100,
+    "billing_account": "012345-6789AB-CDEF01",
+}
 WAITS = {
     "services": "Error 403: [a-z]+ API has not been used, or it is disabled",
     "pubsub_agent": "Error 400: Service account .*gcp-sa-pubsub.* does not exist",
@@ -18,6 +23,7 @@ WAITS = {
 
 def test_one_apply_is_enough_in_a_new_project(young: Young) -> None:
     workspace, project = young
+    workspace.set({**VARIABLES, **EVERYTHING})
 
     said = workspace.apply()
 

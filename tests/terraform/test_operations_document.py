@@ -15,13 +15,15 @@ from relay.domain.job import ErrorCode
 from tests.terraform.hcl_files import declared, labelled, read_folder
 from tests.terraform.running import ROOT, SOURCE
 
-TEXT = (ROOT / "docs" / "operations.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+RUNBOOKS = {page.stem: page.read_text() for page in (ROOT / "docs" / "runbooks").glob("*.md")}
+TEXT = "\n".join([OPERATIONS, *RUNBOOKS.values()])
 FILES = read_folder(SOURCE)
 VARIABLES = labelled(FILES, "variable")
 OUTPUTS = labelled(FILES, "output")
 FUNCTIONS = {"jobs_api", "provider_webhook", "poll_tick", "deliver_callbacks", "keep_outputs"}
 LOGGED_BY_KEEP_OUTPUTS = {"output kept", "output not kept"}
-FIELDS_OF_LOG_LINES = {"http_status"}
+OTHER_WORDS = {"http_status", "too_many_open_jobs"}
 SETTINGS_OF_FUNCTIONS = {"max_instances", "call_limit", "base_url"}
 SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+")
 BLOCKS = re.findall(r"^ *```(\w+)\n(.*?)^ *```", TEXT, re.MULTILINE | re.DOTALL)
@@ -41,18 +43,37 @@ def local_values() -> Mapping[str, Any]:
 
 def alert_titles() -> set[str]:
     """Return the title of every alert policy."""
-    titles = {one["title"].strip('"') for one in local_values()["line_alerts"].values()}
+    titles = set(re.findall(r'^ +title += "(Render Relay: [^"]+)"$', written(), re.MULTILINE))
     for one in declared(FILES):
         if one.type == "google_monitoring_alert_policy":
             titles.add(one.body["display_name"].strip('"'))
     return titles - {"${each.value.title}"}
 
 
-def test_every_alert_is_described_and_no_other():
-    headings = set(re.findall(r"^### (Render Relay: .+)$", TEXT, re.MULTILINE))
+def written() -> str:
+    """Return everything in terraform/."""
+    return "\n".join(file.read_text() for file in SOURCE.glob("*.tf"))
 
-    assert len(headings) >= 6
-    assert headings == alert_titles()
+
+def test_every_alert_has_a_runbook_and_no_other_page_is_there():
+    headings = {page.partition("\n")[0].removeprefix("# ") for page in RUNBOOKS.values()}
+    linked = dict(
+        re.findall(r"^\| \[(Render Relay: .+?)\]\(runbooks/(.+?)\.md\)", TEXT, re.MULTILINE)
+    )
+
+    assert len(headings) >= 10
+    assert headings == alert_titles() == set(linked)
+    assert {page: title for title, page in linked.items()} == {
+        page: text.partition("\n")[0].removeprefix("# ") for page, text in RUNBOOKS.items()
+    }
+
+
+@pytest.mark.parametrize("page", RUNBOOKS)
+def test_links_of_a_runbook_lead_somewhere(page):
+    for file, _, anchor in re.findall(r"\]\(([\w./-]+)(#([\w-]+))?\)", RUNBOOKS[page]):
+        target = ROOT / "docs" / "runbooks" / file
+        assert target.is_file(), file
+        assert not anchor or anchor in anchors(target.read_text()), anchor
 
 
 def test_every_alert_that_is_mentioned_exists():
@@ -63,7 +84,7 @@ def test_every_alert_that_is_mentioned_exists():
 
 def test_every_variable_and_output_that_is_named_exists():
     known = {*VARIABLES, *OUTPUTS, *FUNCTIONS, *SETTINGS_OF_FUNCTIONS, *map(str, ErrorCode)}
-    known |= FIELDS_OF_LOG_LINES
+    known |= OTHER_WORDS
     named = {word for code in CODE for word in SNAKE.findall(code) if code == word}
 
     assert {"secret_versions", "webhook_base_url", "dead_letter_subscriptions"} <= named
@@ -119,10 +140,13 @@ def test_every_line_that_is_searched_for_is_logged():
 
 
 def test_links_within_lead_somewhere():
-    headings = re.findall(r"^#+ (.+)$", PROSE, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors(OPERATIONS)
 
-    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
+
+def anchors(text: str) -> set[str]:
+    """Return what can be linked to on a page."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def commands() -> Iterator[list[str]]:

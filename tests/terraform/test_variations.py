@@ -11,6 +11,7 @@ from relay import config
 from relay.domain.catalogue import CATALOGUE
 from tests.terraform.hcl_files import labelled, read_folder
 from tests.terraform.running import SOURCE, VARIABLES
+from tests.terraform.stand_in import PROJECT_NUMBER
 from tests.terraform.state import NOT_READ_YET, READERS, environment, misread, of_type, service
 
 
@@ -78,6 +79,70 @@ def test_the_function_outlives_its_window_and_the_message_the_function(fresh, wi
         if one["push_config"]
     }
     assert window_s + 60 <= timeout_s < ack_s <= 600
+
+
+def test_a_longer_window_gives_pumps_longer_before_they_are_missed(fresh):
+    fresh.set({**VARIABLES, "tick_window_s": 500})
+    fresh.apply()
+
+    for one in fresh.resources()["google_monitoring_alert_policy.no_pump"]["conditions"]:
+        (query,) = one["condition_prometheus_query_language"]
+        (within_s,) = re.findall(r"\[(\d+)s\]", query["query"])
+        assert int(within_s) > 500 + 60
+
+
+def test_alerts_link_to_where_the_runbooks_are_published(fresh):
+    fresh.set({**VARIABLES, "runbooks_url": "https://example.com/relay/docs/runbooks"})
+    fresh.apply()
+
+    for alert in of_type(fresh.resources(), "google_monitoring_alert_policy").values():
+        content = alert["documentation"][0]["content"]
+        assert "\n\nRunbook: https://example.com/relay/docs/runbooks/" in content
+
+
+def test_without_gepetto_nobody_misses_its_webhooks(fresh):
+    keys = {"spacely": VARIABLES["provider_keys"]["spacely"]}
+    fresh.set({**VARIABLES, "accounts": {"spacely": {}}, "provider_keys": keys})
+    fresh.apply()
+
+    alerts = of_type(fresh.resources(), "google_monitoring_alert_policy").values()
+    assert not any("Gepetto" in one["display_name"] for one in alerts)
+
+
+def test_a_public_api_is_called_from_outside_too_and_webhooks_at_their_own_address(fresh):
+    fresh.set(
+        {**VARIABLES, "public_api": True, "webhook_base_url": "https://hooks.example.com/renders"}
+    )
+    fresh.apply()
+    checks = of_type(fresh.resources(), "google_monitoring_uptime_check_config")
+
+    called = {
+        (
+            one["monitored_resource"][0]["labels"]["host"],
+            one["http_check"][0]["path"],
+            one["http_check"][0]["accepted_response_status_codes"][0]["status_value"],
+        )
+        for one in checks.values()
+    }
+    assert {("hooks.example.com", "/renders/", 405)} < called
+    assert {one[1:] for one in called} == {("/renders/", 405), ("/v1/providers", 401)}
+
+
+def test_a_budget_tells_of_what_was_spent_and_of_what_will_be(fresh):
+    fresh.set({**VARIABLES, "budget_per_month": 200, "billing_account": "012345-6789AB-CDEF01"})
+    fresh.apply()
+
+    (budget,) = of_type(fresh.resources(), "google_billing_budget").values()
+    assert budget["budget_filter"][0]["projects"] == [f"projects/{PROJECT_NUMBER}"]
+    assert budget["amount"][0]["specified_amount"][0]["units"] == "200"
+    assert [
+        (one["threshold_percent"], one["spend_basis"]) for one in budget["threshold_rules"]
+    ] == [
+        (0.5, "CURRENT_SPEND"),
+        (0.9, "CURRENT_SPEND"),
+        (1, "CURRENT_SPEND"),
+        (1, "FORECASTED_SPEND"),
+    ]
 
 
 def test_a_project_may_have_its_database_already(fresh):
@@ -238,6 +303,13 @@ REFUSED: dict[str, dict[str, Any]] = {
     "The log_level must be": {"log_level": "WARNING"},
     "The min_instances must be": {"min_instances": -1},
     "The alert_emails must be": {"alert_emails": ["nobody"]},
+    "The runbooks_url must be": {"runbooks_url": "http://example.com/runbooks"},
+    "The budget_per_month must be": {
+        "budget_per_month": 0,
+        "billing_account": "012345-6789AB-CDEF01",
+    },
+    "The budget_per_month needs": {"budget_per_month": 100},
+    "The billing_account must be": {"billing_account": "my-account"},
     "The notification_channels must be": {"notification_channels": ["7"]},
 }
 

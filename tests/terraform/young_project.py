@@ -136,7 +136,9 @@ class YoungProject:
         return None
 
     def _missing_metric(self, planned: Mapping[str, Any]) -> str | None:
-        conditions = json.dumps(planned["conditions"], default=str)
+        conditions = json.dumps(
+            [one for one in planned["conditions"] if not _is_unvalidated(one)], default=str
+        )
         for (kind, name), _ in list(self._made.items()):
             is_used = (
                 f"logging.googleapis.com/user/{name}\\" in conditions
@@ -180,6 +182,11 @@ class YoungProject:
         with self._lock:
             made_at = self._made.get((kind, name))
         return made_at is not None and self.time.now() - made_at >= for_s
+
+
+def _is_unvalidated(condition: Mapping[str, Any]) -> bool:
+    queries = condition["condition_prometheus_query_language"] or ()
+    return any(query["disable_metric_validation"] for query in queries)
 
 
 def _name(identity: str) -> str:

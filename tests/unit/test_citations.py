@@ -14,7 +14,7 @@ FOLDERS = ("docs", "functions", "infra", "terraform", "tests", ".ci")
 SUFFIXES = {".py", ".md", ".tf", ".json", ".yaml", ".toml", ".example", ""}
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 # Files of somebody else's, or that a reader makes.
-NOT_OURS = {"cancel_all.py", "publisher/client.py"}
+NOT_OURS = {"cancel_all.py", "publisher/client.py", "redeliver.py"}
 PROVIDERS = ("gepetto", "spacely")
 
 LINK = re.compile(r"\[[^\]]*\]\((?!\w+:)([^)\s#]*)(?:#([^)\s]*))?\)")

@@ -3,9 +3,13 @@
 import pytest
 
 from relay.domain.answers import Rendered
+from relay.domain.callback import CALLBACKS, Callback
+from relay.domain.events import published
 from relay.domain.job import Status
-from relay.errors import AccountRefused, NotAccepted, PerhapsAccepted
-from tests.factories import NOON, OUTPUT, a_job, job_id, later, processing_job
+from relay.errors import AccountRefused, CallUnanswered, NotAccepted, PerhapsAccepted
+from tests.factories import NOON, OUTPUT, a_job, finished_job, job_id, later, processing_job
+
+HOOK = "https://hooks.example.com/renders"
 
 
 def lines(caplog, message):
@@ -101,3 +105,64 @@ def test_an_outage_is_logged_when_a_second_tenants_breaker_opens(world, caplog):
 
     (line,) = lines(caplog, "provider down")
     assert line["account"] == "gepetto"
+
+
+def job_with_callback():
+    job = finished_job(Status.SUCCEEDED, tenant="shop", callback=Callback(url=HOOK))
+    return published(job, job.announcements[0].id, at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (200, "callback delivered"),
+        (500, "callback not delivered"),
+        (CallUnanswered("time over"), "callback not delivered"),
+        (410, "callback failed"),
+    ],
+)
+def test_an_attempt_at_a_callback_says_whose_it_was_and_how_it_ended(
+    world, caplog, answer, message
+):
+    caplog.set_level("INFO")
+    world.jobs.put(job_with_callback())
+    world.endpoints.script(HOOK, answer)
+
+    world.callbacks_pump(window_s=0).run()
+
+    attempts = [one for one in caplog.records if one.message.startswith("callback ")]
+    assert [(one.message, one.fields["tenant"]) for one in attempts] == [(message, "shop")]
+
+
+def test_the_callbacks_pump_says_that_it_is_done_as_an_accounts_does(world, caplog):
+    caplog.set_level("INFO")
+    world.jobs.put(job_with_callback())
+    world.clock.advance(30)
+
+    world.callbacks_pump(window_s=0).run()
+
+    (line,) = lines(caplog, "pump done")
+    assert line == {"account": CALLBACKS, "calls": 1, "oldest_due_s": 30.0}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_claimed_job_and_an_unconfirmed_one_are_moves_that_can_be_compared(world, caplog, number):
+    caplog.set_level("INFO")
+    world.jobs.put(*(a_job(id=job_id(one)) for one in range(number)))
+    world.provider.on_submit(*[PerhapsAccepted("500")] * number)
+
+    world.pump(window_s=0).run()
+
+    moves = [line["status"] for line in lines(caplog, "job moved")]
+    assert moves.count("submitting") == moves.count("unconfirmed") == number
+
+
+def test_a_result_that_was_polled_says_so(world, caplog):
+    caplog.set_level("INFO")
+    world.jobs.put(processing_job(call_at=NOON))
+    world.provider.on_poll(Rendered(outputs=(OUTPUT,), provider_status="success"))
+
+    world.pump(window_s=0).run()
+
+    (line,) = lines(caplog, "job finished")
+    assert (line["provider"], line["status"], line["by"]) == ("gepetto", "succeeded", "poll")

@@ -73,5 +73,4 @@ def _deployed() -> Any:
 
 
 _record_from_now_on(Path(os.environ["RECORDED_QUERIES"]))
-_main = _deployed()
-jobs_api, provider_webhook, poll_tick = _main.jobs_api, _main.provider_webhook, _main.poll_tick
+globals().update({name: its for name, its in vars(_deployed()).items() if name[0] != "_"})
