@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.simulator import providers, run, store, topics
+from infra.simulator import keeping, providers, run, store, topics
 from infra.simulator.environment import FaultSwitches
 from infra.simulator.run import run_seed, shrink
 from infra.verification.history import Violation
-from relay.adapters import firestore, pubsub
+from relay.adapters import cloud_storage, firestore, pubsub
 from relay.adapters.transport import Bounds
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +61,26 @@ def test_the_promises_hold_while_lists_are_fetched():
     assert sum(one in run.LISTS for one in calls) > len(outcomes)
 
 
+@pytest.mark.parametrize("what", ["calls_back", "keeps_outputs"])
+def test_the_promises_hold_with_many_callbacks_and_copies(what):
+    switches = FaultSwitches(**{what: True})
+    outcomes = [run_seed(seed, switches) for seed in range(20)]
+
+    broken = {one.seed: [str(broken) for broken in one.violations] for one in outcomes}
+    assert {seed: promises for seed, promises in broken.items() if promises} == {}
+    happened = [(len(one.history.posts), len(one.history.copies)) for one in outcomes]
+    assert sum(posts if what == "calls_back" else copies for posts, copies in happened) > 50
+
+
+def test_a_history_jumps_through_the_days_in_which_a_dead_endpoint_is_tried():
+    outcomes = [run_seed(seed, FaultSwitches(calls_back=True)) for seed in range(20)]
+
+    days = max(one.history.end_s / 86_400 for one in outcomes)
+    # All attempts take 3.1 days; a second event of a job is tried after those of the first.
+    assert 3 < days < 7
+    assert max(one.steps for one in outcomes) < 150_000
+
+
 def test_a_failure_is_shrunk_to_the_few_faults_that_it_needs(monkeypatch):
     def no_crash_is_allowed(history):
         crashed = any(what.startswith("CRASH") for _, _, what in history.lines)
@@ -84,6 +104,7 @@ def test_a_failure_is_shrunk_to_the_few_faults_that_it_needs(monkeypatch):
     [
         (store.CALL_TIMEOUT_S, firestore.CALL_TIMEOUT_S),
         (topics.PUBLISH_TIMEOUT_S, pubsub.PUBLISH_TIMEOUT_S),
+        (keeping.PUT_TIMEOUT_S, cloud_storage.TIMEOUT_S[1]),
         (providers.SEND_S, Bounds().send_s),
         (providers.CALL_S, Bounds().call_s),
     ],
