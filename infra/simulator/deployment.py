@@ -89,7 +89,8 @@ class Deployment:
 
     def creator(self, instance: Instance) -> JobCreator:
         """Return what takes new jobs on this instance."""
-        return self.relay(instance).creator(CreatePolicy(accounts=self.profile.providers))
+        policy = CreatePolicy(accounts=self.profile.providers, allow_callbacks=True)
+        return self.relay(instance).creator(policy)
 
     def controls(self, instance: Instance) -> JobControls:
         """Return what cancels and retries jobs on this instance."""

@@ -53,6 +53,8 @@ IDS = {
 }  # fmt: skip
 NO_IDS = {
     Place("header", "Prefer"),
+    Place("header", "If-None-Match"),
+    Place("path", "n"),
     *(Place("query", name) for name in ("provider", "operation", "status", "metadata", "pageSize")),
     *(Place("query", name) for name in ("createdAfter", "createdBefore", "endedAfter")),
     *(Place("body", name) for name in ("provider", "operation", "input", "path", "metadata")),
@@ -369,7 +371,7 @@ def ask(stage: Stage, operation: Operation, place: Place, value: str) -> Told:
     path = operation.path
     if PATH_ID in operation.places:
         ours = value if place == PATH_ID else a_cancelled_job(stage)
-        path = path.replace("{id}", quote(ours, safe=""))
+        path = path.replace("{id}", quote(ours, safe="")).replace("{n}", "0")
     answer = stage.other.call(
         operation.method,
         path,
