@@ -53,6 +53,9 @@ IDS = {
 }  # fmt: skip
 NO_IDS = {
     Place("header", "Prefer"),
+    # The copy of an output.
+    Place("path", "n"),
+    Place("header", "If-None-Match"),
     *(Place("query", name) for name in ("provider", "operation", "status", "metadata", "pageSize")),
     *(Place("query", name) for name in ("createdAfter", "createdBefore", "endedAfter")),
     *(Place("body", name) for name in ("provider", "operation", "input", "path", "metadata")),
