@@ -326,6 +326,9 @@ def test_the_list_has_the_jobs_that_were_asked_for(using: Reader) -> None:
 
     (page,) = documents(using.sh(LIST))
 
+    for job in (submitted, *page["jobs"]):
+        # Copies may have come in between.
+        job.pop("keptOutputs", None)
     assert page == {"jobs": [submitted], "nextPageToken": None}
 
 

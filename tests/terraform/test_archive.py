@@ -135,6 +135,8 @@ def serve(
     here = {
         "FIRESTORE_EMULATOR_HOST": firestore_emulator,
         "PUBSUB_EMULATOR_HOST": pubsub_emulator,
+        # Never called, but no credentials are looked for.
+        "STORAGE_EMULATOR_HOST": f"{HOST}:1",
         "API_KEYS": json.dumps({"shop": [hashlib.sha256(API_KEY.encode()).hexdigest()]}),
     }
     processes: list[Process] = []

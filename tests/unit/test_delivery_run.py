@@ -177,7 +177,10 @@ def test_410_ends_all_callbacks_of_the_job_also_later_ones(world):
     world.callbacks_pump().run()
 
     assert len(world.endpoints.posts) == 1
-    assert callback(world, job).status is DeliveryStatus.FAILED
+    after = callback(world, job)
+    assert after.status is DeliveryStatus.FAILED
+    assert after.current is not None
+    assert (after.current.event_id, after.current.last_status) == (f"{job.id}.failed", 410)
 
 
 def test_events_of_a_job_are_delivered_in_order_and_wait_for_each_other(world):
