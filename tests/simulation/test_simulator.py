@@ -61,15 +61,15 @@ def test_the_promises_hold_while_lists_are_fetched():
     assert sum(one in run.LISTS for one in calls) > len(outcomes)
 
 
-@pytest.mark.parametrize("what", ["calls_back", "keeps_outputs"])
+@pytest.mark.parametrize("what", ["callbacks", "copies"])
 def test_the_promises_hold_with_many_callbacks_and_copies(what):
-    switches = FaultSwitches(**{what: True})
+    switches = FaultSwitches(calls_back=what == "callbacks", keeps_outputs=what == "copies")
     outcomes = [run_seed(seed, switches) for seed in range(20)]
 
     broken = {one.seed: [str(broken) for broken in one.violations] for one in outcomes}
     assert {seed: promises for seed, promises in broken.items() if promises} == {}
     happened = [(len(one.history.posts), len(one.history.copies)) for one in outcomes]
-    assert sum(posts if what == "calls_back" else copies for posts, copies in happened) > 50
+    assert sum(posts if what == "callbacks" else copies for posts, copies in happened) > 50
 
 
 def test_a_history_jumps_through_the_days_in_which_a_dead_endpoint_is_tried():
