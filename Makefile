@@ -8,7 +8,7 @@ CLIENTS := .local/clients
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-busy storm-test lint format describe simulate storm fuzz mutants bench \
+.PHONY: help setup demo up test test-thorough test-busy storm-test lint format describe simulate storm fuzz mutants bench \
 	terraform-tools checkov terraform-validate terraform-lock client-tools clean
 
 # Runs a command and shows what it says only if it fails.
@@ -39,9 +39,12 @@ up: setup ## run the whole system here until Ctrl-C: ARGS="--logs --strict-ids"
 test: setup terraform-tools client-tools ## run all tests but the storm and the thorough ones
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not storm and not thorough"
 
+test-thorough: setup client-tools ## run the tests that take minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m thorough tests/adapters tests/infra tests/system
+
 # The others depend on no clock but their own.
-test-busy: setup ## run the thorough tests, and those that use real time, with every core busy
-	$(BIN)/python -m tests.busy -m pytest -n 3 --dist loadfile -m "not storm" \
+test-busy: setup ## run the tests that use real time, with every core busy
+	$(BIN)/python -m tests.busy -m pytest -n 3 --dist loadfile -m "not storm and not thorough" \
 		tests/adapters tests/entrypoints tests/infra tests/system
 
 storm-test: setup ## run the storm as a test: 150 jobs, processes killed

@@ -15,7 +15,7 @@ from infra.local.errors import EmulatorsUnavailable
 from infra.local.stack import Stack
 from tests.system.conftest import until
 
-TIMEOUT_S = 480.0
+TIMEOUT_S = 1200.0
 # Without the one that goes through every way in which each request can be wrong.
 RANDOM_PHASES = ("examples", "fuzzing", "stateful")
 
