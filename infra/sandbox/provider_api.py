@@ -6,7 +6,6 @@ import hmac
 import logging
 import select
 import socket
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -19,9 +18,9 @@ from infra.sandbox.clock import Clock
 from infra.sandbox.jobs import RenderJob, State
 from infra.sandbox.provider import Inputs, Provider
 from infra.sandbox.state import SandboxState
+from infra.sandbox.tries import Tries
 
 HELD_S = 600.0
-KEPT_TRIES = 100_000
 RENDER_OVERRUN_S = 60.0
 TOO_MANY_CALLS = 429
 RETRY_AFTER_S = 2
@@ -68,7 +67,7 @@ class ProviderApi:
     key: str
     limit: CallLimit
     state: SandboxState
-    _tries: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict)
+    _tries: Tries = field(default_factory=Tries)
     _submits: int = 0
     _lock: Lock = field(default_factory=Lock)
 
@@ -193,10 +192,7 @@ class ProviderApi:
     def _count_submit(self, operation: str, source: str) -> tuple[int, int]:
         """Return the submit's number, and how often its input was submitted before."""
         with self._lock:
-            tries = self._tries.pop((operation, source), 0)
-            self._tries[operation, source] = tries + 1
-            while len(self._tries) > KEPT_TRIES:
-                self._tries.popitem(last=False)
+            tries = self._tries.count(operation, source)
             self._submits += 1
             return self._submits, tries
 

@@ -8,7 +8,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,9 +22,9 @@ from infra.sandbox import behaviours
 from infra.sandbox.behaviours import CALLBACKS, BehaviourRequests, JobBehaviour
 from infra.sandbox.clock import Clock
 from infra.sandbox.provider_api import RETRY_AFTER_S, HungUpError, document, hold, refusal
+from infra.sandbox.tries import Tries
 
 KEPT_CALLBACKS = 20_000
-KEPT_TRIES = 100_000
 # The tolerance of the official libraries.
 TOLERANCE_S = 300.0
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how a secret begins
@@ -77,7 +77,7 @@ class Receiver:
     draw: Draw
     _secrets: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     _received: deque[Received] = field(default_factory=lambda: deque(maxlen=KEPT_CALLBACKS))
-    _tries: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict)
+    _tries: Tries = field(default_factory=Tries)
     _count: int = 0
     _lock: Lock = field(default_factory=Lock)
 
@@ -126,10 +126,7 @@ class Receiver:
         """Return the callback, and how often its event was received here before."""
         event_id = request.headers.get("webhook-id", "")
         with self._lock:
-            tries = self._tries.pop((name, event_id), 0)
-            self._tries[name, event_id] = tries + 1
-            while len(self._tries) > KEPT_TRIES:
-                self._tries.popitem(last=False)
+            tries = self._tries.count(name, event_id)
             self._count += 1
             received = Received(
                 number=self._count,

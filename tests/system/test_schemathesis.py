@@ -5,12 +5,14 @@ its own, because its jobs would use up the call limits that other tests count on
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 import requests
 
-from infra.describe.fuzz import KEYS, fuzzed_stack, run_schemathesis
+from infra.describe.fuzz import KEYS, Outcome, fuzzed_stack, run_schemathesis
 from infra.local.errors import EmulatorsUnavailable
 from infra.local.stack import Stack
 from tests.system.conftest import until
@@ -32,49 +34,31 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         pytest.skip(str(error))
 
 
-@pytest.mark.thorough
-def test_tenants_are_answered_as_the_openapi_file_says(fuzzed, tmp_path):
-    outcome = run_schemathesis(
-        fuzzed.description.api_url,
-        keys=KEYS,
-        max_examples=5,
-        seed=1,
-        directory=tmp_path,
-        timeout_s=TIMEOUT_S,
+@pytest.fixture
+def run(fuzzed: Stack, tmp_path: Path) -> Callable[..., Outcome]:
+    return partial(
+        run_schemathesis, fuzzed.description.api_url, directory=tmp_path, timeout_s=TIMEOUT_S
     )
+
+
+@pytest.mark.thorough
+def test_tenants_are_answered_as_the_openapi_file_says(run):
+    outcome = run(keys=KEYS, max_examples=5, seed=1)
 
     assert outcome.is_good, outcome.text
     assert outcome.cases >= 2000
 
 
-def test_tenants_are_answered_as_the_openapi_file_says_in_a_few_cases_of_each_kind(
-    fuzzed, tmp_path
-):
-    outcome = run_schemathesis(
-        fuzzed.description.api_url,
-        keys=KEYS,
-        max_examples=3,
-        seed=2,
-        directory=tmp_path,
-        timeout_s=TIMEOUT_S,
-        phases=RANDOM_PHASES,
-    )
+def test_tenants_are_answered_as_the_openapi_file_says_in_a_few_cases_of_each_kind(run):
+    outcome = run(keys=KEYS, max_examples=3, seed=2, phases=RANDOM_PHASES)
 
     assert outcome.is_good, outcome.text
     assert outcome.cases >= 100
 
 
-def test_a_stranger_is_answered_as_the_openapi_file_says_and_learns_nothing(fuzzed, tmp_path):
-    outcome = run_schemathesis(
-        fuzzed.description.api_url,
-        keys={},
-        max_examples=20,
-        seed=1,
-        directory=tmp_path,
-        timeout_s=TIMEOUT_S,
-        # Without a key no body is read: the thousand ways to get one wrong would all be one.
-        phases=RANDOM_PHASES,
-    )
+def test_a_stranger_is_answered_as_the_openapi_file_says_and_learns_nothing(run):
+    # Without a key no body is read: the thousand ways to get one wrong would all be one.
+    outcome = run(keys={}, max_examples=20, seed=1, phases=RANDOM_PHASES)
 
     assert outcome.is_good, outcome.text
     assert outcome.cases >= 200

@@ -52,14 +52,8 @@ def resolve_ipv4(host: str, port: int) -> Sequence[str]:
 
 def connect_to(address: str, port: int, timeout_s: float) -> socket.socket:
     """Connect to an address, within so many seconds."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(timeout_s)
-        sock.connect((address, port))
-    except OSError:
-        sock.close()
-        raise
+    sock = socket.create_connection((address, port), timeout_s)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
 

@@ -25,8 +25,6 @@ LAST_CALL_AFTER_S = 350.0
 # A picture may have 25 MiB, and takes up to twice as much while it is received.
 PICTURES_AT_ONCE = 2
 WAIT_FOR_MEMORY_S = 60.0
-# 4xx that may pass: request timeout and too many requests (RFC 9110, 15.5.9; RFC 6585, 4).
-PASSING_4XX = (408, 429)
 
 
 class OutputKeeper:
@@ -131,7 +129,7 @@ class OutputKeeper:
             raise _NotKept("its URL leads to an address that must not be called") from None
         if answer.status == 200:
             return answer.body
-        if answer.status >= 500 or answer.status in PASSING_4XX:
+        if answer.may_pass:
             raise CallUnanswered(f"HTTP {answer.status}")
         raise _NotKept(_refusal(answer.status))
 

@@ -22,8 +22,6 @@ from relay.errors import (
 LONGEST_S = 300.0
 TRIES = 3
 RETRY_AFTER_S = 1.0
-# As for outputs that are kept: see contract, section 5b.
-_TRANSIENT = (408, 429)
 
 _WHY: dict[type[RelayError], str] = {
     CallForbidden: "its URL leads to an address that may not be called",
@@ -93,7 +91,7 @@ class PictureReader:
                 if download.status == 200 and download.body:
                     return download.body
                 why = f"its host answered {download.status}"
-                if download.status < 500 and download.status not in _TRANSIENT:
+                if not download.may_pass:
                     break
             if not tries_left or self._clock.monotonic() + RETRY_AFTER_S > until:
                 break

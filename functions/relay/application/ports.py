@@ -412,6 +412,14 @@ class Download:
     status: int
     body: bytes
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether asking again may be answered otherwise: 5xx, and two 4xx.
+
+        408 is a request's timeout and 429 too many requests (RFC 9110, 15.5.9; RFC 6585, 4).
+        """
+        return self.status >= 500 or self.status in (408, 429)
+
 
 class Downloads(Protocol):
     """Fetches outputs under guard; see contract, section 5a."""

@@ -5,14 +5,13 @@ called. So the first keys of every tenant, of every endpoint of a tenant, and of
 due at an endpoint can each be found by one query, whatever else waits.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote, unquote, urlsplit
 
 from relay.domain.callback import Callback
 from relay.domain.job import Job
-from relay.domain.queue import Span, micros_text, tenant_start
+from relay.domain.queue import Span, keys_below, micros_text, moment_of, tenant_start
 
-_EPOCH = datetime.fromtimestamp(0, tz=UTC)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -39,9 +38,7 @@ def next_attempt_at(callback: Callback | None) -> datetime | None:
 
 def endpoint_keys(tenant: str, endpoint: str) -> Span:
     """Return the span of all keys of a tenant at an endpoint."""
-    start = f"{tenant_start(tenant)}{quote(endpoint, safe=':')}/"
-    # "0" is the character after "/".
-    return Span(start, f"{start[:-1]}0")
+    return keys_below(f"{tenant_start(tenant)}{quote(endpoint, safe=':')}/")
 
 
 def due_keys(tenant: str, endpoint: str, *, at: datetime) -> Span:
@@ -57,4 +54,4 @@ def endpoint_of_key(key: str) -> str:
 
 def due_at(key: str) -> datetime:
     """Return when the job with this key is to be called."""
-    return _EPOCH + timedelta(microseconds=int(key.split("/", 3)[2]))
+    return moment_of(key)

@@ -56,12 +56,16 @@ def is_fresh(key: str) -> bool:
 
 def created_at(key: str) -> datetime:
     """Return when the job with this key was created."""
-    return _EPOCH + timedelta(microseconds=int(key.split("/", 3)[2]))
+    return moment_of(key)
 
 
 def keys_of(tenant: str) -> Span:
     """Return the span of all keys of a tenant."""
-    start = tenant_start(tenant)
+    return keys_below(tenant_start(tenant))
+
+
+def keys_below(start: str) -> Span:
+    """Return the span of all keys that begin with this, which ends with a slash."""
     # "0" is the character after "/".
     return Span(start, f"{start[:-1]}0")
 
@@ -94,6 +98,11 @@ def uncovered_spans(covered: Iterable[Span]) -> list[Span]:
 def tenant_start(tenant: str) -> str:
     """Return what all keys of a tenant start with."""
     return f"{quote(tenant, safe='')}/"
+
+
+def moment_of(key: str) -> datetime:
+    """Return the moment in a key's third part."""
+    return _EPOCH + timedelta(microseconds=int(key.split("/", 3)[2]))
 
 
 def micros_text(moment: datetime) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from relay.application.output_keeper import OutputKeeper
 from relay.domain.job import EventType, is_job_id
 from relay.domain.output_keeping import RESULTS
+from relay.edges.push import message_of
 from relay.errors import JobNotFound
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,6 @@ class Completions:
 
 def attribute_of(data: object, name: str) -> str:
     """Return an attribute of a push envelope's message; empty if it has none of that name."""
-    message = data.get("message") if isinstance(data, Mapping) else None
-    attributes = message.get("attributes") if isinstance(message, Mapping) else None
+    attributes = message_of(data).get("attributes")
     value = attributes.get(name) if isinstance(attributes, Mapping) else None
     return value if isinstance(value, str) else ""

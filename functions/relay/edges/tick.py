@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from relay.application.pump import Pump
+from relay.edges.push import message_of
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +49,7 @@ class Ticks:
 
 def account_of(data: object) -> str | None:
     """Return the account that a Pub/Sub push envelope's message names, None if none."""
-    message = data.get("message") if isinstance(data, Mapping) else None
-    encoded = message.get("data") if isinstance(message, Mapping) else None
+    encoded = message_of(data).get("data")
     if not isinstance(encoded, str):
         return None
     try:
