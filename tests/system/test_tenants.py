@@ -58,7 +58,10 @@ NO_IDS = {
     *(Place("query", name) for name in ("provider", "operation", "status", "metadata", "pageSize")),
     *(Place("query", name) for name in ("createdAfter", "createdBefore", "endedAfter")),
     *(Place("body", name) for name in ("provider", "operation", "input", "path", "metadata")),
-    *(Place("body", name) for name in ("deadlineSeconds", "onUnconfirmed", "priority")),
+    *(
+        Place("body", name)
+        for name in ("deadlineSeconds", "onUnconfirmed", "priority", "callbackUrl")
+    ),
     # Of a batch, and the body of a submission in a provider's shape.
     Place("body", "jobs"),
     Place("body", "input"),
