@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from relay.adapters.document import DELIVERY_KEY
 from relay.domain.callback import (
     RETRY_AFTER,
     Callback,
@@ -17,6 +18,7 @@ from relay.domain.callback import (
     DeliveryStatus,
     redelivered,
 )
+from relay.domain.delivery_queue import delivery_key
 from relay.domain.events import published, with_event
 from relay.domain.job import Actor, EventType, Job, Status
 from relay.domain.signatures import tenant_secret
@@ -175,7 +177,10 @@ def test_410_ends_all_callbacks_of_the_job_also_later_ones(world):
     world.callbacks_pump().run()
 
     assert len(world.endpoints.posts) == 1
-    assert callback(world, job).status is DeliveryStatus.FAILED
+    after = callback(world, job)
+    assert after.status is DeliveryStatus.FAILED
+    assert after.current is not None
+    assert (after.current.event_id, after.current.last_status) == (f"{job.id}.failed", 410)
 
 
 def test_events_of_a_job_are_delivered_in_order_and_wait_for_each_other(world):
@@ -271,6 +276,26 @@ def test_tenants_take_turns_at_a_shared_host(world):
     ]
     assert len(others_s) == 4
     assert max(others_s) < 5
+
+
+def test_documents_that_do_not_parse_hide_no_others_and_are_read_once(world):
+    hidden = ended(number=400)
+    for number in range(1, 31):
+        key = delivery_key(ended(number=number))
+        world.jobs.put_document(job_id(number), {DELIVERY_KEY: key})
+    world.jobs.put(hidden)
+    pages = []
+    find = world.jobs.deliveries
+
+    def noted(**arguments):
+        pages.append(arguments)
+        return find(**arguments)
+
+    world.jobs.deliveries = noted
+    world.callbacks_pump().run()
+
+    assert callback(world, hidden).status is DeliveryStatus.DELIVERED
+    assert len(pages) < 30
 
 
 def test_a_thousand_callbacks_cost_few_reads_each(world):

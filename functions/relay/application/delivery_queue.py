@@ -55,15 +55,18 @@ class _Endpoint:
         in_flight: The keys of the jobs being delivered, by job id.
         has_more: Whether more may be due than was read.
         next_due: When the first job that was not due yet will be; None if there was none.
+        passed: The last key read in this look, so that those left alone hide none behind them.
     """
 
     heads: list[tuple[str, Stored]] = field(default_factory=list)
     in_flight: dict[str, str] = field(default_factory=dict)
     has_more: bool = False
     next_due: datetime | None = None
+    passed: str = ""
 
     def last_known(self) -> str:
-        return max([*self.in_flight.values(), *(key for key, _ in self.heads)], default="")
+        heads = (key for key, _ in self.heads)
+        return max([self.passed, *self.in_flight.values(), *heads])
 
 
 @dataclass(slots=True)
@@ -222,6 +225,7 @@ class DeliveryQueue:
         }
         for one in line.endpoints.values():
             one.next_due = None
+            one.passed = ""
 
     def _wanted_reads(self, now: datetime) -> Iterator[DeliveryRead]:
         if self._is_looking and self._reached < LAST:
@@ -268,6 +272,7 @@ class DeliveryQueue:
         known = {*endpoint.in_flight, *(stored.job.id for _, stored in endpoint.heads)}
         unreadable = []
         for one in found:
+            endpoint.passed = one.key
             if isinstance(one.item, Unreadable):
                 if one.item.job_id not in self._left_alone:
                     self._left_alone.add(one.item.job_id)

@@ -126,6 +126,7 @@ class DeliveryRun:
             if stored is None:
                 return
             self._queue.check_out(stored)
+            self._stay_until = self._clock.now() + LINGER
             self._note_lateness(stored)
             task = partial(self._deliverer.deliver, stored)
             self._tasks.start("deliveries", task, partial(self._take_delivery, stored))
@@ -141,8 +142,6 @@ class DeliveryRun:
             return
         for one in self._queue.take_page(read, future.result(), now=now):
             log.error("callback unreadable", extra=_fields(job_id=one.job_id, why=one.why))
-        if read.endpoint and future.result():
-            self._stay_until = now + LINGER
 
     def _take_delivery(self, stored: Stored, future: Future[Stored]) -> None:
         error = future.exception()

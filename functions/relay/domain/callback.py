@@ -81,8 +81,9 @@ class Callback:
 
     @property
     def current(self) -> Delivery | None:
-        """The delivery that is under way, or was last; None before the first."""
-        return self.pending or next(reversed(self.deliveries), None)
+        """The delivery that is under way, or was tried last; None before the first."""
+        tried = [one for one in self.deliveries if one.attempts]
+        return self.pending or next(reversed(tried or self.deliveries), None)
 
     @property
     def status(self) -> DeliveryStatus:
