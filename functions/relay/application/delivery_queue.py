@@ -282,15 +282,20 @@ class DeliveryQueue:
         return unreadable
 
     def _first(self, line: _Line) -> tuple[str, Stored] | None:
-        """Return the job of a tenant that has been due for longest, of those that may go now."""
+        """Return a tenant's next job: at the endpoint with the fewest posts in flight.
+
+        By age alone, the backlogs of two endpoints that hang would hide all others. Of equals the
+        job goes first that has been due for longest.
+        """
         if line.in_flight >= MOST_OF_TENANT:
             return None
         firsts = [
-            one.heads[0]
+            (len(one.in_flight), one.heads[0])
             for name, one in line.endpoints.items()
             if one.heads and self._at_endpoint[name] < MOST_AT_ENDPOINT
         ]
-        return min(firsts, key=lambda entry: due_at(entry[0]), default=None)
+        first = min(firsts, key=lambda one: (one[0], due_at(one[1][0])), default=None)
+        return None if first is None else first[1]
 
     def _endpoints(self) -> Iterator[_Endpoint]:
         for line in self._lines.values():
