@@ -10,7 +10,7 @@ from relay.domain.callback import (
 )
 from relay.domain.events import published
 from relay.domain.job import Status
-from relay.errors import CallUnanswered
+from relay.errors import CallUnanswered, UnreadableJob
 from tests.factories import NOON, finished_job, job_id, later
 from tests.fakes import ConcurrentWorkers, World
 
@@ -66,3 +66,46 @@ def test_two_dead_endpoints_do_not_hold_up_their_tenants_others(world):
 def replace_due(job, at):
     (delivery,) = job.callback.deliveries
     return replace(job, callback=replace(job.callback, deliveries=(replace(delivery, next_at=at),)))
+
+
+def test_endpoints_that_wait_for_tomorrow_hide_none_behind_them(world):
+    """However many host names a tenant has, and however few a run can visit."""
+    world.jobs.put(
+        *(
+            postponed(ended(url=f"https://host{number:04}.example.com/", number=number))
+            for number in range(1000)
+        ),
+        ended(url="https://zebra.example.com/", number=5000),
+    )
+
+    for _ in range(6):
+        world.callbacks_pump().run()
+
+    assert len(posts_to(world, "https://zebra.example.com/")) == 1
+
+
+def test_a_job_that_cannot_be_read_does_not_keep_the_pump_awake(world):
+    job = ended()
+    world.jobs.put(job)
+    read = world.jobs.read
+
+    def unreadable(job_id):
+        if job_id == job.id:
+            raise UnreadableJob(f"{job_id}: input")
+        return read(job_id)
+
+    world.jobs.read = unreadable
+
+    world.callbacks_pump().run()
+
+    assert world.seconds() < 10
+    assert world.topics.ticks == []
+
+
+@pytest.mark.parametrize("tenant", ["a/b", "a b%2f", "\u00fc\u4e2d", "~", "..", "x" * 100])
+def test_a_tenant_of_any_name_gets_its_callbacks(world, tenant):
+    world.jobs.put(ended(tenant=tenant), ended(tenant="demo", number=2))
+
+    world.callbacks_pump().run()
+
+    assert len(world.endpoints.posts) == 2

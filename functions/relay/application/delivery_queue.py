@@ -7,7 +7,7 @@ deliver, however much. See `relay.domain.delivery_queue` for the keys.
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -92,17 +92,22 @@ class _Line:
 class DeliveryQueue:
     """Tells which job's callback to deliver next, and what to read for that.
 
+    Args:
+        reached: Of the queue before this one.
+        left_alone: Likewise.
+
     Attributes:
         has_looked: Whether one whole look is done.
     """
 
-    def __init__(self, *, now: datetime) -> None:
-        self._lines: dict[str, _Line] = {}
+    def __init__(
+        self, *, now: datetime, reached: Sequence[str] = (), left_alone: Collection[str] = ()
+    ) -> None:
+        self._lines = {tenant_of_key(key): _Line(reached=key) for key in reached}
         self._at_endpoint: Counter[str] = Counter()
         self._turns = WeightedRoundRobin({}, {})
         self._reading: set[tuple[str, str]] = set()
-        # Not tried again by this run: unreadable, or their delivery broke.
-        self._left_alone: set[str] = set()
+        self._left_alone = set(left_alone)
         self._reached = LAST
         self._is_looking = False
         self._next_look = self._read_on_at = now
@@ -145,6 +150,16 @@ class DeliveryQueue:
     def next_read_at(self) -> datetime:
         """When to read again."""
         return max(self._next_look, self._read_on_at)
+
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """Where the visits of tenants go on that have more endpoints than were visited yet."""
+        return tuple(line.reached for line in self._lines.values() if line.reached)
+
+    @property
+    def left_alone(self) -> Collection[str]:
+        """The ids of jobs that are not tried again: unreadable, or their delivery broke."""
+        return self._left_alone
 
     @property
     def is_busy(self) -> bool:

@@ -7,7 +7,7 @@ call limit is kept, but nobody's endpoint may hold up anybody else's.
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -19,6 +19,7 @@ from relay.application.ports import Clock, JobDocuments, Queued, Stored, Workers
 from relay.application.pump import Window
 from relay.application.pump_run import LONGEST_WAIT_S, SHORTEST_PAUSE_S, STOPS_WITHIN_S
 from relay.application.tasks import Tasks
+from relay.domain.account import Account
 from relay.domain.callback import CALLBACKS
 from relay.domain.delivery_queue import next_attempt_at
 from relay.errors import StoreUnavailable
@@ -54,7 +55,8 @@ class DeliveryRun:
         self._lease = lease
         self._window = window
         now = deps.clock.now()
-        self._queue = DeliveryQueue(now=now)
+        self._queue = DeliveryQueue(now=now, reached=lease.account.reached)
+        lease.set_handover(self._with_reached)
         self._deliverer = deps.open_deliverer(lease.may_call)
         self._tasks = Tasks(deps.open_workers, {"deliveries": MOST_DELIVERIES, "reads": MOST_READS})
         self._stay_until = now
@@ -100,7 +102,7 @@ class DeliveryRun:
             StoreUnavailable: The store did not answer.
         """
         now = self._clock.now()
-        queue = DeliveryQueue(now=now)
+        queue = DeliveryQueue(now=now, left_alone=self._queue.left_alone)
         while queue.next() is None:
             reads = list(queue.next_reads(now=now))
             if not reads:
@@ -109,6 +111,9 @@ class DeliveryRun:
                 found = self._deps.documents.deliveries(span=read.span, limit=read.limit)
                 queue.take_page(read, found, now=now)
         return True
+
+    def _with_reached(self, account: Account) -> Account:
+        return replace(account, reached=self._queue.reached)
 
     def _start_reads(self) -> None:
         now = self._clock.now()
