@@ -6,12 +6,16 @@ from datetime import timedelta
 import pytest
 
 from relay.domain.callback import (
+    RETRY_AFTER,
     Callback,
+    Delivery,
+    DeliveryStatus,
+    after_attempt,
 )
-from relay.domain.events import published
-from relay.domain.job import Status
+from relay.domain.events import published, with_event
+from relay.domain.job import EventType, Status
 from relay.errors import CallUnanswered, UnreadableJob
-from tests.factories import NOON, finished_job, job_id, later
+from tests.factories import LATE_OUTPUT, NOON, finished_job, job_id, later
 from tests.fakes import ConcurrentWorkers, World
 
 HOOK = "https://hooks.example.com/renders"
@@ -100,6 +104,52 @@ def test_a_job_that_cannot_be_read_does_not_keep_the_pump_awake(world):
 
     assert world.seconds() < 10
     assert world.topics.ticks == []
+
+
+def test_an_event_is_not_late_because_the_one_before_it_was_not_taken_for_days(world, caplog):
+    caplog.set_level("INFO")
+    job = ended(status=Status.FAILED)
+    job = out(
+        with_event(replace(job, late_outputs=(LATE_OUTPUT,)), EventType.LATE_RESULT, at=later(9))
+    )
+    first, second = job.callback.deliveries
+    tried = replace(first, attempts=len(RETRY_AFTER), last_status=500, next_at=later(300_000))
+    world.jobs.put(replace(job, callback=replace(job.callback, deliveries=(tried, second))))
+    world.endpoints.script(HOOK, 500)
+    world.clock.advance(300_000)
+
+    world.callbacks_pump().run()
+
+    assert len(world.endpoints.posts) == 2
+    (done,) = [one for one in caplog.records if one.getMessage() == "pump done"]
+    assert done.fields["oldest_due_s"] < 60
+
+
+def test_a_document_outlives_an_event_that_waited_for_the_one_before(world):
+    callback = Callback(
+        url=HOOK,
+        deliveries=(
+            Delivery(
+                event_id="a",
+                status=DeliveryStatus.PENDING,
+                attempts=len(RETRY_AFTER),
+                next_at=later(300_000),
+            ),
+            Delivery(event_id="b", status=DeliveryStatus.PENDING, next_at=NOON),
+        ),
+    )
+
+    after = after_attempt(
+        callback,
+        callback.deliveries[0],
+        http_status=500,
+        retry_after_s=None,
+        at=later(300_000),
+    )
+
+    assert after.deliveries[0].status is DeliveryStatus.FAILED
+    assert after.pending is not None
+    assert after.pending.next_at == later(300_000)
 
 
 @pytest.mark.parametrize("tenant", ["a/b", "a b%2f", "\u00fc\u4e2d", "~", "..", "x" * 100])
