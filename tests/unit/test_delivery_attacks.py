@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from relay.application.delivery_queue import MOST_OF_TENANT
 from relay.domain.callback import (
     RETRY_AFTER,
     Callback,
@@ -12,6 +13,7 @@ from relay.domain.callback import (
     DeliveryStatus,
     after_attempt,
 )
+from relay.domain.delivery_queue import delivery_key, endpoint_of
 from relay.domain.events import published, with_event
 from relay.domain.job import EventType, Status
 from relay.errors import CallUnanswered, UnreadableJob
@@ -152,6 +154,27 @@ def test_a_document_outlives_an_event_that_waited_for_the_one_before(world):
     assert after.pending.next_at == later(300_000)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://HOOKS.example.com/",
+        "https://hooks.example.com./",
+        "https://hooks.example.com:443/",
+        "https://hooks\u3002example\uff0ecom/",
+        "https://\uff48ooks.example.com/",
+    ],
+    ids=ascii,
+)
+def test_all_spellings_of_a_host_are_one_endpoint(url):
+    assert endpoint_of(url) == "hooks.example.com:443"
+
+
+def test_a_host_in_another_alphabet_is_the_endpoint_of_its_ascii_form():
+    assert endpoint_of("https://m\u00fcller.example.com/") == endpoint_of(
+        "https://xn--mller-kva.example.com/"
+    )
+
+
 @pytest.mark.parametrize("tenant", ["a/b", "a b%2f", "\u00fc\u4e2d", "~", "..", "x" * 100])
 def test_a_tenant_of_any_name_gets_its_callbacks(world, tenant):
     world.jobs.put(ended(tenant=tenant), ended(tenant="demo", number=2))
@@ -159,3 +182,34 @@ def test_a_tenant_of_any_name_gets_its_callbacks(world, tenant):
     world.callbacks_pump().run()
 
     assert len(world.endpoints.posts) == 2
+
+
+def test_a_key_fits_into_an_index_entry(world):
+    host = ".".join(["a" * 63] * 3 + ["b" * 57, "com"])
+    key = delivery_key(ended(url=f"https://{host}/", tenant="x" * 100))
+
+    assert key is not None
+    assert len(key) < 1500
+
+
+def test_one_host_takes_four_at_a_time_however_it_is_written(world):
+    urls = [
+        "https://hooks.example.com/",
+        "https://hooks.example.com./",
+        "https://hooks\u3002example.com/",
+    ]
+    for url in urls:
+        world.endpoints.slow(url, takes_s=5.0)
+    world.jobs.put(*(ended(url=urls[n % 3], number=n, tenant=f"t{n % 5}") for n in range(60)))
+    most = 0
+
+    class Watched(ConcurrentWorkers):
+        def wait(self, timeout_s):
+            nonlocal most
+            most = max(most, sum(world.endpoints.in_flight.values()))
+            return super().wait(timeout_s)
+
+    world.callbacks_pump(open_workers=lambda _: Watched(world.clock)).run()
+
+    assert most == 4
+    assert MOST_OF_TENANT == 8

@@ -18,6 +18,8 @@ def read_callback_url(value: object, *, allow_local_urls: LocalUrls) -> str:
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise ValueError("must have no user name and no password")
+    if ":" in (parts.hostname or ""):
+        raise ValueError("must have a host with an IPv4 address")
     if parts.port not in (None, 443) and not is_local_host(parts.hostname, allow_local_urls):
         raise ValueError("must be on port 443")
     return str(url)
