@@ -101,6 +101,10 @@ WRONG = {
         f"https://{'a.' * 150}com/",
         "callbackUrl must have a public host name",
     ),
+    "another alphabet": (
+        "https://stra\u00dfe.example/",
+        "callbackUrl must have its host in ASCII, as in xn--mller-kva.example",
+    ),
     "another port": ("https://hooks.example.com:8443/", "callbackUrl must be on port 443"),
     "a password": (
         "https://me:secret@hooks.example.com/",

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote, urlsplit
 
 from relay.domain.callback import Callback
-from relay.domain.catalogue.fields import ascii_host
 from relay.domain.job import Job
 from relay.domain.queue import Span, micros_text, tenant_start
 
@@ -18,10 +17,9 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def endpoint_of(url: str) -> str:
-    """Return the host and port that a URL leads to, however written: ``hooks.example.com:443``."""
+    """Return the host and port that a URL leads to, such as ``hooks.example.com:443``."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    return f"{ascii_host(host) or host}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+    return f"{(parts.hostname or '').rstrip('.')}:{parts.port or _PORTS.get(parts.scheme, 0)}"
 
 
 def delivery_key(job: Job) -> str | None:

@@ -112,17 +112,6 @@ def is_local_host(host: str | None, local_urls: LocalUrls) -> bool:
     return local_urls if isinstance(local_urls, bool) else host in local_urls
 
 
-def ascii_host(host: str) -> str | None:
-    """Return the one spelling of a host's name, in ASCII and without a last dot; None if none.
-
-    Folds other alphabets' dots and digits as resolvers do.
-    """
-    try:
-        return host.encode("idna").decode().rstrip(".").lower()
-    except UnicodeError:
-        return None
-
-
 def image_url_schema(type: type[Any]) -> dict[str, Any]:
     """Return the JSON Schema of image URLs, which are ``https`` in a deployed relay."""
     url = {
@@ -139,8 +128,12 @@ def _is_public(host: str) -> bool:
         return is_public_address(ipaddress.ip_address(host))
     except ValueError:
         pass
-    name = ascii_host(host)
-    if name is None or len(name) > LONGEST_HOST_NAME or not HOST_NAME.fullmatch(name):
+    try:
+        # Folds other alphabets' dots and digits as resolvers do.
+        name = host.encode("idna").decode().rstrip(".").lower()
+    except UnicodeError:
+        return False
+    if len(name) > LONGEST_HOST_NAME or not HOST_NAME.fullmatch(name):
         return False
     last = name.rpartition(".")[2]
     # A last label of digits is an IPv4 address in a shorthand that resolvers understand.
