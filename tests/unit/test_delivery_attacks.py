@@ -1,11 +1,13 @@
 """What a hostile or careless tenant, receiver or store does to callbacks."""
 
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from relay.application.delivery_queue import MOST_OF_TENANT
+from relay.application.delivery_queue import MOST_OF_TENANT, DeliveryQueue
+from relay.application.ports import Queued, Stored
 from relay.domain.callback import (
     RETRY_AFTER,
     Callback,
@@ -205,3 +207,30 @@ def test_one_host_takes_four_at_a_time_however_it_is_written(world):
 
     assert most == 4
     assert MOST_OF_TENANT == 8
+
+
+def test_jobs_that_wait_for_their_turn_take_no_memory_beyond_their_keys():
+    """A tenant can have thousands of jobs due at hosts that hang, with 60 KiB of metadata each."""
+    queue = DeliveryQueue(now=NOON)
+    numbers = iter(range(10_000))
+
+    def found(read):
+        number = next(numbers)
+        url = f"https://host{number:04}.example.com/"
+        if read.endpoint:
+            return [large(f"https://{read.endpoint}/", next(numbers)) for _ in range(read.limit)]
+        return [large(url, number)] if number < 300 else []
+
+    def large(url, number):
+        job = replace(ended(url=url, number=number), metadata={"k": "x" * 60_000 + str(number)})
+        return Queued(delivery_key(job), Stored(job, 1))
+
+    tracemalloc.start()
+    for second in range(60):
+        for read in list(queue.next_reads(now=later(second))):
+            queue.take_page(read, found(read), now=later(second))
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert next(numbers) > 200
+    assert kept_bytes < 2_000_000

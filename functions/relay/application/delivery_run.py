@@ -21,7 +21,7 @@ from relay.application.pump_run import LONGEST_WAIT_S, SHORTEST_PAUSE_S, STOPS_W
 from relay.application.tasks import Tasks
 from relay.domain.account import Account
 from relay.domain.callback import CALLBACKS
-from relay.domain.delivery_queue import next_attempt_at
+from relay.domain.delivery_queue import due_at, job_id_of_key
 from relay.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -127,14 +127,14 @@ class DeliveryRun:
 
     def _start_deliveries(self) -> None:
         while self._clock.now() < self._window.begin_until and self._tasks.has_worker("deliveries"):
-            stored = self._queue.next()
-            if stored is None:
+            key = self._queue.next()
+            if key is None:
                 return
-            self._queue.check_out(stored)
+            self._queue.check_out(key)
             self._stay_until = self._clock.now() + LINGER
-            self._note_lateness(stored)
-            task = partial(self._deliverer.deliver, stored)
-            self._tasks.start("deliveries", task, partial(self._take_delivery, stored))
+            self._note_lateness(key)
+            task = partial(self._deliverer.deliver, job_id_of_key(key))
+            self._tasks.start("deliveries", task, partial(self._take_delivery, key))
 
     def _take_page(self, read: DeliveryRead, future: Future[Sequence[Queued]]) -> None:
         now = self._clock.now()
@@ -148,24 +148,22 @@ class DeliveryRun:
         for one in self._queue.take_page(read, future.result(), now=now):
             log.error("callback unreadable", extra=_fields(job_id=one.job_id, why=one.why))
 
-    def _take_delivery(self, stored: Stored, future: Future[Stored]) -> None:
+    def _take_delivery(self, key: str, future: Future[Stored]) -> None:
         error = future.exception()
         now = self._clock.now()
-        self._queue.check_in(stored, None if error else future.result(), now=now)
+        self._queue.check_in(key, None if error else future.result(), now=now)
         self._attempts += 1
         if error is not None:
             log.log(
                 logging.WARNING if isinstance(error, StoreUnavailable) else logging.ERROR,
                 "callback left for later",
                 exc_info=(type(error), error, error.__traceback__),
-                extra=_fields(job_id=stored.job.id),
+                extra=_fields(job_id=job_id_of_key(key)),
             )
 
-    def _note_lateness(self, stored: Stored) -> None:
-        due = next_attempt_at(stored.job.callback)
-        if due is not None:
-            late_s = (self._clock.now() - due).total_seconds()
-            self._oldest_due_s = max(self._oldest_due_s, late_s)
+    def _note_lateness(self, key: str) -> None:
+        late_s = (self._clock.now() - due_at(key)).total_seconds()
+        self._oldest_due_s = max(self._oldest_due_s, late_s)
 
     def _is_over(self) -> bool:
         if len(self._tasks):
