@@ -18,7 +18,7 @@ from relay.edges.submissions import SUBMISSIONS, WEBHOOK, Submission
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 COMPONENTS = "#/components/schemas/"
 # The fields that every create may have beside what it asks for.
-COMMON = ("metadata", "deadlineSeconds", "onUnconfirmed", "priority")
+COMMON = ("metadata", "deadlineSeconds", "onUnconfirmed", "priority", "callbackUrl")
 OVERLAYS: Final[Mapping[str, Schema]] = read_base("schemas.base.yaml")
 SHARED: Final[Mapping[str, Schema]] = read_base("shared.base.yaml")
 # What several fields of inputs are. The strict ones come first: they are also the others.

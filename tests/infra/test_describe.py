@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
@@ -23,6 +24,7 @@ from relay.domain.job import Actor, ErrorCode, EventType, JobError, Status
 from relay.domain.transitions import succeeded
 from relay.edges import api as api_module
 from relay.edges.answers import job_json
+from relay.edges.bodies import CreateBody
 from relay.edges.submissions import SUBMISSIONS
 from relay.job_view import JobView, to_json
 from tests.event_schemas import FORMATS, REGISTRY
@@ -400,6 +402,20 @@ def test_every_submission_takes_the_providers_own_body_and_only_gepettos_has_a_w
     assert (complaints_within(OPENAPI, with_webhook, schema) == []) is one.provider.calls_back
     assert complaints_within(OPENAPI, body | {"webhookUrl": "https://example.com/hook"}, schema)
     assert described.get("deprecated", False) is one.operation.is_legacy
+
+
+@pytest.mark.parametrize("provider", CATALOGUE)
+def test_every_field_that_a_create_takes_is_described(provider):
+    bodies = [
+        one["properties"]
+        for one in OPENAPI["components"]["schemas"].values()
+        if one.get("properties", {}).get("provider", {}).get("const") == provider
+    ]
+
+    assert {name for body in bodies for name in body} == {
+        one.encode_name for one in msgspec.structs.fields(CreateBody)
+    }
+    assert all("callbackUrl" in body for body in bodies)
 
 
 def test_there_is_an_example_for_every_operation_of_the_catalogue():
