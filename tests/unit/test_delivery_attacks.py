@@ -234,3 +234,18 @@ def test_jobs_that_wait_for_their_turn_take_no_memory_beyond_their_keys():
 
     assert next(numbers) > 200
     assert kept_bytes < 2_000_000
+
+
+def test_a_backlog_at_many_hosts_keeps_no_others_jobs_unread(world):
+    """Also where reading is what takes the time."""
+    world.jobs.takes_s["deliveries"] = 0.5
+    urls = [f"https://host{number}.example.com/" for number in range(60)]
+    for url in urls:
+        world.endpoints.slow(url, takes_s=0.005)
+    world.jobs.put(*(ended(url=urls[number % 60], number=number) for number in range(3000)))
+    world.jobs.put(replace_due(ended(number=9000, tenant="other"), later(20)))
+
+    world.callbacks_pump(open_workers=lambda _: ConcurrentWorkers(world.clock)).run()
+
+    (post,) = posts_to(world)
+    assert post.at_s < 20 + 4

@@ -243,7 +243,9 @@ class DeliveryQueue:
     def _wanted_reads(self, now: datetime) -> Iterator[DeliveryRead]:
         if self._is_looking and self._reached < LAST:
             yield DeliveryRead(Span(self._reached, LAST), 1)
-        for tenant, line in self._lines.items():
+        # Who has the fewest queries under way goes first, so no backlog keeps others unread.
+        under_way = Counter(tenant for tenant, _ in self._reading)
+        for tenant, line in sorted(self._lines.items(), key=lambda entry: under_way[entry[0]]):
             if line.is_looking:
                 keys = keys_of(tenant)
                 yield DeliveryRead(Span(line.reached or keys.after, keys.before), 1, tenant)
