@@ -94,6 +94,35 @@ def test_a_reply_is_its_status_and_what_it_asks_to_wait() -> None:
     assert seen[0].endswith(b"\r\n\r\n[]")
 
 
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (INTERIM + reply("200 OK"), 200),
+        (INTERIM * 3 + b"HTTP/1.1 100 Continue\r\n\r\n" + INTERIM + reply("410 Gone"), 410),
+        (b"HTTP/1.1 102 Processing\r\n\r\n" + reply("299 Soft"), 299),
+        (b"HTTP/1.1 199 Soon\r\n\r\nHTTP/1.0 200 OK\r\n\r\n", 200),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", 101),
+        (reply("600 Odd"), 600),
+        (reply("999 Odd"), 999),
+    ],
+    ids=lambda one: str(one)[:40],
+)
+def test_the_answer_is_the_final_one_whatever_comes_before_it(sent: bytes, status: int) -> None:
+    with serving(says(sent)) as (url, _):
+        answer = GuardedCalls(local_hosts=LOCAL).post(url, headers={}, body=b"[]")
+
+    assert answer.status == status
+
+
+@pytest.mark.parametrize("sent", [INTERIM, b"HTTP/1.1 103 \r\n", b"HTTP/1.1 99 Low\r\n\r\n"])
+def test_interim_answers_alone_are_none(sent: bytes) -> None:
+    with serving(says(sent)) as (url, _), pytest.raises(CallUnanswered):
+        hasty(2.0).post(url, headers={}, body=b"[]")
+
+
 def test_a_long_body_arrives_whole() -> None:
     seen: list[bytes] = []
     body = b"0123456789" * 50_000
@@ -356,11 +385,12 @@ def test_neither_proxy_nor_netrc_is_used(
         (b"HTTP/1.1 200 OK\r\n", b"X"),
         (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", b"b"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nb\r\n"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
     ],
-    ids=["status", "header", "headers", "continue", "body", "chunks", "chunk size"],
+    ids=["status", "header", "headers", "continue", "hints", "body", "chunks", "chunk size"],
 )
 def test_a_dripping_server_is_left_when_the_time_is_over(start: bytes, drop: bytes) -> None:
     with serving(drips(start, drop)) as (url, _):

@@ -93,6 +93,18 @@ WRONG = {
     "private": ("https://10.0.0.1/", "callbackUrl must have a public host name"),
     "metadata": ("https://169.254.169.254/", "callbackUrl must have a public host name"),
     "a shorthand": ("https://2130706433/", "callbackUrl must have a public host name"),
+    "an IPv6 address": (
+        "https://[2606:4700::1111]/",
+        "callbackUrl must have a host with an IPv4 address",
+    ),
+    "a host that no resolver takes": (
+        f"https://{'a.' * 150}com/",
+        "callbackUrl must have a public host name",
+    ),
+    "another alphabet": (
+        "https://stra\u00dfe.example/",
+        "callbackUrl must have its host in ASCII, as in xn--mller-kva.example",
+    ),
     "another port": ("https://hooks.example.com:8443/", "callbackUrl must be on port 443"),
     "a password": (
         "https://me:secret@hooks.example.com/",

@@ -5,6 +5,7 @@ wraps around another: our connections note the first byte that they write. Every
 (name, connection, TLS handshake) is `NotSent`, everything after it `PerhapsSent`.
 """
 
+import http
 import http.client
 import io
 import re
@@ -347,6 +348,15 @@ class _Reply(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kw: Any) -> None:
         super().__init__(sock, *args, **kw)
         self.fp = io.BufferedReader(_UntilTheEnd(sock, self.fp))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Skip interim answers (RFC 9110, 15.2), such as 103: http.client knows of 100 alone."""
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not http.HTTPStatus.PROCESSING <= status < http.HTTPStatus.OK:
+                return version, status, reason
+            while self.fp.readline(CHUNK_BYTES).strip():
+                pass
 
 
 class _UntilTheEnd(io.RawIOBase):

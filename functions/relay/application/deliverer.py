@@ -42,8 +42,8 @@ class Deliverer:
         self._clock = clock
         self._may_call = may_call
 
-    def deliver(self, known: Stored) -> Stored:
-        """Post the event whose turn it is, if it is due, and write what came of that.
+    def deliver(self, job_id: str) -> Stored:
+        """Post the job's event whose turn it is, if it is due, and write what came of that.
 
         If the result cannot be written, the same event is posted again, under the same id.
 
@@ -52,8 +52,7 @@ class Deliverer:
             UnreadableJob: It does not parse.
             StoreUnavailable: The result could not be written.
         """
-        # With its input, which its events carry.
-        stored = self._store.read(known.job.id)
+        stored = self._store.read(job_id)
         callback = stored.job.callback
         pending = None if callback is None else callback.pending
         if callback is None or pending is None or pending.next_at is None:

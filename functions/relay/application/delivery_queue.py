@@ -7,7 +7,7 @@ deliver, however much. See `relay.domain.delivery_queue` for the keys.
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from relay.domain.delivery_queue import (
     due_keys,
     endpoint_keys,
     endpoint_of_key,
+    job_id_of_key,
 )
 from relay.domain.queue import FIRST, LAST, Span, keys_of, tenant_of_key
 from relay.domain.round_robin import WeightedRoundRobin
@@ -51,22 +52,22 @@ class _Endpoint:
     """What is due at one endpoint of one tenant, as far as known.
 
     Attributes:
-        heads: Jobs read and not yet being delivered, with their keys, in order.
+        heads: The keys of jobs read and not yet being delivered, in order. The keys alone: a run
+            may find thousands of jobs, and with metadata and outputs each can have 100 KiB.
         in_flight: The keys of the jobs being delivered, by job id.
         has_more: Whether more may be due than was read.
         next_due: When the first job that was not due yet will be; None if there was none.
         passed: The last key read in this look, so that those left alone hide none behind them.
     """
 
-    heads: list[tuple[str, Stored]] = field(default_factory=list)
+    heads: list[str] = field(default_factory=list)
     in_flight: dict[str, str] = field(default_factory=dict)
     has_more: bool = False
     next_due: datetime | None = None
     passed: str = ""
 
     def last_known(self) -> str:
-        heads = (key for key, _ in self.heads)
-        return max([self.passed, *self.in_flight.values(), *heads])
+        return max([self.passed, *self.in_flight.values(), *self.heads])
 
 
 @dataclass(slots=True)
@@ -92,17 +93,22 @@ class _Line:
 class DeliveryQueue:
     """Tells which job's callback to deliver next, and what to read for that.
 
+    Args:
+        reached: Of the queue before this one.
+        left_alone: Likewise.
+
     Attributes:
         has_looked: Whether one whole look is done.
     """
 
-    def __init__(self, *, now: datetime) -> None:
-        self._lines: dict[str, _Line] = {}
+    def __init__(
+        self, *, now: datetime, reached: Sequence[str] = (), left_alone: Collection[str] = ()
+    ) -> None:
+        self._lines = {tenant_of_key(key): _Line(reached=key) for key in reached}
         self._at_endpoint: Counter[str] = Counter()
         self._turns = WeightedRoundRobin({}, {})
         self._reading: set[tuple[str, str]] = set()
-        # Not tried again by this run: unreadable, or their delivery broke.
-        self._left_alone: set[str] = set()
+        self._left_alone = set(left_alone)
         self._reached = LAST
         self._is_looking = False
         self._next_look = self._read_on_at = now
@@ -147,6 +153,16 @@ class DeliveryQueue:
         return max(self._next_look, self._read_on_at)
 
     @property
+    def reached(self) -> tuple[str, ...]:
+        """Where the visits of tenants go on that have more endpoints than were visited yet."""
+        return tuple(line.reached for line in self._lines.values() if line.reached)
+
+    @property
+    def left_alone(self) -> Collection[str]:
+        """The ids of jobs that are not tried again: unreadable, or their delivery broke."""
+        return self._left_alone
+
+    @property
     def is_busy(self) -> bool:
         """Whether something is due, being delivered or still to be looked at."""
         return (
@@ -162,48 +178,45 @@ class DeliveryQueue:
 
     # Serving
 
-    def next(self) -> Stored | None:
-        """Return the job of the tenant whose turn it is; None if nothing can be delivered now."""
+    def next(self) -> str | None:
+        """Return the key of the job that is next; None if nothing can be delivered now."""
         waiting = {
-            tenant: entry
+            tenant: key
             for tenant, line in self._lines.items()
-            if (entry := self._first(line)) is not None
+            if (key := self._first(line)) is not None
         }
         tenant = self._turns.next(waiting)
-        return None if tenant is None else waiting[tenant][1]
+        return None if tenant is None else waiting[tenant]
 
-    def check_out(self, stored: Stored) -> None:
+    def check_out(self, key: str) -> None:
         """Take a job out to deliver its callback."""
-        tenant, job_id = stored.job.tenant, stored.job.id
+        tenant, name = tenant_of_key(key), endpoint_of_key(key)
         self._turns.take_turn(tenant)
-        for name, endpoint in self._lines[tenant].endpoints.items():
-            for entry in endpoint.heads:
-                if entry[1].job.id == job_id:
-                    endpoint.heads.remove(entry)
-                    endpoint.in_flight[job_id] = entry[0]
-                    self._at_endpoint[name] += 1
-                    return
+        endpoint = self._lines[tenant].endpoints[name]
+        endpoint.heads.remove(key)
+        endpoint.in_flight[job_id_of_key(key)] = key
+        self._at_endpoint[name] += 1
 
-    def check_in(self, before: Stored, after: Stored | None, *, now: datetime) -> None:
+    def check_in(self, before: str, after: Stored | None, *, now: datetime) -> None:
         """End a job's check-out.
 
         Args:
+            before: The key that it was checked out with.
             after: The job as now stored; None if that is not known, which leaves it to the next
                 run.
         """
-        job_id = before.job.id
+        job_id, name = job_id_of_key(before), endpoint_of_key(before)
         if after is None:
             self._left_alone.add(job_id)
-        line = self._lines[before.job.tenant]
-        for name, endpoint in line.endpoints.items():
-            if endpoint.in_flight.pop(job_id, None) is not None:
-                self._at_endpoint[name] -= 1
+        line = self._lines[tenant_of_key(before)]
+        del line.endpoints[name].in_flight[job_id]
+        self._at_endpoint[name] -= 1
         key = None if after is None else delivery_key(after.job)
-        if after is None or key is None:
+        if key is None:
             return
         endpoint = line.endpoints.setdefault(endpoint_of_key(key), _Endpoint())
         if due_at(key) <= now:
-            insort(endpoint.heads, (key, after), key=lambda entry: entry[0])
+            insort(endpoint.heads, key)
         else:
             endpoint.next_due = min(endpoint.next_due or due_at(key), due_at(key))
 
@@ -230,7 +243,9 @@ class DeliveryQueue:
     def _wanted_reads(self, now: datetime) -> Iterator[DeliveryRead]:
         if self._is_looking and self._reached < LAST:
             yield DeliveryRead(Span(self._reached, LAST), 1)
-        for tenant, line in self._lines.items():
+        # Who has the fewest queries under way goes first, so no backlog keeps others unread.
+        under_way = Counter(tenant for tenant, _ in self._reading)
+        for tenant, line in sorted(self._lines.items(), key=lambda entry: under_way[entry[0]]):
             if line.is_looking:
                 keys = keys_of(tenant)
                 yield DeliveryRead(Span(line.reached or keys.after, keys.before), 1, tenant)
@@ -269,7 +284,7 @@ class DeliveryQueue:
     def _take_due(self, read: DeliveryRead, found: Sequence[Queued]) -> Sequence[Unreadable]:
         endpoint = self._lines[read.tenant].endpoints[read.endpoint]
         endpoint.has_more = len(found) >= read.limit
-        known = {*endpoint.in_flight, *(stored.job.id for _, stored in endpoint.heads)}
+        known = {*endpoint.in_flight, *map(job_id_of_key, endpoint.heads)}
         unreadable = []
         for one in found:
             endpoint.passed = one.key
@@ -278,19 +293,23 @@ class DeliveryQueue:
                     self._left_alone.add(one.item.job_id)
                     unreadable.append(one.item)
             elif one.item.job.id not in known | self._left_alone:
-                insort(endpoint.heads, (one.key, one.item), key=lambda entry: entry[0])
+                insort(endpoint.heads, one.key)
         return unreadable
 
-    def _first(self, line: _Line) -> tuple[str, Stored] | None:
-        """Return the job of a tenant that has been due for longest, of those that may go now."""
+    def _first(self, line: _Line) -> str | None:
+        """Return a tenant's next job: at the endpoint with the fewest posts in flight.
+
+        By age alone, the backlogs of two endpoints that hang would hide all others. Of equals the
+        job goes first that has been due for longest.
+        """
         if line.in_flight >= MOST_OF_TENANT:
             return None
         firsts = [
-            one.heads[0]
+            (len(one.in_flight), due_at(one.heads[0]), one.heads[0])
             for name, one in line.endpoints.items()
             if one.heads and self._at_endpoint[name] < MOST_AT_ENDPOINT
         ]
-        return min(firsts, key=lambda entry: due_at(entry[0]), default=None)
+        return min(firsts)[2] if firsts else None
 
     def _endpoints(self) -> Iterator[_Endpoint]:
         for line in self._lines.values():

@@ -7,7 +7,7 @@ call limit is kept, but nobody's endpoint may hold up anybody else's.
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -19,8 +19,9 @@ from relay.application.ports import Clock, JobDocuments, Queued, Stored, Workers
 from relay.application.pump import Window
 from relay.application.pump_run import LONGEST_WAIT_S, SHORTEST_PAUSE_S, STOPS_WITHIN_S
 from relay.application.tasks import Tasks
+from relay.domain.account import Account
 from relay.domain.callback import CALLBACKS
-from relay.domain.delivery_queue import next_attempt_at
+from relay.domain.delivery_queue import due_at, job_id_of_key
 from relay.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ class DeliveryRun:
         self._lease = lease
         self._window = window
         now = deps.clock.now()
-        self._queue = DeliveryQueue(now=now)
+        self._queue = DeliveryQueue(now=now, reached=lease.account.reached)
+        lease.set_handover(self._with_reached)
         self._deliverer = deps.open_deliverer(lease.may_call)
         self._tasks = Tasks(deps.open_workers, {"deliveries": MOST_DELIVERIES, "reads": MOST_READS})
         self._stay_until = now
@@ -100,7 +102,7 @@ class DeliveryRun:
             StoreUnavailable: The store did not answer.
         """
         now = self._clock.now()
-        queue = DeliveryQueue(now=now)
+        queue = DeliveryQueue(now=now, left_alone=self._queue.left_alone)
         while queue.next() is None:
             reads = list(queue.next_reads(now=now))
             if not reads:
@@ -109,6 +111,9 @@ class DeliveryRun:
                 found = self._deps.documents.deliveries(span=read.span, limit=read.limit)
                 queue.take_page(read, found, now=now)
         return True
+
+    def _with_reached(self, account: Account) -> Account:
+        return replace(account, reached=self._queue.reached)
 
     def _start_reads(self) -> None:
         now = self._clock.now()
@@ -122,14 +127,14 @@ class DeliveryRun:
 
     def _start_deliveries(self) -> None:
         while self._clock.now() < self._window.begin_until and self._tasks.has_worker("deliveries"):
-            stored = self._queue.next()
-            if stored is None:
+            key = self._queue.next()
+            if key is None:
                 return
-            self._queue.check_out(stored)
+            self._queue.check_out(key)
             self._stay_until = self._clock.now() + LINGER
-            self._note_lateness(stored)
-            task = partial(self._deliverer.deliver, stored)
-            self._tasks.start("deliveries", task, partial(self._take_delivery, stored))
+            self._note_lateness(key)
+            task = partial(self._deliverer.deliver, job_id_of_key(key))
+            self._tasks.start("deliveries", task, partial(self._take_delivery, key))
 
     def _take_page(self, read: DeliveryRead, future: Future[Sequence[Queued]]) -> None:
         now = self._clock.now()
@@ -143,24 +148,22 @@ class DeliveryRun:
         for one in self._queue.take_page(read, future.result(), now=now):
             log.error("callback unreadable", extra=_fields(job_id=one.job_id, why=one.why))
 
-    def _take_delivery(self, stored: Stored, future: Future[Stored]) -> None:
+    def _take_delivery(self, key: str, future: Future[Stored]) -> None:
         error = future.exception()
         now = self._clock.now()
-        self._queue.check_in(stored, None if error else future.result(), now=now)
+        self._queue.check_in(key, None if error else future.result(), now=now)
         self._attempts += 1
         if error is not None:
             log.log(
                 logging.WARNING if isinstance(error, StoreUnavailable) else logging.ERROR,
                 "callback left for later",
                 exc_info=(type(error), error, error.__traceback__),
-                extra=_fields(job_id=stored.job.id),
+                extra=_fields(job_id=job_id_of_key(key)),
             )
 
-    def _note_lateness(self, stored: Stored) -> None:
-        due = next_attempt_at(stored.job.callback)
-        if due is not None:
-            late_s = (self._clock.now() - due).total_seconds()
-            self._oldest_due_s = max(self._oldest_due_s, late_s)
+    def _note_lateness(self, key: str) -> None:
+        late_s = (self._clock.now() - due_at(key)).total_seconds()
+        self._oldest_due_s = max(self._oldest_due_s, late_s)
 
     def _is_over(self) -> bool:
         if len(self._tasks):

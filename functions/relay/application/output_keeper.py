@@ -60,14 +60,17 @@ class OutputKeeper:
         """
         stored = self._store.read(job_id)
         until_s = self._clock.monotonic() + LAST_CALL_AFTER_S
+        unreached: set[int] = set()
         for attempt in range(TRIES):
             if attempt and undecided(stored.job):
                 self._clock.sleep(PAUSE_S * attempt)
             for index in self._in_turn(stored.job):
                 if self._clock.monotonic() < until_s:
-                    stored = self._try(stored, index, is_last=attempt == TRIES - 1)
+                    is_last = attempt == TRIES - 1
+                    stored = self._try(stored, index, is_last=is_last, unreached=unreached)
         if is_given_up(stored.job, at=self._clock.now()):
-            for index in undecided(stored.job):
+            # Not those that this message had neither memory nor time for.
+            for index in unreached.intersection(undecided(stored.job)):
                 stored = self._decide(stored, KeptOutput(index=index, error=NEVER_REACHED))
         self._announcer.announce_or_leave(stored)
         if undecided(stored.job) or has_unreached(stored.job):
@@ -82,8 +85,12 @@ class OutputKeeper:
         start = int(self._clock.now().timestamp()) % max(len(indexes), 1)
         return (*indexes[start:], *indexes[:start])
 
-    def _try(self, stored: Stored, index: int, *, is_last: bool) -> Stored:
-        """Copy an output; decide against it only on its last try."""
+    def _try(self, stored: Stored, index: int, *, is_last: bool, unreached: set[int]) -> Stored:
+        """Copy an output; decide against it only on its last try.
+
+        Args:
+            unreached: Takes the output in if its host gave no usable answer.
+        """
         if not self._memory.acquire(timeout=WAIT_FOR_MEMORY_S):
             return stored
         try:
@@ -94,6 +101,7 @@ class OutputKeeper:
             kept = KeptOutput(index=index, error=str(error))
         except CallUnanswered as error:
             _log_failure(stored.job, index, str(error))
+            unreached.add(index)
             return stored
         finally:
             self._memory.release()

@@ -41,6 +41,7 @@ class Account:
         polled_last: Whether the last call was a poll; then a waiting submission goes next.
         due_floor: No job with an earlier ``wakeAt`` is due.
         looked_back_at: When a pump last ran a full scan, ignoring all floors.
+        reached: Of callbacks: see `relay.application.delivery_queue`.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Account:
     polled_last: bool = True
     due_floor: datetime | None = None
     looked_back_at: datetime | None = None
+    reached: tuple[str, ...] = ()
 
 
 def calls_to_grant(limit: Limit, *, free: int) -> int:

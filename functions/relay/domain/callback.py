@@ -129,7 +129,9 @@ def after_attempt(
         if retry_after_s is not None:
             delay = max(delay, min(timedelta(seconds=retry_after_s), LONGEST_RETRY_AFTER))
         after = replace(after, next_at=at + delay)
-    deliveries = tuple(after if one == tried else one for one in callback.deliveries)
+    deliveries = tuple(
+        after if one == tried else _not_before(one, at) for one in callback.deliveries
+    )
     if http_status != GONE:
         return replace(callback, deliveries=deliveries)
     return replace(callback, is_gone=True, deliveries=tuple(map(_ended, deliveries)))
@@ -142,6 +144,13 @@ def redelivered(callback: Callback, *, at: datetime) -> Callback:
         for one in callback.deliveries
     )
     return replace(callback, is_gone=False, deliveries=again)
+
+
+def _not_before(delivery: Delivery, at: datetime) -> Delivery:
+    """Return the delivery due no earlier than now: it is not late for the one before it."""
+    if delivery.next_at is None or delivery.next_at >= at:
+        return delivery
+    return replace(delivery, next_at=at)
 
 
 def _ended(delivery: Delivery) -> Delivery:

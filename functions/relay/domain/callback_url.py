@@ -18,6 +18,11 @@ def read_callback_url(value: object, *, allow_local_urls: LocalUrls) -> str:
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise ValueError("must have no user name and no password")
+    if not parts.netloc.isascii():
+        # Programs differ in which host a name in another alphabet is, and in whether it is one.
+        raise ValueError("must have its host in ASCII, as in xn--mller-kva.example")
+    if ":" in (parts.hostname or ""):
+        raise ValueError("must have a host with an IPv4 address")
     if parts.port not in (None, 443) and not is_local_host(parts.hostname, allow_local_urls):
         raise ValueError("must be on port 443")
     return str(url)

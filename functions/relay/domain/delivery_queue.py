@@ -52,6 +52,11 @@ def endpoint_of_key(key: str) -> str:
     return unquote(key.split("/", 2)[1])
 
 
+def job_id_of_key(key: str) -> str:
+    """Return the id of the job with this key."""
+    return key.rpartition("/")[2]
+
+
 def due_at(key: str) -> datetime:
     """Return when the job with this key is to be called."""
     return moment_of(key)

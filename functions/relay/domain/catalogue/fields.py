@@ -16,6 +16,8 @@ from relay.domain.public_addresses import is_public_address
 
 # Anything else in a host is read differently by different programs.
 HOST_NAME = re.compile(r"[a-z0-9._-]+")
+# RFC 1035, 2.3.4, less what surrounds the labels there.
+LONGEST_HOST_NAME = 253
 
 # On every host, on none, or on the hosts with these names or addresses, in lower case.
 LocalUrls: TypeAlias = bool | frozenset[str]
@@ -131,7 +133,7 @@ def _is_public(host: str) -> bool:
         name = host.encode("idna").decode().rstrip(".").lower()
     except UnicodeError:
         return False
-    if not HOST_NAME.fullmatch(name):
+    if len(name) > LONGEST_HOST_NAME or not HOST_NAME.fullmatch(name):
         return False
     last = name.rpartition(".")[2]
     # A last label of digits is an IPv4 address in a shorthand that resolvers understand.
