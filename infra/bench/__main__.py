@@ -103,6 +103,7 @@ def _arguments() -> argparse.Namespace:
     limits.add_argument("--gepetto", type=int, default=300, help="jobs (default: %(default)s)")
     limits.add_argument("--spacely", type=int, default=2000, help="jobs (default: %(default)s)")
     which.add_parser("neighbours", help="a tenant's jobs behind another's queue")
+    which.add_parser("starts", help="cold starts against the bare function's")
     which.add_parser("memory", help="each function's, with the largest jobs there can be")
     return parser.parse_args()
 
@@ -124,6 +125,10 @@ def _run(arguments: argparse.Namespace) -> bool:
         case "neighbours":
             waited = pump.measure_neighbours(FULL.neighbours, say=_say)
             return _show({"waited": waited}, pump.neighbour_checks(waited))
+        case "starts":
+            with running_emulators() as emulators:
+                starts = http_functions.measure_cold_starts(emulators, times=FULL.starts)
+            return _show({"starts": starts}, http_functions.cold_start_checks(starts))
         case _:
             peaks = memory.measure(say=_say)
             return _show({"peaks": peaks}, memory.checks(peaks))
