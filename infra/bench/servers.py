@@ -29,7 +29,7 @@ PROJECT = "render-relay-bench"
 COMPLETIONS_TOPIC = "job-completions"
 TICKS_TOPIC = "poll-ticks"
 BUCKET = "bench-outputs"
-TENANT = "bench"
+TENANT, OTHER_TENANT = "bench", "bench-too"
 # As in terraform/: an instance takes 80 requests at a time, each on its own thread.
 THREADS = 80
 START_WITHIN_S = 60.0
@@ -72,6 +72,7 @@ class Emulators:
     pubsub_host: str
     settings: Mapping[str, str]
     api_key: str
+    other_api_key: str
     webhook_key: str
 
     def service(self, target: str, *, port: int, logs: Path) -> Service:
@@ -122,7 +123,8 @@ def running_emulators() -> Iterator[Emulators]:
                 completions_topic=completions, ticks_topics=ticks, push_subscriptions=()
             )
             pubsub.create(topics, push_urls={})
-        api_key, webhook_key = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        api_key, other_api_key, webhook_key = (secrets.token_urlsafe(32) for _ in range(3))
+        keys = {TENANT: api_key, OTHER_TENANT: other_api_key}
         settings = {
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "FIRESTORE_EMULATOR_HOST": firestore_host,
@@ -136,7 +138,9 @@ def running_emulators() -> Iterator[Emulators]:
             "WEBHOOK_KEYS": webhook_key,
             "GEPETTO_API_KEY": "unused",
             "SPACELY_API_KEY": "unused",
-            "API_KEYS": json.dumps({TENANT: [hashlib.sha256(api_key.encode()).hexdigest()]}),
+            "API_KEYS": json.dumps(
+                {tenant: [hashlib.sha256(key.encode()).hexdigest()] for tenant, key in keys.items()}
+            ),
             # No pump runs, so no job ever ends.
             "MAX_OPEN_JOBS": "1000000",
         }
@@ -145,6 +149,7 @@ def running_emulators() -> Iterator[Emulators]:
             pubsub_host=pubsub_host,
             settings=settings,
             api_key=api_key,
+            other_api_key=other_api_key,
             webhook_key=webhook_key,
         )
 
