@@ -210,8 +210,8 @@ def _delivered(server: Server, client: Database, outside: Outside) -> Peak:
         raise TimeoutError(f"{len(outside.posts)} of {DELIVERED} callbacks were delivered")
     return Peak(
         function="deliver_callbacks",
-        load=f"callbacks of {DELIVERED} jobs of 256 KB, up to {MOST_DELIVERIES} at once, answered with "
-        f"{LONG_ANSWER_BYTES // MIB} MiB each",
+        load=f"callbacks of {DELIVERED} jobs of 256 KB, up to {MOST_DELIVERIES} at once, "
+        f"answered with {LONG_ANSWER_BYTES // MIB} MiB each",
         at_rest_mib=at_rest_mib,
         most_mib=peak_mib(server.pid),
     )

@@ -53,7 +53,7 @@ class Outside:
 
     def __init__(self, ports: int) -> None:
         self.posts: list[Post] = []
-        self.has_hung_enough = threading.Event()
+        self._has_hung_enough = threading.Event()
         self._servers = [_Server(self) for _ in range(ports)]
         (self._nobodys_port,) = free_ports(1)
         self._undo = ExitStack()
@@ -63,11 +63,23 @@ class Outside:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             self._undo.callback(server.server_close)
             self._undo.callback(server.shutdown)
-        self._undo.callback(self.has_hung_enough.set)
+        self._undo.callback(self.let_go)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._undo.close()
+
+    def hang(self) -> None:
+        """Have endpoints that hang do so from now on."""
+        self._has_hung_enough.clear()
+
+    def let_go(self) -> None:
+        """Have endpoints that hang answer that they are gone."""
+        self._has_hung_enough.set()
+
+    def wait(self) -> None:
+        """Return when a post has hung for long enough."""
+        self._has_hung_enough.wait(HANGS_S)
 
     def endpoints(self, behaviour: Behaviour) -> Sequence[str]:
         """Return the URL of an endpoint at each port; one where nobody listens, if it refuses."""
@@ -105,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(LONG_ANSWER_AFTER_S)
                 self._answer(200, b"", LONG_ANSWER_BYTES)
             case Behaviour.HANGS:
-                outside.has_hung_enough.wait(HANGS_S)
+                outside.wait()
                 self._answer(410, b"", 0)
             case _:
                 self._answer(204, b"", 0)
