@@ -203,3 +203,45 @@ def test_a_job_that_is_being_written_while_others_are_counted_counts_in_any_case
 
         with pytest.raises(TooManyOpenJobs), quota.place("demo", "gepetto"):
             pass
+
+
+class SlowCounts:
+    """Counts no jobs at once, and from the second time on only when told to go on."""
+
+    def __init__(self):
+        self.asked, self.goes_on = threading.Semaphore(0), threading.Event()
+        self._times = 0
+
+    def count(self, *_asked, **_most):
+        self._times += 1
+        if self._times > 1:
+            self.asked.release()
+            assert self.goes_on.wait(30)
+        return 0
+
+
+def test_nobody_waits_while_another_request_counts_again_and_no_job_is_lost_from_the_count(world):
+    counts = SlowCounts()
+    quota = OpenJobsQuota(counts, clock=world.clock, most=3)
+
+    def take():
+        with quota.place("demo", "gepetto") as place:
+            place.take()
+
+    take()
+    world.clock.advance(COUNT_EVERY_S)
+    counting = threading.Thread(target=take)
+    counting.start()
+    assert counts.asked.acquire(timeout=30)
+    # Neither these nor what counts is known to the count that is under way, however long it takes.
+    world.clock.advance(COUNT_EVERY_S)
+    take()
+    take()
+    with pytest.raises(TooManyOpenJobs):
+        take()
+    counts.goes_on.set()
+    counting.join()
+
+    # The first job is in the count, which says that it has ended.
+    with pytest.raises(TooManyOpenJobs):
+        take()
