@@ -220,28 +220,48 @@ class SlowCounts:
         return 0
 
 
-def test_nobody_waits_while_another_request_counts_again_and_no_job_is_lost_from_the_count(world):
+@pytest.fixture
+def counting_again(world):
+    """A quota of three with one job, while another request counts again; ends the count."""
     counts = SlowCounts()
     quota = OpenJobsQuota(counts, clock=world.clock, most=3)
-
-    def take():
-        with quota.place("demo", "gepetto") as place:
-            place.take()
-
-    take()
+    take(quota)
     world.clock.advance(COUNT_EVERY_S)
-    counting = threading.Thread(target=take)
+    counting = threading.Thread(target=take, args=(quota,))
     counting.start()
     assert counts.asked.acquire(timeout=30)
-    # Neither these nor what counts is known to the count that is under way, however long it takes.
-    world.clock.advance(COUNT_EVERY_S)
-    take()
-    take()
-    with pytest.raises(TooManyOpenJobs):
-        take()
-    counts.goes_on.set()
-    counting.join()
 
-    # The first job is in the count, which says that it has ended.
+    def end():
+        counts.goes_on.set()
+        counting.join()
+
+    yield quota, end
+    end()
+
+
+def take(quota):
+    with quota.place("demo", "gepetto") as place:
+        place.take()
+
+
+def test_nobody_waits_while_another_request_counts_again_however_long(world, counting_again):
+    quota, _ = counting_again
+    world.clock.advance(COUNT_EVERY_S)
+
+    take(quota)
+    take(quota)
+
     with pytest.raises(TooManyOpenJobs):
-        take()
+        take(quota)
+
+
+def test_jobs_that_are_created_during_a_count_are_added_to_it(counting_again):
+    quota, end = counting_again
+    take(quota)
+
+    # The count says that the first job has ended. The one that counted takes a place too.
+    end()
+
+    take(quota)
+    with pytest.raises(TooManyOpenJobs):
+        take(quota)
