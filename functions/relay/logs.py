@@ -21,6 +21,8 @@ R = TypeVar("R")
 # All zeros are no trace (W3C Trace Context, 3.2.2.3).
 _CLOUD_TRACE = re.compile(r"(?!0{32})([0-9a-f]{32})(?:/|$)")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-")
+# Made once: json.dumps makes an encoder for every call that is not plain.
+_encoded = json.JSONEncoder(default=str).encode
 
 
 def configure(*, level: str, project: str) -> None:
@@ -90,4 +92,4 @@ class _JsonLines(logging.Formatter):
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["stack_trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encoded(line)

@@ -10,7 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.bench import growth, http_functions, memory, operations, polling, pump, report
+from infra.bench import (
+    deliveries,
+    growth,
+    http_functions,
+    memory,
+    operations,
+    polling,
+    pump,
+    report,
+)
 from infra.bench.report import Check
 from infra.bench.servers import running_emulators
 from infra.local.emulators import Kind, running_emulator
@@ -23,12 +32,14 @@ CHARTS = {name: f"charts/bench_{name}.png" for name in ("throughput", "cost", "g
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How much of everything; all of it takes some eight minutes on two cores.
+    """How much of everything; all of it takes some ten minutes on two cores.
 
     Attributes:
         callbacks: Callbacks in one round, by the number of senders.
         creates: The same for creates.
         neighbours: Jobs that another tenant has queued.
+        backlog: Callbacks to callers that are due at once.
+        paced: Jobs with a callback that end one after another.
     """
 
     rounds: int
@@ -42,6 +53,8 @@ class Sizes:
     busy: int
     queued: int
     neighbours: tuple[int, ...]
+    backlog: int
+    paced: int
 
 
 FULL = Sizes(
@@ -56,6 +69,8 @@ FULL = Sizes(
     busy=80,
     queued=1200,
     neighbours=(0, 1_000, 20_000),
+    backlog=400,
+    paced=150,
 )
 QUICK = Sizes(
     rounds=2,
@@ -69,6 +84,8 @@ QUICK = Sizes(
     busy=10,
     queued=300,
     neighbours=(0, 1_000),
+    backlog=80,
+    paced=30,
 )
 
 
@@ -103,6 +120,8 @@ def _arguments() -> argparse.Namespace:
     limits.add_argument("--gepetto", type=int, default=300, help="jobs (default: %(default)s)")
     limits.add_argument("--spacely", type=int, default=2000, help="jobs (default: %(default)s)")
     which.add_parser("neighbours", help="a tenant's jobs behind another's queue")
+    which.add_parser("deliveries", help="callbacks to callers, one of them dead")
+    which.add_parser("starts", help="cold starts against the bare function's")
     which.add_parser("memory", help="each function's, with the largest jobs there can be")
     return parser.parse_args()
 
@@ -124,9 +143,21 @@ def _run(arguments: argparse.Namespace) -> bool:
         case "neighbours":
             waited = pump.measure_neighbours(FULL.neighbours, say=_say)
             return _show({"waited": waited}, pump.neighbour_checks(waited))
+        case "deliveries":
+            delivered = _deliveries(FULL)
+            return _show({"delivered": delivered}, deliveries.checks(delivered))
+        case "starts":
+            with running_emulators() as emulators:
+                starts = http_functions.measure_cold_starts(emulators, times=FULL.starts)
+            return _show({"starts": starts}, http_functions.cold_start_checks(starts))
         case _:
             peaks = memory.measure(say=_say)
             return _show({"peaks": peaks}, memory.checks(peaks))
+
+
+def _deliveries(sizes: Sizes) -> Sequence[deliveries.Delivered]:
+    with running_emulators() as emulators:
+        return deliveries.measure_deliveries(emulators, backlog=sizes.backlog, paced=sizes.paced)
 
 
 def _show(results: Mapping[str, object], checks: Iterable[Check]) -> bool:
@@ -167,6 +198,8 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
     pumped = pump.measure_pump(idle=sizes.idle, busy=sizes.busy, queued=sizes.queued, say=say)
     say("pump")
     waited = pump.measure_neighbours(sizes.neighbours, say=say)
+    delivered = _deliveries(sizes)
+    say("callbacks to callers")
     peaks = memory.measure(say=say)
     http_functions.draw_throughput(callbacks, creates, to=docs / CHARTS["throughput"])
     operations.draw_cost(costs, to=docs / CHARTS["cost"])
@@ -180,6 +213,7 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
         "starts": starts,
         "pumped": pumped,
         "waited": waited,
+        "delivered": delivered,
         "peaks": peaks,
     }
     checks = [
@@ -189,6 +223,7 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
         *http_functions.cold_start_checks(starts),
         *pump.pump_checks(pumped),
         *pump.neighbour_checks(waited),
+        *deliveries.checks(delivered),
         *memory.checks(peaks),
     ]
     page = benchmarks_page(results, checks, seconds=time.monotonic() - began_s)
@@ -206,7 +241,13 @@ def benchmarks_page(
         results: By the names that the template uses.
         seconds: How long everything took; None if only a part was measured.
     """
-    modules = {"growth": growth, "memory": memory, "operations": operations, "pump": pump}
+    modules = {
+        "deliveries": deliveries,
+        "growth": growth,
+        "memory": memory,
+        "operations": operations,
+        "pump": pump,
+    }
     machine = {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version()}
     return report.render(
         "benchmarks.md.j2",

@@ -25,6 +25,7 @@ from infra.bench.servers import (
     Server,
     cpu_s,
     memory_mib,
+    push_body,
 )
 from infra.bench.store import (
     METADATA,
@@ -38,6 +39,7 @@ from infra.local.inbox import Inbox
 from infra.local.processes import HOST, Process, free_ports
 from infra.local.reaper import Reaper
 from relay.adapters.firestore import JOBS
+from relay.domain.job import EventType
 from relay.domain.tokens import make_token
 
 SENDERS = (1, 8, 32, 80)
@@ -332,18 +334,17 @@ def draw_throughput(
 
 BARE = "floor_bare"
 # Acknowledged, because no account of that name is switched on.
-_TICK = json.dumps(
-    {
-        "message": {"data": "eyJhY2NvdW50IjogIm5vYm9keSJ9", "messageId": "1"},
-        "subscription": "projects/p/subscriptions/s",
-    }
-)
+_TICK = push_body(data={"account": "nobody"})
+# Likewise: there is nothing to keep.
+_FAILURE = push_body(attributes={"ce-type": EventType.FAILED, "ce-subject": "job_x"})
 # Requests that make a function build everything that it needs: method, path, body, status.
 FIRST_REQUESTS: Mapping[str, tuple[str, str, str | None, int]] = {
     BARE: ("GET", "/", None, 200),
     "jobs_api": ("GET", "/healthz", None, 200),
     "provider_webhook": ("POST", "/gepetto/x/y", "{}", 404),
     "poll_tick": ("POST", "/", _TICK, 200),
+    "deliver_callbacks": ("POST", "/", _TICK, 200),
+    "keep_outputs": ("POST", "/", _FAILURE, 200),
 }
 _RETRY_EVERY_S = 0.002
 _ANSWER_WITHIN_S = 30.0

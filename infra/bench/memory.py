@@ -2,15 +2,17 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import requests
 
 from infra.bench.load_generator import Load, Request, send
+from infra.bench.outside import LONG_ANSWER_BYTES, MIB, PICTURE_BYTES, Behaviour, Outside
 from infra.bench.pump import RunningRelay, Say, running_relay
 from infra.bench.report import Check
 from infra.bench.servers import (
@@ -20,29 +22,43 @@ from infra.bench.servers import (
     Emulators,
     Server,
     peak_mib,
+    push_body,
     running_emulators,
 )
 from infra.bench.store import (
     PICTURE,
     TIME_TO_LIVE,
+    ended_job,
     firestore_client,
+    job_body,
     processing_job,
     queued_job,
+    store,
     store_copies,
     store_documents,
 )
 from relay.adapters.database import Collection, Database, where
 from relay.adapters.document import INPUT, to_document
-from relay.adapters.firestore import JOBS
-from relay.domain.job import Job
+from relay.adapters.firestore import JOBS, FirestoreJobs
+from relay.application.delivery_run import MOST_DELIVERIES
+from relay.application.ports import Queued, Unreadable
+from relay.domain.callback import CALLBACKS
+from relay.domain.job import Actor, Claim, EventType, Job
+from relay.domain.queue import FIRST, LAST, Span
 from relay.domain.tokens import make_token
+from relay.domain.transitions import accepted, claimed, succeeded
 from relay.edges.webhook import MAX_BODY_BYTES
 
 TARGET_MIB = 300.0
 LISTED, LISTERS = 120, 8
 PUMPED = 300
 ACCOUNT = "spacely"
-CALLBACKS = 400
+CALLED_BACK = 400
+# Enough for as many deliveries as there may be at a time.
+DELIVERED, TENANTS, ENDPOINTS = 300, 6, 12
+KEPT = 20
+SUBMISSIONS = 4
+PATIENCE_S = 300.0
 ENDED_WITHIN_S = 240.0
 LOOK_EVERY_S = 0.5
 LOOK_TIMEOUT_S = 60.0
@@ -76,15 +92,30 @@ def measure(*, say: Say) -> list[Peak]:
     Raises:
         TimeoutError: The pump did not end the large jobs.
     """
+    peaks: list[Peak] = []
     with running_emulators() as emulators:
         client = firestore_client(emulators.firestore_host, project=PROJECT)
         store_large(client, (_large(PICTURE, tenant=TENANT) for _ in range(LISTED)))
         with emulators.serving("jobs_api") as (api,):
-            peaks = [_listed(api, api_key=emulators.api_key)]
-        say("memory of jobs_api")
+            peaks.append(_listed(api, api_key=emulators.api_key))
         with emulators.serving("provider_webhook") as (webhook,):
             peaks.append(_called_back(webhook, client, emulators))
-        say("memory of provider_webhook")
+        say("memory of jobs_api and provider_webhook")
+    with running_emulators() as emulators, Outside(ENDPOINTS) as outside:
+        client = firestore_client(emulators.firestore_host, project=PROJECT)
+        with emulators.serving("deliver_callbacks") as (deliveries,):
+            peaks.append(_delivered(deliveries, client, outside))
+        say("memory of deliver_callbacks")
+        kept = [_with_picture(outside.picture(number)) for number in range(KEPT)]
+        store(client, kept)
+        with emulators.serving("keep_outputs") as (copies,):
+            peaks.append(_kept(copies, kept))
+        say("memory of keep_outputs")
+        with emulators.serving("jobs_api") as (api,):
+            peaks.append(_streamed(api, kept, api_key=emulators.api_key))
+        with emulators.serving("jobs_api") as (api,):
+            peaks.append(_waited_for(api, client, emulators, picture=outside.picture(KEPT)))
+        say("memory of jobs_api with pictures")
     peaks.append(_pumped())
     say("memory of poll_tick")
     return peaks
@@ -103,7 +134,13 @@ def store_large(database: Database, jobs: Iterable[Job]) -> None:
 
 
 def _large(picture: str, *, tenant: str) -> Job:
-    job = queued_job(at=datetime.now(UTC), tenant=tenant, provider=ACCOUNT, picture=picture)
+    return _as_large(
+        queued_job(at=datetime.now(UTC), tenant=tenant, provider=ACCOUNT, picture=picture)
+    )
+
+
+def _as_large(job: Job) -> Job:
+    """Return the job as one of the only operation whose input may be anything."""
     return replace(job, operation="raw", path="/generate/advance")
 
 
@@ -138,16 +175,160 @@ def _called_back(server: Server, client: Database, emulators: Emulators) -> Peak
     body = json.dumps({"id": "ref", "output": [{}] * CALLBACK_VALUES}).ljust(MAX_BODY_BYTES)
     now = datetime.now(UTC)
     callbacks = []
-    for job_id in store_copies(client, processing_job(at=now, poll_at=now), [now] * CALLBACKS):
+    for job_id in store_copies(client, processing_job(at=now, poll_at=now), [now] * CALLED_BACK):
         token = make_token(emulators.webhook_key, provider="gepetto", job_id=job_id)
         callbacks.append(Request(key=job_id, path=f"/gepetto/{job_id}/{token}", body=body))
     send(Load(port=server.port, connections=THREADS, headers={}, requests=callbacks))
     return Peak(
         function="provider_webhook",
-        load=f"{CALLBACKS} callbacks of 64 KB, {THREADS} at once",
+        load=f"{CALLED_BACK} callbacks of 64 KB, {THREADS} at once",
         at_rest_mib=at_rest_mib,
         most_mib=peak_mib(server.pid),
     )
+
+
+def _delivered(server: Server, client: Database, outside: Outside) -> Peak:
+    at_rest_mib = peak_mib(server.pid)
+    now = datetime.now(UTC)
+    urls = outside.endpoints(Behaviour.ANSWERS_AT_LENGTH)
+    store_large(
+        client,
+        (
+            _as_large(
+                ended_job(
+                    at=now,
+                    tenant=f"hostile-{number % TENANTS}",
+                    callback_url=urls[number % ENDPOINTS],
+                )
+            )
+            for number in range(DELIVERED)
+        ),
+    )
+    ticks = (lambda: _post(server, push_body(data={"account": CALLBACKS}), {}),)
+    _at_once(ticks)
+    if len(outside.posts) < DELIVERED:
+        raise TimeoutError(f"{len(outside.posts)} of {DELIVERED} callbacks were delivered")
+    return Peak(
+        function="deliver_callbacks",
+        load=f"callbacks of {DELIVERED} jobs of 256 KB, up to {MOST_DELIVERIES} at once, "
+        f"answered with {LONG_ANSWER_BYTES // MIB} MiB each",
+        at_rest_mib=at_rest_mib,
+        most_mib=peak_mib(server.pid),
+    )
+
+
+def _with_picture(url: str) -> Job:
+    return ended_job(at=datetime.now(UTC), tenant=TENANT, outputs=(url,))
+
+
+def _kept(server: Server, jobs: Sequence[Job]) -> Peak:
+    at_rest_mib = peak_mib(server.pid)
+    messages = [
+        push_body(attributes={"ce-type": EventType.SUCCEEDED, "ce-subject": one.id}) for one in jobs
+    ]
+    _at_once([partial(_post, server, one, {}) for one in messages])
+    return Peak(
+        function="keep_outputs",
+        load=f"{len(jobs)} messages at once, a picture of 25 MiB each",
+        at_rest_mib=at_rest_mib,
+        most_mib=peak_mib(server.pid),
+    )
+
+
+def _streamed(server: Server, jobs: Sequence[Job], *, api_key: str) -> Peak:
+    at_rest_mib = peak_mib(server.pid)
+
+    def read(job: Job) -> None:
+        url = f"http://127.0.0.1:{server.port}/v1/jobs/{job.id}/outputs/0"
+        with requests.get(
+            url, headers={"X-API-KEY": api_key}, timeout=PATIENCE_S, stream=True
+        ) as answer:
+            answer.raise_for_status()
+            received = sum(map(len, answer.iter_content(MIB)))
+        if received != PICTURE_BYTES:
+            raise RuntimeError(f"{received} bytes of a picture of {PICTURE_BYTES}")
+
+    _at_once([partial(read, job) for job in [*jobs, *jobs]])
+    return Peak(
+        function="jobs_api",
+        load=f"{2 * len(jobs)} kept outputs of 25 MiB read at once",
+        at_rest_mib=at_rest_mib,
+        most_mib=peak_mib(server.pid),
+    )
+
+
+def _waited_for(server: Server, client: Database, emulators: Emulators, *, picture: str) -> Peak:
+    """Submit as Gepetto's callers do without a webhook, and end the jobs as a pump would."""
+    at_rest_mib = peak_mib(server.pid)
+    body = json.dumps(job_body("gepetto")["input"])
+    keys = (emulators.api_key, emulators.other_api_key)
+    sizes: list[int] = []
+
+    def submit(key: str) -> None:
+        sizes.append(len(_post(server, body, {"X-API-KEY": key}, path="/v1/redesign").content))
+
+    with ThreadPoolExecutor(SUBMISSIONS) as callers:
+        submitted = [callers.submit(submit, keys[number % 2]) for number in range(SUBMISSIONS)]
+        _end_queued(client, SUBMISSIONS, picture=picture)
+        for one in submitted:
+            one.result()
+    if min(sizes) < PICTURE_BYTES:
+        raise RuntimeError("an answer is smaller than the picture")
+    return Peak(
+        function="jobs_api",
+        load=f"{SUBMISSIONS} blocking submissions at once, two tenants', each answered with a "
+        "picture of 25 MiB in base64",
+        at_rest_mib=at_rest_mib,
+        most_mib=peak_mib(server.pid),
+    )
+
+
+def _end_queued(client: Database, count: int, *, picture: str) -> None:
+    """Have so many queued jobs succeed with this picture, as soon as they are there."""
+    documents = FirestoreJobs(client, time_to_live=TIME_TO_LIVE)
+    give_up_at = time.monotonic() + ENDED_WITHIN_S
+    while True:
+        found = documents.queued("gepetto", spans=[Span(FIRST, LAST)], limit=count)
+        if len(found) == count:
+            break
+        if time.monotonic() > give_up_at:
+            raise TimeoutError(f"{len(found)} of {count} jobs were submitted")
+        time.sleep(LOOK_EVERY_S)
+    now = datetime.now(UTC)
+    claim = Claim(token="0" * 16, expires_at=now)
+    for one in found:
+        stored = documents.read(_job_of(one).id)
+        job = claimed(stored.job, claim=claim, at=now)
+        job = accepted(
+            job, claim=claim, provider_job_id=job.id, provider_status=None, poll_at=now, at=now
+        )
+        job = succeeded(job, outputs=(picture,), by=Actor.POLL, at=now)
+        documents.replace(job, version=stored.version)
+
+
+def _job_of(queued: Queued) -> Job:
+    if isinstance(queued.item, Unreadable):
+        raise TypeError(queued.item.why)
+    return queued.item.job
+
+
+def _post(
+    server: Server, body: str, headers: Mapping[str, str], *, path: str = "/"
+) -> requests.Response:
+    answer = requests.post(
+        f"http://127.0.0.1:{server.port}{path}",
+        body,
+        headers={"Content-Type": "application/json", **headers},
+        timeout=PATIENCE_S,
+    )
+    answer.raise_for_status()
+    return answer
+
+
+def _at_once(calls: Sequence[Callable[[], object]]) -> None:
+    with ThreadPoolExecutor(len(calls)) as callers:
+        for one in [callers.submit(call) for call in calls]:
+            one.result()
 
 
 def _pumped() -> Peak:
@@ -175,10 +356,8 @@ def _due_and_queued(relay: RunningRelay) -> list[Job]:
     ]
     due = [
         replace(
-            processing_job(at=now, poll_at=now, provider=ACCOUNT),
+            _as_large(processing_job(at=now, poll_at=now, provider=ACCOUNT)),
             tenant=one.tenant,
-            operation=one.operation,
-            path=one.path,
             input=one.input,
         )
         for one in large[:PUMPED]
@@ -204,7 +383,7 @@ def checks(peaks: Sequence[Peak]) -> Iterator[Check]:
     """Hold every function against the bound."""
     for one in peaks:
         yield Check(
-            f"memory, {one.function}",
+            f"memory, {one.function}: {one.load}",
             f"less than {TARGET_MIB:.0f} MiB",
             f"{one.most_mib:.0f} MiB",
             one.most_mib < TARGET_MIB,

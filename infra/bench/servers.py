@@ -1,8 +1,9 @@
-"""Both emulators, and functions served on them: the relay's and the floor's.
+"""The emulators, and functions served on them: the relay's and the floor's.
 
 No pump and no scheduler runs here, so a measured function has the machine to itself.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -18,17 +19,23 @@ from infra.local import functions
 from infra.local.emulators import Kind, running_emulator
 from infra.local.functions import FUNCTIONS, Function
 from infra.local.plan import FUNCTIONS_SOURCE
-from infra.local.processes import Process, Service, free_ports, stop_all, wait_until_answered
+from infra.local.processes import HOST, Process, Service, free_ports, stop_all, wait_until_answered
 from infra.local.reaper import Reaper
 from infra.local.settings import machine_environment
-from infra.local.topics import PubSubEmulator, Topology
+from infra.local.storage_emulator import running_storage_emulator
+from infra.local.topics import PubSubEmulator, Topology, topology
 
 PROJECT = "render-relay-bench"
 COMPLETIONS_TOPIC = "job-completions"
-TENANT = "bench"
+TICKS_TOPIC = "poll-ticks"
+BUCKET = "bench-outputs"
+TENANT, OTHER_TENANT = "bench", "bench-too"
 # As in terraform/: an instance takes 80 requests at a time, each on its own thread.
 THREADS = 80
 START_WITHIN_S = 60.0
+TOPOLOGY = topology(
+    completions_topic=COMPLETIONS_TOPIC, ticks_topic=TICKS_TOPIC, accounts=("gepetto", "spacely")
+)
 
 RELAY_SOURCE = FUNCTIONS_SOURCE / "main.py"
 FLOOR_SOURCE = Path(__file__).with_name("floor.py")
@@ -65,6 +72,7 @@ class Emulators:
     pubsub_host: str
     settings: Mapping[str, str]
     api_key: str
+    other_api_key: str
     webhook_key: str
 
     def service(self, target: str, *, port: int, logs: Path) -> Service:
@@ -103,29 +111,36 @@ class Emulators:
 
 @contextmanager
 def running_emulators() -> Iterator[Emulators]:
-    """Run the emulators, with the topics that the functions publish to."""
+    """Run the emulators, with the topics that the functions publish to, and a bucket."""
     with (
         running_emulator(Kind.FIRESTORE) as firestore_host,
         running_emulator(Kind.PUBSUB) as pubsub_host,
+        running_storage_emulator(BUCKET) as storage_host,
     ):
-        ticks_topics = {"gepetto": "poll-ticks-gepetto", "spacely": "poll-ticks-spacely"}
         pubsub = PubSubEmulator(host=pubsub_host, project=PROJECT)
-        for completions, ticks in ((COMPLETIONS_TOPIC, ticks_topics), (FLOOR_TOPIC, {})):
-            topology = Topology(
+        for completions, ticks in ((COMPLETIONS_TOPIC, TOPOLOGY.ticks_topics), (FLOOR_TOPIC, {})):
+            topics = Topology(
                 completions_topic=completions, ticks_topics=ticks, push_subscriptions=()
             )
-            pubsub.create(topology, push_urls={})
-        api_key, webhook_key = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+            pubsub.create(topics, push_urls={})
+        api_key, other_api_key, webhook_key = (secrets.token_urlsafe(32) for _ in range(3))
+        keys = {TENANT: api_key, OTHER_TENANT: other_api_key}
         settings = {
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "FIRESTORE_EMULATOR_HOST": firestore_host,
             "PUBSUB_EMULATOR_HOST": pubsub_host,
+            "STORAGE_EMULATOR_HOST": storage_host,
+            "OUTPUTS_BUCKET": BUCKET,
+            "CALLBACK_KEYS": secrets.token_urlsafe(32),
+            "ALLOW_LOCAL_URLS": HOST,
             "COMPLETIONS_TOPIC": COMPLETIONS_TOPIC,
             "WEBHOOK_BASE_URL": "http://127.0.0.1:1",
             "WEBHOOK_KEYS": webhook_key,
             "GEPETTO_API_KEY": "unused",
             "SPACELY_API_KEY": "unused",
-            "API_KEYS": json.dumps({TENANT: [hashlib.sha256(api_key.encode()).hexdigest()]}),
+            "API_KEYS": json.dumps(
+                {tenant: [hashlib.sha256(key.encode()).hexdigest()] for tenant, key in keys.items()}
+            ),
             # No pump runs, so no job ever ends.
             "MAX_OPEN_JOBS": "1000000",
         }
@@ -134,8 +149,22 @@ def running_emulators() -> Iterator[Emulators]:
             pubsub_host=pubsub_host,
             settings=settings,
             api_key=api_key,
+            other_api_key=other_api_key,
             webhook_key=webhook_key,
         )
+
+
+def push_body(
+    *, data: Mapping[str, object] | None = None, attributes: Mapping[str, str] | None = None
+) -> str:
+    """Return a message as a push subscription posts it."""
+    encoded = base64.b64encode(json.dumps(data or {}).encode()).decode()
+    return json.dumps(
+        {
+            "message": {"data": encoded, "attributes": attributes or {}, "messageId": "1"},
+            "subscription": "projects/p/subscriptions/s",
+        }
+    )
 
 
 def cpu_s(pid: int) -> float:

@@ -15,8 +15,11 @@ from relay.adapters.database import Database
 from relay.adapters.document import QUEUE_KEY, WAKE_AT, encode_fields, to_document
 from relay.adapters.firestore import JOBS
 from relay.application.job_creator import job_id
+from relay.domain.callback import Callback
+from relay.domain.events import published
 from relay.domain.job import Actor, Claim, Entry, Job, Json, OnUnconfirmed, Status
 from relay.domain.queue import queue_key
+from relay.domain.transitions import succeeded
 
 T = TypeVar("T")
 
@@ -176,6 +179,23 @@ def processing_job(*, at: datetime, poll_at: datetime, provider: str = "gepetto"
         is_acknowledged=True,
         provider_status="pending",
     )
+
+
+def ended_job(
+    *,
+    at: datetime,
+    tenant: str,
+    outputs: Sequence[str] = (OUTPUT,),
+    callback_url: str | None = None,
+) -> Job:
+    """Return a job that has succeeded and is announced; its callback is due, if it has one."""
+    job = replace(
+        processing_job(at=at, poll_at=at),
+        tenant=tenant,
+        callback=None if callback_url is None else Callback(url=callback_url),
+    )
+    job = succeeded(job, outputs=outputs, by=Actor.WEBHOOK, at=at)
+    return published(job, job.announcements[0].id, at=at)
 
 
 def store(database: Database, jobs: Iterable[Job]) -> None:

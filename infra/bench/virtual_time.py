@@ -1,4 +1,4 @@
-"""Virtual time for one thread: a pump works through an hour in seconds."""
+"""Virtual time: a pump works through an hour in seconds."""
 
 import heapq
 from collections.abc import Callable, Sequence
@@ -6,6 +6,8 @@ from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
+
+from greenlet import greenlet
 
 BEGINNING = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -44,6 +46,30 @@ class VirtualClock:
             self.passed_s = max(self.passed_s, at_s)
             happen()
         self.passed_s = max(self.passed_s, until_s)
+
+
+class ConcurrentClock(VirtualClock):
+    """A virtual clock on which what is scheduled sleeps side by side, as functions do.
+
+    Each scheduled call is a greenlet; whoever made the clock runs them, by `run_until`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hub = greenlet.getcurrent()
+
+    def sleep(self, seconds: float) -> None:
+        """See `Clock`."""
+        sleeper = greenlet.getcurrent()
+        if sleeper is self._hub:
+            super().sleep(seconds)
+            return
+        super().after(seconds, sleeper.switch)
+        self._hub.switch()
+
+    def after(self, seconds: float, happen: Callable[[], object]) -> None:
+        """Schedule a call."""
+        super().after(seconds, greenlet(happen, self._hub).switch)
 
 
 class InlineWorkers:

@@ -99,15 +99,19 @@ class PubSubEmulator:
         for topic in topology.topics:
             self._call("PUT", self._topic(topic), {})
         for subscription in topology.push_subscriptions:
-            self._call(
-                "PUT",
-                f"{self._project}/subscriptions/{subscription.name}",
-                {
-                    "topic": self._topic(subscription.topic),
-                    "ackDeadlineSeconds": subscription.ack_deadline_s,
-                    "pushConfig": {"pushEndpoint": push_urls[subscription.function]},
-                },
-            )
+            self.subscribe(subscription, push_url=push_urls[subscription.function])
+
+    def subscribe(self, subscription: PushSubscription, *, push_url: str) -> None:
+        """Create one push subscription."""
+        self._call(
+            "PUT",
+            f"{self._project}/subscriptions/{subscription.name}",
+            {
+                "topic": self._topic(subscription.topic),
+                "ackDeadlineSeconds": subscription.ack_deadline_s,
+                "pushConfig": {"pushEndpoint": push_url},
+            },
+        )
 
     def publish(self, topic: str, data: bytes) -> None:
         """Publish one message."""

@@ -289,6 +289,13 @@ def test_a_trusted_certificate_is_good(server_tls: ssl.SSLContext, certificate: 
         assert transport.post(url, headers={}, body=b"{}").status == 200
 
 
+def test_the_certificates_are_read_by_the_first_call_alone(tmp_path: Path) -> None:
+    transport = Transport(ca_file=str(tmp_path / "missing"))
+
+    with pytest.raises(FileNotFoundError):
+        transport.get("https://127.0.0.1:1", headers={})
+
+
 def test_a_handshake_that_was_good_and_a_reset_after_it_is_perhaps(
     server_tls: ssl.SSLContext, certificate: Path
 ) -> None:

@@ -203,3 +203,65 @@ def test_a_job_that_is_being_written_while_others_are_counted_counts_in_any_case
 
         with pytest.raises(TooManyOpenJobs), quota.place("demo", "gepetto"):
             pass
+
+
+class SlowCounts:
+    """Counts no jobs at once, and from the second time on only when told to go on."""
+
+    def __init__(self):
+        self.asked, self.goes_on = threading.Semaphore(0), threading.Event()
+        self._times = 0
+
+    def count(self, *_asked, **_most):
+        self._times += 1
+        if self._times > 1:
+            self.asked.release()
+            assert self.goes_on.wait(30)
+        return 0
+
+
+@pytest.fixture
+def counting_again(world):
+    """A quota of three with one job, while another request counts again; ends the count."""
+    counts = SlowCounts()
+    quota = OpenJobsQuota(counts, clock=world.clock, most=3)
+    take(quota)
+    world.clock.advance(COUNT_EVERY_S)
+    counting = threading.Thread(target=take, args=(quota,))
+    counting.start()
+    assert counts.asked.acquire(timeout=30)
+
+    def end():
+        counts.goes_on.set()
+        counting.join()
+
+    yield quota, end
+    end()
+
+
+def take(quota):
+    with quota.place("demo", "gepetto") as place:
+        place.take()
+
+
+def test_nobody_waits_while_another_request_counts_again_however_long(world, counting_again):
+    quota, _ = counting_again
+    world.clock.advance(COUNT_EVERY_S)
+
+    take(quota)
+    take(quota)
+
+    with pytest.raises(TooManyOpenJobs):
+        take(quota)
+
+
+def test_jobs_that_are_created_during_a_count_are_added_to_it(counting_again):
+    quota, end = counting_again
+    take(quota)
+
+    # The count says that the first job has ended. The one that counted takes a place too.
+    end()
+
+    take(quota)
+    with pytest.raises(TooManyOpenJobs):
+        take(quota)

@@ -154,7 +154,7 @@ class Transport:
         self._bounds = bounds or Bounds()
         self._monotonic = monotonic
         self._now = now
-        self._tls = _trust_in(ca_file)
+        self._ca_file = ca_file
         self._mine = threading.local()
 
     def get(self, url: str, *, headers: Mapping[str, str]) -> Answer:
@@ -192,7 +192,7 @@ class Transport:
             NotSent, PerhapsSent: There is no answer.
         """
         started_at = self._monotonic()
-        with _Session(self._tls) as session:
+        with _Session(_trust_in(self._ca_file)) as session:
             return self._exchange(session, started_at, method, url, headers, body, read)
 
     def _call(
@@ -261,7 +261,7 @@ class Transport:
         """Return this thread's session, without a connection that is not to be used."""
         session: requests.Session | None = getattr(self._mine, "session", None)
         if session is None:
-            session = self._mine.session = _Session(self._tls)
+            session = self._mine.session = _Session(_trust_in(self._ca_file))
         elif fresh or now - self._mine.used_at > KEPT_FOR_S:
             session.close()
         self._mine.used_at = now
@@ -298,9 +298,20 @@ class _Call:
             raise OSError("the answer is too long")
 
 
-@cache
+_reading = threading.Lock()
+
+
 def _trust_in(ca_file: str) -> ssl.SSLContext:
-    """Return the TLS settings; made once, because reading the bundle takes 13 ms."""
+    """Return the TLS settings; made once, because reading the bundle takes 13 ms.
+
+    By the first call, not by a cold start: most instances of `jobs_api` never call anybody.
+    """
+    with _reading:
+        return _read_tls(ca_file)
+
+
+@cache
+def _read_tls(ca_file: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 

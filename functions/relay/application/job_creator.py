@@ -31,6 +31,9 @@ _CROCKFORD = b"0123456789abcdefghjkmnpqrstvwxyz"
 
 DEFAULT_DEADLINE_S = 900
 
+# Made once: json.dumps makes an encoder for every call that is not plain.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 
 def _nothing() -> None:
     pass
@@ -323,5 +326,4 @@ def body_digest(new: NewJob) -> str:
         body.append({"callbackUrl": new.callback.url})
         if new.callback.shape is not CallbackShape.EVENT:
             body.append({"callbackShape": new.callback.shape.value})
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_canonical(body).encode()).hexdigest()

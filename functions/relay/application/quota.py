@@ -19,6 +19,7 @@ class OpenJobsQuota:
 
     Jobs are counted at most every 5 s per tenant and account; jobs created by this instance in
     between are added. Creates of other instances, and jobs that end, are noticed up to 5 s late.
+    While one request counts again, others go on with the last count.
 
     Args:
         most: How many open jobs a tenant may have in one account.
@@ -40,9 +41,8 @@ class OpenJobsQuota:
         """
         with self._lock:
             tally = self._tallies.setdefault((tenant, account), _Tally())
+        self._count_if_due(tally, tenant, account)
         with tally.lock:
-            if self._clock.monotonic() >= tally.count_at_s:
-                self._count(tally, tenant, account)
             if tally.counted + tally.added >= self._most:
                 if not tally.is_refusal_logged:
                     tally.is_refusal_logged = True
@@ -60,14 +60,30 @@ class OpenJobsQuota:
                 tally.under_way -= 1
                 tally.added -= not place.is_taken
 
+    def _count_if_due(self, tally: "_Tally", tenant: str, account: str) -> None:
+        if tally.is_known and self._clock.monotonic() < tally.count_at_s:
+            return
+        # All wait for the first count, and nobody for a later one.
+        if not tally.counting.acquire(blocking=not tally.is_known):
+            return
+        try:
+            if self._clock.monotonic() >= tally.count_at_s:
+                tally.count_at_s = self._clock.monotonic() + COUNT_EVERY_S
+                self._count(tally, tenant, account)
+        finally:
+            tally.is_known = True
+            tally.counting.release()
+
     def _count(self, tally: "_Tally", tenant: str, account: str) -> None:
         """Count again; if the store fails, continue with the last count.
 
         The quota only keeps a tenant from filling the store: a few jobs too many are better than
         refusing creates because counting fails.
         """
-        tally.count_at_s = self._clock.monotonic() + COUNT_EVERY_S
-        tally.is_refusal_logged = False
+        with tally.lock:
+            tally.is_refusal_logged = False
+            # The count includes these; of those under way, and of later ones, that is not known.
+            written = tally.added - tally.under_way
         try:
             counted = self._counts.count(tenant, account, OPEN, most=self._most)
         except StoreUnavailable:
@@ -75,9 +91,9 @@ class OpenJobsQuota:
                 "open jobs not counted", extra={"fields": {"tenant": tenant, "account": account}}
             )
             return
-        tally.counted = counted
-        # The count may or may not include them.
-        tally.added = tally.under_way
+        with tally.lock:
+            tally.counted = counted
+            tally.added -= written
 
 
 class Place:
@@ -95,6 +111,9 @@ class _Tally:
     """One tenant's open jobs in one account.
 
     Attributes:
+        lock: Held while the tally is read or changed, never while the store is asked.
+        counting: Held by the request that counts.
+        is_known: Whether the store was asked once.
         counted: As last counted by the store.
         added: Created here since, or about to be.
         under_way: How many of these may not be written yet.
@@ -104,6 +123,8 @@ class _Tally:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.counting = threading.Lock()
+        self.is_known = False
         self.counted = 0
         self.added = 0
         self.under_way = 0

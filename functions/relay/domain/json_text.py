@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+# Made once: json.dumps makes an encoder for every call that is not plain.
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class JsonText(Mapping[str, Any]):
     """A JSON object kept as the text that is stored and shown.
@@ -40,4 +43,4 @@ def json_text(value: Mapping[str, Any] | None) -> str:
     """Return a JSON object as compact text."""
     if isinstance(value, JsonText):
         return value.text
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _compact(value)

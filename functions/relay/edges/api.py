@@ -161,6 +161,8 @@ class Api:
             redirect_defaults=False,
         )
         self._paths = [rule.rule for rule in self._routes.iter_rules()]
+        # Bound once: no rule depends on the host.
+        self._matcher = self._routes.bind("")
 
     def answer(self, request: Request) -> Response:
         """Return the answer to a request, valid or not."""
@@ -172,7 +174,7 @@ class Api:
 
     def _route(self, request: Request) -> tuple[Endpoint, Mapping[str, str]]:
         try:
-            return self._routes.bind_to_environ(request.environ).match()
+            return self._matcher.match(request.path, request.method)
         except MethodNotAllowed as error:
             raise method_not_allowed(list(error.valid_methods or ())) from None
         except (NotFound, RequestRedirect):

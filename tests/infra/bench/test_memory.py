@@ -6,6 +6,7 @@ import pytest
 
 from infra.bench import memory
 from infra.local.errors import EmulatorsUnavailable
+from infra.local.functions import FUNCTIONS
 
 pytestmark = [pytest.mark.emulator, pytest.mark.thorough]
 
@@ -18,5 +19,5 @@ def test_no_function_takes_300_mib() -> None:
             raise
         pytest.skip(str(error))
 
-    assert {one.function for one in peaks} == {"jobs_api", "provider_webhook", "poll_tick"}
+    assert {one.function for one in peaks} == {one.target for one in FUNCTIONS}
     assert [one for one in peaks if one.most_mib >= memory.TARGET_MIB] == []

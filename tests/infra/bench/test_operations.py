@@ -24,10 +24,14 @@ def test_a_job_costs_five_writes_and_at_most_one_more_for_each_further_window(
 ) -> None:
     usage = count_alone(firestore_emulator, kind)
 
-    assert usage.per_job(WRITE, "jobs") <= 5 + usage.windows - 1
+    added_writes, added_reads = kind.added
+    assert usage.per_job(WRITE, "jobs") <= 5 + added_writes + usage.windows - 1
     # To be sent, and for its end: no query reads an input.
-    assert usage.per_job(READ, "jobs") <= 2
-    assert usage.calls["event"] == 1
+    assert usage.per_job(READ, "jobs") <= 2 + added_reads
+    events = 1 + kind.is_kept
+    assert usage.calls["event"] == events
+    assert usage.calls["callback"] == kind.is_called_back * events
+    assert usage.calls["class A"] == kind.is_kept
     assert usage.calls["provider submit"] == 1
 
 
@@ -58,6 +62,24 @@ def test_the_bill_of_a_million_jobs_is_what_was_counted_times_the_prices(
 
 
 @pytest.mark.emulator
+def test_a_callback_and_a_kept_output_are_billed_for_what_they_add(
+    firestore_emulator: str,
+) -> None:
+    (both,) = (kind for kind in KINDS if kind.is_called_back and kind.is_kept)
+    usage = count_alone(firestore_emulator, both)
+
+    plain, usd = relay_usd(count_alone(firestore_emulator, WEBHOOK)), relay_usd(usage)
+
+    assert usd["bucket"] == pytest.approx(5.0)
+    assert usd["copying"] == pytest.approx(usage.copies_s * 25.25)
+    assert usd["callbacks' pump"] == pytest.approx(usage.callbacks_s * 25.25, rel=0.1)
+    assert 0.5 < usd["callbacks sent"] < 2.0
+    assert usage.copies_s == pytest.approx(0.8, abs=0.1)
+    assert usage.callbacks_s < 5
+    assert all(usd[item] >= usd_plain for item, usd_plain in plain.items())
+
+
+@pytest.mark.emulator
 def test_costs_and_prices_are_on_the_page(firestore_emulator: str) -> None:
     usage = count_alone(firestore_emulator, WEBHOOK)
     costs = [Cost(kind=WEBHOOK, alone=usage, among_others=usage)]
@@ -75,6 +97,9 @@ def test_costs_and_prices_are_on_the_page(firestore_emulator: str) -> None:
         "Cloud Run functions, CPU | $0.000024",
         "Cloud Run functions, memory | $0.0000025",
         "Pub/Sub, each way, at least 1,000 bytes a request | $40",
+        "Cloud Storage, class A operations | $0.005",
+        "Cloud Storage, standard, in one region | $0.020",
+        "Data to the Internet, to the Americas and EMEA | $0.12",
         "Temporal Cloud, actions up to 5 million a month | $50",
         "Hookdeck Event Gateway, Team plan, events beyond 10,000 | $0.33",
         "AWS Step Functions, standard | $0.025",

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from infra.bench.__main__ import benchmarks_page
+from infra.bench.deliveries import ALL_HEALTHY, CASES, Delivered
 from infra.bench.growth import BusyAccounts, Tick, draw_growth
 from infra.bench.http_functions import SENDERS, ColdStart, draw_throughput
 from infra.bench.memory import Peak
@@ -64,6 +65,10 @@ def test_every_result_has_its_rows_on_the_page():
             ],
             "pumped": Pumped(idle_s=[0.05], busy_s=[0.5], calls=1480, over_s=10.0),
             "waited": [Waited(neighbour=neighbour, queued=20_000, waits=waits, use=0.9)],
+            "delivered": [
+                Delivered(case=ALL_HEALTHY, backlog=400, per_s=200.0, delays_s=[0.5]),
+                Delivered(case=CASES[1], backlog=400, per_s=150.0, delays_s=[0.6]),
+            ],
             "peaks": [Peak(function="jobs_api", load="a load", at_rest_mib=75, most_mib=200)],
         },
         [],
@@ -80,6 +85,8 @@ def test_every_result_has_its_rows_on_the_page():
         "| 200 ms | 1480 | 148 |",
         "| idle | 1 | 50 | 50 | 50 |",
         "| spacely | 20,000 | 60 | 0.25 | 0.25 | 90% |",
+        "| all endpoints healthy | 200 | 1 | 500 | 500 | 500 | 1.00 |",
+        "| one of another tenant hangs | 150 | 1 | 600 | 600 | 600 | 1.20 |",
         "| jobs_api | a load | 75 | 200 |",
     ):
         assert row in page.splitlines()
