@@ -49,6 +49,7 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
 from relay.edges.api import Api
+from relay.edges.console import Console
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
 from relay.job_view import callback_json
@@ -162,6 +163,7 @@ class Relay:
             lists=ListReader(
                 adapters.lists, waker=self.waker, clock=adapters.clock, accounts=limits.keys()
             ),
+            console=Console(local_urls=policy.allow_local_urls),
             waits=wait_slots(threads=threads),
             large_answers=large_answer_slots(),
             tenants=tenants,

@@ -39,6 +39,7 @@ from relay.edges.batch import (
     read_batch_body,
 )
 from relay.edges.bodies import read_body, read_create_body, read_no_body
+from relay.edges.console import Console
 from relay.edges.listing import PageTokens, read_list_query
 from relay.edges.paths import nearest_path
 from relay.edges.problems import (
@@ -88,6 +89,7 @@ class Api:
         overview: Overview,
         progress: ProgressReader,
         lists: ListReader,
+        console: Console,
         waits: Slots,
         large_answers: Slots,
         tenants: Mapping[str, str],
@@ -107,6 +109,8 @@ class Api:
         self._routes = Map(
             [
                 Rule("/healthz", endpoint=self._health, methods=["GET"]),
+                Rule("/console", endpoint=console.page, methods=["GET"]),
+                Rule("/console/<digest>/<path:name>", endpoint=console.asset, methods=["GET"]),
                 Rule("/v1/jobs", endpoint=self._list, methods=["GET"]),
                 Rule("/v1/jobs", endpoint=self._create, methods=["POST"]),
                 Rule("/v1/jobs:batch", endpoint=self._create_batch, methods=["POST"]),
