@@ -1,7 +1,7 @@
 /** How the provider accounts stand, and what their operations cost and take. */
 
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
-import { duration, number, title, until } from "./format.js";
+import { duration, number, roundDuration, title, until } from "./format.js";
 import { time, troubleBanner } from "./parts.js";
 import { Poller } from "./poller.js";
 import { OPEN } from "./live_jobs.js";
@@ -91,7 +91,7 @@ function numbers(app, provider, account) {
   return html`<dl class="numbers">
     <div><dt>${texts.openJobs}</dt><dd><a href=${mine}>${number(account.openJobs)}</a></dd></div>
     <div><dt>${texts.queuedJobs}</dt><dd>${number(account.queuedJobs)}</dd></div>
-    <div><dt>${texts.callLimit}</dt><dd>${texts.limit(account.limit.calls, duration(account.limit.windowSeconds * 1000))}</dd></div>
+    <div><dt>${texts.callLimit}</dt><dd>${texts.limit(account.limit.calls, roundDuration(account.limit.windowSeconds * 1000))}</dd></div>
   </dl>`;
 }
 

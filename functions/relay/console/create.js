@@ -212,7 +212,7 @@ export function createForm(app) {
     const [example] = schema.examples ?? [];
     const hints = [
       schema.description ?? "",
-      field.knownValues.length || example === undefined ? "" : texts.example(asText(example)),
+      field.knownValues.length || example === undefined || schema.type === "boolean" ? "" : texts.example(asText(example)),
       isList(field) ? texts.listHint : isJson(field) ? texts.jsonHint : "",
     ];
     return wrapped({

@@ -138,17 +138,34 @@ function gallery(app, job, chosen, choose) {
 function failure(job) {
   const { error } = job;
   if (!error) return nothing;
+  const [cause, remedy] = causeAndRemedy(error);
   return html`<section class="panel is-failure">
     <h2>${texts.error}</h2>
-    <p><code>${error.code}</code></p>
-    <p>${error.message}</p>
+    <p>${sentence(cause)} <code>${error.code}</code></p>
     ${error.provider
       ? html`<h3>${texts.providerSaid}</h3>
           <blockquote><b>${texts.providerStatus(error.provider.status)}</b> ${error.provider.message}</blockquote>`
       : nothing}
     <h3>${texts.toDo}</h3>
-    <p>${texts.remedies[error.code] ?? nothing} ${error.retryable ? texts.retryable : texts.notRetryable}</p>
+    <p>${sentence(remedy)} ${error.retryable ? texts.retryable : texts.notRetryable}</p>
   </section>`;
+}
+
+/**
+ * Divides a message at the semicolon after what the provider said, which may have some of its own.
+ *
+ * @param {NonNullable<Job["error"]>} error
+ */
+function causeAndRemedy({ message, provider }) {
+  const said = provider?.message ?? "";
+  const from = said && message.includes(said) ? message.indexOf(said) + said.length : 0;
+  const at = message.indexOf("; ", from);
+  return at < 0 ? [message, ""] : [message.slice(0, at), message.slice(at + 2)];
+}
+
+/** @param {string} text */
+function sentence(text) {
+  return text && `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 /**

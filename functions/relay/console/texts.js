@@ -161,20 +161,8 @@ export const texts = {
   /** @param {number} status */
   providerStatus: (status) => `HTTP ${status}`,
   toDo: "What to do",
-  /** @type {Record<string, string>} */
-  remedies: {
-    provider_rejected: "Correct the input, then create the job again. A plain retry would be refused again.",
-    provider_auth: "The operator has to correct the provider's key. Retry once the hold is over.",
-    provider_out_of_credits: "The operator has to buy credits. Retry once the hold is over.",
-    provider_job_not_found: "The provider has lost this render. Retry; it may charge again.",
-    render_failed: "Retry. If it fails again, look at the picture and the other inputs.",
-    deadline_exceeded: "Retry, with a longer time limit if renders are slow now. A result that still comes is shown here.",
-    not_sent_in_time: "Nothing was bought. Retry when fewer jobs wait, or with a longer time limit.",
-    submit_unconfirmed: "Look in the provider's account whether it has the render before you retry: it may be charged twice.",
-    output_unusable: "Retry. The provider said success but gave no usable picture.",
-  },
-  retryable: "A retry may succeed.",
-  notRetryable: "A retry of the same input would probably fail again.",
+  retryable: "The same input may succeed if you retry.",
+  notRetryable: "The same input will probably fail again: correct the cause first.",
   event: "Event",
   /** @param {string} id */
   eventId: (id) => `Announced as ${id}`,
