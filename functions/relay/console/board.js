@@ -24,7 +24,8 @@ export function createBoard(app, filters) {
   /** @type {Poller | null} */
   let poller = null;
   let isPaused = false;
-  let scrolledTo = 0;
+  /** The first job in sight when the board was left, and where it stood. */
+  let anchor = { job: "", top: 0 };
   /** The job under the slider. */
   let comparing = "";
   let isOwnSpan = false;
@@ -50,11 +51,11 @@ export function createBoard(app, filters) {
       },
       () => {}, // The filters do without it, and the poller says what is wrong.
     );
-    requestAnimationFrame(() => scrollTo(0, scrolledTo));
+    requestAnimationFrame(() => scrollToJob(anchor));
   };
 
   const close = () => {
-    scrolledTo = scrollY;
+    anchor = firstInSight();
     poller?.stop();
   };
 
@@ -145,6 +146,27 @@ export function createBoard(app, filters) {
   };
 }
 
+function firstInSight() {
+  const seen = jobElements().find((one) => one.getBoundingClientRect().bottom > 0);
+  return { job: seen?.dataset.job ?? "", top: seen?.getBoundingClientRect().top ?? 0 };
+}
+
+/** Not to an offset: cards out of sight have no height of their own yet. */
+/** @param {{job: string, top: number}} anchor */
+function scrollToJob({ job, top }) {
+  const element = jobElements().find((one) => one.dataset.job === job);
+  if (!element) return;
+  // Coming into sight may change heights.
+  for (let times = 0; times < 2; times += 1) scrollBy(0, element.getBoundingClientRect().top - top);
+}
+
+/** The cards or, where there are none, the rows. @returns {HTMLElement[]} */
+function jobElements() {
+  const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("li[data-job]")]);
+  const cards = all.filter((one) => one.matches(".card") && one.offsetParent !== null);
+  return cards.length ? cards : all.filter((one) => one.offsetParent !== null);
+}
+
 /** @param {Poller | null} poller */
 function liveState(poller) {
   if (poller?.isPaused) return "is-paused";
@@ -201,7 +223,7 @@ function emptiness(app, isLoaded) {
 
 /** @param {App} app @param {Job} job */
 function row(app, job) {
-  return html`<li>
+  return html`<li data-job=${job.id}>
     <a class="row is-${job.status}" href=${app.link({ view: "job", job: job.id })}>
       <span class="dot" aria-hidden="true"></span>
       <span class="row-name">${title(job.operation)} <small>${title(job.provider)}</small></span>

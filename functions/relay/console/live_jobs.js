@@ -35,10 +35,9 @@ export class LiveJobs {
   #olderToken = null;
   #isLoaded = false;
   #loadedAtMs = 0;
-  /** Where the walk over open jobs goes on, if they do not fit one page. @type {string | null} */
-  #openToken = null;
-  /** @type {string} */
-  #openBefore = "";
+  /** Where the walk over open jobs goes on if they do not fit one page: one page a round. */
+  /** @type {{query: [string, string][], token: string | null, from: string} | null} */
+  #walk = null;
 
   /** Called with jobs that ended while they were followed. @type {(ended: Job[]) => void} */
   onEnded = () => {};
@@ -106,15 +105,12 @@ export class LiveJobs {
     if (this.#filters.createdBefore && Date.parse(this.#filters.createdBefore) < this.#api.now()) {
       return;
     }
+    const query = this.#query({ status: [], createdAfter: this.#newest() });
     /** @type {string | null} */
     let token = null;
     for (let pages = 0; pages < MOST_NEW_PAGES; pages += 1) {
       /** @type {import("./api.js").JobPage} */
-      const page = await this.#api.list([
-        ...this.#query({ status: [], createdAfter: this.#newest() }),
-        ["pageSize", String(LARGEST_PAGE)],
-        ...pageToken(token),
-      ]);
+      const page = await this.#api.list([...query, ["pageSize", String(LARGEST_PAGE)], ...pageToken(token)]);
       this.put(page.jobs);
       token = page.nextPageToken;
       if (token === null) return;
@@ -126,22 +122,20 @@ export class LiveJobs {
 
   /** Reads a page of the open jobs, and by its id each that has left it. @param {Job[]} known */
   async #readOpen(known) {
-    const oldest = known[known.length - 1].createdAt;
-    const page = await this.#api.list([...this.#openQuery(justBefore(oldest)), ...pageToken(this.#openToken)]);
-    const isWhole = page.nextPageToken === null;
+    const walk = this.#walk ?? { query: this.#openQuery(justBefore(known[known.length - 1].createdAt)), token: null, from: "" };
+    this.#walk = null;
+    const page = await this.#api.list([...walk.query, ...pageToken(walk.token)]);
     const last = page.jobs.at(-1);
-    const from = this.#openToken === null ? "" : this.#openBefore;
-    const until = isWhole || last === undefined ? "" : last.createdAt;
+    const until = page.nextPageToken === null || last === undefined ? "" : stamp(last.createdAt);
     const listed = new Set(page.jobs.map((job) => job.id));
-    const gone = known.filter(
-      (job) =>
-        !listed.has(job.id) &&
-        (from === "" || stamp(job.createdAt) < stamp(from)) &&
-        (until === "" || stamp(job.createdAt) > stamp(until)),
-    );
+    const gone = known.filter((job) => {
+      const at = stamp(job.createdAt);
+      return !listed.has(job.id) && (walk.from === "" || at < walk.from) && at > until;
+    });
     this.put(page.jobs);
-    this.#openToken = page.nextPageToken;
-    this.#openBefore = last?.createdAt ?? "";
+    if (page.nextPageToken !== null) {
+      this.#walk = { query: walk.query, token: page.nextPageToken, from: until || walk.from };
+    }
     const ended = await readAll(gone, async (job) => this.#api.job(job.id));
     this.put(ended);
     if (ended.length) this.onEnded(ended.filter((job) => !isOpen(job) && this.#matches(job)));

@@ -62,7 +62,8 @@ export class Poller {
     clearTimeout(this.#timer);
     this.#dueMs = Date.now() + inMs;
     if (this.#isStopped || this.isPaused || document.hidden || this.#isRunning) return;
-    this.#timer = setTimeout(this.#run, inMs);
+    if (inMs > 0) this.#timer = setTimeout(this.#run, inMs);
+    else void this.#run();
   }
 
   #run = async () => {
