@@ -42,7 +42,7 @@ class Site:
         self.world = world
         self.calls: list[str] = []
         self.lock = threading.RLock()
-        self._application = application
+        self.application = application
         self._server = make_server(
             "127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet
         )
@@ -73,7 +73,7 @@ class Site:
             def start_then(status: str, headers: list[tuple[str, str]]) -> object:
                 return start(status, [*headers, ("Date", format_date_time(now))])
 
-            return list(self._application(environ, start_then))
+            return list(self.application(environ, start_then))
 
 
 class _Quiet(WSGIRequestHandler):
