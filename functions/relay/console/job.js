@@ -165,7 +165,8 @@ function causeAndRemedy({ message, provider }) {
 
 /** @param {string} text */
 function sentence(text) {
-  return text && `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  const end = /[.?!]$/.test(text) ? "" : ".";
+  return text && `${text.charAt(0).toUpperCase()}${text.slice(1)}${end}`;
 }
 
 /**
