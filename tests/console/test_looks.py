@@ -49,6 +49,8 @@ def shown(console, view):
 
 
 def findings(page):
+    # axe waits for timers.
+    page.clock.resume()
     page.evaluate(AXE.read_text())
     result = page.evaluate(
         "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES
