@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from wsgiref.handlers import format_date_time
 
 import functions_framework
@@ -101,7 +102,8 @@ class Console:
         self.page.on("requestfailed", lambda _: self._count(-1))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._said)
-        self.page.clock.install(time=site.world.clock.now())
+        # It runs until it is stopped, which takes an unknown time.
+        self.page.clock.install(time=site.world.clock.now() - timedelta(minutes=1))
         self.page.clock.pause_at(site.world.clock.now())
 
     def open(self, query: str = "", *, key: str = KEY) -> Page:

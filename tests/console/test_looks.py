@@ -1,4 +1,4 @@
-"""Hostile strings, accessibility and layout, in every view, both colour schemes, narrow and wide."""
+"""Hostile strings, accessibility and layout, in every view and both schemes, narrow and wide."""
 
 from dataclasses import replace
 
@@ -120,7 +120,9 @@ def test_hostile_strings_are_only_strings(open_console, site, hostile, size):
             error=JobError(code=ErrorCode.RENDER_FAILED, message=hostile, provider=said),
             provider_status=hostile,
         ),
-        finished_job(Status.SUCCEEDED, id=job_id(3), outputs=("javascript:document.title='owned'",)),
+        finished_job(
+            Status.SUCCEEDED, id=job_id(3), outputs=("javascript:document.title='owned'",)
+        ),
     )
 
     for query in ("", "?as=list", *(f"?job={job_id(number)}" for number in (1, 2, 3))):
