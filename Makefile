@@ -78,7 +78,7 @@ fuzz: setup ## call a live API with all that its description allows and forbids:
 mutants: setup ## find one-line faults that no test catches: ARGS="--seed 7 --only domain/*.py"
 	$(BIN)/python -m infra.mutants $(ARGS)
 
-bench: setup ## measure cost, throughput and growth, and write docs/benchmarks.md
+bench: setup browser ## measure cost, throughput and growth, and write docs/benchmarks.md
 	$(BIN)/python -m infra.bench all
 
 # Downloads some 100 MB the first time.
@@ -114,7 +114,7 @@ console-library: client-tools ## renew the console's copy of lit-html from tests
 	$(BIN)/python -m tests.console.library
 
 console-pictures: setup browser ## take the console's pictures in docs/console anew
-	$(BIN)/python -m infra.bench.console --pictures docs/console
+	$(BIN)/python -m infra.bench console --pictures docs/console
 
 terraform-validate: ## validate terraform/ with the real plugin, where a registry can be reached
 	terraform -chdir=terraform init -backend=false -input=false

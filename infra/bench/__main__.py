@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.bench import growth, http_functions, memory, operations, polling, pump, report
+from infra.bench import console, growth, http_functions, memory, operations, polling, pump, report
 from infra.bench.report import Check
 from infra.bench.servers import running_emulators
 from infra.local.emulators import Kind, running_emulator
@@ -104,6 +104,10 @@ def _arguments() -> argparse.Namespace:
     limits.add_argument("--spacely", type=int, default=2000, help="jobs (default: %(default)s)")
     which.add_parser("neighbours", help="a tenant's jobs behind another's queue")
     which.add_parser("memory", help="each function's, with the largest jobs there can be")
+    looks = which.add_parser("console", parents=[docs], help="weight, first card and reads")
+    looks.add_argument(
+        "--pictures", type=Path, metavar="DIRECTORY", help="only take the pictures of each view"
+    )
     return parser.parse_args()
 
 
@@ -121,6 +125,11 @@ def _run(arguments: argparse.Namespace) -> bool:
             uses = pump.measure_limits(jobs, say=_say)
             print(*uses, sep="\n")
             return not any(one.is_broken for one in uses)
+        case "console" if arguments.pictures is not None:
+            console.take_pictures(arguments.pictures, say=_say)
+            return True
+        case "console":
+            return console.run(docs=arguments.docs, say=_say)
         case "neighbours":
             waited = pump.measure_neighbours(FULL.neighbours, say=_say)
             return _show({"waited": waited}, pump.neighbour_checks(waited))
@@ -168,6 +177,7 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
     say("pump")
     waited = pump.measure_neighbours(sizes.neighbours, say=say)
     peaks = memory.measure(say=say)
+    looks = console.measure(say=say)
     http_functions.draw_throughput(callbacks, creates, to=docs / CHARTS["throughput"])
     operations.draw_cost(costs, to=docs / CHARTS["cost"])
     growth.draw_growth(ticks, accounts, to=docs / CHARTS["growth"])
@@ -192,9 +202,11 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
         *memory.checks(peaks),
     ]
     page = benchmarks_page(results, checks, seconds=time.monotonic() - began_s)
+    looks_checks = list(console.checks(looks))
+    page = console.with_section(page, console.section(looks, looks_checks))
     (docs / "benchmarks.md").write_text(page)
     report.show(page)
-    return all(one.holds for one in checks)
+    return all(one.holds for one in [*checks, *looks_checks])
 
 
 def benchmarks_page(

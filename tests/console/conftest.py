@@ -17,9 +17,9 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from infra.bench.browser import NoBrowser, running_browser
 from relay import bootstrap
 from relay.assembly import CreatePolicy
-from tests.console.browser import NoBrowser, running_browser
 from tests.entrypoints.conftest import SOURCE, built_api
 from tests.fakes import World
 

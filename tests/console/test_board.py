@@ -493,3 +493,22 @@ def test_a_read_only_board_offers_no_change(console, site):
     assert page.get_by_role("button", name=re.compile("^(Cancel|Retry)$")).count() == 0
     page.goto(f"{site.url}?view=new&readonly=1")
     expect(cards(page)).to_have_count(2)
+
+
+def test_what_the_api_refuses_is_said_in_its_words(console, site):
+    page = console.open("?provider=gepeto")
+
+    expect(page.locator(".banner")).to_contain_text("The relay refuses what this page asks: ")
+    expect(page.locator(".banner")).to_contain_text("did you mean `gepetto`?")
+
+
+def test_a_job_that_was_removed_while_it_was_followed_goes(console, site):
+    site.put(numbered(1), numbered(2))
+    page = console.open()
+    expect(cards(page)).to_have_count(2)
+
+    # To its tenant, another's job is one that is not there.
+    site.put(numbered(1, tenant="other"))
+    console.pass_s(2)
+
+    expect(cards(page)).to_have_count(1)

@@ -239,7 +239,7 @@ def test_all_that_match_are_retried_and_the_cost_is_said_before(console, many):
     page.get_by_role("button", name="Bulk").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Retry all").click()
-    expect(dialog).to_contain_text("1 job can be retried. They cost 2 credits")
+    expect(dialog).to_contain_text("1 job can be retried. In all 2 credits")
     dialog.get_by_role("button", name="Retry 1 job").click()
 
     expect(dialog).to_contain_text("1 of 1 done")

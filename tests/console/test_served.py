@@ -180,6 +180,17 @@ def test_the_console_weighs_little(client):
     assert weight <= MOST_BYTES
 
 
+def test_our_docs_stay_here_and_the_librarys_licence_goes_along(client):
+    sent = {
+        urlsplit(one).path.split("/", 3)[3]: client.get(urlsplit(one).path).text
+        for one in addresses(client)
+    }
+
+    assert "@param" in (SOURCE / "job.js").read_text()
+    assert "@param" not in sent["job.js"]
+    assert "SPDX-License-Identifier: BSD-3-Clause" in sent["vendor/lit-html/lit-html.js"]
+
+
 def test_another_version_has_another_address(client, monkeypatch, tmp_path):
     for path in SOURCE.rglob("*"):
         if path.suffix in SERVED:

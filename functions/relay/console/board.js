@@ -134,7 +134,9 @@ export function createBoard(app, filters) {
                   </button>
                 </p>`
               : nothing}`
-        : emptiness(app, live.isLoaded)}
+        : poller?.trouble?.isRefusal
+          ? nothing
+          : emptiness(app, live.isLoaded)}
     </main>`;
   };
 

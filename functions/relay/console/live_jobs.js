@@ -5,6 +5,7 @@
  * Finished jobs are not read again.
  */
 
+import { Problem } from "./api.js";
 import { SPANS, filterQuery } from "./address.js";
 import { stamp } from "./format.js";
 
@@ -136,9 +137,21 @@ export class LiveJobs {
     if (page.nextPageToken !== null) {
       this.#walk = { query: walk.query, token: page.nextPageToken, from: until || walk.from };
     }
-    const ended = await readAll(gone, async (job) => this.#api.job(job.id));
+    const ended = (await readAll(gone, (job) => this.#again(job.id))).filter((job) => job !== null);
     this.put(ended);
     if (ended.length) this.onEnded(ended.filter((job) => !isOpen(job) && this.#matches(job)));
+  }
+
+  /** @param {string} id @returns {Promise<Job | null>} null, and forgotten, if it was removed */
+  async #again(id) {
+    try {
+      return await this.#api.job(id);
+    } catch (error) {
+      if (!(error instanceof Problem && error.status === 404)) throw error;
+      this.#known.delete(id);
+      this.#shown = null;
+      return null;
+    }
   }
 
   #openKnown() {

@@ -57,5 +57,6 @@ export function troubleBanner(app, poller) {
   const { trouble } = poller;
   if (trouble === null) return nothing;
   const since = clockTime(new Date(trouble.since).toISOString(), app.now());
-  return html`<p class="banner is-bad">${texts.trouble(since, trouble.message)}</p>`;
+  const words = trouble.isRefusal ? texts.refused(trouble.message) : texts.trouble(since, trouble.message);
+  return html`<p class="banner is-bad">${words}</p>`;
 }

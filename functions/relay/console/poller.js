@@ -15,7 +15,8 @@ export class Poller {
   #isStopped = false;
   #dueMs = 0;
 
-  /** Set while the API does not answer. @type {{since: number, message: string} | null} */
+  /** Set while the API does not answer, or refuses what it is asked. */
+  /** @type {{since: number, message: string, isRefusal: boolean} | null} */
   trouble = null;
   isPaused = false;
 
@@ -77,7 +78,11 @@ export class Poller {
     } catch (error) {
       if (!(error instanceof Unreachable || error instanceof Problem)) throw error;
       this.#failures += 1;
-      this.trouble = { since: this.trouble?.since ?? Date.now(), message: error.message };
+      this.trouble = {
+        since: this.trouble?.since ?? Date.now(),
+        message: error.message,
+        isRefusal: error instanceof Problem && !error.isTransient,
+      };
       const retryAfterMs = error instanceof Problem ? error.retryAfterS * 1000 : 0;
       gapMs = Math.min(LONGEST_GAP_MS, Math.max(gapMs * 2 ** (this.#failures - 1), retryAfterMs));
     } finally {

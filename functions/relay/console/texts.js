@@ -13,7 +13,6 @@ export const texts = {
   newJob: "New job",
   signOut: "Sign out",
   readOnly: "Read-only",
-  skip: "Skip to the jobs",
   skipToContent: "Skip to content",
   loading: "Loading …",
   close: "Close",
@@ -44,11 +43,11 @@ export const texts = {
   paused: "Paused",
   pause: "Pause",
   resume: "Resume",
-  offline: "No answer",
   /** @param {string} since @param {string} why */
   trouble: (since, why) =>
     `The relay does not answer since ${since}${why ? ` (${why})` : ""}. What you see is from before; it goes on by itself.`,
-  backAgain: "The relay answers again.",
+  /** @param {string} why */
+  refused: (why) => `The relay refuses what this page asks: ${why}.`,
 
   // Statuses
   /** @type {Record<string, string>} */
@@ -142,10 +141,8 @@ export const texts = {
   /** @param {number} count */
   moreOutputs: (count) => `+${count}`,
   original: "Open the original",
-  download: "Open the kept copy",
   late: "Came late",
   lateText: "This result came after the job had ended. It is announced once, as an event of its own.",
-  kept: "Kept",
   /** @param {string} why */
   notKept: (why) => `Not kept: ${why}`,
 
@@ -175,10 +172,8 @@ export const texts = {
     deadline: "by the deadline",
     pump: "by the pump",
   },
-  createdStep: "Created",
   /** @param {string} span */
   total: (span) => `${span} in all`,
-  deadline: "Deadline",
   /** @param {string} when */
   deadlineAt: (when) => `must be done ${when}`,
   /** @type {Record<string, string>} */
@@ -272,8 +267,8 @@ export const texts = {
   /** @param {number} credits @param {number} unknown */
   bulkRetryCost: (credits, unknown) =>
     unknown === 0
-      ? `They cost ${counted(credits, "credit", "credits")} by the providers' price lists.`
-      : `They cost at least ${counted(credits, "credit", "credits")}; of ${counted(unknown, "job", "jobs")} the price is not listed.`,
+      ? `In all ${counted(credits, "credit", "credits")} by the providers' price lists.`
+      : `In all at least ${counted(credits, "credit", "credits")}; of ${counted(unknown, "job", "jobs")} the price is not listed.`,
   /** @param {number} count */
   bulkCancelYes: (count) => `Cancel ${counted(count, "job", "jobs")}`,
   /** @param {number} count */
@@ -353,7 +348,6 @@ export const texts = {
   jsonHint: "As JSON",
   request: "The request",
   create: "Create the job",
-  createCost: /** @param {string} cost */ (cost) => cost,
   createdDone: "The job is created.",
   example: /** @param {string} value */ (value) => `such as ${value}`,
   copy: "Copy",

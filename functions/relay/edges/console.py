@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import mimetypes
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +16,12 @@ from relay.edges.problems import not_found
 
 SOURCE = Path(__file__).parents[1] / "console"
 PAGE = "index.html"
+VENDORED = "vendor"
 SERVED = frozenset({".css", ".html", ".js", ".svg"})
 # Stands in the page where the directory of the assets goes.
 _PLACEHOLDER = b"{assets}"
+# On lines of its own.
+_DOCS = re.compile(rb"^[ \t]*/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*\n", re.MULTILINE)
 _YEAR_S = 365 * 24 * 3600
 _TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -38,30 +42,27 @@ class Console:
 
     def __init__(self, *, local_urls: LocalUrls) -> None:
         pictures = " ".join(["'self'", "blob:", "https:", *_local_sources(local_urls)])
-        self._headers = {
-            "Content-Security-Policy": "; ".join(
-                [
-                    "default-src 'none'",
-                    "script-src 'self'",
-                    "style-src 'self'",
-                    "connect-src 'self'",
-                    f"img-src {pictures}",
-                    "base-uri 'none'",
-                    "form-action 'none'",
-                    "frame-ancestors 'none'",
-                    "require-trusted-types-for 'script'",
-                    "trusted-types lit-html",
-                ]
-            ),
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        }
+        self._policy = "; ".join(
+            [
+                "default-src 'none'",
+                "script-src 'self'",
+                "style-src 'self'",
+                "connect-src 'self'",
+                f"img-src {pictures}",
+                "base-uri 'none'",
+                "form-action 'none'",
+                "frame-ancestors 'none'",
+                "require-trusted-types-for 'script'",
+                "trusted-types lit-html",
+            ]
+        )
 
     def page(self, request: Request) -> Response:
         """Return the page, which names the assets that belong to it."""
         answer = self._answer(request, self._page)
+        answer.headers["Content-Security-Policy"] = self._policy
+        answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        answer.headers["Referrer-Policy"] = "no-referrer"
         answer.headers["Cache-Control"] = "no-cache"
         # Weak: the zipped page is the same one in other bytes.
         answer.set_etag(hashlib.sha256(self._page.body).hexdigest()[:32], weak=True)
@@ -84,7 +85,7 @@ class Console:
     def _files(self) -> Mapping[str, bytes]:
         # Not before the first request for the page: most instances never get one.
         return {
-            path.relative_to(SOURCE).as_posix(): path.read_bytes()
+            path.relative_to(SOURCE).as_posix(): _without_docs(path)
             for path in sorted(SOURCE.rglob("*"))
             if path.suffix in SERVED
         }
@@ -108,12 +109,19 @@ class Console:
 
     def _answer(self, request: Request, asset: _Asset) -> Response:
         answer = Response(asset.body, content_type=asset.content_type)
-        answer.headers.extend(self._headers)
+        answer.headers["X-Content-Type-Options"] = "nosniff"
         answer.headers["Vary"] = "Accept-Encoding"
         if request.accept_encodings.quality("gzip"):
             answer.set_data(asset.gzipped)
             answer.headers["Content-Encoding"] = "gzip"
         return answer
+
+
+def _without_docs(path: Path) -> bytes:
+    """Return what is sent of a file: not our JSDoc, but the library's licence."""
+    body = path.read_bytes()
+    is_ours = path.suffix == ".js" and VENDORED not in path.parts
+    return _DOCS.sub(b"", body) if is_ours else body
 
 
 def _asset(name: str, body: bytes) -> _Asset:

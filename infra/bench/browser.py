@@ -1,4 +1,4 @@
-"""The browser of the console's tests and screenshots: Chromium as it is installed here."""
+"""A browser for the console's tests, pictures and benchmark: Chromium as it is installed here."""
 
 import os
 import shutil
