@@ -38,7 +38,7 @@ new MutationObserver((_, observer) => {
 """
 _LOADED = """() => [...document.images].every((one) => {
   const {top} = one.getBoundingClientRect();
-  return one.complete || top > innerHeight;
+  return one.complete || one.offsetParent === null || top > innerHeight;
 })"""
 SIZES = {"laptop": (1440, 900), "phone": (360, 780)}
 

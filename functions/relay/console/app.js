@@ -22,6 +22,7 @@ import { texts } from "./texts.js";
  * @property {() => TemplateResult} render
  * @property {() => void} open
  * @property {() => void} close
+ * @property {() => (() => void) | null} [keepPlace]  Asked before drawing; the answer is called after.
  */
 /**
  * @typedef {Object} Question
@@ -226,7 +227,9 @@ export class App {
   #draw() {
     const title = this.#view?.title;
     document.title = title ? `${title} · ${texts.product}` : texts.product;
+    const putBack = this.#view?.keepPlace?.();
     render(this.#page(), this.#root);
+    putBack?.();
   }
 
   #page() {

@@ -55,8 +55,20 @@ export function createBoard(app, filters) {
   };
 
   const close = () => {
-    anchor = firstInSight();
+    anchor = jobInSight();
     poller?.stop();
+  };
+
+  // Browsers keep the place only as long as cards do not change columns, and not all of them do.
+  /** @type {Job[]} */
+  let drawn = [];
+  const keepPlace = () => {
+    if (live.jobs === drawn) return null;
+    drawn = live.jobs;
+    // Who is at the top wants to see what is new.
+    if (scrollY === 0) return null;
+    const seen = jobInSight();
+    return () => scrollToJob(seen);
   };
 
   const pause = () => {
@@ -145,11 +157,17 @@ export function createBoard(app, filters) {
     open,
     close,
     render,
+    keepPlace,
   };
 }
 
-function firstInSight() {
-  const seen = jobElements().find((one) => one.getBoundingClientRect().bottom > 0);
+/** The job that is worked with or, if none is, the first one in sight. */
+function jobInSight() {
+  const inSight = jobElements().filter((one) => {
+    const { top, bottom } = one.getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
+  });
+  const seen = inSight.find((one) => one.contains(document.activeElement)) ?? inSight[0];
   return { job: seen?.dataset.job ?? "", top: seen?.getBoundingClientRect().top ?? 0 };
 }
 
