@@ -171,13 +171,11 @@ function jobInSight() {
   return { job: seen?.dataset.job ?? "", top: seen?.getBoundingClientRect().top ?? 0 };
 }
 
-/** Not to an offset: cards out of sight have no height of their own yet. */
+/** Not to an offset: there may be more jobs above by now. */
 /** @param {{job: string, top: number}} anchor */
 function scrollToJob({ job, top }) {
   const element = jobElements().find((one) => one.dataset.job === job);
-  if (!element) return;
-  // Coming into sight may change heights.
-  for (let times = 0; times < 2; times += 1) scrollBy(0, element.getBoundingClientRect().top - top);
+  if (element) scrollBy(0, element.getBoundingClientRect().top - top);
 }
 
 /** The cards or, where there are none, the rows. @returns {HTMLElement[]} */
