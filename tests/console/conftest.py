@@ -9,10 +9,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
+from typing import Any
 from wsgiref.handlers import format_date_time
 
 import functions_framework
 import pytest
+from flask import Flask
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -39,7 +41,7 @@ class Site:
         lock: Held while a request is answered, so that a test can change the world meanwhile.
     """
 
-    def __init__(self, world: World, application: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, world: World, application: Flask) -> None:
         self.world = world
         self.calls: list[str] = []
         self.lock = threading.RLock()
@@ -62,7 +64,7 @@ class Site:
         with self.lock:
             self.world.jobs.put(*jobs)
 
-    def _answer(self, environ: dict[str, str], start: Callable[..., object]) -> Iterable[bytes]:
+    def _answer(self, environ: dict[str, Any], start: Callable[..., object]) -> Iterable[bytes]:
         with self.lock:
             if environ["PATH_INFO"].startswith("/v1"):
                 query = environ["QUERY_STRING"]
@@ -71,8 +73,8 @@ class Site:
                 )
             now = self.world.clock.now().timestamp()
 
-            def start_then(status: str, headers: list[tuple[str, str]]) -> object:
-                return start(status, [*headers, ("Date", format_date_time(now))])
+            def start_then(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+                return start(status, [*headers, ("Date", format_date_time(now))], *error)
 
             return list(self.application(environ, start_then))
 
@@ -169,7 +171,7 @@ def open_console(browser: Browser, site: Site) -> Iterator[Callable[..., Console
     """Open tabs; the browser must have had nothing to complain of in any of them."""
     tabs: list[Console] = []
 
-    def make(**options: object) -> Console:
+    def make(**options: Any) -> Console:
         context = browser.new_context(**({"viewport": VIEWPORT, "timezone_id": "UTC"} | options))
         context.set_default_timeout(PATIENCE_MS)
         context.route("https://**/*", _picture)

@@ -275,10 +275,12 @@ def test_callbacks_are_shown_and_sent_again(console, site):
         },
     )
     asked = []
-    console.page.route(
-        "**/redeliver",
-        lambda route: (asked.append(route.request.method), route.fulfill(status=202)),
-    )
+
+    def redeliver(route):
+        asked.append(route.request.method)
+        route.fulfill(status=202)
+
+    console.page.route("**/redeliver", redeliver)
     page = open_job(console)
     expect(panel(page, "Callback")).to_contain_text("Given up")
     expect(panel(page, "Callback")).to_contain_text("503")
