@@ -103,7 +103,8 @@ $(CLIENTS)/installed: tests/clients/package-lock.json
 
 # Tests in a browser are skipped where there is none: only root can install Debian's.
 browser: ## install the browser that the console's tests run in, if this is Debian and we are root
-	@command -v chromium-headless-shell chromium chromium-browser google-chrome >/dev/null || \
+	@for name in chromium-headless-shell chromium chromium-browser google-chrome; do \
+		if command -v $$name >/dev/null; then exit 0; fi; done; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing chromium-headless-shell ..."; mkdir -p .local; \
 		{ apt-get update -q && apt-get install -y -q --no-install-recommends chromium-headless-shell; } \

@@ -26,9 +26,19 @@ export function clockTime(moment, nowMs) {
   return isToday ? CLOCK.format(at) : `${DAY.format(at)}, ${CLOCK.format(at)}`;
 }
 
+/** Boards ask for the same ones every second. @type {Map<string, string>} */
+const wholeTimes = new Map();
+const MOST_WHOLE_TIMES = 5_000;
+
 /** @param {string} moment */
 export function wholeTime(moment) {
-  return WHOLE.format(new Date(moment));
+  let text = wholeTimes.get(moment);
+  if (text === undefined) {
+    if (wholeTimes.size >= MOST_WHOLE_TIMES) wholeTimes.clear();
+    text = WHOLE.format(new Date(moment));
+    wholeTimes.set(moment, text);
+  }
+  return text;
 }
 
 /** @param {number} ms */
