@@ -512,3 +512,39 @@ def test_a_job_that_was_removed_while_it_was_followed_goes(console, site):
     console.pass_s(2)
 
     expect(cards(page)).to_have_count(1)
+
+
+def served_as(console, site, host):
+    """Let the site answer below the path of a function, at another host."""
+    root = site.url.removesuffix("/console")
+
+    def answer(route):
+        path = urlsplit(route.request.url)
+        assert path.path.startswith("/jobs_api/"), route.request.url
+        query = f"?{path.query}" if path.query else ""
+        route.fulfill(
+            response=route.fetch(url=f"{root}{path.path.removeprefix('/jobs_api')}{query}")
+        )
+
+    console.context.route(f"https://{host}/**", answer)
+    console.page.goto(f"https://{host}/jobs_api/console#key={KEY}")
+
+
+def test_the_console_works_below_the_path_of_a_function(console, site):
+    site.put(ended(1))
+
+    served_as(console, site, "relay.example")
+
+    expect(cards(console.page)).to_have_count(1)
+
+
+def test_where_all_functions_share_an_origin_no_key_is_taken(console, site):
+    served_as(console, site, "europe-west1-x.cloudfunctions.net")
+
+    expect(console.page.get_by_role("heading")).to_have_text(
+        "Open the console at its run.app address"
+    )
+    assert console.page.get_by_label("API key").count() == 0
+    assert console.page.evaluate("sessionStorage.length") == 0
+    assert KEY not in console.page.url
+    assert site.calls == []
