@@ -9,7 +9,8 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --requirement
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-thorough test-busy storm-test lint format describe simulate storm fuzz mutants bench \
-	terraform-tools checkov terraform-validate terraform-lock client-tools clean
+	terraform-tools checkov terraform-validate terraform-lock client-tools browser console-library \
+	console-pictures clean
 
 # Runs a command and shows what it says only if it fails.
 define quietly
@@ -29,14 +30,14 @@ $(INSTALLED): requirements.txt functions/requirements.txt
 	$(call quietly,$(BIN)/python $(PIP_INSTALL) requirements.txt)
 	@touch $@
 
-demo: setup ## send twelve jobs through both providers' sandbox, and check them
-	$(BIN)/python -m infra.demo
+demo: setup ## send twelve jobs through both providers' sandbox, and check them: ARGS="--stay"
+	$(BIN)/python -m infra.demo $(ARGS)
 
 up: setup ## run the whole system here until Ctrl-C: ARGS="--logs --strict-ids"
 	$(BIN)/python -m infra.local up $(ARGS)
 
 # Tests mostly wait, so two cores can run three processes. Each file stays in one process.
-test: setup terraform-tools client-tools ## run all tests but the storm and the thorough ones
+test: setup terraform-tools client-tools browser ## run all tests but the storm and the thorough ones
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not storm and not thorough"
 
 test-thorough: setup client-tools ## run the tests that take minutes
@@ -80,7 +81,7 @@ fuzz: setup ## call a live API with all that its description allows and forbids:
 mutants: setup ## find one-line faults that no test catches: ARGS="--seed 7 --only domain/*.py"
 	$(BIN)/python -m infra.mutants $(ARGS)
 
-bench: setup ## measure cost, throughput and growth, and write docs/benchmarks.md
+bench: setup browser ## measure cost, throughput and growth, and write docs/benchmarks.md
 	$(BIN)/python -m infra.bench all
 
 # Downloads some 100 MB the first time.
@@ -102,6 +103,22 @@ $(CLIENTS)/installed: tests/clients/package-lock.json
 	@echo "Installing Node tools into $(CLIENTS) ..."
 	$(call quietly,$(BIN)/python -m tests.clients.tools)
 	@touch $@
+
+# Tests in a browser are skipped where there is none: only root can install Debian's.
+browser: ## install the browser that the console's tests run in, if this is Debian and we are root
+	@for name in chromium-headless-shell chromium chromium-browser google-chrome; do \
+		if command -v $$name >/dev/null; then exit 0; fi; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing chromium-headless-shell ..."; mkdir -p .local; \
+		{ apt-get update -q && apt-get install -y -q --no-install-recommends chromium-headless-shell; } \
+			>.local/install.log 2>&1 || { cat .local/install.log >&2; exit 1; }; \
+	else echo "There is no Chromium here: the console's browser tests will be skipped." >&2; fi
+
+console-library: client-tools ## renew the console's copy of lit-html from tests/clients/package.json
+	$(BIN)/python -m tests.console.library
+
+console-pictures: setup browser ## take the console's pictures in docs/console anew
+	$(BIN)/python -m infra.bench console --pictures docs/console
 
 terraform-validate: ## validate terraform/ with the real plugin, where a registry can be reached
 	terraform -chdir=terraform init -backend=false -input=false

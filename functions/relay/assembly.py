@@ -54,6 +54,7 @@ from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
 from relay.edges.api import Api
 from relay.edges.completions import Completions
+from relay.edges.console import Console
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
 from relay.job_view import callback_json
@@ -177,6 +178,7 @@ class Relay:
             pictures=PictureReader(
                 reader=reader, downloads=downloads, slots=picture_slots(), clock=adapters.clock
             ),
+            console=Console(local_urls=policy.allow_local_urls),
             waits=wait_slots(threads=threads),
             large_answers=large_answer_slots(),
             tenants=tenants,

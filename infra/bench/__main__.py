@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.bench import (
+    console,
     deliveries,
     growth,
     http_functions,
@@ -123,6 +124,10 @@ def _arguments() -> argparse.Namespace:
     which.add_parser("deliveries", help="callbacks to callers, one of them dead")
     which.add_parser("starts", help="cold starts against the bare function's")
     which.add_parser("memory", help="each function's, with the largest jobs there can be")
+    looks = which.add_parser("console", parents=[docs], help="weight, first card and reads")
+    looks.add_argument(
+        "--pictures", type=Path, metavar="DIRECTORY", help="only take the pictures of each view"
+    )
     return parser.parse_args()
 
 
@@ -140,6 +145,11 @@ def _run(arguments: argparse.Namespace) -> bool:
             uses = pump.measure_limits(jobs, say=_say)
             print(*uses, sep="\n")
             return not any(one.is_broken for one in uses)
+        case "console" if arguments.pictures is not None:
+            console.take_pictures(arguments.pictures, say=_say)
+            return True
+        case "console":
+            return console.run(docs=arguments.docs, say=_say)
         case "neighbours":
             waited = pump.measure_neighbours(FULL.neighbours, say=_say)
             return _show({"waited": waited}, pump.neighbour_checks(waited))
@@ -201,6 +211,7 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
     delivered = _deliveries(sizes)
     say("callbacks to callers")
     peaks = memory.measure(say=say)
+    looks = console.measure(say=say)
     http_functions.draw_throughput(callbacks, creates, to=docs / CHARTS["throughput"])
     operations.draw_cost(costs, to=docs / CHARTS["cost"])
     growth.draw_growth(ticks, accounts, to=docs / CHARTS["growth"])
@@ -227,9 +238,11 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
         *memory.checks(peaks),
     ]
     page = benchmarks_page(results, checks, seconds=time.monotonic() - began_s)
+    looks_checks = list(console.checks(looks))
+    page = console.with_section(page, console.section(looks, looks_checks))
     (docs / "benchmarks.md").write_text(page)
     report.show(page)
-    return all(one.holds for one in checks)
+    return all(one.holds for one in [*checks, *looks_checks])
 
 
 def benchmarks_page(

@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -16,9 +17,10 @@ from infra.local.errors import LocalStackError, Stopped
 from infra.local.plan import ROOT
 from infra.local.processes import StopRequest
 from infra.local.settings import machine_environment
-from infra.local.stack import logs_directory, running_stack
+from infra.local.stack import Stack, logs_directory, running_stack
 
 _INTERRUPTED = 130
+_CHECK_EVERY_S = 0.2
 
 
 def main() -> int:
@@ -62,6 +64,11 @@ def _arguments() -> argparse.Namespace:
         help="crash each of the five functions once while jobs are running (SIGKILL); "
         f"{LIMIT_WITH_KILLS_S:g} s are allowed then, else {LIMIT_S:g} s",
     )
+    parser.add_argument(
+        "--stay",
+        action="store_true",
+        help="leave everything running afterwards, for the console, until Ctrl-C",
+    )
     return parser.parse_args()
 
 
@@ -71,11 +78,23 @@ def _run(arguments: argparse.Namespace, *, console: Console, stop: StopRequest) 
         logs = short_path(logs_directory(arguments.stack_file))
         up = f"  the stack is up at {stack.description.api_url}, logs in {logs}"
         say(console, up, style="dim")
+        board = stack.description.console_url
+        # Alone on its line, so that a terminal makes all of it a link.
+        say(console, f"  watch the jobs at {board}", style="dim")
         outcome = run_demo(
             stack, console=console, output=arguments.output, with_kills=arguments.kill, stop=stop
         )
         _report(outcome, console=console)
+        if arguments.stay:
+            say(console, f"  console    {board}\n  Ctrl-C stops it.")
+            _stay(stack, stop=stop)
     return outcome.is_good
+
+
+def _stay(stack: Stack, *, stop: StopRequest) -> None:
+    while not stop.made:
+        stack.check()
+        time.sleep(_CHECK_EVERY_S)
 
 
 def _opening(*, with_kills: bool) -> str:

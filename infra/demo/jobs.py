@@ -52,8 +52,8 @@ class DemoJob:
         """Whether the render is made to fail."""
         return self.behaviour == _FAILING_RENDER
 
-    def body(self, sandbox_url: str, *, receiver_url: str) -> dict[str, object]:
-        """Return what is posted to the relay."""
+    def body(self, sandbox_url: str, *, receiver_url: str = "") -> dict[str, object]:
+        """Return what is posted to the relay; without a receiver nothing is called back."""
         query = {"n": str(self.number)}
         if self.behaviour:
             query["sandbox"] = self.behaviour
@@ -69,7 +69,7 @@ class DemoJob:
             # A function killed during a submission leaves a job that the provider may or may
             # not have accepted; this allows the relay to submit it again.
             "onUnconfirmed": "resubmit",
-            **({"callbackUrl": receiver_url} if self.has_callback else {}),
+            **({"callbackUrl": receiver_url} if self.has_callback and receiver_url else {}),
         }
 
 

@@ -11,6 +11,7 @@ import yaml
 from relay import __version__
 from relay.adapters.providers.excerpt import MAX_LENGTH
 from relay.adapters.pubsub import JOB_SCHEMA
+from relay.application.overview import PauseReason
 from relay.application.progress import WaitingFor
 from relay.domain import answers
 from relay.domain.callback import RETRY_AFTER, DeliveryStatus
@@ -58,6 +59,7 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "delivery_statuses": words(DeliveryStatus),
     "error_codes": words(ErrorCode),
     "event_types": words(EventType),
+    "pause_reasons": words(PauseReason),
     "failure_table": failure_table(),
     "final": FINAL,
     "job_id": "^job_[0-9a-z]{26}$",

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from relay.application.overview import AccountState
+from relay.application.overview import AccountState, PauseReason
 from relay.application.progress import Progress, WaitingFor
 from relay.domain import transitions
-from relay.domain.admission import Hold
+from relay.domain.admission import Hold, Stop
 from relay.domain.callback import Callback, CallbackShape, with_delivery
 from relay.domain.catalogue import CATALOGUE, input_schema
 from relay.domain.job import (
@@ -67,6 +67,7 @@ KEPT = KeptOutput(
     bytes=1_048_576,
     sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 )
+PAUSE = Stop(since=NOON, probe_at=NOON + timedelta(seconds=5), gap_s=5.0)
 # Ids of jobs that were submitted elsewhere.
 FOLLOWED: Final[Mapping[str, str]] = {"gepetto": PROVIDER_JOB_ID, "spacely": REF_ID}
 
@@ -245,7 +246,10 @@ def _answered(job: Job) -> Any:
 def _all_providers(hold: Hold | None = HOLD) -> Any:
     """Return the catalogue with one account switched on."""
     limit = CATALOGUE["gepetto"].limit
-    on = AccountState(name="gepetto", limit=limit, hold=hold, queued_jobs=1, open_jobs=4)
+    pause = None if hold is None else (PauseReason.THROTTLED, PAUSE)
+    on = AccountState(
+        name="gepetto", limit=limit, hold=hold, pause=pause, queued_jobs=1, open_jobs=4
+    )
     return _parsed(providers_json([on], median_s=lambda _account, _operation: None))
 
 

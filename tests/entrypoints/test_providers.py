@@ -5,13 +5,26 @@ from datetime import datetime
 
 import pytest
 
+from relay.domain.admission import Stop, TenantState
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Status
 from tests.entrypoints.requests import learn
-from tests.factories import JOB_ID, a_hold, a_job, busy_account, job_id, job_in, processing_job
+from tests.factories import (
+    JOB_ID,
+    NOON,
+    a_hold,
+    a_job,
+    busy_account,
+    job_id,
+    job_in,
+    later,
+    processing_job,
+)
 
 DEMO = {"X-API-KEY": "key-of-demo"}
 OTHER = {"Authorization": "Bearer key-of-other"}
+STOP = Stop(since=NOON, probe_at=later(5), gap_s=5.0)
+LONGER = Stop(since=NOON, probe_at=later(60), gap_s=60.0)
 
 
 def gepetto(answer):
@@ -43,6 +56,7 @@ def test_an_account_that_is_not_switched_on_is_null(api):
     assert accounts["gepetto"] == {
         "limit": {"calls": 120, "windowSeconds": 60.0},
         "hold": None,
+        "pause": None,
         "queuedJobs": 0,
         "openJobs": 0,
     }
@@ -74,6 +88,44 @@ def test_a_hold_is_shown_with_its_reason_and_the_next_probe(api, world):
         "since": "2026-01-02T12:00:00Z",
         "nextProbeAt": "2026-01-02T12:00:30Z",
     }
+
+
+@pytest.mark.parametrize(
+    ("stopped", "reason"),
+    [
+        ({"pause": STOP}, "throttled"),
+        ({"outage": STOP}, "outage"),
+        ({"tenants": (TenantState(tenant="demo", stop=STOP),)}, "unanswered"),
+        ({"pause": STOP, "outage": LONGER}, "outage"),
+    ],
+    ids=["throttled", "down", "down for this tenant", "throttled and down for longer"],
+)
+def test_a_pause_is_shown_to_whose_jobs_it_holds_up(api, world, stopped, reason):
+    world.accounts.put(replace(world.accounts.account(), **stopped))
+    world.jobs.put(a_job())
+
+    shown = gepetto(api.get("/v1/providers", headers=DEMO))["account"]["pause"]
+
+    stop = LONGER if LONGER in stopped.values() else STOP
+    assert shown["reason"] == reason
+    assert datetime.fromisoformat(shown["since"]) == stop.since
+    assert datetime.fromisoformat(shown["nextProbeAt"]) == stop.probe_at
+
+
+@pytest.mark.parametrize(
+    "stopped",
+    [
+        {"pause": STOP},
+        {"outage": STOP},
+        {"tenants": (TenantState(tenant="other", stop=STOP),)},
+    ],
+    ids=["throttled", "down", "down for another tenant"],
+)
+def test_a_pause_is_not_shown_to_a_tenant_whose_jobs_do_not_wait(api, world, stopped):
+    world.accounts.put(replace(world.accounts.account(), **stopped))
+    world.jobs.put(processing_job(), a_job(id=job_id(7), tenant="other"))
+
+    assert gepetto(api.get("/v1/providers", headers=DEMO))["account"]["pause"] is None
 
 
 def test_nothing_that_is_shown_moves_with_the_traffic_of_other_tenants(api, world):

@@ -239,7 +239,10 @@ def test_every_event_schema_takes_its_own_examples_and_no_other_types(kind):
 
 
 def test_what_is_routed_is_described_and_nothing_else():
-    assert set(routes()) == set(OPERATIONS)
+    # The console is a page for people, of which no client is generated.
+    calls = {one for one in routes() if not one.startswith("GET /console")}
+
+    assert calls == set(OPERATIONS)
 
 
 def test_every_problem_in_the_code_is_described_and_nothing_else():

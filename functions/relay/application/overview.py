@@ -2,11 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from relay.application.ports import Accounts, JobCounts
-from relay.domain.admission import Hold
+from relay.domain.account import Account
+from relay.domain.admission import Hold, Stop
 from relay.domain.job import OPEN, Status
 from relay.domain.limits import Limit
+
+
+class PauseReason(StrEnum):
+    """Why a tenant's submissions are paused; the last concerns this tenant alone."""
+
+    THROTTLED = "throttled"
+    OUTAGE = "outage"
+    UNANSWERED = "unanswered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +25,8 @@ class AccountState:
 
     Attributes:
         hold: Why the account is on hold; None if it is not.
+        pause: Why the tenant's submissions are paused, and until when; None if they are not, or if
+            none of its jobs waits.
         queued_jobs: The tenant's own queued jobs.
         open_jobs: The tenant's own open jobs, including queued ones.
     """
@@ -22,6 +34,7 @@ class AccountState:
     name: str
     limit: Limit
     hold: Hold | None
+    pause: tuple[PauseReason, Stop] | None
     queued_jobs: int
     open_jobs: int
 
@@ -56,10 +69,26 @@ class Overview:
         return [self._state(tenant, name, limit) for name, limit in self._limits.items()]
 
     def _state(self, tenant: str, name: str, limit: Limit) -> AccountState:
+        account = self._accounts.read(name).account
+        queued_jobs = self._counts.count(tenant, name, (Status.QUEUED,))
         return AccountState(
             name=name,
             limit=limit,
-            hold=self._accounts.read(name).account.hold,
-            queued_jobs=self._counts.count(tenant, name, (Status.QUEUED,)),
+            hold=account.hold,
+            # A waiting job says that there is a pause. Without one it would only tell of others.
+            pause=_pause(account, tenant) if queued_jobs else None,
+            queued_jobs=queued_jobs,
             open_jobs=self._counts.count(tenant, name, OPEN),
         )
+
+
+def _pause(account: Account, tenant: str) -> tuple[PauseReason, Stop] | None:
+    """Return the pause that ends last."""
+    own = next((one.stop for one in account.tenants if one.tenant == tenant), None)
+    stops = {
+        PauseReason.THROTTLED: account.pause,
+        PauseReason.OUTAGE: account.outage,
+        PauseReason.UNANSWERED: own,
+    }
+    pauses = [(reason, stop) for reason, stop in stops.items() if stop is not None]
+    return max(pauses, key=lambda one: one[1].probe_at, default=None)

@@ -115,6 +115,14 @@ class HoldView(msgspec.Struct, rename="camel"):
     next_probe_at: datetime
 
 
+class PauseView(msgspec.Struct, rename="camel"):
+    """Why the caller's jobs are not sent now, and when that is tried again."""
+
+    reason: str
+    since: datetime
+    next_probe_at: datetime
+
+
 class LimitView(msgspec.Struct, rename="camel"):
     """The call limit that this deployment works by."""
 
@@ -127,6 +135,7 @@ class AccountView(msgspec.Struct, rename="camel"):
 
     limit: LimitView
     hold: HoldView | None
+    pause: PauseView | None
     queued_jobs: int
     open_jobs: int
 
@@ -304,11 +313,19 @@ def _catalogue(name: str) -> ProviderDescription:
     return describe_provider(CATALOGUE[name])
 
 
+def _pause(state: AccountState) -> PauseView | None:
+    if state.pause is None:
+        return None
+    reason, stop = state.pause
+    return PauseView(reason, stop.since, stop.probe_at)
+
+
 def _account(state: AccountState) -> AccountView:
     hold = state.hold
     return AccountView(
         limit=LimitView(state.limit.calls, state.limit.window_s),
         hold=HoldView(hold.code, hold.status, hold.since, hold.probe_at) if hold else None,
+        pause=_pause(state),
         queued_jobs=state.queued_jobs,
         open_jobs=state.open_jobs,
     )

@@ -46,6 +46,7 @@ from relay.edges.batch import (
     read_batch_body,
 )
 from relay.edges.bodies import read_body, read_create_body, read_no_body
+from relay.edges.console import Console
 from relay.edges.kept_outputs import kept_output, kept_output_answer
 from relay.edges.listing import PageTokens, read_list_query
 from relay.edges.paths import nearest_path
@@ -105,6 +106,7 @@ class Api:
         progress: ProgressReader,
         lists: ListReader,
         pictures: PictureReader,
+        console: Console,
         waits: Slots,
         large_answers: Slots,
         tenants: Mapping[str, str],
@@ -129,6 +131,8 @@ class Api:
         self._routes = Map(
             [
                 Rule("/healthz", endpoint=self._health, methods=["GET"]),
+                Rule("/console", endpoint=console.page, methods=["GET"]),
+                Rule("/console/<digest>/<path:name>", endpoint=console.asset, methods=["GET"]),
                 Rule("/v1/jobs", endpoint=self._list, methods=["GET"]),
                 Rule("/v1/jobs", endpoint=self._create, methods=["POST"]),
                 Rule("/v1/jobs:batch", endpoint=self._create_batch, methods=["POST"]),
