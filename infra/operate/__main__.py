@@ -72,9 +72,7 @@ def _run(deployment: Deployment, given: argparse.Namespace) -> Outcome:
             )
             return list_jobs(deployment, given.tenant, wanted, most=given.limit, now=now)
         case "cancel":
-            return cancel_jobs(
-                deployment, given.tenant, given.status, dry_run=given.dry_run, now=now
-            )
+            return cancel_jobs(deployment, given.tenant, given.status, dry_run=given.dry_run)
         case "redeliver":
             return redeliver_callbacks(
                 deployment,
@@ -82,7 +80,6 @@ def _run(deployment: Deployment, given: argparse.Namespace) -> Outcome:
                 since=given.since,
                 delivered_too=given.delivered_too,
                 dry_run=given.dry_run,
-                now=now,
             )
         case "release-hold":
             return release_hold(

@@ -141,10 +141,9 @@ def _lease_text(report: AccountReport) -> str:
 def _hold_text(hold: Hold | None, now: datetime) -> str:
     if hold is None:
         return ""
-    return (
-        f"On hold ({hold.code}, HTTP {hold.status}) since {when_text(hold.since, now=now)}: only"
-        f" probes are made, {_probe_text(hold, now)}."
-    )
+    why = f"{hold.code}, HTTP {hold.status}"
+    began = when_text(hold.since, now=now)
+    return f"On hold ({why}) since {began}: only probes, {_probe_text(hold, now)}."
 
 
 def _stop_lines(stop: Stop | None, what: str, now: datetime) -> list[str]:

@@ -1,7 +1,7 @@
 """List a tenant's jobs, cancel them, and have their callbacks delivered again.
 
 Jobs change as they do for their tenant: by compare-and-set, with their events. The pump publishes
-those, with the deployment's own settings.
+those within half a minute, with the deployment's own settings.
 """
 
 from collections import Counter
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from infra.operate.deployment import Deployment
 from infra.operate.outcome import Outcome, moment_json, plural, table, when_text
@@ -24,6 +25,13 @@ PAGE_BYTES = 4 * 2**20
 AT_ONCE = 8
 # A job may move past the list that is being read; the next pass finds it.
 PASSES = 3
+
+
+class Step(Protocol):
+    """A change of a job at a moment; see `JobStore.change`."""
+
+    def __call__(self, job: Job, *, at: datetime) -> Job:
+        """Return the job after it."""
 
 
 def list_jobs(
@@ -46,7 +54,7 @@ def list_jobs(
 
 
 def cancel_jobs(
-    deployment: Deployment, tenant: str, statuses: Sequence[Status], *, dry_run: bool, now: datetime
+    deployment: Deployment, tenant: str, statuses: Sequence[Status], *, dry_run: bool
 ) -> Outcome:
     """Cancel all of a tenant's jobs that are in one of these states.
 
@@ -59,7 +67,7 @@ def cancel_jobs(
     before: Counter[Status] = Counter()
     accounts: Counter[str] = Counter()
     maybe_paid, failed = 0, set[str]()
-    step = partial(_cancelled_if, statuses=frozenset(statuses), at=now)
+    step = partial(_cancelled_if, statuses=frozenset(statuses))
     for _ in range(1 if dry_run else PASSES):
         changed = 0
         for job, after in _changed(deployment, tenant, wanted, None if dry_run else step):
@@ -107,7 +115,6 @@ def redeliver_callbacks(
     since: datetime,
     delivered_too: bool,
     dry_run: bool,
-    now: datetime,
 ) -> Outcome:
     """Have the callbacks of a tenant's jobs that ended since a moment delivered again.
 
@@ -120,8 +127,8 @@ def redeliver_callbacks(
         missing = any(one.status is not DeliveryStatus.DELIVERED for one in deliveries)
         return bool(deliveries) and (delivered_too or missing)
 
-    def again(job: Job) -> Job:
-        return with_redelivery(job, at=now) if is_wanted(job) else job
+    def again(job: Job, *, at: datetime) -> Job:
+        return with_redelivery(job, at=at) if is_wanted(job) else job
 
     ended, again_ids, failed = 0, list[str](), list[str]()
     wanted = JobFilter(ended_after=since)
@@ -134,9 +141,8 @@ def redeliver_callbacks(
         deployment.relay.waker.wake(CALLBACKS)
     did = "Would deliver" if dry_run else "Delivering"
     which = f"{plural(len(again_ids), 'job')} of {tenant}"
-    lines = [
-        f"{did} the callbacks of {which} again, of {ended:,} that ended since {since:%Y-%m-%d %H:%M:%S} UTC."
-    ]
+    moment = f"{since:%Y-%m-%d %H:%M:%S} UTC"
+    lines = [f"{did} the callbacks of {which} again, of {ended:,} that ended since {moment}."]
     if not ended:
         lines = [_none(deployment, tenant, f"No job of {tenant} has ended since then.")]
     if failed:
@@ -171,26 +177,27 @@ def _changed(
     deployment: Deployment,
     tenant: str,
     wanted: JobFilter,
-    step: Callable[[Job], Job] | None,
+    step: Step | None,
     needs: Callable[[Job], bool] = lambda _: True,
 ) -> Iterator[tuple[Job, Job | None]]:
     """Take one step with each job of a list, several at a time.
 
     Args:
-        step: None to change nothing.
+        step: None to change nothing. It gets the moment of the change: a job that claimed to have
+            ended minutes ago would be missed by callers who read on from where they were.
         needs: Which jobs it is for.
 
     Yields:
         Each job as listed, and after the step; None if the store did not answer.
     """
-    store = deployment.relay.store
+    store, clock = deployment.relay.store, deployment.adapters.clock
 
     def change(job: Job) -> Job | None:
         if step is None or not needs(job):
             return job
         try:
             stored: Stored = store.read_own(tenant, job.id)
-            return store.change(stored, step).job
+            return store.change(stored, partial(step, at=clock.now())).job
         except (JobNotFound, UnreadableJob):
             return job
         except StoreUnavailable:

@@ -1,6 +1,6 @@
 """The page of licences is up to date, and no licence is on it that nobody has looked at."""
 
-from importlib.metadata import distribution
+from importlib.metadata import Distribution, PathDistribution, distribution
 
 import pytest
 
@@ -14,21 +14,11 @@ def test_the_page_lists_what_is_pinned_now():
     assert page().count("\n| ") == len(pinned(ROOT / DEPLOYED)) + 2
 
 
-class Metadata(dict[str, str]):
-    """As a package has it: several values for one name, None where there is none."""
-
-    def __missing__(self, name):
-        return None
-
-    def get_all(self, name, default):
-        return [self[name]] if name in self else default
-
-
-class Installed:
-    """An installed package that says this."""
-
-    def __init__(self, **said):
-        self.metadata = Metadata({name.replace("_", "-"): text for name, text in said.items()})
+def installed(tmp_path, **said) -> Distribution:
+    """Return an installed package whose metadata says this."""
+    lines = [f"{name.replace('_', '-')}: {text}\n" for name, text in said.items()]
+    (tmp_path / "METADATA").write_text("".join(lines))
+    return PathDistribution(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -40,14 +30,14 @@ class Installed:
     ],
     ids=["expression", "field", "classifier"],
 )
-def test_the_most_exact_statement_counts(said, listed):
-    assert licence(Installed(Name="x", **said)) == listed
+def test_the_most_exact_statement_counts(tmp_path, said, listed):
+    assert licence(installed(tmp_path, Name="x", **said)) == listed
 
 
 @pytest.mark.parametrize("said", [{"License": "AGPL-3.0"}, {}], ids=["unknown", "none"])
-def test_a_licence_that_nobody_has_accepted_is_refused_with_its_package(said):
+def test_a_licence_that_nobody_has_accepted_is_refused_with_its_package(tmp_path, said):
     with pytest.raises(NotListable, match="surprise"):
-        licence(Installed(Name="surprise", **said))
+        licence(installed(tmp_path, Name="surprise", **said))
 
 
 def test_a_package_that_is_installed_in_another_version_is_not_listed(monkeypatch):

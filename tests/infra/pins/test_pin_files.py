@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_what_is_deployed_is_pinned_once():
 def in_a_folder(tmp_path, monkeypatch, *, before: str) -> PinFile:
     monkeypatch.setattr("infra.pins.__main__.ROOT", tmp_path)
     (tmp_path / "wanted.in").write_text("idna\n")
-    file = PinFile(path="pins.txt", wanted="wanted.in", about="For a test.")
+    file = PinFile(path=Path("pins.txt"), wanted=Path("wanted.in"), about="For a test.")
     (tmp_path / file.path).write_text(before)
     return file
 
