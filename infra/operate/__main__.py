@@ -46,15 +46,21 @@ def main() -> int:
         _say_where(deployment, arguments)
         outcome = _run(deployment, arguments)
     except (OperateError, RelayError, GoogleAPICallError) as error:
-        # A vendor's message may hold an address with a token.
-        what = type(error).__name__ if isinstance(error, GoogleAPICallError) else str(error)
-        print(f"Not done: {what or type(error).__name__}", file=sys.stderr)
+        print(f"Not done: {_why(error)}", file=sys.stderr)
         return 1
     if arguments.json:
         print(json.dumps({"dryRun": arguments.dry_run, **outcome.data}, indent=2))
     else:
         print("\n".join(outcome.lines))
     return 0 if outcome.is_complete else 1
+
+
+def _why(error: OperateError | RelayError | GoogleAPICallError) -> str:
+    if isinstance(error, OperateError):
+        return str(error)
+    kind = type(error).__name__
+    # What a vendor says may be long, and hold what should not be on a screen.
+    return kind if isinstance(error, GoogleAPICallError) else f"{kind}: {error}"
 
 
 def _say_where(deployment: Deployment, arguments: argparse.Namespace) -> None:
