@@ -13,7 +13,8 @@ from relay.domain.job import Status
 from tests.factories import a_job, finished_job, job_id
 from tests.infra.operate.deployments import deployment_of
 
-RUNBOOKS = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+RUNBOOKS = "".join(page.read_text() for page in sorted(DOCS.rglob("*.md")))
 IN_RUNBOOKS = sorted({*re.findall(r"(?:^ *|`)operate ([^`\n#]+)", RUNBOOKS, re.MULTILINE)})
 
 
