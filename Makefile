@@ -8,9 +8,9 @@ CLIENTS := .local/clients
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-thorough test-busy storm-test lint format describe simulate storm fuzz mutants bench \
-	terraform-tools checkov terraform-validate terraform-lock client-tools browser console-library \
-	console-pictures clean
+.PHONY: help setup demo up test test-thorough test-busy storm-test lint format describe pins simulate storm fuzz \
+	mutants bench terraform-tools checkov terraform-validate terraform-lock client-tools browser \
+	console-library console-pictures clean
 
 # Runs a command and shows what it says only if it fails.
 define quietly
@@ -63,6 +63,13 @@ format: setup ## format the code, and fix what ruff can fix
 
 describe: setup ## generate OpenAPI, AsyncAPI and JSON Schemas into docs/
 	$(BIN)/python -m infra.describe
+
+# Installs what was pinned before it reads the packages' licences.
+pins: setup ## pin the newest versions of all packages: ARGS=--keep after a change of infra/pins/*.in
+	$(BIN)/python -m infra.pins $(ARGS)
+	$(if $(filter --keep,$(ARGS)),,$(BIN)/python -m tests.clients.tools --renew)
+	@$(MAKE) --no-print-directory setup
+	$(BIN)/python -m infra.pins.licences
 
 SEEDS ?= 2000
 FROM ?= 0

@@ -8,6 +8,9 @@ TOOLS = {
     "infra.storm": "kill real processes while jobs go through the relay",
     "infra.bench": "measure speed, cost and memory",
     "infra.describe": "write the API and event descriptions in docs/",
+    "infra.operate": "look after a deployment: jobs, holds, callbacks, dead letters",
+    "infra.pins": "pin the newest versions of all packages, with hashes",
+    "infra.pins.licences": "write the licences of what is deployed into docs/",
     "infra.describe.fuzz": "send a live stack whatever the API description allows",
     "infra.mutants": "report small faults in the code that no test notices",
 }

@@ -267,6 +267,18 @@ TICK_WINDOW_S: Variable[float] = Variable("TICK_WINDOW_S", _seconds, "55")
 LIMIT_VARIABLES = {"gepetto": "GEPETTO_CALLS_PER_MINUTE", "spacely": "SPACELY_CALLS_PER_SECOND"}
 
 
+def common_settings(env: Mapping[str, str]) -> Common:
+    """Read the settings that all functions share.
+
+    Raises:
+        LookupError: As `api_settings`.
+    """
+    read = _Reader(env)
+    settings = _common(read)
+    read.complain()
+    return settings
+
+
 def api_settings(env: Mapping[str, str]) -> ApiSettings:
     """Read the settings of `jobs_api`.
 

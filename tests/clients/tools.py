@@ -1,8 +1,11 @@
 """Node and the tools of package.json, installed into .local/clients by make."""
 
+import json
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -26,8 +29,26 @@ def install() -> None:
     INSTALLED.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(SOURCE / name, INSTALLED)
-    command = [str(NODE), str(NPM), "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    subprocess.run(command, cwd=INSTALLED, env=_environment(), check=True)
+    _npm("ci", cwd=INSTALLED)
+
+
+def renew(source: Path = SOURCE) -> None:
+    """Pin newer versions of what package.json names, and of all that they bring along.
+
+    Major versions stay: they rarely suit each other, and are changed by hand.
+
+    Raises:
+        subprocess.CalledProcessError: They could not be had; npm has said why.
+    """
+    given = json.loads((source / "package.json").read_text())["dependencies"]
+    newer = [f"{name}@^{version}" for name, version in given.items()]
+    with tempfile.TemporaryDirectory() as folder:
+        # Without the lock file, so that what they bring along is renewed too.
+        for name in ("package.json", ".npmrc"):
+            shutil.copy(source / name, folder)
+        _npm("install", "--package-lock-only", "--save-exact", *newer, cwd=Path(folder))
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(Path(folder) / name, source)
 
 
 def run_tool(
@@ -54,6 +75,11 @@ def run_node(
     )
 
 
+def _npm(*arguments: str, cwd: Path) -> None:
+    command = [str(NODE), str(NPM), *arguments, "--no-audit", "--no-fund", "--ignore-scripts"]
+    subprocess.run(command, cwd=cwd, env=_environment(), check=True)
+
+
 def _environment() -> dict[str, str]:
     # The linter would otherwise ask for a newer version of itself.
     quiet = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
@@ -61,4 +87,4 @@ def _environment() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    install()
+    renew() if sys.argv[1:] == ["--renew"] else install()

@@ -95,7 +95,14 @@ def test_pictures_of_local_hosts_are_allowed_where_such_urls_are(
     world, client, monkeypatch, local_urls, sources
 ):
     policy = CreatePolicy(accounts=("gepetto",), allow_local_urls=local_urls)
-    api = world.relay.api(policy, limits={}, tenants={}, threads=8)
+    api = world.relay.api(
+        policy,
+        limits={},
+        tenants={},
+        threads=8,
+        downloads=world.downloads,
+        callback_keys=(),
+    )
     monkeypatch.setattr("relay.bootstrap.jobs_api", lambda: api)
 
     allowed = client.get("/console").headers["Content-Security-Policy"]

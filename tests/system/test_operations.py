@@ -1,79 +1,116 @@
-"""What docs/operations.md has people run against the API does what it says."""
+"""The operating tools of docs/operations.md do what they say to a running relay."""
 
-import os
-import re
+import base64
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
 import requests
 
 from tests.system.conftest import Relay
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "operations.md").read_text()
-CANCEL_ALL, REDELIVER = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+Operate = Callable[..., dict[str, Any]]
 
 
-def cancel_all(relay: Relay, statuses: str) -> str:
-    return run(relay, CANCEL_ALL, STATUSES=statuses)
+@pytest.fixture
+def operate(relay: Relay, tmp_path: Path) -> Operate:
+    """Run one command as an operator does, and return what it prints as JSON."""
+    stack_file = tmp_path / "stack.json"
+    relay.stack.description.write(stack_file)
+
+    def run(*words: str) -> dict[str, Any]:
+        command = [sys.executable, "-m", "infra.operate", *words]
+        command += ["--stack-file", str(stack_file), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    return run
 
 
-def run(relay: Relay, script: str, **more: str) -> str:
-    known = {"API": relay.api_url, "KEY": relay.stack.description.api_key}
-    env = {**os.environ, **known, **more}
-    command = [sys.executable, "-c", script]
-    return subprocess.run(
-        command, env=env, check=True, capture_output=True, text=True, timeout=120
-    ).stdout
+def until(holds: Callable[[], Any], *, within_s: float) -> Any:
+    give_up_at = time.monotonic() + within_s
+    while not (found := holds()):
+        assert time.monotonic() < give_up_at, "did not come about"
+        time.sleep(0.2)
+    return found
 
 
-def test_every_open_job_of_a_tenant_is_cancelled(relay: Relay) -> None:
+def test_every_open_job_of_a_tenant_is_cancelled_and_announced(
+    relay: Relay, operate: Operate
+) -> None:
     ids = [relay.redesign("render-s=60", number=900 + number) for number in range(5)]
+    listed = operate("jobs", "demo", "--status", "open")
 
-    said = cancel_all(relay, "queued,unconfirmed,submitting,processing")
+    planned = operate("cancel", "demo", "--status", "open", "--dry-run")
+    assert not any(relay.job(job_id)["finishedAt"] for job_id in ids)
+    told = operate("cancel", "demo", "--status", "open")
 
-    # A job may move from one state to the next between two lists.
-    said += cancel_all(relay, "queued,submitting,processing")
-    assert [relay.job(job_id)["status"] for job_id in ids] == ["cancelled"] * 5, said
-
-
-def test_a_job_that_was_cancelled_so_is_announced(relay: Relay) -> None:
-    job_id = relay.redesign("render-s=60", number=910)
-
-    cancel_all(relay, "processing,submitting,queued")
-    cancel_all(relay, "processing,submitting,queued")
-
-    (event,) = relay.events(job_id, count=1)
+    assert set(ids) <= {one["id"] for one in listed["jobs"]}
+    assert min(planned["wouldCancel"], told["cancelled"]) >= 5
+    assert [relay.job(job_id)["status"] for job_id in ids] == ["cancelled"] * 5
+    (event,) = relay.events(ids[0], count=1, within_s=60)
     assert event.attributes["ce-type"] == "com.renderrelay.job.cancelled"
 
 
-def test_what_a_receiver_has_missed_is_posted_to_it_again(relay: Relay) -> None:
-    receiver = f"{relay.sandbox_url}/callbacks/was-down"
-    # A receiver that was down for three days is too slow for a test: this one says "gone".
+def test_a_hold_is_released_by_a_probe_at_once(relay: Relay, operate: Operate) -> None:
+    job_id = relay.redesign("submit-402=1,render-s=1", number=920)
+    account = until(lambda: (one := operate("account", "gepetto"))["hold"] and one, within_s=25)
+
+    told = operate("release-hold", "gepetto")
+
+    after = operate("account", "gepetto")["hold"]
+    assert told["released"] is True
+    assert after is None or after["probeAt"] < account["hold"]["probeAt"]
+    assert relay.final(job_id, within_s=60)["status"] == "succeeded"
+    assert operate("account", "gepetto")["hold"] is None
+
+
+def test_callbacks_that_were_given_up_are_delivered_again(relay: Relay, operate: Operate) -> None:
+    since = datetime.now(UTC).isoformat()
+    # A render that fails has one event: no picture of it is kept.
+    receiver = relay.receiver("callback-fails=1,callback-status=410")
+    job_id = relay.advance("failed,render-s=1", number=930, callbackUrl=receiver)
+    until(lambda: relay.job(job_id)["callback"]["status"] == "failed", within_s=60)
+
+    told = operate("redeliver", "demo", "--since", since)
+
+    assert job_id in told["redelivered"]
+    until(lambda: relay.job(job_id)["callback"]["status"] == "delivered", within_s=60)
+
+
+def test_dead_ticks_make_way_for_one_fresh_tick(relay: Relay, operate: Operate) -> None:
+    at = relay.stack.description
+    topic = f"projects/{at.project}/topics/{at.ticks_topics['gepetto']}-dead-letters"
+    kept_in = f"projects/{at.project}/subscriptions/{at.ticks_topics['gepetto']}-dead-letters"
+    api = f"http://{at.pubsub_emulator_host}/v1"
+    tick = base64.b64encode(b'{"account": "gepetto"}').decode()
+    for path, body in ((topic, {}), (kept_in, {"topic": topic, "ackDeadlineSeconds": 60})):
+        requests.put(f"{api}/{path}", json=body, timeout=10).raise_for_status()
+    messages = {"messages": [{"data": tick}] * 3}
+    requests.post(f"{api}/{topic}:publish", json=messages, timeout=10).raise_for_status()
+
+    planned = operate("redrive", "gepetto", "--dry-run")
+    told = operate("redrive", "gepetto")
+    after = operate("redrive", "gepetto")
+
+    assert [one["deadLetters"] for one in (planned, told, after)] == [3, 3, 0]
+    assert [one["ticksPublished"] for one in (planned, told, after)] == [0, 1, 0]
+
+
+def test_what_waits_for_callbacks_is_told(relay: Relay, operate: Operate) -> None:
     job_id = relay.redesign(
-        "render-s=1", number=920, callbackUrl=f"{receiver}?sandbox=callback-status=410"
+        "render-s=1", number=940, callbackUrl=relay.receiver("callback-fails=1")
     )
-    job = relay.final(job_id, within_s=30)
-    wait_for(lambda: relay.job(job_id)["callback"]["status"] == "failed")
+    until(lambda: relay.job(job_id)["callback"]["attempts"] == 1, within_s=60)
 
-    said = run(relay, REDELIVER, SINCE=job["createdAt"])
+    told = operate("account", "callbacks")
 
-    assert re.fullmatch(r"[1-9]\d* jobs are delivered again\n", said)
-    wait_for(lambda: posted(relay, job_id) == [f"{job_id}.succeeded"] * 2)
-
-
-def posted(relay: Relay, job_id: str) -> list[str]:
-    """Return the ids of the callbacks of a job that have arrived."""
-    url = f"{relay.sandbox_url}/sandbox/callbacks"
-    taken = requests.get(url, params={"receiver": "was-down"}, timeout=10).json()["callbacks"]
-    return [one["id"] for one in taken if one["id"].startswith(f"{job_id}.succeeded")]
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    give_up_at_s = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < give_up_at_s
-        time.sleep(0.1)
+    assert told["lease"]["state"] in ("free", "held")
+    until(lambda: relay.job(job_id)["callback"]["status"] == "delivered", within_s=60)

@@ -99,7 +99,8 @@ def packages(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run(sys.executable, "-m", "venv", folder, cwd=unpacked)
     assert done.returncode == 0, done.stderr
     pip = (folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
-    done = run(*pip, "install", "--quiet", "--requirement", "requirements.txt", cwd=unpacked)
+    wanted = ("--require-hashes", "--requirement", "requirements.txt")
+    done = run(*pip, "install", "--quiet", *wanted, cwd=unpacked)
     assert done.returncode == 0, done.stderr
     return folder / "bin"
 
@@ -212,7 +213,6 @@ def test_the_archive_is_what_the_build_wants(unpacked):
     # The build reads this very file, and follows no -r.
     assert any(line.startswith("functions-framework==") for line in pins)
     assert not any(line.startswith("-r") for line in pins)
-    assert all("==" in line for line in pins if line and not line.startswith("#"))
 
 
 def test_the_packages_agree_with_each_other(packages, unpacked):

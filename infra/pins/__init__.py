@@ -1,0 +1,1 @@
+"""Renews the pinned versions of every Python package."""
