@@ -18,6 +18,7 @@ from relay.domain.callback import (
 from relay.domain.delivery_queue import delivery_key, endpoint_of
 from relay.domain.events import published, with_event
 from relay.domain.job import EventType, Status
+from relay.domain.queue import tenant_of_key
 from relay.errors import CallUnanswered, UnreadableJob
 from tests.factories import LATE_OUTPUT, NOON, finished_job, job_id, later
 from tests.fakes import ConcurrentWorkers, World
@@ -249,3 +250,23 @@ def test_a_backlog_at_many_hosts_keeps_no_others_jobs_unread(world):
 
     (post,) = posts_to(world)
     assert post.at_s < 20 + 4
+
+
+def test_who_is_found_first_does_not_take_all_places_of_an_endpoint(world):
+    """A pump that is killed while its posts hang leaves the next one to begin in the same order."""
+    world.jobs.put(
+        *(ended(number=number, tenant="a") for number in range(1, 21)),
+        ended(number=40, tenant="b"),
+    )
+    queue = DeliveryQueue(now=NOON)
+    served: list[str] = []
+
+    while reads := list(queue.next_reads(now=NOON)):
+        for read in reads:
+            found = world.jobs.deliveries(span=read.span, limit=read.limit)
+            queue.take_page(read, found, now=NOON)
+            while (key := queue.next()) is not None:
+                queue.check_out(key)
+                served.append(tenant_of_key(key))
+
+    assert sorted(served) == ["a", "a", "a", "b"]

@@ -113,6 +113,8 @@ class DeliveryQueue:
         self._is_looking = False
         self._next_look = self._read_on_at = now
         self.has_looked = False
+        # Whether something was read of each endpoint that the first look found.
+        self._knows_all = False
 
     # Reading
 
@@ -140,6 +142,11 @@ class DeliveryQueue:
         if self._is_looking and self._reached == LAST:
             self._is_looking = any(line.is_looking for line in self._lines.values())
             self.has_looked = self.has_looked or not self._is_looking
+        if self.has_looked and not self._knows_all:
+            self._knows_all = not any(
+                one.has_more and not (one.passed or one.heads or one.in_flight)
+                for one in self._endpoints()
+            )
         return unreadable
 
     def read_failed(self, read: DeliveryRead, *, now: datetime) -> None:
@@ -300,14 +307,18 @@ class DeliveryQueue:
         """Return a tenant's next job: at the endpoint with the fewest posts in flight.
 
         By age alone, the backlogs of two endpoints that hang would hide all others. Of equals the
-        job goes first that has been due for longest.
+        job goes first that has been due for longest. Until everybody's are known, a tenant has one
+        place at each endpoint: pumps that end early would serve whoever is found first.
         """
         if line.in_flight >= MOST_OF_TENANT:
             return None
+        most = MOST_AT_ENDPOINT if self._knows_all else 1
         firsts = [
             (len(one.in_flight), due_at(one.heads[0]), one.heads[0])
             for name, one in line.endpoints.items()
-            if one.heads and self._at_endpoint[name] < MOST_AT_ENDPOINT
+            if one.heads
+            and len(one.in_flight) < most
+            and self._at_endpoint[name] < MOST_AT_ENDPOINT
         ]
         return min(firsts)[2] if firsts else None
 
