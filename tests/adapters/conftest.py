@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from google.cloud import firestore
 
+from relay.adapters import firestore as adapter
 from relay.adapters.database import EMULATOR_HOST, Database, connect
 from tests.payloads.replay import Stub, stub_provider
 
@@ -27,8 +28,12 @@ def firestore_client(
 
 
 @pytest.fixture
-def database(firestore_client: firestore.Client, firestore_emulator: str) -> Database:
-    """The same project's database, as our adapters call it."""
+def database(
+    firestore_client: firestore.Client, firestore_emulator: str, monkeypatch: pytest.MonkeyPatch
+) -> Database:
+    """The same project's database, as our adapters call it, but more patient with the emulator."""
+    monkeypatch.setattr(adapter, "CALL_TIMEOUT_S", FIRST_ANSWER_S)
+    monkeypatch.setattr(adapter, "SHORT_CALL_TIMEOUT_S", FIRST_ANSWER_S)
     return connect(firestore_client.project, "(default)", env={EMULATOR_HOST: firestore_emulator})
 
 

@@ -208,8 +208,10 @@ def test_the_archive_is_what_the_build_wants(unpacked):
     }
     pins = (unpacked / "requirements.txt").read_text().splitlines()
 
+    console = {file for file in files if file.startswith("relay/console/")}
     assert {"main.py", "requirements.txt", "relay/config.py"} <= files
-    assert {Path(file).suffix for file in files} == {".py", ".txt"}
+    assert "relay/console/index.html" in console
+    assert {Path(file).suffix for file in files - console} == {".py", ".txt"}
     # The build reads this very file, and follows no -r.
     assert any(line.startswith("functions-framework==") for line in pins)
     assert not any(line.startswith("-r") for line in pins)
