@@ -38,7 +38,8 @@ from infra.local.reaper import Reaper
 __all__ = ["Emulator", "EmulatorsUnavailable", "Kind", "find_emulator", "running_emulator"]
 
 FIREBASE_CLI = "firebase-tools@15.34.2"
-START_WITHIN_S = 30.0
+# So long takes a cold start where every core has ten programs to run.
+START_WITHIN_S = 120.0
 
 _FETCH_WITHIN_S = 600.0
 _FETCH_CHECK_EVERY_S = 0.1

@@ -28,7 +28,7 @@ from infra.local.topics import PubSubEmulator, Scheduler
 
 __all__ = ["Stack", "logs_directory", "running_stack"]
 
-START_WITHIN_S = 60.0
+START_WITHIN_S = 120.0
 
 _DEFAULT_NAME = "stack.json"
 
