@@ -156,17 +156,23 @@ class Comparison:
 
 
 def compare(
-    relay: Endpoint, floor: Endpoint, *, rounds: int, requests: Mapping[int, int]
+    relay: Endpoint,
+    floor: Endpoint,
+    *,
+    rounds: int,
+    requests: Mapping[int, int],
+    at: Sequence[int] = SENDERS,
 ) -> list[Comparison]:
     """Warm both up, then let them take turns at every number of senders.
 
     Args:
         requests: How many each gets in one round, by the number of senders.
+        at: The numbers of senders.
     """
     _compare(relay, floor, senders=SENDERS[-1], rounds=1, requests=WARM_UP_REQUESTS)
     return [
         _compare(relay, floor, senders=senders, rounds=rounds, requests=requests[senders])
-        for senders in SENDERS
+        for senders in at
     ]
 
 
@@ -261,8 +267,13 @@ def _callbacks(
 
 def measure_creates(
     emulators: Emulators, *, rounds: int, requests: Mapping[int, int]
-) -> list[Comparison]:
-    """Create jobs, which are never sent: no pump runs."""
+) -> tuple[list[Comparison], Comparison]:
+    """Create jobs, which are never sent: no pump runs.
+
+    Returns:
+        The comparisons with the floor, and one with the same function as the Firestore client's
+        documentation would have it.
+    """
 
     def endpoint(server: Server, path: str) -> Endpoint:
         return Endpoint(
@@ -274,32 +285,45 @@ def measure_creates(
             status=201,
         )
 
-    with emulators.serving("jobs_api", "floor_create") as (relay_server, floor_server):
-        relay, floor = endpoint(relay_server, "/v1/jobs"), endpoint(floor_server, "/")
-        return compare(relay, floor, rounds=rounds, requests=requests)
+    def compared(floor: str, at: Sequence[int]) -> list[Comparison]:
+        with emulators.serving("jobs_api", floor) as (relay_server, floor_server):
+            return compare(
+                endpoint(relay_server, "/v1/jobs"),
+                endpoint(floor_server, "/"),
+                rounds=rounds,
+                requests=requests,
+                at=at,
+            )
+
+    (documented,) = compared("documented_create", (TARGET_SENDERS,))
+    return compared("floor_create", SENDERS), documented
 
 
 def throughput_checks(
-    callbacks: Sequence[Comparison], creates: Sequence[Comparison]
+    callbacks: Sequence[Comparison], documented_create: Comparison
 ) -> Iterator[Check]:
-    """Hold callbacks and creates against their targets."""
+    """Hold callbacks and creates against their targets.
+
+    Args:
+        documented_create: Creates against the function that their target was set for.
+    """
     alone = callbacks[0]
     added_ms = (alone.relay.to_answer - alone.floor.to_answer).p50
-    yield _ratio_check("webhook throughput", callbacks)
+    yield _ratio_check("webhook throughput", "the floor", callbacks)
     yield Check(
         "added p50 per webhook, 1 sender",
         f"at most {TARGET_ADDED_MS:g} ms over the floor",
         f"{added_ms:.1f} ms",
         added_ms <= TARGET_ADDED_MS,
     )
-    yield _ratio_check("create throughput", creates)
+    yield _ratio_check("create throughput", "the documented client", [documented_create])
 
 
-def _ratio_check(what: str, comparisons: Sequence[Comparison]) -> Check:
+def _ratio_check(what: str, floor: str, comparisons: Sequence[Comparison]) -> Check:
     ratio = next(one.ratio for one in comparisons if one.senders == TARGET_SENDERS)
     return Check(
         f"{what}, {TARGET_SENDERS} senders",
-        f"at least {TARGET_RATIO:.2f} of the floor",
+        f"at least {TARGET_RATIO:.2f} of {floor}",
         f"{ratio:.2f}",
         ratio >= TARGET_RATIO,
     )

@@ -39,8 +39,9 @@ TOPOLOGY = topology(
 
 RELAY_SOURCE = FUNCTIONS_SOURCE / "main.py"
 FLOOR_SOURCE = Path(__file__).with_name("floor.py")
-_FLOOR_FUNCTIONS = tuple(
-    Function(
+DOCUMENTED_SOURCE = Path(__file__).with_name("documented_floor.py")
+_FLOOR_FUNCTIONS = {
+    target: Function(
         target=target,
         signature="http",
         threads=THREADS,
@@ -48,11 +49,12 @@ _FLOOR_FUNCTIONS = tuple(
         ready_path="/",
         ready_statuses=frozenset({200, 405}),
     )
-    for target in ("floor_webhook", "floor_create", "floor_bare")
-)
+    for target in ("floor_webhook", "floor_create", "floor_bare", "documented_create")
+}
 _FUNCTIONS = {
     **{one.target: (replace(one, threads=THREADS), RELAY_SOURCE) for one in FUNCTIONS},
-    **{one.target: (one, FLOOR_SOURCE) for one in _FLOOR_FUNCTIONS},
+    **{target: (one, FLOOR_SOURCE) for target, one in _FLOOR_FUNCTIONS.items()},
+    "documented_create": (_FLOOR_FUNCTIONS["documented_create"], DOCUMENTED_SOURCE),
 }
 
 

@@ -37,7 +37,7 @@ def test_a_ratio_is_that_of_the_median_round():
 def test_a_relay_that_is_too_slow_fails_its_checks():
     comparisons = [a_comparison((79,), (100,), senders=senders) for senders in (1, 32)]
 
-    checks = list(throughput_checks(comparisons, comparisons))
+    checks = list(throughput_checks(comparisons, comparisons[1]))
 
     assert [(one.measured, one.holds) for one in checks] == [
         ("0.79", False),

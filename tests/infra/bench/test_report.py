@@ -49,6 +49,7 @@ def test_every_result_has_its_rows_on_the_page():
         {
             "callbacks": comparisons,
             "creates": comparisons,
+            "documented_create": comparisons[0],
             "ticks": [
                 Tick(
                     stored=1_000,
