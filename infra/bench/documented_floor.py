@@ -13,7 +13,7 @@ import flask
 import functions_framework
 from google.cloud import firestore
 
-from infra.bench.floor import COLLECTION
+COLLECTION = "floor"
 
 _lock = threading.Lock()
 _clients: list[firestore.Client] = []
