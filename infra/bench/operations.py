@@ -473,8 +473,9 @@ def _count_among_others(host: str, kind: Kind) -> Usage:
 
 
 MILLION = 1_000_000
-# As terraform/ sizes them, in GiB; each instance has one vCPU.
+# As terraform/ sizes instances: memory in GiB; one vCPU each, but for pumps of accounts.
 INSTANCE_GIB = 0.5
+PUMP_VCPUS = 0.333
 # The least that is billed for a call that shares its instance's time with no other.
 CALL_S = 0.1
 # Attributes and framing of an event, and the least that Pub/Sub bills for a request.
@@ -502,14 +503,19 @@ USD = {
 }
 """List prices; the table in `benchmarks.md.j2` has their sources and their date."""
 INSTANCE_USD = USD["vcpu_s"] + USD["gib_s"] * INSTANCE_GIB
-"""A second of an instance."""
+"""A second of an instance with one vCPU."""
 HOOKDECK_PLAN_USD, HOOKDECK_INCLUDED = 39.0, 10_000
 TEMPORAL_TIERS = ((5e6, 50.0), (5e6, 45.0), (10e6, 40.0), (30e6, 35.0), (50e6, 30.0), (1e12, 25.0))
 """So many actions in a month at so much a million, beyond those that the plan includes."""
 TEMPORAL_INCLUDED, TEMPORAL_PLAN_USD, TEMPORAL_PLAN_SHARE = 1e6, 100.0, 0.05
 
 
-def relay_usd(usage: Usage) -> Mapping[str, float]:
+def pump_usd_per_s(vcpus: float) -> float:
+    """Return what a second of an instance of `poll_tick` costs."""
+    return USD["vcpu_s"] * vcpus + USD["gib_s"] * INSTANCE_GIB
+
+
+def relay_usd(usage: Usage, *, pump_vcpus: float = PUMP_VCPUS) -> Mapping[str, float]:
     """Return what a million such jobs cost, by item.
 
     An upper bound: each call of an HTTP function is billed as if it had its instance to itself
@@ -539,7 +545,7 @@ def relay_usd(usage: Usage) -> Mapping[str, float]:
         "Pub/Sub": moved * USD["pubsub_byte"],
         "function calls": (http_calls + ticks + callback_ticks + copies) * USD["function_call"]
         + http_calls * CALL_S * INSTANCE_USD,
-        "pump": (usage.pump_s_per_job + idle_ticks * CALL_S) * INSTANCE_USD,
+        "pump": (usage.pump_s_per_job + idle_ticks * CALL_S) * pump_usd_per_s(pump_vcpus),
         "callbacks' pump": (usage.callbacks_s / usage.jobs + idle_callback_ticks * CALL_S)
         * INSTANCE_USD,
         "callbacks sent": sent * USD["egress_byte"],

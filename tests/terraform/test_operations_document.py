@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.bench.operations import INSTANCE_USD, USD
+from infra.bench.operations import INSTANCE_USD, PUMP_VCPUS, USD, pump_usd_per_s
 from relay.domain.job import ErrorCode
 from tests.terraform.hcl_files import declared, labelled, read_folder
 from tests.terraform.running import ROOT, SOURCE
@@ -247,7 +247,7 @@ def test_prices_are_those_of_the_benchmarks():
         "reads": USD["firestore_read"],
         "deletes": USD["firestore_delete"],
         "instance-seconds of `jobs_api`": INSTANCE_USD,
-        "instance-seconds of `poll_tick`": INSTANCE_USD,
+        "instance-seconds of `poll_tick`": pump_usd_per_s(PUMP_VCPUS),
         "requests": USD["function_call"],
         "GiB over Pub/Sub": 2**30 * USD["pubsub_byte"],
     }
