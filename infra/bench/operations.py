@@ -259,9 +259,12 @@ class Deployment:
 
     Args:
         host: The Firestore emulator's.
+
+    Attributes:
+        noticed_s: Of each job that ended, how long after its render's end that was noticed.
     """
 
-    def __init__(self, host: str, kind: Kind) -> None:
+    def __init__(self, host: str, kind: Kind, *, window_s: float = WINDOW_S) -> None:
         facts = CATALOGUE[kind.provider]
         self.name, self.limit, self.poll_policy = kind.provider, facts.limit, facts.poll_policy
         # Nobody asks for lists here, but the pump looks whether somebody did.
@@ -270,6 +273,7 @@ class Deployment:
         self._kind = kind
         self._calls: Counter[str] = Counter()
         self._event_bytes = 0
+        self.noticed_s: list[float] = []
         self._outside = Outside(self.clock, self._calls)
         self._counting = CountingInterceptor()
         client = firestore_client(
@@ -301,7 +305,7 @@ class Deployment:
         self._pumps: Mapping[str, tuple[str, Callable[[], Pump], Working]] = {
             self.name: (
                 "poll_tick",
-                partial(pump, self, window_s=WINDOW_S, weights={}),
+                partial(pump, self, window_s=window_s, weights={}),
                 Working(self.clock),
             ),
             CALLBACKS: (
@@ -386,6 +390,9 @@ class Deployment:
         """See `Topics`."""
         self._calls["event"] += 1
         self._event_bytes = len(to_json(as_announced(job, event.type)))
+        if job.submitted_at is not None and job.finished_at is not None:
+            took_s = (job.finished_at - job.submitted_at).total_seconds()
+            self.noticed_s.append(took_s - self._kind.take_s)
         if self._kind.is_kept and event.type in RESULTS:
             self.clock.after(PUSH_S, partial(self._keep, job.id, event))
 
@@ -435,14 +442,18 @@ def measure(host: str) -> list[Cost]:
         host: The Firestore emulator's.
     """
     return [
-        Cost(kind=kind, alone=count_alone(host, kind), among_others=_count_among_others(host, kind))
+        Cost(kind=kind, alone=count_alone(host, kind), among_others=count_among_others(host, kind))
         for kind in KINDS
     ]
 
 
-def count_alone(host: str, kind: Kind) -> Usage:
+def count_alone(host: str, kind: Kind, *, window_s: float = WINDOW_S) -> Usage:
     """Count one job alone in its account, from its creation until no pump works any more."""
-    relay = Deployment(host, kind)
+    return follow_alone(Deployment(host, kind, window_s=window_s))
+
+
+def follow_alone(relay: Deployment) -> Usage:
+    """Create one job, and count until it has ended and no pump works any more."""
     relay.clock.run_until(QUIET_S)
     before = relay.usage()
     job_id = relay.create()
@@ -452,9 +463,9 @@ def count_alone(host: str, kind: Kind) -> Usage:
             return relay.usage().since(before, jobs=1)
 
 
-def _count_among_others(host: str, kind: Kind) -> Usage:
+def count_among_others(host: str, kind: Kind, *, window_s: float = WINDOW_S) -> Usage:
     """Count while as many jobs end as begin, over whole minutes."""
-    relay = Deployment(host, kind)
+    relay = Deployment(host, kind, window_s=window_s)
     begins_s = kind.take_s + WARM_UP_S
     ends_s = begins_s + MEASURED_S
     jobs = round(PER_MINUTE * MEASURED_S / 60)
@@ -473,9 +484,6 @@ def _count_among_others(host: str, kind: Kind) -> Usage:
 
 
 MILLION = 1_000_000
-# As terraform/ sizes instances: memory in GiB; one vCPU each, but for pumps of accounts.
-INSTANCE_GIB = 0.5
-PUMP_VCPUS = 0.333
 # The least that is billed for a call that shares its instance's time with no other.
 CALL_S = 0.1
 # Attributes and framing of an event, and the least that Pub/Sub bills for a request.
@@ -502,20 +510,32 @@ USD = {
     "hookdeck_event": 0.33 / 100_000,
 }
 """List prices; the table in `benchmarks.md.j2` has their sources and their date."""
-INSTANCE_USD = USD["vcpu_s"] + USD["gib_s"] * INSTANCE_GIB
-"""A second of an instance with one vCPU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSize:
+    """What a function's instance has."""
+
+    vcpus: float
+    gib: float
+
+    @property
+    def usd_per_s(self) -> float:
+        """The price of a second."""
+        return USD["vcpu_s"] * self.vcpus + USD["gib_s"] * self.gib
+
+
+# As terraform/ sizes them.
+INSTANCE = InstanceSize(vcpus=1.0, gib=0.5)
+PUMP_INSTANCE = InstanceSize(vcpus=0.333, gib=0.5)
+
 HOOKDECK_PLAN_USD, HOOKDECK_INCLUDED = 39.0, 10_000
 TEMPORAL_TIERS = ((5e6, 50.0), (5e6, 45.0), (10e6, 40.0), (30e6, 35.0), (50e6, 30.0), (1e12, 25.0))
 """So many actions in a month at so much a million, beyond those that the plan includes."""
 TEMPORAL_INCLUDED, TEMPORAL_PLAN_USD, TEMPORAL_PLAN_SHARE = 1e6, 100.0, 0.05
 
 
-def pump_usd_per_s(vcpus: float) -> float:
-    """Return what a second of an instance of `poll_tick` costs."""
-    return USD["vcpu_s"] * vcpus + USD["gib_s"] * INSTANCE_GIB
-
-
-def relay_usd(usage: Usage, *, pump_vcpus: float = PUMP_VCPUS) -> Mapping[str, float]:
+def relay_usd(usage: Usage, *, pump: InstanceSize = PUMP_INSTANCE) -> Mapping[str, float]:
     """Return what a million such jobs cost, by item.
 
     An upper bound: each call of an HTTP function is billed as if it had its instance to itself
@@ -544,12 +564,12 @@ def relay_usd(usage: Usage, *, pump_vcpus: float = PUMP_VCPUS) -> Mapping[str, f
         "Firestore deletes": USD["firestore_delete"],
         "Pub/Sub": moved * USD["pubsub_byte"],
         "function calls": (http_calls + ticks + callback_ticks + copies) * USD["function_call"]
-        + http_calls * CALL_S * INSTANCE_USD,
-        "pump": (usage.pump_s_per_job + idle_ticks * CALL_S) * pump_usd_per_s(pump_vcpus),
+        + http_calls * CALL_S * INSTANCE.usd_per_s,
+        "pump": (usage.pump_s_per_job + idle_ticks * CALL_S) * pump.usd_per_s,
         "callbacks' pump": (usage.callbacks_s / usage.jobs + idle_callback_ticks * CALL_S)
-        * INSTANCE_USD,
+        * INSTANCE.usd_per_s,
         "callbacks sent": sent * USD["egress_byte"],
-        "copying": usage.copies_s / usage.jobs * INSTANCE_USD,
+        "copying": usage.copies_s / usage.jobs * INSTANCE.usd_per_s,
         "bucket": usage.calls_per_job("class A") * USD["storage_class_a"],
     }
     return {item: usd * MILLION for item, usd in per_job.items()}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.bench.operations import INSTANCE_GIB, PUMP_VCPUS
+from infra.bench.operations import INSTANCE, PUMP_INSTANCE
 from infra.local.topics import topology
 from relay import config
 from relay.adapters import document, firestore, pubsub
@@ -223,8 +223,9 @@ def test_there_is_a_thread_for_each_request_that_is_let_in(resources, function):
 def test_instances_are_of_the_size_that_the_bill_counts(resources, function):
     its = service(resources, function)
 
-    assert its["available_memory"] == f"{INSTANCE_GIB * 1024:.0f}Mi"
-    assert float(its["available_cpu"]) == (PUMP_VCPUS if function == "poll_tick" else 1)
+    size = PUMP_INSTANCE if function == "poll_tick" else INSTANCE
+    assert its["available_memory"] == f"{size.gib * 1024:.0f}Mi"
+    assert float(its["available_cpu"]) == size.vcpus
 
 
 def test_a_tick_that_finds_the_pumps_at_work_finds_an_instance(resources):
