@@ -243,8 +243,8 @@ variable "tick_window_s" {
 
 variable "poll_tick_cpu" {
   type        = number
-  description = "How many vCPUs an instance of poll_tick has. A third is enough for Gepetto's limit and for half a million jobs a day at Spacely; 1 uses all of Spacely's limit. Below 1, Cloud Run lets an instance take one request at a time, so each account's pump has an instance of its own."
-  default     = 0.333
+  description = "How many vCPUs an instance of poll_tick has. 0.3 is enough for Gepetto's limit and for half a million jobs a day at Spacely; 1 uses all of Spacely's limit. Below 1, Cloud Run lets an instance take one request at a time, so each account's pump has an instance of its own."
+  default     = 0.3
 
   validation {
     condition     = contains([1, 2], var.poll_tick_cpu) || (var.poll_tick_cpu >= 0.08 && var.poll_tick_cpu < 1 && abs(var.poll_tick_cpu * 1000 - floor(var.poll_tick_cpu * 1000 + 0.5)) < 0.000001)

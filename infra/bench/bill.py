@@ -25,12 +25,13 @@ from relay.domain import due
 
 MOST_AMONG_OTHERS_USD, MOST_ALONE_USD = 40.0, 2000.0
 MOST_LATER = 1.2
+PATIENT_MINUTES = due.PATIENT_AFTER.total_seconds() / 60
 LONG_WINDOW_S = 300.0
 SHORT = Kind(name="polled, 30 s", provider="spacely", take_s=30.0)
 LONG = replace(SHORT, name="polled, 10 min", take_s=600.0)
 # Renders of up to two minutes, each alone in its account.
 RENDERS_S = tuple(range(12, 121, 9))
-LONG_RENDERS_S = (240, 420, 600)
+LONG_RENDERS_S = (245, 405, 590)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ LEVERS = (
     Lever(name="1 vCPU, 1 GiB; pumps stay", size=replace(INSTANCE, gib=1.0), leaves=False),
     Lever(name="512 MiB", size=INSTANCE, leaves=False),
     Lever(name="512 MiB; pumps leave", size=INSTANCE, leaves=True),
-    Lever(name="512 MiB, a third of a vCPU", size=PUMP_INSTANCE, leaves=False),
+    Lever(name="512 MiB, 0.3 vCPU", size=PUMP_INSTANCE, leaves=False),
     Lever(name="the same; pumps leave (default)", size=PUMP_INSTANCE, leaves=True),
     Lever(name="512 MiB, half a vCPU; pumps leave", size=HALF, leaves=True),
     Lever(
@@ -99,11 +100,6 @@ class Noticing:
         """95th percentile for renders of up to two minutes."""
         return float(np.percentile(self.short_s, 95))
 
-    @property
-    def long_p95_s(self) -> float:
-        """The same for longer ones."""
-        return float(np.percentile(self.long_s, 95))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
@@ -123,7 +119,7 @@ def measure(host: str) -> Bill:
     for lever in LEVERS:
         way = (lever.leaves, lever.window_s)
         if way not in counted:
-            with _pumps(leave=lever.leaves):
+            with pumps(leave=lever.leaves):
                 counted[way] = [_count(host, *case, window_s=lever.window_s) for case in CASES]
     rows = [
         Row(
@@ -162,7 +158,7 @@ def checks(bill: Bill) -> Iterator[Check]:
     )
 
 
-def _pumps(*, leave: bool) -> AbstractContextManager[object]:
+def pumps(*, leave: bool) -> AbstractContextManager[object]:
     """Have pumps leave as they do, or stay for every poll as they once did."""
     if leave:
         return nullcontext()
@@ -183,7 +179,7 @@ def _notice(host: str, *, leaves: bool) -> Noticing:
             found += relay.noticed_s
         return found
 
-    with _pumps(leave=leaves):
+    with pumps(leave=leaves):
         return Noticing(
             leaves=leaves, short_s=noticed_s(RENDERS_S), long_s=noticed_s(LONG_RENDERS_S)
         )

@@ -527,7 +527,7 @@ class InstanceSize:
 
 # As terraform/ sizes them.
 INSTANCE = InstanceSize(vcpus=1.0, gib=0.5)
-PUMP_INSTANCE = InstanceSize(vcpus=0.333, gib=0.5)
+PUMP_INSTANCE = InstanceSize(vcpus=0.3, gib=0.5)
 
 HOOKDECK_PLAN_USD, HOOKDECK_INCLUDED = 39.0, 10_000
 TEMPORAL_TIERS = ((5e6, 50.0), (5e6, 45.0), (10e6, 40.0), (30e6, 35.0), (50e6, 30.0), (1e12, 25.0))

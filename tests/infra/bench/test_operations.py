@@ -58,7 +58,7 @@ def test_the_bill_of_a_million_jobs_is_what_was_counted_times_the_prices(
     reads = usage.per_job(READ) + usage.per_job(BILLED)
     assert usd["Firestore writes"] == pytest.approx(usage.per_job(WRITE) * 0.90)
     assert usd["Firestore reads"] == pytest.approx(reads * 0.30)
-    assert usd["pump"] == pytest.approx(usage.pump_s * 26.5, rel=0.1)
+    assert usd["pump"] == pytest.approx(usage.pump_s * 8.45, rel=0.1)
 
 
 @pytest.mark.emulator
