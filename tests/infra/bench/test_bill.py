@@ -15,10 +15,13 @@ from infra.bench.bill import (
     Bill,
     Noticing,
     Row,
+    Way,
     checks,
+    deployment,
+    million_usd,
     pumps,
 )
-from infra.bench.operations import WEBHOOK, Deployment, Usage, follow_alone, relay_usd
+from infra.bench.operations import INSTANCE, MILLION, WEBHOOK, Usage, count_alone, relay_usd
 
 
 def a_bill(default_usd: Sequence[float], *, later: float = 1.0) -> Bill:
@@ -27,8 +30,8 @@ def a_bill(default_usd: Sequence[float], *, later: float = 1.0) -> Bill:
         Row(lever=one, usd=default_usd if one.is_default else [usd + 1e6 for usd in default_usd])
         for one in LEVERS
     ]
-    before = Noticing(leaves=False, short_s=[5.0] * 20, long_s=[30.0])
-    after = Noticing(leaves=True, short_s=[5.0 * later] * 20, long_s=[70.0])
+    before = Noticing(way=Way.STAY, short_s=[5.0] * 20, long_s=[30.0])
+    after = Noticing(way=Way.LEAVE, short_s=[5.0 * later] * 20, long_s=[70.0])
     return Bill(rows=rows, noticed=[before, after])
 
 
@@ -66,9 +69,22 @@ def test_levers_and_noticing_are_on_the_page():
     page = benchmarks_page({"bill": bill}, list(checks(bill)))
 
     dollars = "| $31.00 | $32.00 | $33.00 | $34.00 | $35.00 | $2,000.00 |".replace("$", "")
-    assert f"| **the same; pumps leave (default)** {dollars}" in page
+    assert f"| **0.3 vCPU, 512 MiB; pumps leave (default)** {dollars}" in page
     assert f"| {LEVERS[0].name} | 1,000,031.00 |" in page
-    assert "| leave | 5.0 | 70.0 |" in page
+    assert f"| {Way.LEAVE} | 5.0 | 70.0 |" in page
+
+
+@pytest.mark.emulator
+def test_an_alarm_clock_would_wake_pumps_on_time_and_be_billed(firestore_emulator: str) -> None:
+    relay = deployment(firestore_emulator, SHORT, Way.ALARM)
+    with pumps(Way.ALARM):
+        usage = count_alone(relay)
+
+    polls = usage.calls_per_job("provider poll")
+    added_usd = million_usd(usage, INSTANCE) - sum(relay_usd(usage, pump=INSTANCE).values())
+    assert polls <= usage.calls["alarm"] <= polls + 2
+    assert usage.pump_s < 15
+    assert added_usd == pytest.approx(usage.calls["alarm"] * (0.8e-6 + 0.3 * 25.25e-6) * MILLION)
 
 
 @pytest.mark.emulator
@@ -78,13 +94,13 @@ def test_levers_and_noticing_are_on_the_page():
 def test_a_lonely_render_costs_less_only_from_two_minutes_on(
     firestore_emulator: str, take_s: float, is_left: bool
 ) -> None:
-    def followed(*, leave: bool) -> tuple[Usage, float]:
-        relay = Deployment(firestore_emulator, replace(SHORT, take_s=take_s))
-        with pumps(leave=leave):
-            usage = follow_alone(relay)
+    def followed(way: Way) -> tuple[Usage, float]:
+        relay = deployment(firestore_emulator, replace(SHORT, take_s=take_s), way)
+        with pumps(way):
+            usage = count_alone(relay)
         return usage, relay.noticed_s[0]
 
-    (stays, noticed_s), (leaves, noticed_later_s) = followed(leave=False), followed(leave=True)
+    (stays, noticed_s), (leaves, noticed_later_s) = followed(Way.STAY), followed(Way.LEAVE)
 
     if is_left:
         assert leaves.pump_s < stays.pump_s - 20
