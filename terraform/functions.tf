@@ -59,13 +59,14 @@ locals {
     }
     poll_tick = {
       description = "Sends, polls and ends all due jobs of one provider account."
-      memory      = "512Mi"
-      cpu         = "1"
-      # A tick that finds a pump running returns at once: it needs no instance of its own.
-      concurrency   = 16
+      memory      = "${var.poll_tick_memory_mib}Mi"
+      cpu         = tostring(var.poll_tick_cpu)
+      # A tick that finds a pump running returns at once. It needs no instance of its own, unless
+      # there is too little CPU for Cloud Run to let two requests into one.
+      concurrency   = var.poll_tick_cpu < 1 ? 1 : 16
       timeout_s     = ceil(var.tick_window_s) + local.after_window_s
       min_instances = 0
-      max_instances = 4
+      max_instances = var.poll_tick_cpu < 1 ? 10 : 4
       ingress       = "ALLOW_INTERNAL_ONLY"
       variables = merge(
         local.account_variables,
@@ -152,8 +153,8 @@ resource "google_cloudfunctions2_function" "relay" {
     environment_variables = merge(
       local.common_variables,
       each.value.variables,
-      # The framework's default is 4 threads per CPU.
-      { THREADS = tostring(each.value.concurrency) },
+      # The framework's default is 4 threads per CPU. With 1, gunicorn is another kind of server.
+      { THREADS = tostring(max(each.value.concurrency, 2)) },
     )
 
     dynamic "secret_environment_variables" {

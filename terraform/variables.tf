@@ -241,6 +241,33 @@ variable "tick_window_s" {
   }
 }
 
+variable "poll_tick_cpu" {
+  type        = number
+  description = "How many vCPUs an instance of poll_tick has. 0.3 is enough for Gepetto's limit and for half a million jobs a day at Spacely; 1 uses all of Spacely's limit. Below 1, Cloud Run lets an instance take one request at a time, so each account's pump has an instance of its own."
+  default     = 0.3
+
+  validation {
+    condition     = contains([1, 2], var.poll_tick_cpu) || (var.poll_tick_cpu >= 0.08 && var.poll_tick_cpu < 1 && abs(var.poll_tick_cpu * 1000 - floor(var.poll_tick_cpu * 1000 + 0.5)) < 0.000001)
+    error_message = "The poll_tick_cpu must be 1, 2, or from 0.08 to 0.999 with at most three decimals."
+  }
+}
+
+variable "poll_tick_memory_mib" {
+  type        = number
+  description = "How much memory an instance of poll_tick has, in MiB. It uses less than 300, whatever tenants send."
+  default     = 512
+
+  validation {
+    condition     = var.poll_tick_memory_mib >= 512 && var.poll_tick_memory_mib <= 4096 && floor(var.poll_tick_memory_mib) == var.poll_tick_memory_mib
+    error_message = "The poll_tick_memory_mib must be a whole number of MiB from 512 to 4096."
+  }
+
+  validation {
+    condition     = var.poll_tick_cpu >= 1 || var.poll_tick_memory_mib <= (var.poll_tick_cpu >= 0.5 ? 1024 : 512)
+    error_message = "The poll_tick_memory_mib above 512 needs half a vCPU in poll_tick_cpu, and above 1024 a whole one."
+  }
+}
+
 variable "max_open_jobs" {
   type        = number
   description = "How many open jobs a tenant may have in one provider account; further creates get a 429."

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.bench import (
+    bill,
     console,
     deliveries,
     growth,
@@ -120,6 +121,7 @@ def _arguments() -> argparse.Namespace:
     limits = which.add_parser("limits", help="more jobs than fit, on the running stack")
     limits.add_argument("--gepetto", type=int, default=300, help="jobs (default: %(default)s)")
     limits.add_argument("--spacely", type=int, default=2000, help="jobs (default: %(default)s)")
+    which.add_parser("bill", help="what each lever of the bill costs and saves")
     which.add_parser("neighbours", help="a tenant's jobs behind another's queue")
     which.add_parser("deliveries", help="callbacks to callers, one of them dead")
     which.add_parser("starts", help="cold starts against the bare function's")
@@ -150,6 +152,10 @@ def _run(arguments: argparse.Namespace) -> bool:
             return True
         case "console":
             return console.run(docs=arguments.docs, say=_say)
+        case "bill":
+            with running_emulator(Kind.FIRESTORE) as host:
+                measured = bill.measure(host)
+            return _show({"bill": measured}, bill.checks(measured))
         case "neighbours":
             waited = pump.measure_neighbours(FULL.neighbours, say=_say)
             return _show({"waited": waited}, pump.neighbour_checks(waited))
@@ -201,6 +207,8 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
             filled = aside.submit(growth.fill, host, stored=sizes.stored)
             costs = operations.measure(host)
             say("operations")
+            levers = bill.measure(host)
+            say("the bill's levers")
             stores = filled.result()
         say("stores filled")
         ticks = growth.measure_ticks(stores, ticks=sizes.ticks)
@@ -220,6 +228,7 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
         "creates": creates,
         "documented_create": documented_create,
         "costs": costs,
+        "bill": levers,
         "ticks": ticks,
         "accounts": accounts,
         "starts": starts,
@@ -231,6 +240,7 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
     checks = [
         *http_functions.throughput_checks(callbacks, documented_create),
         *operations.checks(costs),
+        *bill.checks(levers),
         *growth.checks(ticks),
         *http_functions.cold_start_checks(starts),
         *pump.pump_checks(pumped),
@@ -256,6 +266,7 @@ def benchmarks_page(
         seconds: How long everything took; None if only a part was measured.
     """
     modules = {
+        "bill_module": bill,
         "deliveries": deliveries,
         "growth": growth,
         "memory": memory,

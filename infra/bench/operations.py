@@ -188,13 +188,13 @@ class Outside:
 
     def __init__(self, clock: ConcurrentClock, calls: Counter[str]) -> None:
         self._clock = clock
-        self._calls = calls
+        self.calls = calls
         self.posted_bytes = 0
 
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> EndpointReply:
         """See `Endpoints`."""
         del url, headers
-        self._calls["callback"] += 1
+        self.calls["callback"] += 1
         self.posted_bytes += len(body)
         self._clock.sleep(POST_S)
         return EndpointReply(204)
@@ -207,7 +207,7 @@ class Outside:
 
     def put(self, name: str, body: bytes, *, content_type: str, sha256: str) -> StoredObject:
         """See `OutputBucket`."""
-        self._calls["class A"] += 1
+        self.calls["class A"] += 1
         self._clock.sleep(PUT_S)
         return StoredObject(
             uri=f"gs://bench/{name}", content_type=content_type, bytes=len(body), sha256=sha256
@@ -259,26 +259,32 @@ class Deployment:
 
     Args:
         host: The Firestore emulator's.
+
+    Attributes:
+        calls: Of functions and of the provider, and publishes, by name.
+        pumps: For each name of a lease: the function, a new pump, and how long they worked.
+        noticed_s: Of each job that ended, how long after its render's end that was noticed.
     """
 
-    def __init__(self, host: str, kind: Kind) -> None:
+    def __init__(self, host: str, kind: Kind, *, window_s: float = WINDOW_S) -> None:
         facts = CATALOGUE[kind.provider]
         self.name, self.limit, self.poll_policy = kind.provider, facts.limit, facts.poll_policy
         # Nobody asks for lists here, but the pump looks whether somebody did.
         self.lists: Mapping[str, Callable[[], ProviderList]] = dict.fromkeys(facts.lists, _no_list)
         self.clock = ConcurrentClock()
-        self._kind = kind
-        self._calls: Counter[str] = Counter()
+        self.kind = kind
+        self.calls: Counter[str] = Counter()
         self._event_bytes = 0
-        self._outside = Outside(self.clock, self._calls)
+        self.noticed_s: list[float] = []
+        self._outside = Outside(self.clock, self.calls)
         self._counting = CountingInterceptor()
         client = firestore_client(
             host, project=f"counted-{next(_projects)}", interceptors=(self._counting,)
         )
-        self._documents = FirestoreJobs(client, time_to_live=TIME_TO_LIVE)
+        self.documents = FirestoreJobs(client, time_to_live=TIME_TO_LIVE)
         random = Random(1)
         adapters = Adapters(
-            jobs=self._documents,
+            jobs=self.documents,
             accounts=FirestoreAccounts(client),
             durations=FirestoreDurations(client),
             lists=FirestoreLists(client),
@@ -298,10 +304,10 @@ class Deployment:
         self._copies = Relay(adapters, patience_s=PUMP_PATIENCE_S).completions(
             self._outside, self._outside
         )
-        self._pumps: Mapping[str, tuple[str, Callable[[], Pump], Working]] = {
+        self.pumps: Mapping[str, tuple[str, Callable[[], Pump], Working]] = {
             self.name: (
                 "poll_tick",
-                partial(pump, self, window_s=WINDOW_S, weights={}),
+                partial(pump, self, window_s=window_s, weights={}),
                 Working(self.clock),
             ),
             CALLBACKS: (
@@ -312,15 +318,15 @@ class Deployment:
         }
         self._copying = Working(self.clock)
         self._is_stopping = False
-        for account in self._pumps if kind.is_called_back else (self.name,):
+        for account in self.pumps if kind.is_called_back else (self.name,):
             self.clock.after(SCHEDULER_EVERY_S / 2, partial(self._schedule, account))
 
     def usage(self) -> Usage:
         """Return what was used so far, with the time of the pump that is at work."""
-        polls, callbacks = (self._pumps[name][2] for name in (self.name, CALLBACKS))
+        polls, callbacks = (self.pumps[name][2] for name in (self.name, CALLBACKS))
         return Usage(
             operations=self._counting.counts.copy(),
-            calls=self._calls.copy(),
+            calls=self.calls.copy(),
             pump_s=polls.seconds,
             windows=polls.calls,
             event_bytes=self._event_bytes,
@@ -340,67 +346,71 @@ class Deployment:
     def is_working(self) -> bool:
         """Whether a pump works, or an output is being copied."""
         return self._copying.is_going_on or any(
-            working.is_going_on for _, _, working in self._pumps.values()
+            working.is_going_on for _, _, working in self.pumps.values()
         )
 
     def create(self) -> str:
         """Have a caller create a job; return its id."""
-        self._calls["jobs_api"] += 1
+        self.calls["jobs_api"] += 1
         new = NewJob(
             **job_body(self.name),
             metadata=METADATA,
             deadline_s=3600,
             on_unconfirmed=OnUnconfirmed.WAIT,
-            callback=Callback(url=CALLBACK_URL) if self._kind.is_called_back else None,
+            callback=Callback(url=CALLBACK_URL) if self.kind.is_called_back else None,
         )
         return self._creator.create("bench", new, idempotency_key=None).job.id
 
     def is_over(self, job_id: str) -> bool:
         """Return whether a job has ended with all that follows; the read is not counted."""
         counts = self._counting.counts.copy()
-        job = self._documents.read(job_id).job
+        job = self.documents.read(job_id).job
         self._counting.counts = counts
         is_announced = job.is_final and not job.unpublished
-        is_kept = not (self._kind.is_kept and undecided(job))
+        is_kept = not (self.kind.is_kept and undecided(job))
         return is_announced and is_kept and (job.callback is None or job.callback.pending is None)
 
     def submit(self, job: Job) -> Accepted:
         """See `Provider`."""
-        self._calls["provider submit"] += 1
+        self.calls["provider submit"] += 1
         ref = f"ref-{job.id}"
-        if self._kind.calls_back:
-            self.clock.after(self._kind.take_s, partial(self._call_back, job.id, ref))
+        if self.kind.calls_back:
+            self.clock.after(self.kind.take_s, partial(self._call_back, job.id, ref))
         return Accepted(provider_job_id=ref, provider_status="pending")
 
     def poll(self, job: Job) -> PollAnswer:
         """See `Provider`."""
-        self._calls["provider poll"] += 1
+        self.calls["provider poll"] += 1
         assert job.submitted_at is not None  # noqa: S101 - nothing else is polled
-        if (self.clock.now() - job.submitted_at).total_seconds() < self._kind.take_s:
+        if (self.clock.now() - job.submitted_at).total_seconds() < self.kind.take_s:
             return PENDING
-        if self._kind.fails:
+        if self.kind.fails:
             return RenderFailed(provider_status="failed")
         return Rendered(outputs=(OUTPUT,), provider_status="success")
 
     def publish_event(self, job: Job, event: Announcement) -> None:
         """See `Topics`."""
-        self._calls["event"] += 1
+        self.calls["event"] += 1
         self._event_bytes = len(to_json(as_announced(job, event.type)))
-        if self._kind.is_kept and event.type in RESULTS:
+        if job.submitted_at is not None and job.finished_at is not None:
+            took_s = (job.finished_at - job.submitted_at).total_seconds()
+            self.noticed_s.append(took_s - self.kind.take_s)
+        if self.kind.is_kept and event.type in RESULTS:
             self.clock.after(PUSH_S, partial(self._keep, job.id, event))
 
     def publish_tick(self, account: str) -> None:
         """See `Topics`; the tick arrives a moment later."""
-        self._calls["tick"] += 1
-        self.clock.after(PUSH_S, partial(self._tick, account))
+        self.calls["tick"] += 1
+        self.clock.after(PUSH_S, partial(self.tick, account))
 
     def _schedule(self, account: str) -> None:
         self.publish_tick(account)
         self.clock.after(SCHEDULER_EVERY_S, partial(self._schedule, account))
 
-    def _tick(self, account: str) -> None:
-        function, open_pump, working = self._pumps[account]
-        self._calls[function] += 1
+    def tick(self, account: str) -> None:
+        """Take a tick as it is pushed."""
+        function, open_pump, working = self.pumps[account]
+        self.calls[function] += 1
         if working.is_going_on:
             # It finds the lease taken, and returns.
             open_pump().run()
@@ -409,13 +419,13 @@ class Deployment:
             open_pump().run()
 
     def _keep(self, job_id: str, event: Announcement) -> None:
-        self._calls["keep_outputs"] += 1
+        self.calls["keep_outputs"] += 1
         attributes = {"ce-type": event.type.value, "ce-subject": job_id}
         with self._copying.call():
             self._copies.receive({"message": {"attributes": attributes}})
 
     def _call_back(self, job_id: str, ref: str) -> None:
-        self._calls["provider_webhook"] += 1
+        self.calls["provider_webhook"] += 1
         self._callbacks.receive(self.name, job_id, {"id": ref, "output": OUTPUT})
 
 
@@ -435,14 +445,17 @@ def measure(host: str) -> list[Cost]:
         host: The Firestore emulator's.
     """
     return [
-        Cost(kind=kind, alone=count_alone(host, kind), among_others=_count_among_others(host, kind))
+        Cost(
+            kind=kind,
+            alone=count_alone(Deployment(host, kind)),
+            among_others=count_among_others(Deployment(host, kind)),
+        )
         for kind in KINDS
     ]
 
 
-def count_alone(host: str, kind: Kind) -> Usage:
+def count_alone(relay: Deployment) -> Usage:
     """Count one job alone in its account, from its creation until no pump works any more."""
-    relay = Deployment(host, kind)
     relay.clock.run_until(QUIET_S)
     before = relay.usage()
     job_id = relay.create()
@@ -452,10 +465,9 @@ def count_alone(host: str, kind: Kind) -> Usage:
             return relay.usage().since(before, jobs=1)
 
 
-def _count_among_others(host: str, kind: Kind) -> Usage:
+def count_among_others(relay: Deployment) -> Usage:
     """Count while as many jobs end as begin, over whole minutes."""
-    relay = Deployment(host, kind)
-    begins_s = kind.take_s + WARM_UP_S
+    begins_s = relay.kind.take_s + WARM_UP_S
     ends_s = begins_s + MEASURED_S
     jobs = round(PER_MINUTE * MEASURED_S / 60)
     every_s = MEASURED_S / jobs
@@ -473,8 +485,6 @@ def _count_among_others(host: str, kind: Kind) -> Usage:
 
 
 MILLION = 1_000_000
-# As terraform/ sizes them, in GiB; each instance has one vCPU.
-INSTANCE_GIB = 0.5
 # The least that is billed for a call that shares its instance's time with no other.
 CALL_S = 0.1
 # Attributes and framing of an event, and the least that Pub/Sub bills for a request.
@@ -501,15 +511,32 @@ USD = {
     "hookdeck_event": 0.33 / 100_000,
 }
 """List prices; the table in `benchmarks.md.j2` has their sources and their date."""
-INSTANCE_USD = USD["vcpu_s"] + USD["gib_s"] * INSTANCE_GIB
-"""A second of an instance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSize:
+    """What a function's instance has."""
+
+    vcpus: float
+    gib: float
+
+    @property
+    def usd_per_s(self) -> float:
+        """The price of a second."""
+        return USD["vcpu_s"] * self.vcpus + USD["gib_s"] * self.gib
+
+
+# As terraform/ sizes them.
+INSTANCE = InstanceSize(vcpus=1.0, gib=0.5)
+PUMP_INSTANCE = InstanceSize(vcpus=0.3, gib=0.5)
+
 HOOKDECK_PLAN_USD, HOOKDECK_INCLUDED = 39.0, 10_000
 TEMPORAL_TIERS = ((5e6, 50.0), (5e6, 45.0), (10e6, 40.0), (30e6, 35.0), (50e6, 30.0), (1e12, 25.0))
 """So many actions in a month at so much a million, beyond those that the plan includes."""
 TEMPORAL_INCLUDED, TEMPORAL_PLAN_USD, TEMPORAL_PLAN_SHARE = 1e6, 100.0, 0.05
 
 
-def relay_usd(usage: Usage) -> Mapping[str, float]:
+def relay_usd(usage: Usage, *, pump: InstanceSize = PUMP_INSTANCE) -> Mapping[str, float]:
     """Return what a million such jobs cost, by item.
 
     An upper bound: each call of an HTTP function is billed as if it had its instance to itself
@@ -538,12 +565,12 @@ def relay_usd(usage: Usage) -> Mapping[str, float]:
         "Firestore deletes": USD["firestore_delete"],
         "Pub/Sub": moved * USD["pubsub_byte"],
         "function calls": (http_calls + ticks + callback_ticks + copies) * USD["function_call"]
-        + http_calls * CALL_S * INSTANCE_USD,
-        "pump": (usage.pump_s_per_job + idle_ticks * CALL_S) * INSTANCE_USD,
+        + http_calls * CALL_S * INSTANCE.usd_per_s,
+        "pump": (usage.pump_s_per_job + idle_ticks * CALL_S) * pump.usd_per_s,
         "callbacks' pump": (usage.callbacks_s / usage.jobs + idle_callback_ticks * CALL_S)
-        * INSTANCE_USD,
+        * INSTANCE.usd_per_s,
         "callbacks sent": sent * USD["egress_byte"],
-        "copying": usage.copies_s / usage.jobs * INSTANCE_USD,
+        "copying": usage.copies_s / usage.jobs * INSTANCE.usd_per_s,
         "bucket": usage.calls_per_job("class A") * USD["storage_class_a"],
     }
     return {item: usd * MILLION for item, usd in per_job.items()}

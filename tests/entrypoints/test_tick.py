@@ -6,8 +6,10 @@ import logging
 
 import pytest
 
+from relay import bootstrap
 from relay.domain.job import Status
-from tests.factories import JOB_ID, a_job, busy_account
+from relay.edges.tick import Ticks
+from tests.factories import JOB_ID, a_job, busy_account, later, processing_job
 
 TICK = b'{"account": "gepetto"}'
 
@@ -47,6 +49,21 @@ def test_a_push_envelope_runs_the_pump_of_its_account(tick, world):
     assert answer.status_code == 200
     assert world.provider.called("submit") == [JOB_ID]
     assert world.jobs.job().status is Status.PROCESSING
+
+
+def test_a_long_render_is_left_to_the_next_tick(serve, world, monkeypatch):
+    ticks = Ticks({"gepetto": world.pump})
+    monkeypatch.setattr(bootstrap, "poll_tick", lambda: ticks)
+    tick = serve("poll_tick", "cloudevent")
+    world.jobs.put(processing_job(submitted_at=later(-180), call_at=later(20)))
+
+    push(tick, TICK)
+    left_after_s = world.seconds()
+    world.clock.advance(60)
+    push(tick, TICK)
+
+    assert left_after_s == 0
+    assert [(call.kind, call.at) for call in world.provider.calls] == [("poll", later(60))]
 
 
 def test_a_cloud_event_runs_the_pump_of_its_account(tick, world):

@@ -530,6 +530,14 @@ FAULTS = (
         histories="--copies",
     ),
     Fault(
+        "long render left over its deadline",
+        "P3",
+        "domain/due.py",
+        "age >= PATIENT_AFTER and job.deadline_at - at > NEXT_TICK_WITHIN",
+        "age >= PATIENT_AFTER",
+        tests="tests/unit/test_pump_leaving.py",
+    ),
+    Fault(
         "copy not conditional",
         "P2",
         "adapters/cloud_storage.py",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.bench.operations import INSTANCE, PUMP_INSTANCE
 from infra.local.topics import topology
 from relay import config
 from relay.adapters import document, firestore, pubsub
@@ -212,9 +213,26 @@ def test_every_entry_point_is_deployed(resources):
 def test_there_is_a_thread_for_each_request_that_is_let_in(resources, function):
     its = service(resources, function)
 
-    assert its["available_memory"] == "512Mi"
-    assert its["environment_variables"]["THREADS"] == str(its["max_instance_request_concurrency"])
-    assert float(its["available_cpu"]) >= 1
+    concurrency = its["max_instance_request_concurrency"]
+    assert its["environment_variables"]["THREADS"] == str(max(concurrency, 2))
+    # Cloud Run refuses less than a vCPU with more than one request at a time.
+    assert float(its["available_cpu"]) >= 1 or concurrency == 1
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_instances_are_of_the_size_that_the_bill_counts(resources, function):
+    its = service(resources, function)
+
+    size = PUMP_INSTANCE if function == "poll_tick" else INSTANCE
+    assert its["available_memory"] == f"{size.gib * 1024:.0f}Mi"
+    assert float(its["available_cpu"]) == size.vcpus
+
+
+def test_a_tick_that_finds_the_pumps_at_work_finds_an_instance(resources):
+    its = service(resources, "poll_tick")
+
+    pumps = len(CATALOGUE)
+    assert its["max_instance_count"] * its["max_instance_request_concurrency"] >= pumps + 4
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.bench.operations import INSTANCE_USD, USD
+from infra.bench.operations import INSTANCE, PUMP_INSTANCE, USD
 from relay.domain.job import ErrorCode
 from tests.terraform.hcl_files import declared, labelled, read_folder
 from tests.terraform.running import ROOT, SOURCE
@@ -246,8 +246,8 @@ def test_prices_are_those_of_the_benchmarks():
         "writes": USD["firestore_write"],
         "reads": USD["firestore_read"],
         "deletes": USD["firestore_delete"],
-        "instance-seconds of `jobs_api`": INSTANCE_USD,
-        "instance-seconds of `poll_tick`": INSTANCE_USD,
+        "instance-seconds of `jobs_api`": INSTANCE.usd_per_s,
+        "instance-seconds of `poll_tick`": PUMP_INSTANCE.usd_per_s,
         "requests": USD["function_call"],
         "GiB over Pub/Sub": 2**30 * USD["pubsub_byte"],
     }

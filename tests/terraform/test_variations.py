@@ -81,6 +81,27 @@ def test_the_function_outlives_its_window_and_the_message_the_function(fresh, wi
     assert window_s + 60 <= timeout_s < ack_s <= 600
 
 
+@pytest.mark.parametrize(
+    ("size", "cpu", "memory", "concurrency"),
+    [
+        ({"poll_tick_cpu": 0.08}, "0.08", "512Mi", 1),
+        ({"poll_tick_cpu": 0.5, "poll_tick_memory_mib": 1024}, "0.5", "1024Mi", 1),
+        ({"poll_tick_cpu": 0.583}, "0.583", "512Mi", 1),
+        ({"poll_tick_cpu": 1}, "1", "512Mi", 16),
+        ({"poll_tick_cpu": 2, "poll_tick_memory_mib": 4096}, "2", "4096Mi", 16),
+    ],
+    ids=["the least", "half", "three decimals", "one", "the most"],
+)
+def test_pumps_have_the_size_that_is_said(fresh, size, cpu, memory, concurrency):
+    fresh.set({**VARIABLES, **size})
+    fresh.apply()
+
+    its = service(fresh.resources(), "poll_tick")
+    assert (its["available_cpu"], its["available_memory"]) == (cpu, memory)
+    assert its["max_instance_request_concurrency"] == concurrency
+    assert int(its["environment_variables"]["THREADS"]) >= concurrency
+
+
 def test_a_longer_window_gives_pumps_longer_before_they_are_missed(fresh):
     fresh.set({**VARIABLES, "tick_window_s": 500})
     fresh.apply()
@@ -295,6 +316,9 @@ REFUSED: dict[str, dict[str, Any]] = {
     "The completions_topic must be": {"completions_topic": "google-completions"},
     "The ticks_topic must be": {"ticks_topic": "x"},
     "The tick_window_s must be": {"tick_window_s": 501},
+    "The poll_tick_cpu must be": {"poll_tick_cpu": 1.5},
+    "The poll_tick_memory_mib must be": {"poll_tick_memory_mib": 256},
+    "The poll_tick_memory_mib above": {"poll_tick_memory_mib": 1024, "poll_tick_cpu": 0.4},
     "The max_open_jobs must be": {"max_open_jobs": 0},
     "The tenant_weights must be": {"tenant_weights": {"nobody": 2}},
     "Each of the tenant_weights": {"tenant_weights": {"shop": 101}},

@@ -166,7 +166,7 @@ def test_a_pump_with_nothing_to_do_leaves_at_once(world):
     world.pump().run()
 
     assert world.seconds() == 0
-    assert world.jobs.calls == ["due", "queued", "next_wake", "due", "queued"]
+    assert world.jobs.calls == ["due", "queued", "due", "due", "queued"]
 
 
 def test_a_pump_leaves_when_nothing_more_falls_due_in_its_window(world):

@@ -49,7 +49,7 @@ from relay.domain.admission import (
     starts_of,
     tenants_by_name,
 )
-from relay.domain.due import Action, next_action, wake_at
+from relay.domain.due import Action, can_wait_for_tick, next_action, wake_at
 from relay.domain.job import Job
 from relay.domain.limits import Pacer
 from relay.errors import JobNotFound, StoreUnavailable, UnreadableJob
@@ -61,6 +61,10 @@ SHORTEST_PAUSE_S = 0.005
 LONGEST_WAIT_S = 0.5
 # While the last calls are in flight no other pump can end jobs: about as long as a call takes.
 END_LONGER = timedelta(seconds=15)
+# A poll so near is waited for, even if the next tick would do.
+NEAR = timedelta(seconds=5)
+# How many of the next jobs a run reads before it leaves.
+PEEK = 5
 SET_ASIDE_FOR = timedelta(hours=6)
 # The platform kills an instance 10 s after asking it to stop.
 STOPS_WITHIN_S = 8.0
@@ -587,6 +591,8 @@ class PumpRun:
             if not due_job.job.can_be_polled or due_job.job.is_final:
                 yield due
                 continue
+            if self._can_leave(due_job.job, now):
+                continue
             stop = self._admission.stop_of(CallKind.POLL)
             yield due if stop is None else min(max(due, stop.probe_at), due_job.job.deadline_at)
         tenants = self._queue.tenants()
@@ -604,25 +610,41 @@ class PumpRun:
         for stored in self._queue.suspects():
             yield stored.job.deadline_at
 
+    def _can_leave(self, job: Job, now: datetime) -> bool:
+        """Return whether the job's next poll may be left to the scheduler's next tick."""
+        if self._admission.stop_of(CallKind.POLL) is not None:
+            # It may be the probe that all others wait for.
+            return False
+        due = wake_at(job)
+        return due is not None and due > now + NEAR and can_wait_for_tick(job, at=now)
+
     def _has_no_wake_in_window(self, now: datetime) -> bool:
-        """Query, once, for the next job due in the window; if there is one, stay until then."""
+        """Query, once, for the next jobs due in the window; stay for one that cannot be left."""
         if not self._asked_for_next_wake:
             self._asked_for_next_wake = True
-            find = partial(self._deps.documents.next_wake, self._name, after=now)
-            self._tasks.start("reads", find, self._take_next_wake)
+            find = partial(
+                self._deps.documents.due, self._name, after=now, until=self._until, limit=PEEK
+            )
+            self._tasks.start("reads", find, self._take_next_jobs)
             return False
         self._asked_for_next_wake = False
         return True
 
-    def _take_next_wake(self, future: Future[datetime | None]) -> None:
+    def _take_next_jobs(self, future: Future[DuePage]) -> None:
+        now = self._clock.now()
         if self._read_failed(future):
             self._asked_for_next_wake = False
-            self._scan.stay(until=self._clock.now() + timedelta(seconds=1))
+            self._scan.stay(until=now + timedelta(seconds=1))
             return
-        wakes_at = future.result()
-        if wakes_at is not None and wakes_at <= self._until:
+        page = future.result()
+        found = [one.job for one in page.items if isinstance(one, Stored)]
+        moments = [wake_at(job) for job in found if not self._can_leave(job, now)]
+        # Whether those behind the page can be left is unknown.
+        moments.append(page.more_after)
+        stay_until = min((one for one in moments if one is not None), default=None)
+        if stay_until is not None:
             self._asked_for_next_wake = False
-            self._scan.stay(until=wakes_at)
+            self._scan.stay(until=stay_until)
 
     def _pause_s(self) -> float:
         """Return how many seconds the run may wait for a task before other work comes up."""

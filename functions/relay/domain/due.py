@@ -7,6 +7,11 @@ from relay.domain.job import Job, OnUnconfirmed, Status
 
 # How long past its deadline a job may wait for its last poll.
 LAST_QUESTION = timedelta(seconds=20)
+# From this age on, a render's end may be noticed a scheduler's minute late: what a pump costs that
+# stays for every poll is more than what most renders cost (docs/decisions/0020).
+PATIENT_AFTER = timedelta(minutes=2)
+# The scheduler ticks every minute, and one tick may be lost.
+NEXT_TICK_WITHIN = timedelta(minutes=2)
 
 
 class Action(StrEnum):
@@ -41,6 +46,17 @@ def wake_at(job: Job) -> datetime | None:
         return job.claim.expires_at
     due = min(job.call_at or job.deadline_at, job.deadline_at)
     return max(due, job.history[-1].at) if job.history else due
+
+
+def can_wait_for_tick(job: Job, *, at: datetime) -> bool:
+    """Return whether the scheduler's next tick is soon enough for what the job needs next.
+
+    True for the next poll of a long render, unless its deadline might come before that tick.
+    """
+    if not job.can_be_polled or next_action(job, at=at) is not None:
+        return False
+    age = at - (job.submitted_at or job.created_at)
+    return age >= PATIENT_AFTER and job.deadline_at - at > NEXT_TICK_WITHIN
 
 
 def next_action(job: Job, *, at: datetime) -> Action | None:

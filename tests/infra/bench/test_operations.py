@@ -7,6 +7,7 @@ from infra.bench.operations import (
     KINDS,
     WEBHOOK,
     Cost,
+    Deployment,
     Kind,
     checks,
     count_alone,
@@ -22,7 +23,7 @@ from relay.domain.account import RENEW_EVERY_S
 def test_a_job_costs_five_writes_and_at_most_one_more_for_each_further_window(
     firestore_emulator: str, kind: Kind
 ) -> None:
-    usage = count_alone(firestore_emulator, kind)
+    usage = count_alone(Deployment(firestore_emulator, kind))
 
     added_writes, added_reads = kind.added
     assert usage.per_job(WRITE, "jobs") <= 5 + added_writes + usage.windows - 1
@@ -39,7 +40,7 @@ def test_a_job_costs_five_writes_and_at_most_one_more_for_each_further_window(
 def test_a_webhook_job_alone_pays_a_lease_that_is_renewed_all_the_time(
     firestore_emulator: str,
 ) -> None:
-    usage = count_alone(firestore_emulator, WEBHOOK)
+    usage = count_alone(Deployment(firestore_emulator, WEBHOOK))
 
     assert usage.pump_s < 30
     assert usage.per_job(WRITE, "accounts") <= usage.pump_s / RENEW_EVERY_S + 2
@@ -51,14 +52,14 @@ def test_a_webhook_job_alone_pays_a_lease_that_is_renewed_all_the_time(
 def test_the_bill_of_a_million_jobs_is_what_was_counted_times_the_prices(
     firestore_emulator: str,
 ) -> None:
-    usage = count_alone(firestore_emulator, WEBHOOK)
+    usage = count_alone(Deployment(firestore_emulator, WEBHOOK))
 
     usd = relay_usd(usage)
 
     reads = usage.per_job(READ) + usage.per_job(BILLED)
     assert usd["Firestore writes"] == pytest.approx(usage.per_job(WRITE) * 0.90)
     assert usd["Firestore reads"] == pytest.approx(reads * 0.30)
-    assert usd["pump"] == pytest.approx(usage.pump_s * 26.5, rel=0.1)
+    assert usd["pump"] == pytest.approx(usage.pump_s * 8.45, rel=0.1)
 
 
 @pytest.mark.emulator
@@ -66,9 +67,9 @@ def test_a_callback_and_a_kept_output_are_billed_for_what_they_add(
     firestore_emulator: str,
 ) -> None:
     (both,) = (kind for kind in KINDS if kind.is_called_back and kind.is_kept)
-    usage = count_alone(firestore_emulator, both)
+    usage = count_alone(Deployment(firestore_emulator, both))
 
-    plain, usd = relay_usd(count_alone(firestore_emulator, WEBHOOK)), relay_usd(usage)
+    plain, usd = relay_usd(count_alone(Deployment(firestore_emulator, WEBHOOK))), relay_usd(usage)
 
     assert usd["bucket"] == pytest.approx(5.0)
     assert usd["copying"] == pytest.approx(usage.copies_s * 25.25)
@@ -81,7 +82,7 @@ def test_a_callback_and_a_kept_output_are_billed_for_what_they_add(
 
 @pytest.mark.emulator
 def test_costs_and_prices_are_on_the_page(firestore_emulator: str) -> None:
-    usage = count_alone(firestore_emulator, WEBHOOK)
+    usage = count_alone(Deployment(firestore_emulator, WEBHOOK))
     costs = [Cost(kind=WEBHOOK, alone=usage, among_others=usage)]
 
     page = benchmarks_page({"costs": costs}, list(checks(costs)), seconds=1.0)
