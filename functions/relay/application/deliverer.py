@@ -1,13 +1,14 @@
 """Delivers the callback of one job: posts the event whose turn it is, and notes what came of it."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from relay.application.ports import Clock, Endpoints, Stored
 from relay.application.store import JobStore
+from relay.application.tracer import UNTRACED, Step, Tracer
 from relay.domain.callback import CallbackShape, Delivery, after_attempt
 from relay.domain.job import Announcement, Job
 from relay.domain.signatures import signed_headers
@@ -34,6 +35,7 @@ class Deliverer:
         keys: Sequence[str],
         clock: Clock,
         may_call: Callable[[], bool],
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._store = store
         self._endpoints = endpoints
@@ -41,6 +43,7 @@ class Deliverer:
         self._keys = keys
         self._clock = clock
         self._may_call = may_call
+        self._tracer = tracer
 
     def deliver(self, job_id: str) -> Stored:
         """Post the job's event whose turn it is, if it is due, and write what came of that.
@@ -60,7 +63,12 @@ class Deliverer:
         if pending.next_at > self._clock.now() or not self._may_call():
             return stored
         event = next(one for one in stored.job.announcements if one.id == pending.event_id)
-        http_status, retry_after_s, why = self._post(stored.job, callback.url, event)
+        with self._tracer.step(Step.DELIVER, stored.job, event_id=event.id) as span:
+            span.note(event_type=event.type.value, attempt=pending.attempts + 1)
+            trace = {} if span.context is None else span.context.headers
+            http_status, retry_after_s, why = self._post(stored.job, callback.url, event, trace)
+            if http_status is not None:
+                span.note(http_status=http_status)
         after = partial(
             _attempted,
             tried=pending,
@@ -73,7 +81,7 @@ class Deliverer:
         return stored
 
     def _post(
-        self, job: Job, url: str, event: Announcement
+        self, job: Job, url: str, event: Announcement, trace: Mapping[str, str]
     ) -> tuple[int | None, float | None, str | None]:
         """Return the status of the answer, its ``Retry-After``, and why there is none."""
         assert job.callback is not None  # noqa: S101 - see `deliver`
@@ -82,7 +90,7 @@ class Deliverer:
             self._keys, tenant=job.tenant, event_id=event.id, body=body, at=self._clock.now()
         )
         try:
-            reply = self._endpoints.post(url, headers=headers, body=body)
+            reply = self._endpoints.post(url, headers={**headers, **trace}, body=body)
         except (CallForbidden, CallUnanswered) as error:
             return None, None, str(error)
         return reply.status, reply.retry_after_s, None
