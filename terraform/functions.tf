@@ -9,7 +9,7 @@ locals {
   }, local.trace_variables)
 
   # All functions decide by the trace's id, and so alike; what the front end has sampled, at most one
-  # request in 10 s, does not count.
+  # request in 10 s of an instance, does not count (Cloud Run, "Use distributed tracing").
   trace_variables = merge({ CLOUD_TRACE = var.cloud_trace ? "1" : "0" }, !var.cloud_trace ? {} : {
     OTEL_TRACES_SAMPLER     = "traceidratio"
     OTEL_TRACES_SAMPLER_ARG = tostring(var.trace_share)

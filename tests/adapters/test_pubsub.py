@@ -109,6 +109,7 @@ def test_an_event_of_a_traced_job_carries_its_trace(project):
 
     (received,) = project.received("job-completions", count=1)
     event = event_trace(trace, f"{JOB_ID}.succeeded")
+    assert event is not None
     assert received.message.attributes["ce-traceparent"] == event.traceparent
     assert received.message.attributes["ce-tracestate"] == "congo=t61rcWkgMzE"
     assert event.trace_id == "1" * 32

@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 
+import google.auth
 import pytest
 from google.auth.exceptions import RefreshError
 from opentelemetry.sdk.resources import Resource
@@ -14,7 +15,6 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from infra.traces.collector import collector
 from infra.traces.spans import read, spans_of
-from relay.adapters import span_export
 from relay.adapters.span_export import (
     MOST_SPANS,
     NotExported,
@@ -295,7 +295,7 @@ def test_cloud_trace_gets_the_functions_own_identity(monkeypatch):
         scopes.append(kw.get("scopes", scopes_asked))
         return found, "p"
 
-    monkeypatch.setattr(span_export.google.auth, "default", default)
+    monkeypatch.setattr(google.auth, "default", default)
     headers = google_headers()
 
     assert headers() == headers() == {"authorization": "Bearer token"}
@@ -304,7 +304,7 @@ def test_cloud_trace_gets_the_functions_own_identity(monkeypatch):
 
 def test_without_an_identity_nothing_is_exported_and_no_reason_is_quoted(monkeypatch):
     error = RefreshError("the answer of the metadata server")
-    monkeypatch.setattr(span_export.google.auth, "default", lambda **_: (Credentials(error), "p"))
+    monkeypatch.setattr(google.auth, "default", lambda **_: (Credentials(error), "p"))
 
     with pytest.raises(NotExported, match=r"^RefreshError$"):
         google_headers()()

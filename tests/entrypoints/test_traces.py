@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
 from relay import bootstrap, logs
 from relay.adapters.traces import OpenTelemetryTracer, service
@@ -66,12 +66,18 @@ def world(spans: Spans) -> World:
     return world
 
 
+def context(span: ReadableSpan) -> SpanContext:
+    found = span.get_span_context()
+    assert found is not None
+    return found
+
+
 def trace_id(span: ReadableSpan) -> str:
-    return f"{span.get_span_context().trace_id:032x}"
+    return f"{context(span).trace_id:032x}"
 
 
 def span_id(span: ReadableSpan) -> str:
-    return f"{span.get_span_context().span_id:016x}"
+    return f"{context(span).span_id:016x}"
 
 
 def parent_id(span: ReadableSpan) -> str | None:
@@ -169,6 +175,7 @@ def test_the_span_of_an_event_is_the_one_that_its_copies_name(api, webhook, worl
     named = event_trace(world.jobs.job(job_id).trace, event.id)
 
     failed = spans.only("publish event")
+    assert named is not None
     assert span_id(failed) == named.span_id
     assert (failed.status.status_code, failed.status.description) == (
         StatusCode.ERROR,

@@ -23,6 +23,7 @@ def test_a_context_is_read_as_it_is_written():
 def test_of_the_flags_only_one_is_kept(flags, is_sampled):
     trace = read_trace_context(f"00-{TRACE_ID}-{SPAN_ID}-{flags}", "")
 
+    assert trace is not None
     assert trace.is_sampled is is_sampled
     assert trace.headers == {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-0{int(is_sampled)}"}
 
@@ -63,6 +64,8 @@ def test_an_events_span_is_the_same_for_every_copy_and_another_for_every_event()
     first, copy = event_trace(trace, "job_1.succeeded"), event_trace(trace, "job_1.succeeded")
     other = event_trace(trace, "job_1.outputs_kept")
 
+    assert first is not None
+    assert other is not None
     assert first == copy
     assert re.fullmatch(rf"00-{TRACE_ID}-[0-9a-f]{{16}}-01", first.traceparent)
     assert first.tracestate == "a=1"

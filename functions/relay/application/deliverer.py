@@ -1,7 +1,7 @@
 """Delivers the callback of one job: posts the event whose turn it is, and notes what came of it."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -63,12 +63,7 @@ class Deliverer:
         if pending.next_at > self._clock.now() or not self._may_call():
             return stored
         event = next(one for one in stored.job.announcements if one.id == pending.event_id)
-        with self._tracer.step(Step.DELIVER, stored.job, event_id=event.id) as span:
-            span.note(event_type=event.type.value, attempt=pending.attempts + 1)
-            trace = {} if span.context is None else span.context.headers
-            http_status, retry_after_s, why = self._post(stored.job, callback.url, event, trace)
-            if http_status is not None:
-                span.note(http_status=http_status)
+        http_status, retry_after_s, why = self._post(stored.job, callback.url, event)
         after = partial(
             _attempted,
             tried=pending,
@@ -81,7 +76,7 @@ class Deliverer:
         return stored
 
     def _post(
-        self, job: Job, url: str, event: Announcement, trace: Mapping[str, str]
+        self, job: Job, url: str, event: Announcement
     ) -> tuple[int | None, float | None, str | None]:
         """Return the status of the answer, its ``Retry-After``, and why there is none."""
         assert job.callback is not None  # noqa: S101 - see `deliver`
@@ -90,7 +85,13 @@ class Deliverer:
             self._keys, tenant=job.tenant, event_id=event.id, body=body, at=self._clock.now()
         )
         try:
-            reply = self._endpoints.post(url, headers={**headers, **trace}, body=body)
+            with self._tracer.step(Step.DELIVER, job, event_id=event.id) as span:
+                attempts = {one.event_id: one.attempts for one in job.callback.deliveries}
+                span.note(event_type=event.type.value, attempt=attempts[event.id] + 1)
+                if span.context is not None:
+                    headers |= span.context.headers
+                reply = self._endpoints.post(url, headers=headers, body=body)
+                span.note(http_status=reply.status)
         except (CallForbidden, CallUnanswered) as error:
             return None, None, str(error)
         return reply.status, reply.retry_after_s, None
