@@ -33,7 +33,7 @@ $(INSTALLED): requirements.txt functions/requirements.txt
 demo: setup ## send twelve jobs through both providers' sandbox, and check them: ARGS="--stay"
 	$(BIN)/python -m infra.demo $(ARGS)
 
-up: setup ## run the whole system here until Ctrl-C: ARGS="--logs --strict-ids"
+up: setup ## run the whole system here until Ctrl-C: ARGS="--logs --strict-ids --traces"
 	$(BIN)/python -m infra.local up $(ARGS)
 
 # Tests mostly wait, so two cores can run three processes. Each file stays in one process.

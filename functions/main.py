@@ -23,6 +23,7 @@ gc.enable()
 
 @functions_framework.http
 @logs.identified
+@bootstrap.sending_traces
 def jobs_api(request: flask.Request) -> Response:
     """Answer a call of the HTTP API."""
     return leaving_the_rest_unread(bootstrap.jobs_api().answer(request))
@@ -30,6 +31,7 @@ def jobs_api(request: flask.Request) -> Response:
 
 @functions_framework.http
 @logs.identified
+@bootstrap.sending_traces
 def provider_webhook(request: flask.Request) -> Response:
     """Receive a provider's callback."""
     return leaving_the_rest_unread(bootstrap.provider_webhook().answer(request))
@@ -37,6 +39,7 @@ def provider_webhook(request: flask.Request) -> Response:
 
 @functions_framework.cloud_event
 @logs.identified
+@bootstrap.sending_traces
 def poll_tick(event: CloudEvent) -> None:
     """Run the pump for a tick from Pub/Sub."""
     bootstrap.poll_tick().receive(event.get_data())
@@ -44,6 +47,7 @@ def poll_tick(event: CloudEvent) -> None:
 
 @functions_framework.cloud_event
 @logs.identified
+@bootstrap.sending_traces
 def deliver_callbacks(event: CloudEvent) -> None:
     """Run the pump of callbacks for a tick from Pub/Sub."""
     bootstrap.deliver_callbacks().receive(event.get_data())
@@ -51,6 +55,7 @@ def deliver_callbacks(event: CloudEvent) -> None:
 
 @functions_framework.cloud_event
 @logs.identified
+@bootstrap.sending_traces
 def keep_outputs(event: CloudEvent) -> None:
     """Keep the outputs of a job for a completion event from Pub/Sub."""
     try:

@@ -2,6 +2,7 @@
 
 TOOLS = {
     "infra.local up": "run the whole system on this machine until Ctrl-C",
+    "infra.traces": "print the trace of a job of the local stack",
     "infra.demo": "show the relay at work, in about half a minute",
     "infra.sandbox": "serve stand-ins of both providers",
     "infra.simulator": "check thousands of faulty histories on a virtual clock",

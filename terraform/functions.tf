@@ -1,12 +1,19 @@
 locals {
-  common_variables = {
+  common_variables = merge({
     GOOGLE_CLOUD_PROJECT = var.project_id
     FIRESTORE_DATABASE   = var.firestore_database
     COMPLETIONS_TOPIC    = var.completions_topic
     TICKS_TOPIC          = var.ticks_topic
     JOB_TTL_DAYS         = tostring(var.job_ttl_days)
     LOG_LEVEL            = var.log_level
-  }
+  }, local.trace_variables)
+
+  # All functions decide by the trace's id, and so alike; what the front end has sampled, at most one
+  # request in 10 s of an instance, does not count (Cloud Run, "Use distributed tracing").
+  trace_variables = merge({ CLOUD_TRACE = var.cloud_trace ? "1" : "0" }, !var.cloud_trace ? {} : {
+    OTEL_TRACES_SAMPLER     = "traceidratio"
+    OTEL_TRACES_SAMPLER_ARG = tostring(var.trace_share)
+  })
 
   account_variables = merge(
     { ACCOUNTS = join(",", keys(local.accounts)) },
@@ -175,6 +182,7 @@ resource "google_cloudfunctions2_function" "relay" {
     google_logging_project_exclusion.callback_urls,
     google_project_iam_member.documents,
     google_pubsub_topic_iam_member.functions,
+    google_project_iam_member.traces,
     google_storage_bucket_iam_member.outputs,
     time_sleep.grants,
   ]

@@ -42,6 +42,14 @@ resource "google_project_iam_member" "documents" {
   }
 }
 
+resource "google_project_iam_member" "traces" {
+  for_each = { for name, function in local.functions : name => function if var.cloud_trace }
+
+  project = var.project_id
+  role    = "roles/telemetry.tracesWriter"
+  member  = google_service_account.function[each.key].member
+}
+
 # Whoever publishes events wakes the callbacks' pump. No function but these three wakes a pump that
 # spends credits.
 resource "google_pubsub_topic_iam_member" "functions" {

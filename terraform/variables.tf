@@ -334,6 +334,23 @@ variable "log_level" {
   }
 }
 
+variable "cloud_trace" {
+  type        = bool
+  description = "Whether the functions send a trace of each job to Cloud Trace."
+  default     = false
+}
+
+variable "trace_share" {
+  type        = number
+  description = "Which share of jobs is traced, from 0 to 1, where cloud_trace is on."
+  default     = 1
+
+  validation {
+    condition     = var.trace_share >= 0 && var.trace_share <= 1
+    error_message = "The trace_share must be a number from 0 to 1."
+  }
+}
+
 variable "min_instances" {
   type        = number
   description = "How many instances of jobs_api and of provider_webhook are always kept warm."

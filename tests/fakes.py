@@ -22,6 +22,7 @@ from relay.application.ports import (
 )
 from relay.application.pump import Pump
 from relay.application.pump_run import Concurrency
+from relay.application.tracer import UNTRACED, Tracer
 from relay.assembly import EDGE_PATIENCE_S, Adapters, Relay
 from relay.domain.account import Account
 from relay.domain.answers import Accepted, PollAnswer, StillOpen
@@ -503,6 +504,7 @@ class World:
         self.durations: Any = Faulty(MemoryDurations(), pause=lambda _: None)
         self.lists: Any = Faulty(MemoryLists(), pause=lambda _: None)
         self.is_stopping = False
+        self.tracer: Tracer = UNTRACED
         self._tokens = count(1)
         self.assemble()
 
@@ -525,6 +527,7 @@ class World:
             random_bytes=lambda size: (next(self._tokens).to_bytes(2, "big") * size)[:size],
             open_workers=lambda _: InlineWorkers(self.clock),
             is_stopping=lambda: self.is_stopping,
+            tracer=self.tracer,
         )
 
     def pump(

@@ -5,7 +5,7 @@ in their own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from relay.adapters.providers.gepetto import read_callback as read_gepetto_callback
@@ -47,6 +47,8 @@ from relay.application.pump import OpenRun, Pump, PumpSetup
 from relay.application.pump_run import Concurrency, PumpDependencies, PumpRun
 from relay.application.slots import large_answer_slots, picture_slots, wait_slots
 from relay.application.store import JobStore
+from relay.application.traced_ports import TracedProvider, TracedTopics
+from relay.application.tracer import UNTRACED, Tracer
 from relay.application.waker import Waker
 from relay.domain.callback import CALLBACKS
 from relay.domain.catalogue import CATALOGUE
@@ -82,6 +84,7 @@ class Adapters:
         random_bytes: Returns that many unguessable bytes.
         open_workers: Starts that many workers.
         is_stopping: Whether the server was told to stop.
+        tracer: Records the steps of jobs, if that is switched on.
     """
 
     jobs: Jobs
@@ -94,6 +97,7 @@ class Adapters:
     random_bytes: Callable[[int], bytes]
     open_workers: Callable[[int], Workers]
     is_stopping: Callable[[], bool]
+    tracer: Tracer = UNTRACED
 
 
 class Relay:
@@ -104,6 +108,8 @@ class Relay:
     """
 
     def __init__(self, adapters: Adapters, *, patience_s: float) -> None:
+        if adapters.tracer is not UNTRACED:
+            adapters = replace(adapters, topics=TracedTopics(adapters.topics, adapters.tracer))
         self._adapters = adapters
         self.store = JobStore(
             adapters.jobs, clock=adapters.clock, draw=adapters.draw, patience_s=patience_s
@@ -124,6 +130,7 @@ class Relay:
             waker=self.waker,
             clock=adapters.clock,
             random_bytes=adapters.random_bytes,
+            tracer=adapters.tracer,
         )
 
     def reader(self) -> JobReader:
@@ -197,6 +204,7 @@ class Relay:
             learners={
                 name: self.learner(name, CATALOGUE[name].poll_policy) for name in CALLBACK_READERS
             },
+            tracer=self._adapters.tracer,
         )
 
     def webhook(self, *, keys: Sequence[str]) -> Webhook:
@@ -224,6 +232,8 @@ class Relay:
             weights: The tenants' weights; 1 where not named.
         """
         adapters = self._adapters
+        if adapters.tracer is not UNTRACED:
+            provider = TracedProvider(provider, adapters.tracer)
         deps = PumpDependencies(
             documents=adapters.jobs,
             store=self.store,
@@ -283,6 +293,7 @@ class Relay:
                 keys=keys,
                 clock=adapters.clock,
                 may_call=may_call,
+                tracer=adapters.tracer,
             )
 
         deps = DeliveryDependencies(
@@ -323,6 +334,7 @@ class Relay:
                 bucket=bucket,
                 announcer=self.announcer,
                 clock=self._adapters.clock,
+                tracer=self._adapters.tracer,
             )
         )
 

@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from relay import config, logs
 from relay.adapters import cloud_storage
@@ -30,6 +30,7 @@ from relay.adapters.runtime import (
 )
 from relay.adapters.transport import Transport
 from relay.application.ports import OutputBucket, Provider
+from relay.application.tracer import UNTRACED, Tracer
 from relay.assembly import EDGE_PATIENCE_S, PUMP_PATIENCE_S, Adapters, CreatePolicy, Relay
 from relay.config import AccountSettings, Common, PumpSettings
 from relay.domain.job import Job
@@ -39,6 +40,7 @@ from relay.edges.completions import Completions
 from relay.edges.tick import Ticks
 from relay.edges.webhook import Webhook
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -62,6 +64,23 @@ def once_per_worker(build: Callable[[], T]) -> Callable[[], T]:
     return get
 
 
+_flushes: list[Callable[[], None]] = []
+
+
+def sending_traces(entry_point: Callable[P, T]) -> Callable[P, T]:
+    """Send what was traced before the request is answered: later there may be no CPU for it."""
+
+    @functools.wraps(entry_point)
+    def with_traces(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return entry_point(*args, **kwargs)
+        finally:
+            for flush in _flushes:
+                flush()
+
+    return with_traces
+
+
 @once_per_worker
 def jobs_api() -> Api:
     """Return the HTTP API.
@@ -77,7 +96,7 @@ def jobs_api() -> Api:
         allow_callbacks=bool(settings.callback_keys),
         max_open_jobs=settings.max_open_jobs,
     )
-    relay = _relay(settings.common, patience_s=EDGE_PATIENCE_S)
+    relay = _relay(settings.common, "jobs_api", patience_s=EDGE_PATIENCE_S)
     return relay.api(
         policy,
         limits=settings.limits,
@@ -97,7 +116,9 @@ def provider_webhook() -> Webhook:
         LookupError: As `jobs_api`.
     """
     settings = config.webhook_settings(os.environ)
-    return _relay(settings.common, patience_s=EDGE_PATIENCE_S).webhook(keys=settings.webhook_keys)
+    return _relay(settings.common, "provider_webhook", patience_s=EDGE_PATIENCE_S).webhook(
+        keys=settings.webhook_keys
+    )
 
 
 @once_per_worker
@@ -108,7 +129,7 @@ def poll_tick() -> Ticks:
         LookupError: As `jobs_api`.
     """
     settings = config.pump_settings(os.environ)
-    relay = _relay(settings.common, patience_s=PUMP_PATIENCE_S)
+    relay = _relay(settings.common, "poll_tick", patience_s=PUMP_PATIENCE_S)
     providers = {name: partial(_provider, name, settings) for name in settings.accounts}
     return relay.ticks(providers, window_s=settings.window_s, weights=settings.tenant_weights)
 
@@ -121,7 +142,7 @@ def deliver_callbacks() -> Ticks:
         LookupError: As `jobs_api`.
     """
     settings = config.callback_settings(os.environ)
-    relay = _relay(settings.common, patience_s=PUMP_PATIENCE_S)
+    relay = _relay(settings.common, "deliver_callbacks", patience_s=PUMP_PATIENCE_S)
     endpoints = GuardedCalls(local_hosts=settings.allow_local_urls)
     return relay.callback_ticks(endpoints, keys=settings.callback_keys, window_s=settings.window_s)
 
@@ -135,7 +156,7 @@ def keep_outputs() -> Completions:
     """
     settings = config.keep_settings(os.environ)
     return_large_blocks_at_once()
-    relay = _relay(settings.common, patience_s=PUMP_PATIENCE_S)
+    relay = _relay(settings.common, "keep_outputs", patience_s=PUMP_PATIENCE_S)
     downloads = GuardedCalls(local_hosts=settings.allow_local_urls)
     return relay.completions(downloads, _bucket(settings.outputs_bucket))
 
@@ -144,7 +165,7 @@ def _bucket(name: str) -> OutputBucket | None:
     return cloud_storage.connect(name) if name else None
 
 
-def _relay(common: Common, *, patience_s: float) -> Relay:
+def _relay(common: Common, function: str, *, patience_s: float) -> Relay:
     logs.configure(level=common.log_level, project=common.project)
     database = connect(common.project, common.database)
     adapters = Adapters(
@@ -163,8 +184,30 @@ def _relay(common: Common, *, patience_s: float) -> Relay:
         random_bytes=secrets.token_bytes,
         open_workers=WorkerThreads,
         is_stopping=is_server_stopping,
+        tracer=_tracer(common, function),
     )
     return Relay(adapters, patience_s=patience_s)
+
+
+def _tracer(common: Common, function: str) -> Tracer:
+    """Return what records traces; its modules are imported only where it is switched on."""
+    if common.traces is None:
+        return UNTRACED
+    from relay.adapters import span_export, traces
+
+    endpoint = common.traces.endpoint
+    otlp = span_export.OtlpEndpoint(
+        endpoint or span_export.CLOUD_TRACE,
+        headers=partial(dict, common.traces.headers) if endpoint else span_export.google_headers(),
+    )
+    export = span_export.SpanExport(otlp.post)
+    _flushes.append(export.flush)
+    return traces.OpenTelemetryTracer(
+        export,
+        resource=traces.service(function, project=common.project),
+        caller=logs.caller_trace,
+        request_id=logs.request_id,
+    )
 
 
 def _provider(name: str, settings: PumpSettings) -> Provider:

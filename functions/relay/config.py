@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, Generic, TypeVar, cast
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import Meta
@@ -26,11 +27,24 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TraceSettings:
+    """Where traces are sent.
+
+    Attributes:
+        endpoint: Of an OTLP collector; empty for Cloud Trace.
+    """
+
+    endpoint: str
+    headers: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
     """Settings of every function.
 
     Attributes:
         time_to_live: How long after its end a job is kept.
+        traces: None where traces are not switched on.
     """
 
     project: str
@@ -39,6 +53,7 @@ class Common:
     ticks_topic: str
     time_to_live: timedelta
     log_level: str
+    traces: TraceSettings | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +243,24 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _endpoint(text: str) -> str:
+    return _url(text) if text else ""
+
+
+def _headers(text: str) -> Mapping[str, str]:
+    """Read ``name=value`` pairs, percent-encoded (OpenTelemetry specification, "OTLP Exporter")."""
+    headers: dict[str, str] = {}
+    for pair in filter(None, map(str.strip, text.split(","))):
+        name, _, value = (unquote(part.strip()) for part in pair.partition("="))
+        if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+            raise ValueError("comma-separated name=value pairs")
+        headers[name] = value
+    return headers
+
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
 Name = Annotated[str, Meta(min_length=1)]
 Digest = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{64}\Z")]
 _api_keys = _json(
@@ -251,6 +284,9 @@ COMPLETIONS_TOPIC = Variable("COMPLETIONS_TOPIC", str, "job-completions")
 TICKS_TOPIC = Variable("TICKS_TOPIC", str, "poll-ticks")
 JOB_TTL_DAYS: Variable[int] = Variable("JOB_TTL_DAYS", _days, "30")
 LOG_LEVEL = Variable("LOG_LEVEL", _log_level, "INFO")
+OTLP_ENDPOINT = Variable("OTEL_EXPORTER_OTLP_ENDPOINT", _endpoint, "")
+OTLP_HEADERS = Variable("OTEL_EXPORTER_OTLP_HEADERS", _headers, "")
+CLOUD_TRACE = Variable("CLOUD_TRACE", _one_of({"0": False, "1": True}, "1 or 0"), "0")
 ACCOUNTS = Variable("ACCOUNTS", _account_names, ",".join(CATALOGUE))
 API_KEYS = Variable("API_KEYS", _tenants)
 ALLOW_LOCAL_URLS = Variable("ALLOW_LOCAL_URLS", _local_urls, "")
@@ -385,6 +421,10 @@ class _Reader:
             self._complaints.append(f"{variable.name} must be {error}")
         return cast("T", None)
 
+    def refuse(self, complaint: str) -> None:
+        """Remember what is wrong with several variables together."""
+        self._complaints.append(complaint)
+
     def complain(self) -> None:
         """Raise LookupError if anything was wrong."""
         if self._complaints:
@@ -399,7 +439,17 @@ def _common(read: _Reader) -> Common:
         ticks_topic=read(TICKS_TOPIC),
         time_to_live=timedelta(days=read(JOB_TTL_DAYS) or 0),
         log_level=read(LOG_LEVEL),
+        traces=_traces(read),
     )
+
+
+def _traces(read: _Reader) -> TraceSettings | None:
+    endpoint, headers, to_cloud_trace = read(OTLP_ENDPOINT), read(OTLP_HEADERS), read(CLOUD_TRACE)
+    if endpoint and to_cloud_trace:
+        read.refuse(f"only one of {OTLP_ENDPOINT.name} and {CLOUD_TRACE.name} may be set")
+    if not endpoint and not to_cloud_trace:
+        return None
+    return TraceSettings(endpoint=endpoint, headers=headers)
 
 
 def _account(read: _Reader, name: str) -> AccountSettings:

@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 import flask
 
 from relay import __version__
+from relay.domain.trace import TraceContext, read_trace_context, trace_context
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ R = TypeVar("R")
 
 # All zeros are no trace (W3C Trace Context, 3.2.2.3).
 _CLOUD_TRACE = re.compile(r"(?!0{32})([0-9a-f]{32})(?:/|$)")
+_CLOUD_SPAN = re.compile(r"[0-9a-f]{32}/0*([1-9][0-9]{0,18})(?:;o=([01]))?")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-")
 # Made once: json.dumps makes an encoder for every call that is not plain.
 _encoded = json.JSONEncoder(default=str).encode
@@ -66,6 +68,28 @@ def _request_id() -> str:
         )
         flask.g.request_id = match[1] if match else secrets.token_hex(16)
     return str(flask.g.request_id)
+
+
+def request_id() -> str | None:
+    """Return the id of the request that is answered, which is its trace's; None outside of one."""
+    return _request_id() if flask.has_request_context() else None
+
+
+def caller_trace() -> TraceContext | None:
+    """Return the span of the caller's that the request belongs to; None if it names none.
+
+    Of the trace whose id is the request's, should two headers name different ones.
+    """
+    if not flask.has_request_context():
+        return None
+    headers = flask.request.headers
+    trace = read_trace_context(headers.get("traceparent", ""), headers.get("tracestate", ""))
+    if trace is not None and trace.trace_id == _request_id():
+        return trace
+    span = _CLOUD_SPAN.match(headers.get("X-Cloud-Trace-Context", ""))
+    if span is None:
+        return None
+    return trace_context(_request_id(), f"{int(span[1]):016x}", is_sampled=span[2] == "1")
 
 
 class _StandardOutput(logging.Handler):

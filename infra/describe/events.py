@@ -24,6 +24,8 @@ EVENTS: Final[Mapping[str, EventType]] = {
     "lateResult": EventType.LATE_RESULT,
     "outputsKept": EventType.OUTPUTS_KEPT,
 }
+# Attributes that only the events of traced jobs have.
+OF_TRACED_JOBS = ("ce-traceparent", "ce-tracestate")
 
 
 class _Recorder:
@@ -90,7 +92,7 @@ def _message(kind: EventType, *, summary: str) -> dict[str, Any]:
         raise LookupError(
             f"attributes: {sorted(headers.keys() ^ attributes.keys())} described or sent"
         )
-    message["headers"]["required"] = list(headers)
+    message["headers"]["required"] = [name for name in headers if name not in OF_TRACED_JOBS]
     message["payload"] |= _additions(kind)
     return message
 

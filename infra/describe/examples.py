@@ -25,6 +25,7 @@ from relay.domain.job import (
 )
 from relay.domain.kept_output import KeptOutput
 from relay.domain.output_keeping import decided
+from relay.domain.trace import TraceContext
 from relay.edges.answers import (
     gepetto_acknowledgement_json,
     gepetto_json,
@@ -130,6 +131,9 @@ def example_jobs() -> Mapping[str, Job]:
         status=Status.QUEUED,
         history=(Entry(at=NOON, status=Status.QUEUED, by=Actor.CALLER, note="created"),),
         call_at=NOON,
+        trace=TraceContext(
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "congo=t61rcWkgMzE"
+        ),
     )
     claim = Claim(token="example", expires_at=_after(60))  # noqa: S106
     claimed = transitions.claimed(queued, claim=claim, at=_after(1))

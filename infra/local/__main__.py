@@ -16,7 +16,7 @@ from infra.local.errors import LocalStackError, Stopped
 from infra.local.plan import FUNCTIONS_SOURCE, ROOT, StackDescription
 from infra.local.processes import StopRequest
 from infra.local.settings import with_strict_ids
-from infra.local.stack import Stack, logs_directory, running_stack
+from infra.local.stack import Stack, logs_directory, running_stack, traces_file
 
 _CHECK_EVERY_S = 0.1
 _ECHO_EVERY_S = 0.2
@@ -64,6 +64,11 @@ def _arguments() -> argparse.Namespace:
         action="store_true",
         help="let the sandbox refuse ids that the provider's documentation does not print",
     )
+    up.add_argument(
+        "--traces",
+        action="store_true",
+        help="collect traces, for `python -m infra.traces show JOB_ID`",
+    )
     return parser.parse_args()
 
 
@@ -73,9 +78,17 @@ def _up(arguments: argparse.Namespace, *, stop: StopRequest) -> None:
     env = with_strict_ids(os.environ) if arguments.strict_ids else os.environ
     with ExitStack() as cleanup:
         stack = cleanup.enter_context(
-            running_stack(stack_file=stack_file, env=env, functions=arguments.functions, stop=stop)
+            running_stack(
+                stack_file=stack_file,
+                env=env,
+                functions=arguments.functions,
+                collects_traces=arguments.traces,
+                stop=stop,
+            )
         )
         _announce(stack, stack_file=stack_file, after_s=time.monotonic() - began)
+        if arguments.traces:
+            print(f"  traces     {traces_file(stack_file)}", flush=True)
         if arguments.logs:
             logs = {name: stack.log(name) for name in stack.description.pids}
             cleanup.enter_context(LogEcho(logs))

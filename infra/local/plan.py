@@ -10,6 +10,7 @@ from typing import Self
 
 from infra.local import emulators
 from infra.local.emulators import Emulator, Kind
+from infra.local.errors import WrongEnvironment
 from infra.local.functions import FUNCTIONS, instances
 from infra.local.processes import HOST, Command, Probe, Service, free_ports
 from infra.local.settings import (
@@ -28,6 +29,9 @@ from infra.local.topics import Topology, topology
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS_SOURCE = ROOT / "functions"
+# Beside the logs.
+TRACES_FILE = "traces.jsonl"
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 # Where the sandbox serves each provider, by the variable that holds the provider's URL.
 SANDBOX_PATHS = {
     "gepetto": ("GEPETTO_BASE_URL", "/gepetto/v1"),
@@ -107,6 +111,7 @@ def make_plan(
     source: Path,
     logs: Path,
     instances_each: int,
+    collects_traces: bool = False,
 ) -> Plan:
     """Choose ports and lay out every process.
 
@@ -115,13 +120,18 @@ def make_plan(
         source: The directory that holds main.py.
         logs: Where each process gets a log of its own.
         instances_each: How many processes serve each function, at least 1.
+        collects_traces: Whether a collector of the stack's own gets the functions' traces.
 
     Raises:
-        WrongEnvironment: A variable is invalid.
+        WrongEnvironment: A variable is invalid, or names another collector.
         EmulatorsUnavailable: There is no storage emulator; says what to install.
     """
     ports = _choose_ports(instances_each)
     settings, machine = _settings(env, ports=ports), machine_environment(env)
+    if collects_traces:
+        if OTLP_ENDPOINT in settings or settings.get("CLOUD_TRACE") == "1":
+            raise WrongEnvironment("traces go to one place: unset the variables, or drop --traces")
+        settings[OTLP_ENDPOINT] = _url(ports.traces)
     demo_key, settings["API_KEYS"] = add_demo_key(settings.get("API_KEYS"))
     topics = topology(
         completions_topic=settings["COMPLETIONS_TOPIC"],
@@ -159,6 +169,7 @@ def make_plan(
             _emulator(found[Kind.FIRESTORE], port=ports.firestore, machine=machine, logs=logs),
             _emulator(found[Kind.PUBSUB], port=ports.pubsub, machine=machine, logs=logs),
             *((storage,) if storage is not None else ()),
+            *((_traces(ports.traces, machine=machine, logs=logs),) if collects_traces else ()),
             *function_services,
             *((sandbox,) if is_sandboxed else ()),
         ),
@@ -195,6 +206,7 @@ class _Ports:
     pubsub: int
     storage: int
     sandbox: int
+    traces: int
     functions: Mapping[str, Sequence[int]]
 
     def url_of(self, function: str) -> str:
@@ -203,12 +215,13 @@ class _Ports:
 
 def _choose_ports(instances_each: int) -> _Ports:
     each = 1 if instances_each == 1 else 1 + instances_each
-    firestore, pubsub, storage, sandbox, *others = free_ports(4 + each * len(FUNCTIONS))
+    firestore, pubsub, storage, sandbox, traces, *others = free_ports(5 + each * len(FUNCTIONS))
     return _Ports(
         firestore=firestore,
         pubsub=pubsub,
         storage=storage,
         sandbox=sandbox,
+        traces=traces,
         functions={
             function.target: others[number * each : (number + 1) * each]
             for number, function in enumerate(FUNCTIONS)
@@ -246,6 +259,23 @@ def _storage(port: int, *, machine: Mapping[str, str], logs: Path) -> Service:
     return Service(
         command=storage_command(port=port, env=machine, log=logs / "storage-emulator.log"),
         probe=storage_probe(port),
+        restarts=False,
+    )
+
+
+def _traces(port: int, *, machine: Mapping[str, str], logs: Path) -> Service:
+    return Service(
+        command=Command(
+            name="traces",
+            args=(
+                *(sys.executable, "-m", "infra.traces", "collect"),
+                *("--port", str(port), "--file", str(logs / TRACES_FILE)),
+            ),
+            env={**machine, "PYTHONUNBUFFERED": "1"},
+            cwd=ROOT,
+            log=logs / "traces.log",
+        ),
+        probe=Probe(port=port, path="/", statuses=frozenset({200})),
         restarts=False,
     )
 

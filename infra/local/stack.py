@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.local.emulators import Kind, find_emulator
-from infra.local.plan import FUNCTIONS_SOURCE, Plan, StackDescription, make_plan
+from infra.local.plan import FUNCTIONS_SOURCE, TRACES_FILE, Plan, StackDescription, make_plan
 from infra.local.processes import (
     RestartPolicy,
     StopRequest,
@@ -26,7 +26,7 @@ from infra.local.reaper import Reaper
 from infra.local.storage_emulator import create_bucket
 from infra.local.topics import PubSubEmulator, Scheduler
 
-__all__ = ["Stack", "logs_directory", "running_stack"]
+__all__ = ["Stack", "logs_directory", "running_stack", "traces_file"]
 
 START_WITHIN_S = 120.0
 
@@ -137,6 +137,7 @@ def running_stack(
     env: Mapping[str, str],
     functions: Path = FUNCTIONS_SOURCE,
     instances: int = 1,
+    collects_traces: bool = False,
     stop: StopRequest | None = None,
 ) -> Iterator[Stack]:
     """Run the whole system for the length of the block.
@@ -148,6 +149,7 @@ def running_stack(
         functions: The directory that holds main.py.
         instances: How many processes serve each function. If several, each has a number in
             its name (`poll_tick-1`), and callers reach them through a front.
+        collects_traces: Whether traces are collected, in `traces_file`.
         stop: Ends the start-up early when made.
 
     Raises:
@@ -161,8 +163,14 @@ def running_stack(
 
     def start(undo: ExitStack) -> Stack:
         plan = make_plan(
-            env=env, found=found, source=functions.resolve(), logs=logs, instances_each=instances
+            env=env,
+            found=found,
+            source=functions.resolve(),
+            logs=logs,
+            instances_each=instances,
+            collects_traces=collects_traces,
         )
+        traces_file(stack_file).unlink(missing_ok=True)
         for service in plan.services:
             service.command.log.unlink(missing_ok=True)
         reaper = undo.enter_context(Reaper())
@@ -173,6 +181,11 @@ def running_stack(
 
     with ExitStack() as cleanup:
         yield start_on_free_ports(start, cleanup=cleanup)
+
+
+def traces_file(stack_file: Path) -> Path:
+    """Return the file of the traces that a stack collects, or has collected."""
+    return logs_directory(stack_file) / TRACES_FILE
 
 
 def logs_directory(stack_file: Path) -> Path:

@@ -13,6 +13,7 @@ from grpc import insecure_channel
 
 from relay.adapters.pubsub import PubSubTopics, publisher
 from relay.domain.job import Actor, EventType, Status
+from relay.domain.trace import TraceContext, event_trace
 from relay.domain.transitions import succeeded
 from relay.errors import PublishFailed
 from tests.factories import JOB_ID, LATE_OUTPUT, OUTPUT, finished_job, later
@@ -97,6 +98,21 @@ def test_an_event_arrives_with_its_attributes_its_ordering_key_and_the_job(proje
     assert received.message.ordering_key == JOB_ID
     data = json.loads(received.message.data)
     assert (data["id"], data["status"], data["outputs"]) == (JOB_ID, "succeeded", [{"url": OUTPUT}])
+
+
+def test_an_event_of_a_traced_job_carries_its_trace(project):
+    project.subscribe("job-completions")
+    trace = TraceContext(f"00-{'1' * 32}-{'2' * 16}-01", "congo=t61rcWkgMzE")
+    job = finished_job(Status.SUCCEEDED, trace=trace)
+
+    project.topics().publish_event(job, job.announcements[0])
+
+    (received,) = project.received("job-completions", count=1)
+    event = event_trace(trace, f"{JOB_ID}.succeeded")
+    assert event is not None
+    assert received.message.attributes["ce-traceparent"] == event.traceparent
+    assert received.message.attributes["ce-tracestate"] == "congo=t61rcWkgMzE"
+    assert event.trace_id == "1" * 32
 
 
 def test_two_copies_of_an_event_are_alike_and_a_late_result_is_another(project):

@@ -31,6 +31,8 @@ NOT_READ_YET = {
 }
 FUNCTIONS = tuple(READER_NAMES)
 _FRAMEWORK_VARIABLES = {"THREADS"}
+# For collectors other than Cloud Trace, which Terraform does not know.
+_COLLECTOR_VARIABLES = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"}
 
 
 class Recording(Mapping[str, str]):
@@ -55,7 +57,7 @@ def misread(env: Mapping[str, str], function: str) -> set[str]:
     """Return the variables that are set and not read, or read and not set."""
     recording = Recording(env)
     READERS[function](recording)
-    return (recording.asked ^ set(env)) - _FRAMEWORK_VARIABLES
+    return (recording.asked ^ set(env)) - _FRAMEWORK_VARIABLES - _COLLECTOR_VARIABLES
 
 
 def of_type(resources: Resources, type_name: str) -> dict[str, Mapping[str, Any]]:

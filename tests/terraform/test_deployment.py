@@ -47,6 +47,7 @@ EVERY_FUNCTION_HAS = {
     "TICKS_TOPIC",
     "JOB_TTL_DAYS",
     "LOG_LEVEL",
+    "CLOUD_TRACE",
     "THREADS",
 }
 

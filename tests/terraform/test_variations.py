@@ -12,7 +12,16 @@ from relay.domain.catalogue import CATALOGUE
 from tests.terraform.hcl_files import labelled, read_folder
 from tests.terraform.running import SOURCE, VARIABLES
 from tests.terraform.stand_in import PROJECT_NUMBER
-from tests.terraform.state import NOT_READ_YET, READERS, environment, misread, of_type, service
+from tests.terraform.state import (
+    FUNCTIONS,
+    NOT_READ_YET,
+    READERS,
+    account,
+    environment,
+    misread,
+    of_type,
+    service,
+)
 
 
 @pytest.mark.parametrize("account", CATALOGUE)
@@ -147,6 +156,30 @@ def test_a_public_api_is_called_from_outside_too_and_webhooks_at_their_own_addre
     }
     assert {("hooks.example.com", "/renders/", 405)} < called
     assert {one[1:] for one in called} == {("/renders/", 405), ("/v1/providers", 401)}
+
+
+def test_traces_need_one_variable_and_bring_their_rights_and_services(fresh):
+    fresh.set({**VARIABLES, "cloud_trace": True, "trace_share": 0.25})
+    fresh.apply()
+    resources = fresh.resources()
+
+    assert {
+        (one["member"], one["role"])
+        for at, one in of_type(resources, "google_project_iam_member").items()
+        if ".traces" in at
+    } == {
+        (f"serviceAccount:{account(function)}", "roles/telemetry.tracesWriter")
+        for function in FUNCTIONS
+    }
+    services = {one["service"] for one in of_type(resources, "google_project_service").values()}
+    assert {"cloudtrace.googleapis.com", "telemetry.googleapis.com"} < services
+    for function in FUNCTIONS:
+        given = environment(resources, function)
+        assert config.common_settings(given).traces is not None
+        assert (given["OTEL_TRACES_SAMPLER"], given["OTEL_TRACES_SAMPLER_ARG"]) == (
+            "traceidratio",
+            "0.25",
+        )
 
 
 def test_a_budget_tells_of_what_was_spent_and_of_what_will_be(fresh):
@@ -325,6 +358,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "The job_ttl_days must be": {"job_ttl_days": 0},
     "The completions_retention_days must be": {"completions_retention_days": 32},
     "The log_level must be": {"log_level": "WARNING"},
+    "The trace_share must be": {"trace_share": 1.5},
     "The min_instances must be": {"min_instances": -1},
     "The alert_emails must be": {"alert_emails": ["nobody"]},
     "The runbooks_url must be": {"runbooks_url": "http://example.com/runbooks"},

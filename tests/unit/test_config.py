@@ -102,6 +102,12 @@ def test_each_missing_variable_is_named(read, name, value):
         (api_settings, "JOB_TTL_DAYS", "a month"),
         (api_settings, "JOB_TTL_DAYS", "٣"),
         (api_settings, "LOG_LEVEL", "LOUD"),
+        (api_settings, "OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        (keep_settings, "OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector/?key=1"),
+        (pump_settings, "OTEL_EXPORTER_OTLP_HEADERS", "token"),
+        (pump_settings, "OTEL_EXPORTER_OTLP_HEADERS", "to ken=value-1"),
+        (pump_settings, "OTEL_EXPORTER_OTLP_HEADERS", "token=value-1%0d%0aX-Evil:1"),
+        (webhook_settings, "CLOUD_TRACE", "yes"),
         (api_settings, "OUTPUTS_BUCKET", "gs://renders"),
         (keep_settings, "OUTPUTS_BUCKET", "gs://renders"),
         (keep_settings, "OUTPUTS_BUCKET", "Renders"),
@@ -297,3 +303,36 @@ def test_outputs_are_kept_only_where_there_is_a_bucket(read):
     assert read(NEEDED[read]).outputs_bucket == ""
     assert read(NEEDED[read] | {"OUTPUTS_BUCKET": ""}).outputs_bucket == ""
     assert read(NEEDED[read] | {"OUTPUTS_BUCKET": "my-renders"}).outputs_bucket == "my-renders"
+
+
+def test_traces_are_off_unless_they_are_sent_somewhere(read):
+    assert read(NEEDED[read]).common.traces is None
+    off = {"CLOUD_TRACE": "0", "OTEL_EXPORTER_OTLP_HEADERS": "a=b"}
+    assert read(NEEDED[read] | off).common.traces is None
+
+
+def test_traces_go_to_a_collector_with_its_headers_which_stay_secret(read):
+    collector = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example/otlp/",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-team=a%20b, Authorization=Basic%20t-secret,",
+    }
+
+    traces = read(NEEDED[read] | collector).common.traces
+
+    assert traces.endpoint == "https://collector.example/otlp"
+    assert traces.headers == {"x-team": "a b", "Authorization": "Basic t-secret"}
+    assert "t-secret" not in repr(traces)
+
+
+def test_traces_go_to_cloud_trace_by_one_variable(read):
+    traces = read(NEEDED[read] | {"CLOUD_TRACE": "1"}).common.traces
+
+    assert (traces.endpoint, traces.headers) == ("", {})
+
+
+def test_traces_go_to_one_place(read):
+    both = {"CLOUD_TRACE": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+
+    message = complaint(read, **both)
+
+    assert "only one of OTEL_EXPORTER_OTLP_ENDPOINT and CLOUD_TRACE may be set" in message

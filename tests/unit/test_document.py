@@ -6,6 +6,7 @@ import pytest
 
 from relay.adapters.document import from_document, to_document
 from relay.domain.job import ErrorCode, JobError, Status
+from relay.domain.trace import TraceContext
 from relay.errors import UnreadableJob
 from tests.factories import (
     JOB_ID,
@@ -115,3 +116,14 @@ def test_a_field_that_is_missing_has_a_default_or_is_missed(name):
         return
 
     assert job.id == JOB_ID
+
+
+def test_a_jobs_trace_comes_back_from_its_document_and_old_documents_have_none():
+    trace = TraceContext("00-0123456789abcdef0123456789abcdef-00f067aa0ba902b7-01", "a=1")
+    job = a_job(trace=trace)
+
+    fields = document(job)
+
+    assert from_document(JOB_ID, fields) == job
+    del fields["trace"]
+    assert from_document(JOB_ID, fields) == a_job()

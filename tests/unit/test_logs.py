@@ -10,8 +10,13 @@ import flask
 import pytest
 
 from relay import logs
+from relay.domain.trace import TraceContext, trace_context
 
 TRACE_ID = "0123456789abcdef0123456789abcdef"
+
+
+def context(*, span, is_sampled):
+    return trace_context(TRACE_ID, f"{span:016x}", is_sampled=is_sampled)
 
 
 @pytest.fixture(autouse=True)
@@ -139,3 +144,57 @@ def test_standard_output_is_looked_up_at_every_write(monkeypatch):
     logging.getLogger("relay.test").info("to the new stream")
 
     assert "to the new stream" in swapped.getvalue()
+
+
+PARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
+
+
+def caller_trace(headers):
+    app = flask.Flask("test")
+    with app.test_request_context("/", headers=headers):
+        return logs.request_id(), logs.caller_trace()
+
+
+@pytest.mark.parametrize(
+    ("headers", "trace"),
+    [
+        ({"traceparent": PARENT}, TraceContext(PARENT)),
+        ({"traceparent": PARENT, "tracestate": "a=1"}, TraceContext(PARENT, "a=1")),
+        ({"X-Cloud-Trace-Context": f"{TRACE_ID}/255;o=1"}, context(span=255, is_sampled=True)),
+        ({"X-Cloud-Trace-Context": f"{TRACE_ID}/255"}, context(span=255, is_sampled=False)),
+        ({"X-Cloud-Trace-Context": f"{TRACE_ID}/0;o=1"}, None),
+        ({"X-Cloud-Trace-Context": TRACE_ID}, None),
+        ({"X-Cloud-Trace-Context": f"{TRACE_ID}/9", "traceparent": PARENT}, TraceContext(PARENT)),
+        (
+            {
+                "X-Cloud-Trace-Context": f"{TRACE_ID}/255;o=1",
+                "traceparent": f"00-{'1' * 32}-00f067aa0ba902b7-01",
+            },
+            context(span=255, is_sampled=True),
+        ),
+    ],
+    ids=[
+        "traceparent",
+        "with tracestate",
+        "cloud trace",
+        "not sampled",
+        "no span",
+        "trace alone",
+        "both of one trace",
+        "of two traces",
+    ],
+)
+def test_a_request_belongs_to_a_span_of_the_trace_that_its_id_is(headers, trace):
+    assert caller_trace(headers) == (TRACE_ID, trace)
+
+
+@pytest.mark.parametrize("value", ["", "nonsense", f"00-{TRACE_ID}-{'0' * 16}-01"])
+def test_a_request_without_a_span_of_its_callers_has_an_id_all_the_same(value):
+    request_id, trace = caller_trace({"traceparent": value})
+
+    assert re.fullmatch("[0-9a-f]{32}", request_id)
+    assert trace is None
+
+
+def test_outside_of_a_request_there_is_neither_id_nor_trace():
+    assert (logs.request_id(), logs.caller_trace()) == (None, None)

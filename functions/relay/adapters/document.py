@@ -96,6 +96,7 @@ IMMUTABLE = frozenset(
         "credits",
         "bodyDigest",
         "retryOf",
+        "trace",
         CREATED_AT,
         "deadlineAt",
         ACCOUNT,

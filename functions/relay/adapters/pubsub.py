@@ -16,6 +16,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.types import PubsubMessage
 
 from relay.domain.job import Announcement, Job
+from relay.domain.trace import event_trace
 from relay.errors import PublishFailed
 from relay.job_view import event_json
 
@@ -72,6 +73,10 @@ class PubSubTopics:
             "operation": job.operation,
             "status": job.status.value,
         }
+        trace = event_trace(job.trace, event.id)
+        if trace is not None:
+            # CloudEvents' distributed tracing extension.
+            attributes |= {f"ce-{name}": value for name, value in trace.headers.items()}
         data = event_json(job, event)
         self._publish(
             self._completions_topic,

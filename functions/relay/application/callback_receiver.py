@@ -7,8 +7,9 @@ from functools import partial
 
 from relay.application.announcer import Announcer
 from relay.application.duration_learner import DurationLearner
-from relay.application.ports import CallbackReader, Clock
+from relay.application.ports import CallbackReader, Clock, Stored
 from relay.application.store import JobStore
+from relay.application.tracer import UNTRACED, Span, Step, Tracer
 from relay.application.waker import Waker
 from relay.domain.answers import Callback
 from relay.domain.job import Actor, Job
@@ -35,6 +36,7 @@ class CallbackReceiver:
         clock: Clock,
         readers: Mapping[str, CallbackReader],
         learners: Mapping[str, DurationLearner],
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._store = store
         self._announcer = announcer
@@ -42,6 +44,7 @@ class CallbackReceiver:
         self._clock = clock
         self._readers = readers
         self._learners = learners
+        self._tracer = tracer
 
     def receive(self, provider: str, job_id: str, body: object) -> None:
         """Apply a callback whose token was good.
@@ -59,19 +62,23 @@ class CallbackReceiver:
         stored = self._store.read(job_id)
         if stored.job.provider != provider:
             raise JobNotFound
-        callback = self._readers[provider](body)
+        with self._tracer.step(Step.CALLBACK, stored.job) as span:
+            self._apply(stored, self._readers[provider](body), span)
+
+    def _apply(self, stored: Stored, callback: Callback, span: Span) -> None:
         step = partial(apply_callback, callback=callback, at=self._clock.now())
         after = self._store.change(stored, step)
+        span.describe(after.job)
         if after.version is stored.version:
             return
         log.info(
             "callback taken",
-            extra={"fields": {"job_id": job_id, "status": after.job.status.value}},
+            extra={"fields": {"job_id": after.job.id, "status": after.job.status.value}},
         )
         if after.job.unpublished:
             self._announcer.announce_or_leave(after)
-            self._learners[provider].observe(after.job)
-            self._learners[provider].sync_if_due()
+            self._learners[after.job.provider].observe(after.job)
+            self._learners[after.job.provider].sync_if_due()
         elif not after.job.is_final:
             self._waker.wake(after.job.account)
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from relay.application.ports import Clock, Endpoints, Stored
 from relay.application.store import JobStore
+from relay.application.tracer import UNTRACED, Step, Tracer
 from relay.domain.callback import CallbackShape, Delivery, after_attempt
 from relay.domain.job import Announcement, Job
 from relay.domain.signatures import signed_headers
@@ -34,6 +35,7 @@ class Deliverer:
         keys: Sequence[str],
         clock: Clock,
         may_call: Callable[[], bool],
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._store = store
         self._endpoints = endpoints
@@ -41,6 +43,7 @@ class Deliverer:
         self._keys = keys
         self._clock = clock
         self._may_call = may_call
+        self._tracer = tracer
 
     def deliver(self, job_id: str) -> Stored:
         """Post the job's event whose turn it is, if it is due, and write what came of that.
@@ -82,7 +85,13 @@ class Deliverer:
             self._keys, tenant=job.tenant, event_id=event.id, body=body, at=self._clock.now()
         )
         try:
-            reply = self._endpoints.post(url, headers=headers, body=body)
+            with self._tracer.step(Step.DELIVER, job, event_id=event.id) as span:
+                attempts = {one.event_id: one.attempts for one in job.callback.deliveries}
+                span.note(event_type=event.type.value, attempt=attempts[event.id] + 1)
+                if span.context is not None:
+                    headers |= span.context.headers
+                reply = self._endpoints.post(url, headers=headers, body=body)
+                span.note(http_status=reply.status)
         except (CallForbidden, CallUnanswered) as error:
             return None, None, str(error)
         return reply.status, reply.retry_after_s, None

@@ -12,6 +12,7 @@ from datetime import timedelta
 from relay.application.ports import Clock, JobCounts, Stored
 from relay.application.quota import OpenJobsQuota, Place
 from relay.application.store import JobStore
+from relay.application.tracer import UNTRACED, Span, Tracer
 from relay.application.waker import Waker
 from relay.domain.callback import Callback, CallbackShape
 from relay.domain.callback_url import read_callback_url
@@ -108,12 +109,14 @@ class JobCreator:
         waker: Waker,
         clock: Clock,
         random_bytes: Callable[[int], bytes],
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._policy = policy
         self._store = store
         self._waker = waker
         self._clock = clock
         self._random_bytes = random_bytes
+        self._tracer = tracer
         most = policy.max_open_jobs
         self._quota = None if most is None else OpenJobsQuota(counts, clock=clock, most=most)
 
@@ -161,6 +164,23 @@ class JobCreator:
                 idempotency key.
         """
         price = self.check(new)
+        with self._tracer.create() as span:
+            created = self._write(
+                tenant, new, price=price, idempotency_key=idempotency_key, first=first, span=span
+            )
+            span.describe(created.job)
+            return created
+
+    def _write(
+        self,
+        tenant: str,
+        new: NewJob,
+        *,
+        price: float | None,
+        idempotency_key: str | None,
+        first: Callable[[], None],
+        span: Span,
+    ) -> Created:
         now = self._clock.now()
         status = Status.QUEUED if new.provider_job_id is None else Status.PROCESSING
         note = "created" if new.provider_job_id is None else "followed: submitted elsewhere"
@@ -185,6 +205,7 @@ class JobCreator:
             provider_job_id=new.provider_job_id,
             is_acknowledged=new.provider_job_id is not None,
             callback=new.callback,
+            trace=span.context,
         )
         try:
             with self._place(job) as place:

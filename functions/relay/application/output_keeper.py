@@ -9,9 +9,17 @@ from functools import partial
 from relay.application.announcer import Announcer
 from relay.application.ports import Clock, Downloads, OutputBucket, Stored
 from relay.application.store import JobStore
+from relay.application.tracer import UNTRACED, Step, Tracer
 from relay.domain.job import Job
 from relay.domain.kept_output import NEVER_REACHED, KeptOutput, object_name
-from relay.domain.output_keeping import decided, has_unreached, is_given_up, results, undecided
+from relay.domain.output_keeping import (
+    RESULTS,
+    decided,
+    has_unreached,
+    is_given_up,
+    results,
+    undecided,
+)
 from relay.domain.picture import picture_type
 from relay.errors import CallForbidden, CallUnanswered, CutShort, OutputsUndecided, TooLarge
 
@@ -38,12 +46,14 @@ class OutputKeeper:
         bucket: OutputBucket,
         announcer: Announcer,
         clock: Clock,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._store = store
         self._downloads = downloads
         self._bucket = bucket
         self._announcer = announcer
         self._clock = clock
+        self._tracer = tracer
         self._memory = threading.BoundedSemaphore(PICTURES_AT_ONCE)
 
     def keep(self, job_id: str) -> None:
@@ -59,6 +69,12 @@ class OutputKeeper:
             JobNotFound, UnreadableJob, StoreUnavailable: As `JobStore.read`.
         """
         stored = self._store.read(job_id)
+        result = next((one for one in stored.job.announcements if one.type in RESULTS), None)
+        event_id = None if result is None else result.id
+        with self._tracer.step(Step.KEEP, stored.job, event_id=event_id):
+            self._keep(stored)
+
+    def _keep(self, stored: Stored) -> None:
         until_s = self._clock.monotonic() + LAST_CALL_AFTER_S
         unreached: set[int] = set()
         for attempt in range(TRIES):
@@ -74,7 +90,7 @@ class OutputKeeper:
                 stored = self._decide(stored, KeptOutput(index=index, error=NEVER_REACHED))
         self._announcer.announce_or_leave(stored)
         if undecided(stored.job) or has_unreached(stored.job):
-            raise OutputsUndecided(job_id)
+            raise OutputsUndecided(stored.job.id)
 
     def _in_turn(self, job: Job) -> Sequence[int]:
         """Return the undecided outputs, from another one on at every delivery.

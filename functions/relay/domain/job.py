@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from relay.domain.callback import Callback
 from relay.domain.kept_output import KeptOutput
+from relay.domain.trace import TraceContext
 
 # Not recursive: deeper levels belong to the provider and pass through unread.
 Json: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
@@ -277,6 +278,7 @@ class Job:
         callback: Where the events are posted too; None if nowhere.
         kept_outputs: The outputs that were kept so far, or were found not to be worth keeping, in
             no particular order.
+        trace: The span that created the job; None where traces are not switched on.
     """
 
     id: str
@@ -318,6 +320,7 @@ class Job:
     announcements: tuple[Announcement, ...] = ()
     callback: Callback | None = None
     kept_outputs: tuple[KeptOutput, ...] = ()
+    trace: TraceContext | None = None
 
     @property
     def account(self) -> str:

@@ -25,13 +25,14 @@ FOUND = {
 FUNCTIONS = ("jobs_api", "provider_webhook", "poll_tick", "deliver_callbacks", "keep_outputs")
 
 
-def a_plan(*, instances: int = 1, **env: str) -> Plan:
+def a_plan(*, instances: int = 1, collects_traces: bool = False, **env: str) -> Plan:
     return make_plan(
         env={"PATH": "/usr/bin", **env},
         found=FOUND,
         source=Path("/checkout/functions"),
         logs=Path("/checkout/.local/logs"),
         instances_each=instances,
+        collects_traces=collects_traces,
     )
 
 
@@ -220,6 +221,35 @@ def test_what_the_caller_sets_wins():
     assert pump["TICK_WINDOW_S"] == "0"
     assert pump["LOG_LEVEL"] == "DEBUG"
     assert environment(plan, "deliver_callbacks")["CALLBACK_KEYS"] == "c" * 32
+
+
+def test_all_functions_send_traces_to_the_stacks_own_collector():
+    plan = a_plan(collects_traces=True)
+
+    port = service(plan, "traces").probe.port
+    for name in FUNCTIONS:
+        assert environment(plan, name)["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://127.0.0.1:{port}"
+    assert "/checkout/.local/logs/traces.jsonl" in service(plan, "traces").command.args
+
+
+def test_all_functions_send_traces_where_the_caller_says():
+    collector = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example",
+        "OTEL_EXPORTER_OTLP_HEADERS": "a=b",
+        "OTEL_TRACES_SAMPLER": "always_off",
+    }
+    plan = a_plan(instances=1, collects_traces=False, **collector)
+
+    for name in FUNCTIONS:
+        assert collector.items() <= environment(plan, name).items()
+    assert not environment(a_plan(), "poll_tick").keys() & collector.keys()
+
+
+def test_traces_go_to_one_place():
+    with pytest.raises(WrongEnvironment, match="drop --traces"):
+        a_plan(collects_traces=True, OTEL_EXPORTER_OTLP_ENDPOINT="https://collector.example")
+    with pytest.raises(WrongEnvironment, match="drop --traces"):
+        a_plan(collects_traces=True, CLOUD_TRACE="1")
 
 
 def test_a_variable_set_to_nothing_is_not_set():

@@ -1,0 +1,1 @@
+"""A collector of traces for one machine, and a job's trace as a tree."""

@@ -1,0 +1,100 @@
+"""One job's trace through the processes of a stack that collects traces."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import requests
+
+from infra.local.errors import EmulatorsUnavailable
+from infra.local.inbox import Inbox
+from infra.local.stack import running_stack, traces_file
+from infra.traces.spans import Span, of_job, read
+from tests.system.conftest import Consumer, Relay, until
+
+TRACE_ID, CALLERS_SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+# A create, a submission, a callback, two events, their deliveries and a copy.
+STEPS = 8
+
+
+@pytest.fixture(scope="module")
+def stack_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("traced") / "stack.json"
+
+
+@pytest.fixture(scope="module")
+def traced(stack_file: Path) -> Iterator[Relay]:
+    """Run a stack of its own: that of the other tests has no traces."""
+    try:
+        with running_stack(stack_file=stack_file, env=os.environ, collects_traces=True) as stack:
+            where = stack.description
+            inbox = Inbox(
+                host=where.pubsub_emulator_host,
+                project=where.project,
+                topic=where.completions_topic,
+                subscription="traces",
+            )
+            with inbox:
+                yield Relay(stack, Consumer(inbox))
+    except EmulatorsUnavailable as error:
+        if os.environ.get("RELAY_REQUIRE_EMULATORS") == "1":
+            raise
+        pytest.skip(str(error))
+
+
+def test_one_job_is_one_trace_from_its_callers_span_to_its_consumers(
+    traced: Relay, stack_file: Path
+) -> None:
+    answer = requests.post(
+        f"{traced.api_url}/v1/jobs",
+        json={
+            "provider": "gepetto",
+            "operation": "redesign",
+            "input": {
+                "url": traced.room("render-s=2"),
+                "styleId": "modern",
+                "roomId": "living_room",
+                "creativity": 14,
+            },
+            "callbackUrl": traced.receiver(),
+        },
+        headers={**traced.headers, "traceparent": f"00-{TRACE_ID}-{CALLERS_SPAN}-01"},
+        timeout=10,
+    )
+    job_id = answer.json()["id"]
+    traced.kept(job_id, within_s=60)
+    copies = traced.copies_event(job_id)
+    (event,) = traced.events(job_id, count=1)
+    file = traces_file(stack_file)
+    spans = until(
+        lambda: found if len(found := of_job(read(file), job_id)) >= STEPS else None, within_s=60
+    )
+
+    assert answer.headers["X-Request-Id"] == TRACE_ID
+    assert {one.trace_id for one in spans} == {TRACE_ID}
+    assert not [one.name for one in spans if one.error]
+    (created,) = named(spans, "create job")
+    (submitted,) = named(spans, "submit")
+    published = {one.facts["renderrelay.event_type"]: one for one in named(spans, "publish event")}
+    completion = published["com.renderrelay.job.succeeded"]
+    (kept,) = named(spans, "keep outputs")
+    assert created.parent_id == CALLERS_SPAN
+    assert submitted.parent_id == created.span_id
+    assert {one.parent_id for one in named(spans, "callback")} == {created.span_id}
+    assert completion.parent_id in {one.span_id for one in named(spans, "callback")}
+    assert kept.parent_id == completion.span_id
+    assert published["com.renderrelay.job.outputs_kept"].parent_id == kept.span_id
+    for delivered in named(spans, "deliver"):
+        event_type = delivered.facts["renderrelay.event_type"]
+        assert delivered.parent_id == published[event_type].span_id
+    # The consumer goes on from the span in which its event was published.
+    assert event.attributes["ce-traceparent"] == f"00-{TRACE_ID}-{completion.span_id}-01"
+    assert copies.attributes["ce-traceparent"].split("-")[1] == TRACE_ID
+    assert {one.service for one in spans} == {
+        *("jobs_api", "poll_tick", "provider_webhook", "deliver_callbacks", "keep_outputs")
+    }
+
+
+def named(spans: Sequence[Span], name: str) -> list[Span]:
+    return [one for one in spans if one.name == name]
