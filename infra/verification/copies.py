@@ -75,7 +75,8 @@ def _is_there(kept: KeptOutput, copies: Sequence[Copy], at_s: float) -> bool:
 
 
 def _may_be_given_up(fetches: Sequence[Fetch], version: Version) -> bool:
-    if len(fetches) >= TRIES and fetches[-1].is_refused:
+    # Another keeper may have tried in between, and its answer says nothing of this one's.
+    if any(one.is_refused for one in fetches[TRIES - 1 :]):
         return True
     results = [one for one in version.job.announcements if one.type in RESULTS]
     return any(version.at_s - seconds(one.at) >= GIVEN_UP_AFTER_S - SKEW_S for one in results)

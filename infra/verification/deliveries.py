@@ -290,10 +290,11 @@ class _Calls:
             if new is None or (old is not None and old.event_id == new.event_id):
                 continue
             bound_s = POSTED_WITHIN_S
-            if self.history.is_steady:
+            if self.history.is_steady and not troubles:
                 bound_s = POSTED_SOON_S + SECONDS_A_POST * calls
             elif self.history.longest_freeze_s > 0.0 or calls > MOST_OF_TENANT:
-                # What is frozen or hangs may be the tenant's own.
+                # What is frozen or hangs may be the tenant's own; a pump that is killed again and
+                # again comes back later each time.
                 bound_s += 60.0 + SECONDS_A_POST * calls
             posted_s = next(
                 (

@@ -68,6 +68,14 @@ def test_an_output_refused_three_times_may_be_given_up(built):
     assert wrong(built) == []
 
 
+def test_an_output_may_be_given_up_though_another_keeper_could_not_reach_it(built):
+    built.fetch(11.0, 12.0, 14.0)
+    built.history.fetches.append(Fetch(at_s=14.05, url=OUTPUT))
+    built.decide(14.1, GIVEN_UP)
+
+    assert wrong(built) == []
+
+
 def test_an_output_refused_once_may_not_be_given_up(built):
     built.fetch(11.0)
     built.decide(11.1, GIVEN_UP)
