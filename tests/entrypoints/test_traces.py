@@ -11,11 +11,11 @@ from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
 from relay import bootstrap, logs
 from relay.adapters.traces import OpenTelemetryTracer, service
-from relay.domain.answers import Accepted
+from relay.domain.answers import Accepted, Rendered
 from relay.domain.job import Status
 from relay.domain.tokens import make_token
 from relay.domain.trace import event_trace
-from relay.errors import JobRefused, PublishFailed
+from relay.errors import JobRefused, NoAnswer, PublishFailed
 from tests.entrypoints.conftest import WEBHOOK_KEYS
 from tests.entrypoints.requests import BEARER, BODY, KEY, create, create_batch
 from tests.entrypoints.test_keep_outputs import push as push_event
@@ -117,6 +117,23 @@ def test_a_job_is_one_trace_from_its_create_to_the_copy_of_its_result(
         ("keep outputs", span_id(published)),
         ("publish event", span_id(kept)),
     ]
+
+
+def test_each_poll_is_a_step_of_its_own_and_tells_what_it_learnt(api, tick, world, spans):
+    create(api, BODY, FOLLOWED)
+    world.provider.on_poll(NoAnswer("HTTP 500"), Rendered(outputs=(OUTPUT,), provider_status=None))
+    for _ in range(6):
+        push_tick(tick, b'{"account": "gepetto"}')
+        world.clock.advance(120)
+
+    created, published = spans.only("create job"), spans.only("publish event")
+    failed, polled = spans.named("poll")
+    assert {parent_id(one) for one in (failed, polled, published)} == {span_id(created)}
+    assert [one.attributes["renderrelay.attempt"] for one in (failed, polled)] == [1, 2]
+    assert (failed.status.description, polled.attributes["renderrelay.answer"]) == (
+        "NoAnswer",
+        "Rendered",
+    )
 
 
 def test_the_request_id_of_a_create_is_its_trace(api, spans):
@@ -250,8 +267,12 @@ print(len(bootstrap._flushes))
 
 @pytest.mark.parametrize(
     ("traces", "is_on"),
-    [({}, False), ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, True)],
-    ids=["off", "on"],
+    [
+        ({}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}, True),
+        ({"CLOUD_TRACE": "1"}, True),
+    ],
+    ids=["off", "collector", "cloud trace"],
 )
 def test_without_traces_nothing_of_opentelemetry_is_imported(traces, is_on):
     env = {

@@ -10,6 +10,7 @@ from tests.terraform.young_project import METRIC_ARRIVES_S, YoungProject
 Young = tuple[Workspace, YoungProject]
 EVERYTHING = {
     "public_api": True,
+    "cloud_trace": True,
     "budget_per_month": 100,
     "billing_account": "012345-6789AB-CDEF01",
 }
