@@ -46,7 +46,7 @@ test-thorough: setup client-tools ## run the tests that take minutes
 # The others depend on no clock but their own.
 test-busy: setup ## run the tests that use real time, with every core busy
 	$(BIN)/python -m tests.busy -m pytest -n 3 --dist loadfile -m "not storm and not thorough" \
-		tests/adapters tests/entrypoints tests/infra tests/system
+		tests/adapters tests/console tests/entrypoints tests/infra tests/system
 
 storm-test: setup ## run the storm as a test: 150 jobs, processes killed
 	$(BIN)/python -m pytest -m storm tests/system/test_storm.py

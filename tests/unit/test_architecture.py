@@ -2,6 +2,7 @@
 
 import ast
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,17 @@ def test_nobody_catches_everything(path):
     ]
 
     assert not {name.id for name in caught} & {"Exception", "BaseException", "nothing named"}
+
+
+def test_make_test_runs_every_test_file():
+    root = FUNCTIONS.parent
+    settings = tomllib.loads((root / "pyproject.toml").read_text())
+    known = settings["tool"]["pytest"]["ini_options"]["testpaths"]
+
+    left_out = [
+        str(path.relative_to(root))
+        for path in sorted((root / "tests").rglob("test_*.py"))
+        if not any(path.is_relative_to(root / one) for one in known)
+    ]
+
+    assert left_out == []
