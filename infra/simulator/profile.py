@@ -6,7 +6,7 @@ from typing import Any
 
 from infra.simulator.callbacks import NO_CALLBACKS, CallbackProfile
 from infra.simulator.keeping_profile import NO_COPIES, KeepingProfile
-from infra.simulator.scenarios import SCENARIOS, draw_scenario
+from infra.simulator.scenarios import MIXED, draw_scenario
 from infra.simulator.tenants import Behaviour, Burst, draw_bursts
 from relay.domain.limits import Limit
 
@@ -53,7 +53,7 @@ class Profile:
         freeze: Chance per outside effect that the instance freezes before or after it.
         slow_pages: Chance that a page of a query takes seconds to read.
         provider_outages: How often each provider is down for minutes.
-        long_renders: Whether a render takes most of the time that its job has.
+        renders_s: How long renders take, from and to; empty for the usual.
         scenario: The name of the scenario; empty for none.
         weights: The tenants' weights.
         callback_into_outage: Chance that the store is unreachable just when a good callback comes.
@@ -129,7 +129,7 @@ class Profile:
 
     slow_pages: float
     provider_outages: int
-    long_renders: bool
+    renders_s: tuple[float, ...]
     weights: dict[str, int]
     bursts: tuple[Burst, ...]
     scenario: str = ""
@@ -173,7 +173,7 @@ def draw_profile(rng: Random, *, is_crowded: bool = False, scenario: str | None 
     if scenario is None:
         if is_crowded or rng.random() >= SCENARIO:
             return profile
-        scenario = rng.choice(tuple(SCENARIOS))
+        scenario = rng.choice(MIXED)
     return _with_scenario(profile, scenario, rng)
 
 
@@ -199,7 +199,7 @@ def _with_scenario(profile: Profile, name: str, rng: Random) -> Profile:
         scenario=name,
         bursts=bursts,
         provider_outages=drawn.outages,
-        long_renders=drawn.is_long,
+        renders_s=drawn.renders_s,
         window_s=drawn.window_s or profile.window_s or LONGEST_WINDOW_S,
         **changes,
     )
@@ -297,7 +297,7 @@ def _draw_usual(rng: Random, *, is_crowded: bool) -> Profile:
         callback_into_outage=callbacks(0.4),
         slow_pages=rng.choice((0.0, 0.0, 0.0, 0.3)) * harm,
         provider_outages=service.count(1),
-        long_renders=False,
+        renders_s=(),
         weights=rng.choice(({}, {}, {"crowd-0": 5}, {"demo": 3})),
         bursts=bursts,
     )

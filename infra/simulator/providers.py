@@ -249,8 +249,8 @@ class Server:
     def _render(self, job: Job) -> Render:
         env, profile, rng = self._env, self._profile, self._env.rng
         seconds = rng.uniform(2.0, 45.0)
-        if profile.long_renders:
-            seconds = rng.uniform(30.0, 80.0)
+        if profile.renders_s:
+            seconds = rng.uniform(*profile.renders_s)
         if env.injects("fast_render", profile.fast_render):
             seconds = rng.uniform(0.0, 0.05)
         elif env.injects("slow_render", profile.slow_render):

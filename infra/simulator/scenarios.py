@@ -23,14 +23,14 @@ class Scenario:
     Attributes:
         outages: How often the provider is down, for minutes.
         slow_pages: Chance that a page of a query takes seconds.
-        is_long: Whether renders take longer than most jobs have time for.
+        renders_s: How long renders take, from and to; empty for the usual.
         window_s: How long pumps run; None to keep the profile's window.
     """
 
     bursts: tuple[Burst, ...]
     outages: int = 0
     slow_pages: float = 0.0
-    is_long: bool = False
+    renders_s: tuple[float, ...] = ()
     window_s: float | None = None
 
 
@@ -142,7 +142,8 @@ def _late(rng: Random, burst: _Bursts) -> Scenario:
             ),
             burst(3, at_s=rng.uniform(1.0, 60.0), deadline_s=300, tenant="crowd-1"),
         ),
-        is_long=True,
+        # Longer than most of them have time for.
+        renders_s=(30.0, 80.0),
     )
 
 
@@ -194,6 +195,25 @@ def _floors(rng: Random, burst: _Bursts) -> Scenario:
     return Scenario(bursts=(*early, *late), window_s=rng.choice((20.0, 55.0)))
 
 
+def _long(rng: Random, burst: _Bursts) -> Scenario:
+    """A few renders of minutes, whose polls pumps leave to the next tick, and their deadlines."""
+    deadlines_s = (200, 300, 420, 600, 900)
+    return Scenario(
+        bursts=(
+            burst(rng.choice((1, 1, 2, 8)), deadline_s=rng.choice(deadlines_s)),
+            burst(
+                rng.choice((1, 3)),
+                at_s=rng.uniform(0.0, 200.0),
+                deadline_s=rng.choice(deadlines_s),
+                follows=rng.random() < 0.5,
+            ),
+            burst(1, at_s=rng.uniform(100.0, 400.0), deadline_s=rng.choice(deadlines_s)),
+        ),
+        renders_s=(100.0, 500.0),
+        window_s=rng.choice((20.0, 55.0)),
+    )
+
+
 SCENARIOS: Mapping[str, Callable[[Random, _Bursts], Scenario]] = {
     "flood": _flood,
     "forbidden": _forbidden,
@@ -205,4 +225,7 @@ SCENARIOS: Mapping[str, Callable[[Random, _Bursts], Scenario]] = {
     "down": _down,
     "polls": _polls,
     "floors": _floors,
+    "long": _long,
 }
+MIXED = tuple(name for name in SCENARIOS if name != "long")
+"""Those that seeds draw by themselves, as they did when faults were planted at certain seeds."""

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from infra.simulator.run import run_seed, shrink
 from infra.verification.history import Violation
 from relay.adapters import cloud_storage, firestore, pubsub
 from relay.adapters.transport import Bounds
+from relay.application import pump_run
+from relay.domain.due import can_wait_for_tick
+from relay.domain.job import Job
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 200
@@ -59,6 +63,22 @@ def test_the_promises_hold_while_lists_are_fetched():
     assert {seed: promises for seed, promises in broken.items() if promises} == {}
     calls = [call.job_id for one in outcomes for call in one.history.calls]
     assert sum(one in run.LISTS for one in calls) > len(outcomes)
+
+
+def test_the_promises_hold_while_pumps_leave_long_renders_to_ticks(monkeypatch):
+    left: list[str] = []
+
+    def noted(job: Job, *, at: datetime) -> bool:
+        can_wait = can_wait_for_tick(job, at=at)
+        left.extend([job.id] * can_wait)
+        return can_wait
+
+    monkeypatch.setattr(pump_run, "can_wait_for_tick", noted)
+    outcomes = [run_seed(seed, FaultSwitches(scenario="long")) for seed in range(20)]
+
+    broken = {one.seed: [str(broken) for broken in one.violations] for one in outcomes}
+    assert {seed: promises for seed, promises in broken.items() if promises} == {}
+    assert len(set(left)) > len(outcomes)
 
 
 @pytest.mark.parametrize("what", ["callbacks", "copies"])
