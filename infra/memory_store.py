@@ -177,12 +177,6 @@ class MemoryJobs:
         found = self._deliveries[start : min(end, start + limit)]
         return [Queued(key, self._documents[job_id].without_input) for key, job_id in found]
 
-    def next_wake(self, account: str, *, after: datetime) -> datetime | None:
-        """See `JobDocuments`."""
-        due = self._due.get(account, [])
-        index = bisect_right(due, (after, LAST))
-        return due[index][0] if index < len(due) else None
-
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         """See `JobDocuments`."""
         changed = {**self._find(job_id).fields, WAKE_AT: until}

@@ -28,6 +28,7 @@ from infra.bench.operations import (
 )
 from infra.bench.report import Check
 from relay.application import pump_run
+from relay.application.ports import Stored
 from relay.domain import due
 from relay.domain.job import Job
 
@@ -147,9 +148,11 @@ class WithAlarm(Deployment):
         if self.pumps[account][2].is_going_on:
             return
         now = self.clock.now()
-        at = self.documents.next_wake(account, after=now)
         # A pump that comes with the scheduler's tick sets later ones.
-        if at is None or (at - now).total_seconds() > SCHEDULER_EVERY_S:
+        until = now + timedelta(seconds=SCHEDULER_EVERY_S)
+        page = self.documents.due(account, after=now, until=until, limit=1)
+        at = next((due.wake_at(one.job) for one in page.items if isinstance(one, Stored)), None)
+        if at is None:
             return
         second = at.replace(microsecond=0)
         if second in self._set:

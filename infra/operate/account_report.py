@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from infra.operate.counts import Counts
 from infra.operate.outcome import Outcome, moment_json, plural, span_text, table, when_text
-from relay.application.ports import Jobs, Queued, StoredAccount
+from relay.application.ports import Jobs, Queued, Stored, StoredAccount
 from relay.domain.account import calls_to_assume, free_in
 from relay.domain.admission import Hold, Stop
 from relay.domain.callback import CALLBACKS
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.delivery_queue import due_at, due_keys, endpoint_keys, endpoint_of_key
+from relay.domain.due import wake_at
 from relay.domain.queue import FIRST, LAST, Span, created_at, keys_of, tenant_of_key
 
 MOST_LINES = 30
+# No job is due so late.
+FAR = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,13 @@ def read_report(
         lines=tuple(found[:MOST_LINES]),
         has_more_lines=len(found) > MOST_LINES,
         due=0 if is_callbacks else counts.due(name, until=now),
-        next_wake_at=None if is_callbacks else jobs.next_wake(name, after=now),
+        next_wake_at=None if is_callbacks else _next_wake(name, jobs, now),
     )
+
+
+def _next_wake(account: str, jobs: Jobs, now: datetime) -> datetime | None:
+    page = jobs.due(account, after=now, until=now + FAR, limit=1)
+    return next((wake_at(one.job) for one in page.items if isinstance(one, Stored)), None)
 
 
 def outcome_of(report: AccountReport, *, now: datetime) -> Outcome:

@@ -189,12 +189,6 @@ class SimulatedJobs(_Client):
         self._wait_for_page()
         return self._call("deliveries", partial(self._jobs.deliveries, span=span, limit=limit))
 
-    def next_wake(self, account: str, *, after: datetime) -> datetime | None:
-        """See `JobDocuments`."""
-        return self._call(
-            f"next wake {account}", partial(self._jobs.next_wake, account, after=after)
-        )
-
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         """See `JobDocuments`."""
         self._call(f"set aside {job_id}", partial(self._jobs.set_aside, job_id, until=until))

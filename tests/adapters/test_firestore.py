@@ -93,10 +93,9 @@ def test_a_name_that_no_document_can_have_is_not_found(jobs, name):
         lambda jobs: jobs.create(a_job()),
         lambda jobs: jobs.read(JOB_ID),
         lambda jobs: jobs.due("gepetto", after=None, until=NOON, limit=1),
-        lambda jobs: jobs.next_wake("gepetto", after=NOON),
         lambda jobs: jobs.set_aside(JOB_ID, until=NOON + timedelta(hours=1)),
     ],
-    ids=["create", "read", "due", "next_wake", "set_aside"],
+    ids=["create", "read", "due", "set_aside"],
 )
 def test_a_store_that_nobody_answers_for_is_unavailable(call, silent):
     jobs = FirestoreJobs(silent, time_to_live=TIME_TO_LIVE)
@@ -124,13 +123,12 @@ def silent() -> Database:
     "ask",
     [
         lambda jobs: jobs.due("gepetto", after=None, until=NOON, limit=1),
-        lambda jobs: jobs.next_wake("gepetto", after=NOON),
         lambda jobs: jobs.count("demo", "gepetto", [Status.QUEUED]),
         lambda jobs: jobs.page("demo", JobFilter(), after=None, size=1, max_bytes=MAX_PAGE_BYTES),
         lambda jobs: jobs.find("demo", "gepetto", "6512f0aa"),
         lambda jobs: jobs.is_anothers(processing_job()),
     ],
-    ids=["due", "next_wake", "count", "page", "find", "is_anothers"],
+    ids=["due", "count", "page", "find", "is_anothers"],
 )
 def test_a_query_without_its_index_is_no_lost_race_and_is_logged(jobs, monkeypatch, caplog, ask):
     def refuse(*_args, **_more):

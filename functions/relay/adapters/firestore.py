@@ -193,14 +193,6 @@ class FirestoreJobs:
             found = self._jobs.run(query)
         return [Queued(one.fields[DELIVERY_KEY], _stored_or_unreadable(one)) for one in found]
 
-    def next_wake(self, account: str, *, after: datetime) -> datetime | None:
-        """See `JobDocuments`."""
-        filters = [where(ACCOUNT, "==", account), where(WAKE_AT, ">", after)]
-        query = self._jobs.query(*filters, order_by=[WAKE_AT], limit=1, select=[WAKE_AT])
-        with _translated_query_errors(f"next job of {account}"):
-            found = self._jobs.run(query)
-        return found[0].fields[WAKE_AT] if found else None
-
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         """See `JobDocuments`."""
         with _translated_errors(job_id):

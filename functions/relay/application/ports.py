@@ -123,9 +123,6 @@ class JobDocuments(Protocol):
     def deliveries(self, *, span: Span, limit: int) -> Sequence[Queued]:
         """Return the first jobs with delivery keys in this span, in order, of all accounts."""
 
-    def next_wake(self, account: str, *, after: datetime) -> datetime | None:
-        """Return the account's earliest ``wakeAt`` after this moment; None if there is none."""
-
     def set_aside(self, job_id: str, *, until: datetime) -> None:
         """Set the document's ``wakeAt`` and remove its queue key, whatever else it contains."""
 

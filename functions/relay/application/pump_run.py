@@ -166,7 +166,7 @@ class PumpRun:
         self._due_list: str | None = None
         self._waits_for_limit = False
         self._to_announce: deque[Stored] = deque()
-        self._asked_for_next_wake = False
+        self._asked_for_next_jobs = False
         self._is_finished = False
         self._has_missed = False
         self._calls_made = 0
@@ -620,20 +620,20 @@ class PumpRun:
 
     def _has_no_wake_in_window(self, now: datetime) -> bool:
         """Query, once, for the next jobs due in the window; stay for one that cannot be left."""
-        if not self._asked_for_next_wake:
-            self._asked_for_next_wake = True
+        if not self._asked_for_next_jobs:
+            self._asked_for_next_jobs = True
             find = partial(
                 self._deps.documents.due, self._name, after=now, until=self._until, limit=PEEK
             )
             self._tasks.start("reads", find, self._take_next_jobs)
             return False
-        self._asked_for_next_wake = False
+        self._asked_for_next_jobs = False
         return True
 
     def _take_next_jobs(self, future: Future[DuePage]) -> None:
         now = self._clock.now()
         if self._read_failed(future):
-            self._asked_for_next_wake = False
+            self._asked_for_next_jobs = False
             self._scan.stay(until=now + timedelta(seconds=1))
             return
         page = future.result()
@@ -643,7 +643,7 @@ class PumpRun:
         moments.append(page.more_after)
         stay_until = min((one for one in moments if one is not None), default=None)
         if stay_until is not None:
-            self._asked_for_next_wake = False
+            self._asked_for_next_jobs = False
             self._scan.stay(until=stay_until)
 
     def _pause_s(self) -> float:
