@@ -114,7 +114,7 @@ class Console:
         return self.page
 
     def pass_s(self, seconds: float) -> None:
-        """Let time pass, in the browser and in the world, once what was asked before is answered."""
+        """Let time pass in the browser and in the world, once all that was asked is answered."""
         self.settle()
         self.site.world.clock.advance(seconds)
         self.page.clock.run_for(round(seconds * 1000))

@@ -406,7 +406,10 @@ def test_a_pull_consumer_acts_once_on_an_event_that_comes_twice(
     shown: str,
 ) -> None:
     reader: Reader = request.getfixturevalue("readme" if document == README else "using")
-    twice, last = (str(events[one].job[shown]) for one in ("succeeded", "last"))
+    twice, last = (
+        f"{events[one].attributes['ce-type']} {events[one].job[shown]}"
+        for one in ("succeeded", "last")
+    )
 
     with reader.started(name) as output:
         until(lambda: topic.subscription(subscription), within_s=20)
