@@ -289,6 +289,19 @@ def test_a_kill_between_entry_and_event_leaves_it_to_the_pump(world):
     assert announced(world) == [KEPT_EVENT]
 
 
+def test_a_result_that_is_not_marked_as_published_is_left_to_the_pump(world):
+    """Each event published from here would come back here, and while marks fail make one more."""
+    job = finished_job(Status.SUCCEEDED, outputs=(ONE,))
+    world.jobs.put(job)
+
+    keep(world)
+
+    assert len(kept(world)) == 1
+    assert announced(world) == []
+    world.pump(window_s=0).run()
+    assert announced(world) == [job.unpublished[0].id, KEPT_EVENT]
+
+
 def test_two_deliveries_at_once_make_one_event(world):
     world.jobs.put(rendered(ONE, TWO))
     world.jobs.before_next_write(lambda: keep(world))
