@@ -34,7 +34,10 @@ def world() -> World:
 
 def rendered(*urls: str, **changes) -> Job:
     """Return a succeeded job with these outputs, whose completion event is out."""
-    job = finished_job(Status.SUCCEEDED, outputs=urls or (OUTPUT,), **changes)
+    return out(finished_job(Status.SUCCEEDED, outputs=urls or (OUTPUT,), **changes))
+
+
+def out(job: Job) -> Job:
     for event in job.unpublished:
         job = published(job, event.id, at=NOON)
     return job
@@ -80,7 +83,7 @@ def test_every_output_is_copied_and_announced_once(world):
 
 def test_late_outputs_are_copied_too(world):
     job = succeeded(finished_job(Status.FAILED), outputs=[ONE], by=Actor.WEBHOOK, at=later(100))
-    world.jobs.put(job)
+    world.jobs.put(out(job))
 
     world.completions().receive(message("com.renderrelay.job.late_result"))
 
@@ -91,7 +94,7 @@ def test_late_outputs_are_copied_too(world):
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED, Status.SUCCEEDED])
 def test_keeping_never_changes_the_status(world, status):
-    world.jobs.put(finished_job(status))
+    world.jobs.put(out(finished_job(status)))
     before = world.jobs.job()
 
     keep(world)
@@ -298,6 +301,7 @@ def test_a_result_that_is_not_marked_as_published_is_left_to_the_pump(world):
 
     assert len(kept(world)) == 1
     assert announced(world) == []
+    world.clock.advance(30)
     world.pump(window_s=0).run()
     assert announced(world) == [job.unpublished[0].id, KEPT_EVENT]
 
