@@ -317,8 +317,8 @@ def _late_polls(account: _Account) -> Iterator[Violation]:
             continue
         if bisect_right(starts, by_s) - bisect_left(ends, due_s) > FEW_POLLS:
             continue
-        if bisect_right(polls, by_s) - bisect_left(polls, due_s) > FEW_POLLS:
-            # It waited for its turn among polls, some of them second ones.
+        if bisect_right(polls, by_s) - bisect_left(polls, due_s) >= FEW_POLLS:
+            # It waited for its turn among polls, some second ones or of jobs that had ended.
             continue
         if any(one.at_s + FOUND_WITHIN_S <= due_s and by_s < one.until_s for one in runs):
             yield Violation(
