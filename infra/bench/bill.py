@@ -28,7 +28,6 @@ from infra.bench.operations import (
 )
 from infra.bench.report import Check
 from relay.application import pump_run
-from relay.application.ports import Stored
 from relay.domain import due
 from relay.domain.job import Job
 
@@ -151,7 +150,7 @@ class WithAlarm(Deployment):
         # A pump that comes with the scheduler's tick sets later ones.
         until = now + timedelta(seconds=SCHEDULER_EVERY_S)
         page = self.documents.due(account, after=now, until=until, limit=1)
-        at = next((due.wake_at(one.job) for one in page.items if isinstance(one, Stored)), None)
+        at = next(map(due.wake_at, page.jobs), None)
         if at is None:
             return
         second = at.replace(microsecond=0)

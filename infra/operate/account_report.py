@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from infra.operate.counts import Counts
 from infra.operate.outcome import Outcome, moment_json, plural, span_text, table, when_text
-from relay.application.ports import Jobs, Queued, Stored, StoredAccount
+from relay.application.ports import Jobs, Queued, StoredAccount
 from relay.domain.account import calls_to_assume, free_in
 from relay.domain.admission import Hold, Stop
 from relay.domain.callback import CALLBACKS
@@ -79,7 +79,7 @@ def read_report(
 
 def _next_wake(account: str, jobs: Jobs, now: datetime) -> datetime | None:
     page = jobs.due(account, after=now, until=now + FAR, limit=1)
-    return next((wake_at(one.job) for one in page.items if isinstance(one, Stored)), None)
+    return next(map(wake_at, page.jobs), None)
 
 
 def outcome_of(report: AccountReport, *, now: datetime) -> Outcome:

@@ -370,14 +370,18 @@ FAULTS = (
         "P10",
         "application/deliverer.py",
         """\
-        http_status, retry_after_s, why = self._post(stored.job, callback.url, event)
+        http_status, retry_after_s, why = self._post(
+            stored.job, callback.url, event, attempt=pending.attempts + 1
+        )
 """,
         """\
         taken = partial(
             _attempted, tried=pending, http_status=200, retry_after_s=None, at=self._clock.now()
         )
         stored = self._store.change(stored, taken)
-        http_status, retry_after_s, why = self._post(stored.job, callback.url, event)
+        http_status, retry_after_s, why = self._post(
+            stored.job, callback.url, event, attempt=pending.attempts + 1
+        )
 """,
         histories="--callbacks",
     ),

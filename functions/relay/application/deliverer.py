@@ -63,7 +63,9 @@ class Deliverer:
         if pending.next_at > self._clock.now() or not self._may_call():
             return stored
         event = next(one for one in stored.job.announcements if one.id == pending.event_id)
-        http_status, retry_after_s, why = self._post(stored.job, callback.url, event)
+        http_status, retry_after_s, why = self._post(
+            stored.job, callback.url, event, attempt=pending.attempts + 1
+        )
         after = partial(
             _attempted,
             tried=pending,
@@ -76,7 +78,7 @@ class Deliverer:
         return stored
 
     def _post(
-        self, job: Job, url: str, event: Announcement
+        self, job: Job, url: str, event: Announcement, *, attempt: int
     ) -> tuple[int | None, float | None, str | None]:
         """Return the status of the answer, its ``Retry-After``, and why there is none."""
         assert job.callback is not None  # noqa: S101 - see `deliver`
@@ -86,8 +88,7 @@ class Deliverer:
         )
         try:
             with self._tracer.step(Step.DELIVER, job, event_id=event.id) as span:
-                attempts = {one.event_id: one.attempts for one in job.callback.deliveries}
-                span.note(event_type=event.type.value, attempt=attempts[event.id] + 1)
+                span.note(event_type=event.type.value, attempt=attempt)
                 if span.context is not None:
                     headers |= span.context.headers
                 reply = self._endpoints.post(url, headers=headers, body=body)

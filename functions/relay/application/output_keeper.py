@@ -88,11 +88,11 @@ class OutputKeeper:
             # Not those that this message had neither memory nor time for.
             for index in unreached.intersection(undecided(stored.job)):
                 stored = self._decide(stored, KeptOutput(index=index, error=NEVER_REACHED))
+        # A result published from here would come back here as a message, and while the topic's
+        # answers are lost or marks cannot be written each message would make more of them. So the
+        # pump announces both.
         if not any(event.type in RESULTS for event in stored.job.unpublished):
             self._announcer.announce_or_leave(stored)
-        # Otherwise the pump announces both: a result published from here would come back here as a
-        # message, and while the topic's answers are lost or marks cannot be written each message
-        # would make more of them.
         if undecided(stored.job) or has_unreached(stored.job):
             raise OutputsUndecided(stored.job.id)
 

@@ -64,6 +64,11 @@ class DuePage:
     items: Sequence[Stored | Unreadable]
     more_after: datetime | None
 
+    @property
+    def jobs(self) -> Sequence[Job]:
+        """The jobs of those documents that parse."""
+        return [one.job for one in self.items if isinstance(one, Stored)]
+
     @classmethod
     def of(
         cls,

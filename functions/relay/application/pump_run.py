@@ -637,8 +637,7 @@ class PumpRun:
             self._scan.stay(until=now + timedelta(seconds=1))
             return
         page = future.result()
-        found = [one.job for one in page.items if isinstance(one, Stored)]
-        moments = [wake_at(job) for job in found if not self._can_leave(job, now)]
+        moments = [wake_at(job) for job in page.jobs if not self._can_leave(job, now)]
         # Whether those behind the page can be left is unknown.
         moments.append(page.more_after)
         stay_until = min((one for one in moments if one is not None), default=None)
