@@ -264,19 +264,14 @@ def _storage(port: int, *, machine: Mapping[str, str], logs: Path) -> Service:
 
 
 def _traces(port: int, *, machine: Mapping[str, str], logs: Path) -> Service:
-    return Service(
-        command=Command(
-            name="traces",
-            args=(
-                *(sys.executable, "-m", "infra.traces", "collect"),
-                *("--port", str(port), "--file", str(logs / TRACES_FILE)),
-            ),
-            env={**machine, "PYTHONUNBUFFERED": "1"},
-            cwd=ROOT,
-            log=logs / "traces.log",
-        ),
-        probe=Probe(port=port, path="/", statuses=frozenset({200})),
-        restarts=False,
+    return _own_server(
+        "traces",
+        *("--file", str(logs / TRACES_FILE)),
+        program=("infra.traces", "collect"),
+        port=port,
+        path="/",
+        machine=machine,
+        log=logs / "traces.log",
     )
 
 
@@ -288,21 +283,37 @@ def _sandbox(
     machine: Mapping[str, str],
     log: Path,
 ) -> Service:
+    return _own_server(
+        "sandbox",
+        *("--gepetto-key", settings["GEPETTO_API_KEY"]),
+        *("--spacely-key", settings["SPACELY_API_KEY"]),
+        *extra_args,
+        program=("infra.sandbox",),
+        port=port,
+        path="/sandbox/summary",
+        machine=machine,
+        log=log,
+    )
+
+
+def _own_server(
+    name: str,
+    *args: str,
+    program: Sequence[str],
+    port: int,
+    path: str,
+    machine: Mapping[str, str],
+    log: Path,
+) -> Service:
     return Service(
         command=Command(
-            name="sandbox",
-            args=(
-                *(sys.executable, "-m", "infra.sandbox"),
-                *("--port", str(port)),
-                *("--gepetto-key", settings["GEPETTO_API_KEY"]),
-                *("--spacely-key", settings["SPACELY_API_KEY"]),
-                *extra_args,
-            ),
+            name=name,
+            args=(sys.executable, "-m", *program, "--port", str(port), *args),
             env={**machine, "PYTHONUNBUFFERED": "1"},
             cwd=ROOT,
             log=log,
         ),
-        probe=Probe(port=port, path="/sandbox/summary", statuses=frozenset({200})),
+        probe=Probe(port=port, path=path, statuses=frozenset({200})),
         restarts=False,
     )
 
