@@ -122,7 +122,7 @@ browser: ## install the browser that the console's tests run in, if this is Debi
 	else echo "There is no Chromium here: the console's browser tests will be skipped." >&2; fi
 
 console-library: client-tools ## renew the console's copy of lit-html from tests/clients/package.json
-	$(BIN)/python -m tests.console.library
+	$(BIN)/python -m tests.console.lit_html
 
 console-pictures: setup browser ## take the console's pictures in docs/console anew
 	$(BIN)/python -m infra.bench console --pictures docs/console

@@ -304,6 +304,7 @@ class ScriptedEndpoints:
         self.during_post: Callable[[], object] = lambda: None
         self.in_flight: dict[str, int] = {}
         self.most_in_flight: dict[str, int] = {}
+        self.most_at_once = 0
 
     def script(self, url: str, *answers: int | EndpointReply | Exception) -> None:
         """Answer the next posts to a URL with these; numbers are statuses."""
@@ -319,6 +320,7 @@ class ScriptedEndpoints:
         self.posts.append(Post(self._clock.passed_s, url, dict(headers), body))
         self.in_flight[url] = self.in_flight.get(url, 0) + 1
         self.most_in_flight[url] = max(self.most_in_flight.get(url, 0), self.in_flight[url])
+        self.most_at_once = max(self.most_at_once, sum(self.in_flight.values()))
         self._clock.advance(self._takes_s.get(url, 0.0))
         self.in_flight[url] -= 1
         self.during_post()

@@ -119,6 +119,15 @@ class Console:
         self.site.world.clock.advance(seconds)
         self.page.clock.run_for(round(seconds * 1000))
 
+    def calls_in_a_minute(self) -> int:
+        """Let a minute pass, and return how many calls the page made in it."""
+        self.settle()
+        before = len(self.site.calls)
+        for _ in range(60):
+            self.pass_s(1)
+            self.settle()
+        return len(self.site.calls) - before
+
     def settle(self) -> None:
         """Wait until the page has all answers to what it asked."""
         quiet = 0

@@ -7,7 +7,7 @@ import pytest
 
 from relay.edges.console import SOURCE
 from tests.clients.tools import INSTALLED, ROOT, run_tool
-from tests.console.library import TARGET, library
+from tests.console.lit_html import TARGET, library
 
 HERE = Path(__file__).parent
 

@@ -68,21 +68,9 @@ export function filterForm(app, providers, span) {
       : nothing}
     <fieldset class="pair-of-fields">
       <legend class="hidden-text">${texts.metadata}</legend>
-      <input
-        name="metadataKey"
-        aria-label=${texts.metadataKey}
-        placeholder=${texts.metadataKey}
-        maxlength="40"
-        .value=${filters.metadataKey}
-      />
+      ${part("metadataKey", texts.metadataKey, 40, filters.metadataKey)}
       <span aria-hidden="true">=</span>
-      <input
-        name="metadataValue"
-        aria-label=${texts.metadataValue}
-        placeholder=${texts.metadataValue}
-        maxlength="500"
-        .value=${filters.metadataValue}
-      />
+      ${part("metadataValue", texts.metadataValue, 500, filters.metadataValue)}
       <button class="hidden-text">${texts.filters}</button>
     </fieldset>
     ${isFiltered(filters)
@@ -154,6 +142,11 @@ function select(label, chosen, options, onChange) {
       ${options.map(([name, text]) => html`<option value=${name} .selected=${name === chosen}>${text}</option>`)}
     </select>
   </label>`;
+}
+
+/** @param {string} name @param {string} label @param {number} longest @param {string} value */
+function part(name, label, longest, value) {
+  return html`<input name=${name} aria-label=${label} placeholder=${label} maxlength=${longest} .value=${value} />`;
 }
 
 /** @param {string} label @param {string} at @param {(at: string) => void} onChange */
