@@ -47,7 +47,7 @@ from relay.domain.account import Account
 from relay.domain.delivery_queue import delivery_key
 from relay.domain.due import wake_at
 from relay.domain.durations import Durations
-from relay.domain.job import UNREAD, Job, Status
+from relay.domain.job import OPEN, UNREAD, Job, Status
 from relay.domain.provider_list import ListRequest, ProviderList
 from relay.domain.queue import LAST, Span, queue_key
 from relay.errors import JobExists, JobNotFound, LostRace, UnreadableJob
@@ -237,12 +237,13 @@ class MemoryJobs:
             for one in self._listed(provider=job.provider, providerJobId=job.provider_job_id)
         )
 
-    def count(
-        self, tenant: str, account: str, statuses: Sequence[Status], *, most: int | None = None
+    def count_open(
+        self, tenant: str, account: str, *, status: Status | None = None, most: int | None = None
     ) -> int:
         """See `JobCounts`."""
+        wanted = OPEN if status is None else (status,)
         of_both = self._with(tenant=tenant, account=account)
-        counted = sum(one.fields.get("status") in statuses for one in of_both)
+        counted = sum(one.fields.get("status") in wanted for one in of_both)
         return counted if most is None else min(counted, most)
 
     def put(self, *jobs: Job) -> None:

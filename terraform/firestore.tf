@@ -14,9 +14,9 @@ resource "google_firestore_database" "relay" {
 }
 
 locals {
-  # The first three are merged for queries with equality filters only (how many open jobs a tenant
-  # has). Each deliveryKey begins with its tenant, as those of the queue do, and few jobs have one.
-  jobs_indexed_fields = ["account", "status", "tenant", "deliveryKey"]
+  # Firestore merges the first with the index of open jobs, to count those with one status. Each
+  # deliveryKey begins with its tenant, as those of the queue do, and few jobs have one.
+  jobs_indexed_fields = ["status", "deliveryKey"]
 
   # Lists show one tenant's jobs, newest first. Firestore merges indexes that hold one filter each
   # and end in the same order, so five serve every combination of filters and the search by the
@@ -46,6 +46,13 @@ locals {
       { path = "provider", mode = "ASCENDING" },
       { path = "providerJobId", mode = "ASCENDING" },
       { path = "submittedAt", mode = "ASCENDING" },
+    ]
+    # Of the jobs that have not ended. Merged from an index per field, a count would read past other
+    # tenants' open jobs, or past all ended ones.
+    open = [
+      { path = "tenant", mode = "ASCENDING" },
+      { path = "account", mode = "ASCENDING" },
+      { path = "finishedAt", mode = "ASCENDING" },
     ]
     newest = [
       { path = "tenant", mode = "ASCENDING" },

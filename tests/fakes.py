@@ -76,7 +76,7 @@ class FixedClock(VirtualClock):
         self._start -= timedelta(seconds=seconds)
 
 
-READS = {"deliveries", "read", "due", "queued", "count", "page", "find", "is_anothers"}
+READS = {"deliveries", "read", "due", "queued", "count_open", "page", "find", "is_anothers"}
 READS |= {"copy", "requests"}
 WRITES = {"create", "replace", "set_aside", "keep", "replace_requests"}
 

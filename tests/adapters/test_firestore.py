@@ -123,12 +123,12 @@ def silent() -> Database:
     "ask",
     [
         lambda jobs: jobs.due("gepetto", after=None, until=NOON, limit=1),
-        lambda jobs: jobs.count("demo", "gepetto", [Status.QUEUED]),
+        lambda jobs: jobs.count_open("demo", "gepetto", status=Status.QUEUED),
         lambda jobs: jobs.page("demo", JobFilter(), after=None, size=1, max_bytes=MAX_PAGE_BYTES),
         lambda jobs: jobs.find("demo", "gepetto", "6512f0aa"),
         lambda jobs: jobs.is_anothers(processing_job()),
     ],
-    ids=["due", "count", "page", "find", "is_anothers"],
+    ids=["due", "count_open", "page", "find", "is_anothers"],
 )
 def test_a_query_without_its_index_is_no_lost_race_and_is_logged(jobs, monkeypatch, caplog, ask):
     def refuse(*_args, **_more):

@@ -24,7 +24,7 @@ def fill(world, number, *, tenant="demo"):
 
 
 def counts(world):
-    return world.jobs.calls.count("count")
+    return world.jobs.calls.count("count_open")
 
 
 def test_a_create_beyond_the_quota_is_429_says_when_to_come_again_and_writes_nothing(api, world):
@@ -205,6 +205,23 @@ def test_a_job_that_is_being_written_while_others_are_counted_counts_in_any_case
             pass
 
 
+def test_a_count_that_takes_long_is_not_repeated_before_others_had_their_time(world):
+    times = 0
+
+    class LongCounts:
+        def count_open(self, *_asked, **_most):
+            nonlocal times
+            times += 1
+            world.clock.advance(2 * COUNT_EVERY_S)
+            return 0
+
+    quota = OpenJobsQuota(LongCounts(), clock=world.clock, most=9)
+    for _ in range(5):
+        take(quota)
+
+    assert times == 1
+
+
 class SlowCounts:
     """Counts no jobs at once, and from the second time on only when told to go on."""
 
@@ -212,7 +229,7 @@ class SlowCounts:
         self.asked, self.goes_on = threading.Semaphore(0), threading.Event()
         self._times = 0
 
-    def count(self, *_asked, **_most):
+    def count_open(self, *_asked, **_most):
         self._times += 1
         if self._times > 1:
             self.asked.release()

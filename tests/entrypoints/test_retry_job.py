@@ -96,7 +96,7 @@ def test_an_unconfirmed_job_is_cancelled_and_announced_before_the_new_one_is_the
 
     assert world.jobs.job().status is Status.CANCELLED
     assert event_ids(world) == [f"{JOB_ID}.cancelled"]
-    writes = [name for name in world.jobs.calls if name not in ("read", "count")]
+    writes = [name for name in world.jobs.calls if name not in ("read", "count_open")]
     assert writes == ["replace", "replace", "create"]
 
 

@@ -272,6 +272,14 @@ def where(path: str, operator: str, value: object) -> Any:
     return condition
 
 
+def is_null(path: str) -> Any:
+    """Return the filter that passes documents with a null in this field."""
+    condition = StructuredQuery.Filter.pb()()
+    condition.unary_filter.field.field_path = path
+    condition.unary_filter.op = StructuredQuery.UnaryFilter.Operator.IS_NULL
+    return condition
+
+
 def all_of(filters: Sequence[Any]) -> Any:
     """Return the filter that passes what all of these pass."""
     return _joined(StructuredQuery.CompositeFilter.Operator.AND, filters)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from relay.application.ports import Accounts, JobCounts
 from relay.domain.account import Account
 from relay.domain.admission import Hold, Stop
-from relay.domain.job import OPEN, Status
+from relay.domain.job import Status
 from relay.domain.limits import Limit
 
 
@@ -70,7 +70,7 @@ class Overview:
 
     def _state(self, tenant: str, name: str, limit: Limit) -> AccountState:
         account = self._accounts.read(name).account
-        queued_jobs = self._counts.count(tenant, name, (Status.QUEUED,))
+        queued_jobs = self._counts.count_open(tenant, name, status=Status.QUEUED)
         return AccountState(
             name=name,
             limit=limit,
@@ -78,7 +78,7 @@ class Overview:
             # A waiting job says that there is a pause. Without one it would only tell of others.
             pause=_pause(account, tenant) if queued_jobs else None,
             queued_jobs=queued_jobs,
-            open_jobs=self._counts.count(tenant, name, OPEN),
+            open_jobs=self._counts.count_open(tenant, name),
         )
 
 

@@ -275,10 +275,13 @@ class RenderOwners(Protocol):
 class JobCounts(Protocol):
     """Counts job documents."""
 
-    def count(
-        self, tenant: str, account: str, statuses: Sequence[Status], *, most: int | None = None
+    def count_open(
+        self, tenant: str, account: str, *, status: Status | None = None, most: int | None = None
     ) -> int:
-        """Return how many of the tenant's jobs have one of these statuses, counting up to *most*.
+        """Return how many open jobs the tenant has in the account, counting up to *most*.
+
+        Args:
+            status: Count only jobs with this status; None for all.
 
         Raises:
             StoreUnavailable: The store did not answer.

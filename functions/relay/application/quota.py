@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from relay.application.ports import Clock, JobCounts
-from relay.domain.job import OPEN
 from relay.errors import StoreUnavailable, TooManyOpenJobs
 
 log = logging.getLogger(__name__)
@@ -68,8 +67,9 @@ class OpenJobsQuota:
             return
         try:
             if self._clock.monotonic() >= tally.count_at_s:
-                tally.count_at_s = self._clock.monotonic() + COUNT_EVERY_S
                 self._count(tally, tenant, account)
+                # From its end: a slow store must not have every create wait for a count.
+                tally.count_at_s = self._clock.monotonic() + COUNT_EVERY_S
         finally:
             tally.is_known = True
             tally.counting.release()
@@ -85,7 +85,7 @@ class OpenJobsQuota:
             # The count includes these; of those under way, and of later ones, that is not known.
             written = tally.added - tally.under_way
         try:
-            counted = self._counts.count(tenant, account, OPEN, most=self._most)
+            counted = self._counts.count_open(tenant, account, most=self._most)
         except StoreUnavailable:
             log.warning(
                 "open jobs not counted", extra={"fields": {"tenant": tenant, "account": account}}
