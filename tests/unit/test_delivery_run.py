@@ -316,3 +316,13 @@ def test_an_idle_run_ends_after_one_look(world):
     world.callbacks_pump().run()
 
     assert world.seconds() < 1.0
+
+
+def test_a_run_with_nothing_more_to_deliver_leaves_although_every_query_takes_seconds(world):
+    world.jobs.put(ended())
+    world.jobs.takes_s = {"deliveries": 1.7}
+
+    world.callbacks_pump().run()
+
+    assert len(world.endpoints.posts) == 1
+    assert world.seconds() < 30

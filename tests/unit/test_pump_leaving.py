@@ -206,3 +206,12 @@ def test_a_long_render_alone_costs_a_fraction_of_the_time(world):
 
     assert world.seconds() >= 600
     assert worked_s < 150 + 10 * (LINGERS_S + 5)
+
+
+def test_a_pump_with_nothing_to_do_leaves_although_every_query_takes_seconds(world):
+    world.jobs.takes_s = {"due": 1.7, "queued": 2.3}
+
+    world.pump().run()
+
+    assert world.seconds() < 30
+    assert world.jobs.calls.count("queued") <= 4

@@ -285,3 +285,29 @@ def test_pages_are_small_again_once_a_job_is_sent():
 
     assert limits
     assert max(limits) <= 4
+
+
+def test_a_look_that_failed_is_repeated_with_fewer_spans_until_one_succeeds():
+    queue = a_queue()
+    look(queue, *(queued(number, tenant=tenant) for number, tenant in enumerate("abc")))
+    at, spans = later(1), []
+    for _ in range(3):
+        (read,) = queue.next_reads(now=at, looks=True)
+        spans.append(read.spans)
+        queue.read_failed(read, now=at)
+        at += timedelta(seconds=1)
+
+    after = [look(queue, at=at).spans for _ in range(3)]
+
+    assert [len(one) for one in spans] == [4, 2, 1]
+    assert [len(one) for one in after] == [1, 2, 1]
+    assert [*after[0], *after[1], *after[2]] == list(spans[0])
+
+
+def test_a_run_leaves_no_span_out_of_its_last_look_although_looks_failed():
+    queue = a_queue()
+    look(queue, *(queued(number, tenant=tenant) for number, tenant in enumerate("abc")))
+    (read,) = queue.next_reads(now=later(1), looks=True)
+    queue.read_failed(read, now=later(1))
+
+    assert queue.unread_spans() == list(read.spans)

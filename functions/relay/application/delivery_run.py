@@ -121,6 +121,9 @@ class DeliveryRun:
             self._window.is_one_pass and self._queue.has_looked and not self._queue.is_busy
         ):
             return
+        if not self._tasks.running("deliveries") and self._is_idle(now):
+            # Otherwise, where a query takes a second, the next would always be under way.
+            return
         for read in self._queue.next_reads(now=now):
             find = partial(self._deps.documents.deliveries, span=read.span, limit=read.limit)
             self._tasks.start("reads", find, partial(self._take_page, read))
@@ -171,13 +174,16 @@ class DeliveryRun:
         now = self._clock.now()
         if now >= self._window.begin_until:
             return True
-        if self._queue.is_busy:
-            return False
         if self._window.is_one_pass:
-            return True
+            return not self._queue.is_busy
+        return self._is_idle(now)
+
+    def _is_idle(self, now: datetime) -> bool:
+        """Return whether nothing is known that is to be done in this window."""
+        if now < self._stay_until or self._queue.is_busy or not self._queue.has_looked:
+            return False
         next_due = self._queue.next_due(after=now)
-        is_due_in_window = next_due is not None and next_due <= self._window.until
-        return now >= self._stay_until and not is_due_in_window
+        return next_due is None or next_due > self._window.until
 
     def _pause_s(self) -> float:
         now = self._clock.now()

@@ -229,7 +229,7 @@ class PumpRun:
         if any(self._is_due(lane, now) for lane in (Lane.CHANGE, Lane.PUBLISH)):
             return True
         if self._calls.next(now) is None:
-            return self._queue.is_reading and not self._is_one_pass
+            return bool(self._queue.tenants_to_read()) and not self._is_one_pass
         return not self._is_one_pass or self._next_call_in_s() <= 0.0
 
     def is_something_new_due(self) -> bool:
@@ -255,6 +255,9 @@ class PumpRun:
         now = self._clock.now()
         if now >= self._begin_until and not self._tasks.running("calls"):
             # A series of slow queries would keep the lease for ever.
+            return
+        if self._only_reads(now):
+            # Otherwise, where a query takes a second, the next would always be under way.
             return
         documents = self._deps.documents
         due = self._scan.next_read(now=now)
@@ -566,7 +569,7 @@ class PumpRun:
         if self._is_one_pass:
             looked = self._scan.has_looked and self._queue.has_looked
             reads_on = self._scan.is_behind or (
-                self._queue.is_reading and self._next_call_in_s() <= 0.0
+                self._queue.tenants_to_read() and self._next_call_in_s() <= 0.0
             )
             return (looked and not reads_on) or now >= self._begin_until
         if now >= self._until:
@@ -575,10 +578,16 @@ class PumpRun:
             return False
         return self._has_no_wake_in_window(now)
 
+    def _only_reads(self, now: datetime) -> bool:
+        """Return whether the run is over once the queries under way end and find nothing."""
+        if self._is_one_pass or len(self._tasks) != self._tasks.running("reads"):
+            return False
+        return now >= self._scan.stay_until and not self._has_upcoming_work(now)
+
     def _has_upcoming_work(self, now: datetime) -> bool:
         if self._scan.is_behind or not self._scan.has_looked or not self._queue.has_looked:
             return True
-        if self._queue.infeasible or self._queue.is_reading or self._may_fetch_list:
+        if self._queue.infeasible or self._queue.tenants_to_read() or self._may_fetch_list:
             return True
         return any(moment <= self._until for moment in self._upcoming_work_times(now))
 

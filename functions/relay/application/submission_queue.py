@@ -131,6 +131,7 @@ class SubmissionQueue:
         self._lines: dict[str, _Line] = {}
         self._reading: set[str | None] = set()
         self._reached = ""
+        self._spans_at_once = MOST_SPANS
         self._next_look = self._read_on_at = now
         self._serve_from = now + FIRST_LOOK_WITHIN
         self._round_began: datetime | None = None
@@ -153,7 +154,8 @@ class SubmissionQueue:
                 self._round_began = now
             self._reading.add(None)
             wanted = self._heads_wanted(1, in_all=self._total_weight() + 1)
-            yield QueueRead(self.unread_spans(), wanted, None, now)
+            spans = self.unread_spans()[: self._spans_at_once]
+            yield QueueRead(spans, wanted, None, now)
         in_all = self._total_weight()
         for tenant, line in self._lines.items():
             if len(self._reading) >= MOST_READS or now < self._read_on_at:
@@ -190,6 +192,7 @@ class SubmissionQueue:
                 self._add_head(line, one.key, one.item)
         if read.tenant is not None:
             return unreadable
+        self._spans_at_once = min(2 * self._spans_at_once, MOST_SPANS)
         self._reached = found[-1].key if is_full else read.spans[-1].before
         if self._reached >= LAST:
             self._reached = ""
@@ -200,6 +203,9 @@ class SubmissionQueue:
     def read_failed(self, read: QueueRead, *, now: datetime) -> None:
         """Schedule the query again after a failure, one second later."""
         self._reading.discard(read.tenant)
+        if read.tenant is None:
+            # A slow store may answer about half of them in time.
+            self._spans_at_once = max(1, len(read.spans) // 2)
         self._next_look = self._read_on_at = now + LOOK_EVERY
 
     def next_read_at(self) -> datetime:
@@ -214,11 +220,6 @@ class SubmissionQueue:
     def can_serve(self, *, now: datetime) -> bool:
         """Return whether turns can be given: the queue is known, or reading it took too long."""
         return self.has_looked or now >= self._serve_from
-
-    @property
-    def is_reading(self) -> bool:
-        """Whether a query is under way, or is needed to know the next job."""
-        return bool(self._reading or self.tenants_to_read())
 
     def is_new(self, queued: Queued) -> bool:
         """Return whether this run has not seen this version of the queued job."""
