@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.emulator
 
 MOST_MIB = 300
 AT_ONCE = 10
+PATIENCE = 20
 OLD_JOBS = 120
 # Parsed, 65,000 empty objects take 6 MB; a create would not take so many any more.
 OLD_INPUT = '{"a": [' + "{}, " * 65_000 + "{}]}"
@@ -42,6 +44,14 @@ class Served:
 
     def post(self, path: str, body: bytes) -> requests.Response:
         return requests.post(self._url + path, body, headers=self._headers, timeout=60)
+
+    def patiently(self, call: Callable[[], requests.Response]) -> requests.Response:
+        """Repeat a call that an emulator on a busy machine does not answer in time."""
+        for _ in range(PATIENCE):
+            answer = call()
+            if answer.status_code != 503:
+                return answer
+        raise AssertionError(f"{PATIENCE} times 503")
 
     def peak_mib(self) -> float:
         """Return what the server and its worker held at most, what they share counted twice."""
@@ -92,20 +102,28 @@ def put_old_jobs(host: str) -> None:
 
 
 def test_large_jobs_are_listed_read_and_cancelled_within_the_bound(served: Served) -> None:
-    seen, token = [], ""
+    seen, bytes_of_pages, token = [], [], ""
     while token is not None:
-        page = served.get(f"/v1/jobs?pageSize=100{token and f'&pageToken={token}'}")
-        assert len(page.content) <= MAX_PAGE_BYTES + 1000
+        path = f"/v1/jobs?pageSize=100{token and f'&pageToken={token}'}"
+        page = served.patiently(partial(served.get, path))
+        bytes_of_pages.append(len(page.content))
         seen += [job["id"] for job in page.json()["jobs"]]
         token = page.json()["nextPageToken"]
+    # On a busy machine the emulator may not answer so many in time; they take memory all the same.
     lists = at_once(lambda _: served.get("/v1/jobs?pageSize=100"), 3 * AT_ONCE)
-    reads = at_once(lambda number: served.get(f"/v1/jobs/{job_id(number)}"), OLD_JOBS)
-    cancels = at_once(lambda number: served.post(f"/v1/jobs/{job_id(number)}/cancel", b""), AT_ONCE)
+    reads = at_once(
+        lambda number: served.patiently(partial(served.get, f"/v1/jobs/{job_id(number)}")), OLD_JOBS
+    )
+    cancels = at_once(
+        lambda number: served.patiently(
+            partial(served.post, f"/v1/jobs/{job_id(number)}/cancel", b"")
+        ),
+        AT_ONCE,
+    )
 
     assert seen == [job_id(number) for number in reversed(range(OLD_JOBS))]
-    # An emulator on a busy machine may not answer in time; that is no matter of memory.
+    assert MAX_BODY_BYTES < max(bytes_of_pages) <= MAX_PAGE_BYTES + 1000
     assert {answer.status_code for answer in lists} <= {200, 503}
-    assert any(len(answer.content) > MAX_BODY_BYTES for answer in lists)
     assert {answer.status_code for answer in (*reads, *cancels)} == {200}
     assert served.peak_mib() < MOST_MIB
 
@@ -124,7 +142,10 @@ def test_hostile_creates_stay_within_the_bound(served: Served) -> None:
     bodies = [json.dumps(job).replace('"?"', text).encode() for text in BODIES.values()]
 
     answers = at_once(
-        lambda number: served.post("/v1/jobs", bodies[number % len(bodies)]), 20 * len(bodies)
+        lambda number: served.patiently(
+            partial(served.post, "/v1/jobs", bodies[number % len(bodies)])
+        ),
+        20 * len(bodies),
     )
 
     assert {answer.status_code for answer in answers} == {201, 400, 422}

@@ -18,3 +18,15 @@ def test_a_neighbour_that_waits_too_long_fails_its_checks_if_there_is_a_queue():
     ]
 
     assert [one.holds for one in neighbour_checks(waited)] == [False, False]
+
+
+def test_a_neighbour_may_wait_as_long_as_the_emulator_lets_it_wait_for_jobs_elsewhere():
+    def waited(seconds, **jobs):
+        waits = Percentiles.of([seconds])
+        return Waited(neighbour=NEIGHBOURS[0], waits=waits, use=0.9, **jobs)
+
+    beside = waited(7.0, queued=1_000, elsewhere=20_000)
+
+    for seconds, holds in ((6.9, True), (7.1, False)):
+        ours, _ = neighbour_checks([waited(seconds, queued=20_000), beside])
+        assert ours.holds is holds

@@ -85,7 +85,7 @@ def test_every_result_has_its_rows_on_the_page():
         "| jobs_api | 250 | 1.25 | 110 | 1.10 | 75 |",
         "| 200 ms | 1480 | 148 |",
         "| idle | 1 | 50 | 50 | 50 |",
-        "| spacely | 20,000 | 60 | 0.25 | 0.25 | 90% |",
+        "| spacely | 20,000 | 0 | 60 | 0.25 | 0.25 | 90% |",
         "| all endpoints healthy | 200 | 1 | 500 | 500 | 500 | 1.00 |",
         "| one of another tenant hangs | 150 | 1 | 600 | 600 | 600 | 1.20 |",
         "| jobs_api | a load | 75 | 200 |",
