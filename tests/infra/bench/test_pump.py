@@ -1,5 +1,7 @@
 """The targets of pumps."""
 
+import pytest
+
 from infra.bench.pump import NEIGHBOURS, Pumped, Waited, neighbour_checks, pump_checks
 from infra.bench.report import Percentiles
 
@@ -20,13 +22,17 @@ def test_a_neighbour_that_waits_too_long_fails_its_checks_if_there_is_a_queue():
     assert [one.holds for one in neighbour_checks(waited)] == [False, False]
 
 
-def test_a_neighbour_may_wait_as_long_as_the_emulator_lets_it_wait_for_jobs_elsewhere():
-    def waited(seconds, **jobs):
-        waits = Percentiles.of([seconds])
-        return Waited(neighbour=NEIGHBOURS[0], waits=waits, use=0.9, **jobs)
+@pytest.mark.parametrize(
+    ("seconds", "use", "holds"),
+    [(6.9, 0.71, [True, True]), (7.1, 0.69, [False, False])],
+)
+def test_a_neighbour_is_held_to_what_jobs_elsewhere_leave_on_the_emulator(seconds, use, holds):
+    waited = [
+        Waited(neighbour=NEIGHBOURS[0], queued=queued, elsewhere=elsewhere, waits=waits, use=use)
+        for queued, elsewhere, waits, use in (
+            (20_000, 0, Percentiles.of([seconds]), use),
+            (1_000, 20_000, Percentiles.of([7.0]), 0.7),
+        )
+    ]
 
-    beside = waited(7.0, queued=1_000, elsewhere=20_000)
-
-    for seconds, holds in ((6.9, True), (7.1, False)):
-        ours, _ = neighbour_checks([waited(seconds, queued=20_000), beside])
-        assert ours.holds is holds
+    assert [one.holds for one in neighbour_checks(waited)] == holds
