@@ -37,16 +37,16 @@ up: setup ## run the whole system here until Ctrl-C: ARGS="--logs --strict-ids -
 	$(BIN)/python -m infra.local up $(ARGS)
 
 # Tests mostly wait, so two cores can run three processes. Each file stays in one process.
-test: setup terraform-tools client-tools browser ## run all tests but the storm and the thorough ones
+test: setup ## run the tests that take seconds, and need Python, Java and the Google Cloud SDK
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not storm and not thorough"
 
-test-thorough: setup client-tools ## run the tests that take minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m thorough tests/adapters tests/infra tests/system
+test-thorough: setup terraform-tools client-tools browser ## run those that take longer, or need more
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "thorough and not storm"
 
 # The others depend on no clock but their own.
-test-busy: setup ## run the tests that use real time, with every core busy
+test-busy: setup ## run those of `make test` that use real time, with every core busy
 	$(BIN)/python -m tests.busy -m pytest -n 3 --dist loadfile -m "not storm and not thorough" \
-		tests/adapters tests/console tests/entrypoints tests/infra tests/system
+		tests/adapters tests/entrypoints tests/infra tests/system
 
 storm-test: setup ## run the storm as a test: 150 jobs, processes killed
 	$(BIN)/python -m pytest -m storm tests/system/test_storm.py

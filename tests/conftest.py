@@ -17,8 +17,18 @@ from infra.local.emulators import EmulatorsUnavailable, Kind, running_emulator
 from tests.fakes import World
 
 ROOT = Path(__file__).parents[1]
+NEEDS_MORE = {"browser", "checkov", "node_tools", "schemas", "terraform"}
+"""Fixtures that need more than Python, Java and the Google Cloud SDK."""
+
 FIRST_ANSWER_S = 60.0
 REQUIRE_EMULATORS = "RELAY_REQUIRE_EMULATORS"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave tests that need more tools than a newcomer has to `make test-thorough`."""
+    for item in items:
+        if NEEDS_MORE.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.thorough)
 
 
 @pytest.fixture

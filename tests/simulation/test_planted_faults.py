@@ -13,6 +13,8 @@ import pytest
 
 from tests.simulation.planted import FAULTS, Fault, plant
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 MOST_SEEDS = 2000
 PROCESSES = 2

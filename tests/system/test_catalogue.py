@@ -9,6 +9,8 @@ from relay.domain.catalogue import CATALOGUE
 from tests.payloads.inputs import IMAGE, PRODUCT, SAMPLES, Sample
 from tests.system.conftest import Relay, as_announced
 
+pytestmark = pytest.mark.thorough
+
 RENDER = "render-s=1"
 PICTURES = {"gepetto": 1, "spacely": 4}
 

@@ -36,6 +36,8 @@ from tests.terraform.firestore_indexes import (
 )
 from tests.terraform.running import SOURCE
 
+pytestmark = pytest.mark.thorough
+
 BY_END = (Part("finishedAt", ASCENDING),)
 RECORDER = Path(__file__).parent / "recorder"
 INDEXES = indexes_as_written(SOURCE)

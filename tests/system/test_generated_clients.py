@@ -10,6 +10,8 @@ import pytest
 
 from tests.clients.tools import INSTALLED, ROOT, SOURCE, run_node, run_tool
 
+pytestmark = pytest.mark.thorough
+
 OPENAPI = ROOT / "docs" / "openapi.yaml"
 LIVE_WITHIN_S = 120.0
 

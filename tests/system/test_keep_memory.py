@@ -9,6 +9,8 @@ import pytest
 from infra.local.errors import EmulatorsUnavailable
 from infra.local.storage_emulator import running_storage_emulator
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 # Served, a second process holds what was imported: some 90 MiB, counted twice.
 MOST_MIB = 300 - 90

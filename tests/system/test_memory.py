@@ -21,7 +21,7 @@ from relay.adapters.document import to_document
 from relay.edges.api import MAX_BODY_BYTES, MAX_PAGE_BYTES
 from tests.factories import a_job, job_id, later
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.thorough]
 
 MOST_MIB = 300
 AT_ONCE = 10

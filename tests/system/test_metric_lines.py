@@ -12,6 +12,8 @@ from tests.system.conftest import Relay
 from tests.terraform.hcl_files import read_folder
 from tests.terraform.running import SOURCE
 
+pytestmark = pytest.mark.thorough
+
 SEEN_IN_ANY_STACK = {"job created", "job moved", "job finished", "pump done"}
 # A window, and what it takes to end.
 PUMPS_END_WITHIN_S = 90

@@ -15,6 +15,8 @@ import requests
 
 from tests.system.conftest import Relay
 
+pytestmark = pytest.mark.thorough
+
 Operate = Callable[..., dict[str, Any]]
 
 

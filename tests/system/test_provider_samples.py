@@ -26,6 +26,8 @@ from tests.payloads.inputs import IMAGE, PRODUCT
 from tests.payloads.inputs import SAMPLES as INPUTS
 from tests.system.conftest import Relay, until
 
+pytestmark = pytest.mark.thorough
+
 HOSTS = {
     "gepetto": "https://europe-west1-gepettoai.cloudfunctions.net",
     "spacely": "https://api.spacely.ai",

@@ -17,6 +17,8 @@ from infra.local.errors import EmulatorsUnavailable
 from infra.local.stack import Stack
 from tests.system.conftest import until
 
+pytestmark = pytest.mark.thorough
+
 TIMEOUT_S = 1200.0
 # Without the one that goes through every way in which each request can be wrong.
 RANDOM_PHASES = ("examples", "fuzzing", "stateful")
@@ -41,7 +43,6 @@ def run(fuzzed: Stack, tmp_path: Path) -> Callable[..., Outcome]:
     )
 
 
-@pytest.mark.thorough
 def test_tenants_are_answered_as_the_openapi_file_says(run):
     outcome = run(keys=KEYS, max_examples=5, seed=1)
 

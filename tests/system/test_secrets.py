@@ -3,9 +3,12 @@
 import re
 import time
 
+import pytest
 import requests
 
 from tests.system.conftest import Relay
+
+pytestmark = pytest.mark.thorough
 
 SANDBOX_KEYS = ("sandbox-gepetto-key", "sandbox-spacely-key")
 

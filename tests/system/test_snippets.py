@@ -21,6 +21,8 @@ from infra.local.processes import free_ports
 from infra.local.settings import machine_environment
 from tests.system.conftest import Received, Relay, until
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 HEADING = re.compile(r"#+ (.+)")
 FENCE = re.compile(r"\s*```(\w*)")

@@ -25,6 +25,8 @@ from infra.local.stack import running_stack
 from relay.domain.job import Status
 from tests.system.conftest import until
 
+pytestmark = pytest.mark.thorough
+
 DESCRIPTION = yaml.safe_load(
     (Path(__file__).parents[2] / "docs" / "openapi.yaml").read_text(encoding="utf-8")
 )

@@ -13,6 +13,8 @@ from infra.local.stack import running_stack, traces_file
 from infra.traces.spans import Span, of_job, read
 from tests.system.conftest import Consumer, Relay, until
 
+pytestmark = pytest.mark.thorough
+
 TRACE_ID, CALLERS_SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 # A create, a submission, a callback, two events, their deliveries and a copy.
 STEPS = 8

@@ -36,6 +36,8 @@ from tests.terraform.hcl_files import declared, read_folder
 from tests.terraform.running import SOURCE
 from tests.terraform.state import environment
 
+pytestmark = pytest.mark.thorough
+
 API_KEY = "a-key-of-the-shop"
 UP_WITHIN_S = 30.0
 READY = {"jobs_api": 200, "provider_webhook": 405, "poll_tick": 405}

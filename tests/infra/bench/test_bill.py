@@ -23,6 +23,8 @@ from infra.bench.bill import (
 )
 from infra.bench.operations import INSTANCE, MILLION, WEBHOOK, Usage, count_alone, relay_usd
 
+pytestmark = pytest.mark.thorough
+
 
 def a_bill(default_usd: Sequence[float], *, later: float = 1.0) -> Bill:
     """Return a bill with these dollars for the default, and more for every other lever."""

@@ -5,7 +5,7 @@ import pytest
 from infra.bench import growth
 from infra.bench.store import WRITE, total
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.thorough]
 
 
 def test_a_tick_reads_as_many_documents_however_many_jobs_are_stored(

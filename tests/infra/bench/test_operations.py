@@ -17,6 +17,8 @@ from infra.bench.operations import (
 from infra.bench.store import BILLED, READ, WRITE
 from relay.domain.account import RENEW_EVERY_S
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.emulator
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
