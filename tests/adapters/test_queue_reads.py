@@ -22,8 +22,8 @@ READ_AGAIN_S = 5.0
     [
         (10, 1),
         (10, 10),
-        (1_000, 1),
-        (1_000, 10),
+        pytest.param(1_000, 1, marks=pytest.mark.thorough),
+        pytest.param(1_000, 10, marks=pytest.mark.thorough),
         pytest.param(1_000, 200, marks=pytest.mark.thorough),
         pytest.param(10_000, 1, marks=pytest.mark.thorough),
     ],

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 from wsgiref.handlers import format_date_time
 
-import functions_framework
 import pytest
 from flask import Flask
 from PIL import Image
@@ -22,7 +21,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from infra.bench.browser import NoBrowser, running_browser
 from relay import bootstrap
 from relay.assembly import CreatePolicy
-from tests.entrypoints.conftest import SOURCE, built_api
+from tests.entrypoints.conftest import built_api, served
 from tests.fakes import World
 
 KEY = "key-of-demo"
@@ -171,9 +170,7 @@ def serve(world: World, monkeypatch: pytest.MonkeyPatch) -> Site:
     policy = CreatePolicy(accounts=("gepetto", "spacely"))
     built = built_api(world, policy, threads=80)
     monkeypatch.setattr(bootstrap, "jobs_api", lambda: built)
-    monkeypatch.setenv("FUNCTION_TARGET", "jobs_api")
-    monkeypatch.setenv("FUNCTION_SIGNATURE_TYPE", "http")
-    return Site(world, functions_framework.create_app("jobs_api", str(SOURCE), "http"))
+    return Site(world, served(monkeypatch, "jobs_api", "http"))
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """The functions as the framework serves them, standing on the fakes."""
 
 import hashlib
+import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import functions_framework
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from relay import bootstrap
@@ -25,14 +27,21 @@ MakeApi = Callable[..., FlaskClient]
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
-    """Serve a function as the framework does; what it writes to the environment is undone."""
+    """Serve a function as the framework does; what it changes outside is undone."""
 
     def serve(target: str, signature: str) -> FlaskClient:
-        monkeypatch.setenv("FUNCTION_TARGET", target)
-        monkeypatch.setenv("FUNCTION_SIGNATURE_TYPE", signature)
-        return functions_framework.create_app(target, str(SOURCE), signature).test_client()
+        return served(monkeypatch, target, signature).test_client()
 
     return serve
+
+
+def served(monkeypatch: pytest.MonkeyPatch, target: str, signature: str) -> Flask:
+    """Return the application in which the framework serves a function."""
+    monkeypatch.setenv("FUNCTION_TARGET", target)
+    monkeypatch.setenv("FUNCTION_SIGNATURE_TYPE", signature)
+    # It appends to the path each time, and with it grows the time of every later import.
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return functions_framework.create_app(target, str(SOURCE), signature)
 
 
 @pytest.fixture

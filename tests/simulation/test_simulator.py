@@ -20,7 +20,7 @@ from relay.domain.job import Job
 
 ROOT = Path(__file__).parents[2]
 # CI tries 2,000, by `make simulate`.
-SEEDS = 100
+SEEDS = 50
 
 
 def trace(seed, *, hash_seed):

@@ -5,6 +5,8 @@ import requests
 
 from tests.system.conftest import Relay, as_announced, until
 
+pytestmark = pytest.mark.thorough
+
 FUNCTIONS = ("jobs_api", "provider_webhook", "poll_tick", "deliver_callbacks", "keep_outputs")
 
 
