@@ -8,6 +8,8 @@ import requests
 
 from tests.system.conftest import Relay, as_announced, until
 
+pytestmark = pytest.mark.thorough
+
 Jobs = Mapping[str, str]
 
 

