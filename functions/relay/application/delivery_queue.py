@@ -178,10 +178,10 @@ class DeliveryQueue:
             or any(one.heads or one.in_flight or one.has_more for one in self._endpoints())
         )
 
-    def next_due(self, *, after: datetime) -> datetime | None:
-        """Return when the next job will be due that was not at the last look; None if none."""
+    def next_due(self) -> datetime | None:
+        """Return when the next job is due that was not at the last look; None if none."""
         dues = [one.next_due for one in self._endpoints() if one.next_due is not None]
-        return min((one for one in dues if one > after), default=None)
+        return min(dues, default=None)
 
     # Serving
 

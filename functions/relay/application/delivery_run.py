@@ -98,6 +98,8 @@ class DeliveryRun:
     def is_something_new_due(self) -> bool:
         """Look once more, for a job whose wake-up came just before the lease was given back.
 
+        By the clock of who wrote it, it may be due a little later than now.
+
         Raises:
             StoreUnavailable: The store did not answer.
         """
@@ -106,7 +108,7 @@ class DeliveryRun:
         while queue.next() is None:
             reads = list(queue.next_reads(now=now))
             if not reads:
-                return False
+                return self._is_in_window(queue.next_due())
             for read in reads:
                 found = self._deps.documents.deliveries(span=read.span, limit=read.limit)
                 queue.take_page(read, found, now=now)
@@ -182,8 +184,10 @@ class DeliveryRun:
         """Return whether nothing is known that is to be done in this window."""
         if now < self._stay_until or self._queue.is_busy or not self._queue.has_looked:
             return False
-        next_due = self._queue.next_due(after=now)
-        return next_due is None or next_due > self._window.until
+        return not self._is_in_window(self._queue.next_due())
+
+    def _is_in_window(self, due: datetime | None) -> bool:
+        return due is not None and due <= self._window.until
 
     def _pause_s(self) -> float:
         now = self._clock.now()
@@ -191,7 +195,7 @@ class DeliveryRun:
             self._window.begin_until,
             self._queue.next_read_at,
             self._stay_until,
-            self._queue.next_due(after=now),
+            self._queue.next_due(),
         ]
         pauses_s = [(at - now).total_seconds() for at in moments if at is not None and at > now]
         pauses_s += [self._lease.renewal_in_s(), LONGEST_WAIT_S]

@@ -18,7 +18,7 @@ from typing import Any
 from relay.application.announcer import Announcer
 from relay.application.call_scheduler import Call, CallScheduler
 from relay.application.due_jobs import DueJob, Lane
-from relay.application.due_scan import PAGE, DueRead, DueScan
+from relay.application.due_scan import PAGE, SCAN_MARGIN, DueRead, DueScan
 from relay.application.duration_learner import DurationLearner
 from relay.application.job_actions import ActionResult, JobActions
 from relay.application.lease import Lease
@@ -236,14 +236,15 @@ class PumpRun:
         """Scan once more, from the floors; return whether a job is due that this run has not seen.
 
         A job written late may have become due behind the cursor, and a wake-up may have come just
-        before the lease was given back.
+        before the lease was given back, of a job that is due a little later by its writer's clock.
 
         Raises:
             StoreUnavailable: The store did not answer.
         """
         documents, now = self._deps.documents, self._clock.now()
         floor = self._scan.floor(also=self._suspect_due_times())
-        page = documents.due(self._name, after=floor, until=now, limit=PAGE)
+        until = max(now, min(now + SCAN_MARGIN, self._until))
+        page = documents.due(self._name, after=floor, until=until, limit=PAGE)
         if any(isinstance(one, Stored) and self._scan.is_new(one) for one in page.items):
             return True
         queued = documents.queued(self._name, spans=self._queue.unread_spans(), limit=1)
