@@ -47,9 +47,9 @@ def ended(*, url=HOOK, number=1, shape=CallbackShape.EVENT, tenant="demo", statu
     return out(job)
 
 
-def out(job: Job) -> Job:
+def out(job: Job, *, at=NOON) -> Job:
     for event in job.unpublished:
-        job = published(job, event.id, at=NOON)
+        job = published(job, event.id, at=at)
     return job
 
 
@@ -326,3 +326,14 @@ def test_a_run_with_nothing_more_to_deliver_leaves_although_every_query_takes_se
 
     assert len(world.endpoints.posts) == 1
     assert world.seconds() < 30
+
+
+def test_what_is_due_in_a_moment_when_a_run_ends_is_delivered_by_it(world):
+    late = finished_job(Status.SUCCEEDED, callback=Callback(url=HOOK))
+    # The second write of the account gives back the lease.
+    world.accounts.before_next_write(lambda: None)
+    world.accounts.before_next_write(lambda: world.jobs.put(out(late, at=later(1.5))))
+
+    world.callbacks_pump().run()
+
+    assert len(world.endpoints.posts) == 1

@@ -215,3 +215,14 @@ def test_a_pump_with_nothing_to_do_leaves_although_every_query_takes_seconds(wor
 
     assert world.seconds() < 30
     assert world.jobs.calls.count("queued") <= 4
+
+
+def test_a_poll_that_is_due_in_a_moment_when_a_run_ends_is_made_by_it(world):
+    world.provider.on_poll(DONE)
+    # The second write of the account gives back the lease.
+    world.accounts.before_next_write(lambda: None)
+    world.accounts.before_next_write(lambda: world.jobs.put(processing_job(call_at=later(2))))
+
+    world.pump().run()
+
+    assert world.jobs.job().status is Status.SUCCEEDED
