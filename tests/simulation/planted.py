@@ -459,7 +459,7 @@ FAULTS = (
         "self._tasks.close(timeout_s=STOPS_WITHIN_S if is_stopping else None)",
         "pass",
         histories="--callbacks",
-        seed=65,
+        seed=280,
     ),
     Fault(
         "callbacks leave the index after three attempts",
