@@ -276,7 +276,8 @@ def _with_skipped(versions: Sequence[JobVersion]) -> Iterator[JobVersion]:
     """Return the versions, and between them those that the listener may have skipped.
 
     A document lists every state that the job went through. If it says that the event of an end
-    is out, an earlier version did not.
+    is out, an earlier version did not. No write adds an event and delivers another, so of a version
+    with both the one that added the event was skipped.
     """
     before: JobVersion | None = None
     for version in versions:
@@ -306,8 +307,9 @@ def _skipped(before: JobVersion | None, after: JobVersion) -> Iterator[JobVersio
             )
             yield JobVersion(at=entry.at, job=still_open, wake_at=entry.at)
     announced = {event.id for event in before.job.announcements} if before else set()
+    is_of_two_writes = before is not None and before.job.callback != job.callback
     for index, event in enumerate(job.announcements):
-        if event.id not in announced and event.publish_at is None:
+        if event.id not in announced and (event.publish_at is None or is_of_two_writes):
             unpublished = replace(
                 as_announced(job, event.type),
                 announcements=(*job.announcements[:index], replace(event, publish_at=event.at)),

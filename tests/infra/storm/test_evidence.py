@@ -27,10 +27,12 @@ from infra.storm.observation import (
     WebhookSent,
 )
 from infra.storm.workload import Created, StormJob
+from infra.verification.history import seconds
 from relay.adapters.document import to_document
+from relay.domain.callback import Callback, with_delivery
 from relay.domain.due import wake_at
-from relay.domain.events import as_announced, published
-from relay.domain.job import Actor, ErrorCode, Job
+from relay.domain.events import as_announced, published, with_event
+from relay.domain.job import Actor, ErrorCode, EventType, Job
 from relay.domain.limits import Limit
 from relay.domain.transitions import accepted, claimed, failed, succeeded
 from relay.job_view import to_json
@@ -39,6 +41,7 @@ from tests.factories import CLAIM, JOB_ID, PROVIDER_JOB_ID, a_job, later
 SANDBOX = "http://127.0.0.1:8080"
 OUTPUT = f"{SANDBOX}/renders/{PROVIDER_JOB_ID}-1.png"
 LIMITS = {"gepetto": Limit(calls=2, window_s=60.0)}
+HOOK = "https://hooks.example.com/renders"
 IMAGE = f"{SANDBOX}/rooms/living.jpg?n=1&sandbox="
 
 
@@ -179,6 +182,24 @@ def test_versions_that_the_listener_missed_are_no_violations(missed):
     seen = [one for at, one in enumerate(evidence.versions[JOB_ID]) if at not in missed]
 
     assert all_violations(replace(evidence, versions={JOB_ID: tuple(seen)}), limits=LIMITS) == ()
+
+
+@pytest.mark.parametrize(("delivers_too", "said_at"), [(True, later(7)), (False, later(7.5))])
+def test_an_event_was_added_before_a_version_that_also_delivers_another(delivers_too, said_at):
+    story = a_story()
+    out = replace(story[-1], callback=with_delivery(Callback(url=HOOK), "ended", at=later(6)))
+    after = with_event(out, EventType.OUTPUTS_KEPT, at=later(7))
+    if delivers_too:
+        after = replace(after, callback=Callback(url=HOOK))
+    seen = (
+        JobVersion(at=later(6), job=out, wake_at=None),
+        JobVersion(at=later(7.5), job=after, wake_at=wake_at(after)),
+    )
+
+    history = as_history(replace(good_evidence(), versions={JOB_ID: seen}), limits=LIMITS)
+
+    first = next(one for one in history.versions[JOB_ID] if len(one.job.announcements) == 2)
+    assert first.at_s == seconds(said_at)
 
 
 def without_delivery(good: Evidence) -> Evidence:
