@@ -18,14 +18,7 @@ from typing import Any
 import requests
 
 from infra.bench.report import Check, Percentiles
-from infra.bench.store import (
-    delete,
-    firestore_client,
-    job_body,
-    queued_job,
-    store,
-    store_queue,
-)
+from infra.bench.store import delete, firestore_client, job_body, queued_job, store, store_queue
 from infra.local.stack import Stack, running_stack
 from infra.local.topics import PubSubEmulator
 from infra.storm.observation import ProviderCall, Sandbox

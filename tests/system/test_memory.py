@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,16 +38,21 @@ class Served:
         self._headers = {"X-API-KEY": api_key, "Content-Type": "application/json"}
         self._leader = leader
 
+    def call(self, method: str, path: str, body: bytes = b"") -> requests.Response:
+        """Make a call; an emulator on a busy machine may not answer it in time."""
+        return requests.request(
+            method, self._url + path, data=body, headers=self._headers, timeout=60
+        )
+
     def get(self, path: str) -> requests.Response:
-        return requests.get(self._url + path, headers=self._headers, timeout=60)
+        return self._patiently("GET", path)
 
     def post(self, path: str, body: bytes) -> requests.Response:
-        return requests.post(self._url + path, body, headers=self._headers, timeout=60)
+        return self._patiently("POST", path, body)
 
-    def patiently(self, call: Callable[[], requests.Response]) -> requests.Response:
-        """Repeat a call that an emulator on a busy machine does not answer in time."""
+    def _patiently(self, method: str, path: str, body: bytes = b"") -> requests.Response:
         for _ in range(PATIENCE):
-            answer = call()
+            answer = self.call(method, path, body)
             if answer.status_code != 503:
                 return answer
         raise AssertionError(f"{PATIENCE} times 503")
@@ -104,22 +108,14 @@ def put_old_jobs(host: str) -> None:
 def test_large_jobs_are_listed_read_and_cancelled_within_the_bound(served: Served) -> None:
     seen, bytes_of_pages, token = [], [], ""
     while token is not None:
-        path = f"/v1/jobs?pageSize=100{token and f'&pageToken={token}'}"
-        page = served.patiently(partial(served.get, path))
+        page = served.get(f"/v1/jobs?pageSize=100{token and f'&pageToken={token}'}")
         bytes_of_pages.append(len(page.content))
         seen += [job["id"] for job in page.json()["jobs"]]
         token = page.json()["nextPageToken"]
     # On a busy machine the emulator may not answer so many in time; they take memory all the same.
-    lists = at_once(lambda _: served.get("/v1/jobs?pageSize=100"), 3 * AT_ONCE)
-    reads = at_once(
-        lambda number: served.patiently(partial(served.get, f"/v1/jobs/{job_id(number)}")), OLD_JOBS
-    )
-    cancels = at_once(
-        lambda number: served.patiently(
-            partial(served.post, f"/v1/jobs/{job_id(number)}/cancel", b"")
-        ),
-        AT_ONCE,
-    )
+    lists = at_once(lambda _: served.call("GET", "/v1/jobs?pageSize=100"), 3 * AT_ONCE)
+    reads = at_once(lambda number: served.get(f"/v1/jobs/{job_id(number)}"), OLD_JOBS)
+    cancels = at_once(lambda number: served.post(f"/v1/jobs/{job_id(number)}/cancel", b""), AT_ONCE)
 
     assert seen == [job_id(number) for number in reversed(range(OLD_JOBS))]
     assert MAX_BODY_BYTES < max(bytes_of_pages) <= MAX_PAGE_BYTES + 1000
@@ -142,10 +138,7 @@ def test_hostile_creates_stay_within_the_bound(served: Served) -> None:
     bodies = [json.dumps(job).replace('"?"', text).encode() for text in BODIES.values()]
 
     answers = at_once(
-        lambda number: served.patiently(
-            partial(served.post, "/v1/jobs", bodies[number % len(bodies)])
-        ),
-        20 * len(bodies),
+        lambda number: served.post("/v1/jobs", bodies[number % len(bodies)]), 20 * len(bodies)
     )
 
     assert {answer.status_code for answer in answers} == {201, 400, 422}

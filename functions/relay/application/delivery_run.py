@@ -119,12 +119,8 @@ class DeliveryRun:
 
     def _start_reads(self) -> None:
         now = self._clock.now()
-        if now >= self._window.begin_until or (
-            self._window.is_one_pass and self._queue.has_looked and not self._queue.is_busy
-        ):
-            return
-        if not self._tasks.running("deliveries") and self._is_idle(now):
-            # Otherwise, where a query takes a second, the next would always be under way.
+        if now >= self._window.begin_until or self._is_idle(now):
+            # Without the latter, where a query takes a second, the next would always be under way.
             return
         for read in self._queue.next_reads(now=now):
             find = partial(self._deps.documents.deliveries, span=read.span, limit=read.limit)
@@ -174,17 +170,15 @@ class DeliveryRun:
         if len(self._tasks):
             return False
         now = self._clock.now()
-        if now >= self._window.begin_until:
-            return True
-        if self._window.is_one_pass:
-            return not self._queue.is_busy
-        return self._is_idle(now)
+        return now >= self._window.begin_until or self._is_idle(now)
 
     def _is_idle(self, now: datetime) -> bool:
         """Return whether nothing is known that is to be done in this window."""
-        if now < self._stay_until or self._queue.is_busy or not self._queue.has_looked:
+        if self._queue.is_busy:
             return False
-        return not self._is_in_window(self._queue.next_due())
+        if self._window.is_one_pass:
+            return True
+        return now >= self._stay_until and not self._is_in_window(self._queue.next_due())
 
     def _is_in_window(self, due: datetime | None) -> bool:
         return due is not None and due <= self._window.until

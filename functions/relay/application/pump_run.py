@@ -257,7 +257,8 @@ class PumpRun:
         if now >= self._begin_until and not self._tasks.running("calls"):
             # A series of slow queries would keep the lease for ever.
             return
-        if self._only_reads(now):
+        runs_only_reads = len(self._tasks) == self._tasks.running("reads")
+        if not self._is_one_pass and runs_only_reads and self._is_idle(now):
             # Otherwise, where a query takes a second, the next would always be under way.
             return
         documents = self._deps.documents
@@ -575,14 +576,10 @@ class PumpRun:
             return (looked and not reads_on) or now >= self._begin_until
         if now >= self._until:
             return True
-        if now < self._scan.stay_until or self._has_upcoming_work(now):
-            return False
-        return self._has_no_wake_in_window(now)
+        return self._is_idle(now) and self._has_no_wake_in_window(now)
 
-    def _only_reads(self, now: datetime) -> bool:
-        """Return whether the run is over once the queries under way end and find nothing."""
-        if self._is_one_pass or len(self._tasks) != self._tasks.running("reads"):
-            return False
+    def _is_idle(self, now: datetime) -> bool:
+        """Return whether nothing that waits is known to be done in this window."""
         return now >= self._scan.stay_until and not self._has_upcoming_work(now)
 
     def _has_upcoming_work(self, now: datetime) -> bool:
