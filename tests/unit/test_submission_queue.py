@@ -18,12 +18,12 @@ DAY = later(86_400)
 LEAST_S, MOSTLY_S = 5.0, 50.0
 
 
-def a_queue(*, floors=None, weights=None):
+def a_queue(*, floors=None, weights=None, calls_per_s=1.9):
     return SubmissionQueue(
         weights=weights or {},
         starts={},
         floors=floors or {},
-        calls_per_s=1.9,
+        calls_per_s=calls_per_s,
         duration_range_s=lambda _: (LEAST_S, MOSTLY_S),
         now=NOON,
     )
@@ -41,7 +41,7 @@ def queued(number, *, version=1, **changes):
 def look(queue, *found, at=NOON):
     """Make the next look, which finds this; return it."""
     (read,) = [one for one in queue.next_reads(now=at, looks=True) if one.tenant is None]
-    queue.take_page(read, list(found)[: read.limit])
+    queue.take_page(read, list(found)[: read.limit], now=at)
     return read
 
 
@@ -131,7 +131,9 @@ def test_a_job_that_is_being_sent_and_found_again_is_not_sent_twice():
     look(queue, job)
     queue.check_out(job.item)
 
-    queue.take_page(next(queue.next_reads(now=later(2), looks=True)), [queued(0, version=2)])
+    queue.take_page(
+        next(queue.next_reads(now=later(2), looks=True)), [queued(0, version=2)], now=later(2)
+    )
 
     assert first(queue) is None
 
@@ -186,7 +188,7 @@ def test_a_document_that_does_not_parse_is_handed_out_once():
 
     (read,) = queue.next_reads(now=NOON, looks=True)
 
-    assert queue.take_page(read, [poison]) == [poison.item]
+    assert queue.take_page(read, [poison], now=NOON) == [poison.item]
     assert look(queue, at=later(2)).spans is not None
     assert first(queue) is None
 
@@ -255,7 +257,7 @@ def test_pages_grow_past_jobs_that_come_too_late():
         if not reads:
             break
         limits.append(reads[0].limit)
-        queue.take_page(reads[0], late[done : done + reads[0].limit])
+        queue.take_page(reads[0], late[done : done + reads[0].limit], now=NOON)
         done += reads[0].limit
         first(queue)
 
@@ -271,7 +273,7 @@ def test_pages_are_small_again_once_a_job_is_sent():
     done = 4
     while queue.first("demo", now=NOON, suspects=True) is None or done <= 8:
         (read,) = queue.next_reads(now=NOON, looks=False)
-        queue.take_page(read, found[done : done + read.limit])
+        queue.take_page(read, found[done : done + read.limit], now=NOON)
         done += read.limit
 
     limits = []
@@ -280,7 +282,7 @@ def test_pages_are_small_again_once_a_job_is_sent():
         queue.check_out(stored)
         for read in queue.next_reads(now=NOON, looks=False):
             limits.append(read.limit)
-            queue.take_page(read, found[done : done + read.limit])
+            queue.take_page(read, found[done : done + read.limit], now=NOON)
             done += read.limit
 
     assert limits
@@ -311,3 +313,52 @@ def test_a_run_leaves_no_span_out_of_its_last_look_although_looks_failed():
     queue.read_failed(read, now=later(1))
 
     assert queue.unread_spans() == list(read.spans)
+
+
+def serve_a_long_line(*, reads_take_s):
+    """Send two jobs a second for a minute; return what each read asked for, and how many went."""
+    queue = a_queue()
+    look(queue, *(queued(number) for number in range(4)))
+    limits, found, sent, at, under_way = [], 4, 0, NOON, None
+    for _ in range(120):
+        at += timedelta(seconds=0.5)
+        if under_way is not None and (at - under_way.began_at).total_seconds() >= reads_take_s:
+            page = [queued(number) for number in range(found, found + under_way.limit)]
+            queue.take_page(under_way, page, now=at)
+            found += under_way.limit
+            under_way = None
+        for read in queue.next_reads(now=at, looks=False):
+            limits.append(read.limit)
+            under_way = read
+        stored = queue.first("demo", now=at, suspects=True)
+        if stored is not None:
+            queue.check_out(stored)
+            sent += 1
+    return limits, sent
+
+
+def test_two_seconds_are_read_ahead_while_reads_are_quick():
+    limits, sent = serve_a_long_line(reads_take_s=0.5)
+
+    assert set(limits) == {4}
+    assert sent == 120
+
+
+def test_more_is_read_ahead_while_reads_are_slow_so_that_calls_do_not_wait():
+    limits, sent = serve_a_long_line(reads_take_s=3)
+
+    # Twice three seconds at 1.9 calls a second.
+    assert (limits[0], limits[-1]) == (4, 12)
+    assert sent >= 110
+
+
+def test_no_more_is_read_ahead_than_for_eight_seconds():
+    limits, _ = serve_a_long_line(reads_take_s=20)
+
+    assert max(limits) == 16
+
+
+def test_no_page_is_larger_than_the_store_answers_in_time():
+    queue = a_queue(calls_per_s=10_000)
+
+    assert look(queue).limit == 500

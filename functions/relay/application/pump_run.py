@@ -300,7 +300,7 @@ class PumpRun:
             self._queue.read_failed(read, now=now)
             return
         known = len(self._queue)
-        for unreadable in self._queue.take_page(read, future.result()):
+        for unreadable in self._queue.take_page(read, future.result(), now=now):
             self._set_aside(unreadable.job_id, why=unreadable.why)
         if len(self._queue) > known:
             self._scan.linger(now=now)

@@ -3,7 +3,8 @@
 A run reads each queued job once. A tenant's jobs in memory cover a span of queue keys; about once a
 second the run queries all other spans, which finds new tenants and nothing already known. If more
 of a tenant's jobs are stored than were read, the next ones are read when the last are about to be
-sent: as many as go out in about two seconds.
+sent: as many as go out in about two seconds, or in twice the time that a read takes if the store is
+slow, so that the calls do not wait for it.
 """
 
 import math
@@ -31,11 +32,12 @@ from relay.domain.round_robin import WeightedRoundRobin
 
 LOOK_EVERY = timedelta(seconds=1)
 READ_AHEAD_S = 2.0
+MOST_AHEAD_S = 8.0
 # A job's document is there at most this long after its creation time: the instance may have been
 # slow or frozen in between, or its clock slow.
 WRITTEN_WITHIN = timedelta(seconds=120)
 MOST_READS = 4
-MOST_HEADS = 200
+MOST_IN_A_PAGE = 500
 # Turns are fair only among known jobs, so a run waits this long for its first look at the queue.
 FIRST_LOOK_WITHIN = timedelta(seconds=1)
 MOST_UNLIKELY = 1000
@@ -125,7 +127,8 @@ class SubmissionQueue:
     ) -> None:
         self._weights = weights
         self._floors = dict(floors)
-        self._want = math.ceil(calls_per_s * READ_AHEAD_S)
+        self._calls_per_s = calls_per_s
+        self._read_takes_s = 0.0
         self._duration_range_s = duration_range_s
         self._ranges_s: dict[str, tuple[float, float]] = {}
         self._lines: dict[str, _Line] = {}
@@ -167,12 +170,14 @@ class SubmissionQueue:
                 self._reading.add(tenant)
                 span = Span(line.cursor, keys_of(tenant).before)
                 # Past many jobs that come too late, ever larger pages lead to those that do not.
-                limit = min(max(wanted, line.read_in_vain), MOST_HEADS)
+                limit = max(wanted, min(line.read_in_vain, MOST_IN_A_PAGE))
                 yield QueueRead([span], limit, tenant, now)
 
-    def take_page(self, read: QueueRead, found: Sequence[Queued]) -> Sequence[Unreadable]:
+    def take_page(
+        self, read: QueueRead, found: Sequence[Queued], *, now: datetime
+    ) -> Sequence[Unreadable]:
         """Take in the result of a query; return the documents that do not parse."""
-        self._reading.discard(read.tenant)
+        self._note_end(read, now)
         is_full = len(found) >= read.limit
         unreadable = []
         if read.tenant is not None:
@@ -202,11 +207,17 @@ class SubmissionQueue:
 
     def read_failed(self, read: QueueRead, *, now: datetime) -> None:
         """Schedule the query again after a failure, one second later."""
-        self._reading.discard(read.tenant)
+        self._note_end(read, now)
         if read.tenant is None:
             # A slow store may answer about half of them in time.
             self._spans_at_once = max(1, len(read.spans) // 2)
         self._next_look = self._read_on_at = now + LOOK_EVERY
+
+    def _note_end(self, read: QueueRead, now: datetime) -> None:
+        self._reading.discard(read.tenant)
+        took_s = (now - read.began_at).total_seconds()
+        # One quick read does not show that the store has recovered.
+        self._read_takes_s = max(took_s, self._read_takes_s / 2)
 
     def next_read_at(self) -> datetime:
         """Return when to look for unknown jobs again."""
@@ -394,8 +405,13 @@ class SubmissionQueue:
         return sum(self._weights.get(one, 1) for one, line in self._lines.items() if line.waits)
 
     def _heads_wanted(self, weight: int, *, in_all: int) -> int:
-        """Return how many jobs of a tenant with this weight go out in about two seconds."""
-        return max(2, math.ceil(self._want * weight / in_all))
+        """Return how many jobs of a tenant with this weight go out until they are read on.
+
+        The next ones are read when half of them are left, so that half has to last for a read.
+        """
+        ahead_s = min(max(READ_AHEAD_S, 2 * self._read_takes_s), MOST_AHEAD_S)
+        wanted = math.ceil(math.ceil(self._calls_per_s * ahead_s) * weight / in_all)
+        return min(max(2, wanted), MOST_IN_A_PAGE)
 
     def unread_spans(self) -> list[Span]:
         """Return the spans of unknown keys, as many as one query takes."""
