@@ -454,7 +454,7 @@ def routes():
         downloads=world.downloads,
         callback_keys=(),
     )
-    for rule in api._routes.iter_rules():
-        path = re.sub(r"<\w+>", "{id}", rule.rule.replace("<n>", "{n}"))
-        for method in rule.methods - {"HEAD", "OPTIONS"}:
+    for rule, methods in api.routes.methods.items():
+        path = re.sub(r"<\w+>", "{id}", rule.replace("<n>", "{n}"))
+        for method in methods - {"HEAD"}:
             yield f"{method} {path}"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import Map, RequestRedirect, Rule
+from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Request, Response
 
 from relay.application.batch_creator import Batch, BatchCreator
@@ -58,6 +58,7 @@ from relay.edges.problems import (
     not_found,
     problem_answer,
 )
+from relay.edges.routes import Endpoint, Routes
 from relay.edges.submissions import (
     SUBMISSIONS,
     Submission,
@@ -80,8 +81,6 @@ SMALL_PAGE_BYTES = 256 * 1024
 LONGEST_WAIT_S = 60
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
-
-Endpoint = Callable[..., Response]
 
 
 class Api:
@@ -127,46 +126,34 @@ class Api:
         self._tenants = tenants
         self._callback_keys = callback_keys
         self._page_tokens = PageTokens(tenants)
-        # Our callers don't follow redirects, so no path is tidied up by one.
-        self._routes = Map(
+        self.routes = Routes(
             [
-                Rule("/healthz", endpoint=self._health, methods=["GET"]),
-                Rule("/console", endpoint=console.page, methods=["GET"]),
-                Rule("/console/<digest>/<path:name>", endpoint=console.asset, methods=["GET"]),
-                Rule("/v1/jobs", endpoint=self._list, methods=["GET"]),
-                Rule("/v1/jobs", endpoint=self._create, methods=["POST"]),
-                Rule("/v1/jobs:batch", endpoint=self._create_batch, methods=["POST"]),
-                Rule("/v1/jobs/<job_id>", endpoint=self._get, methods=["GET"]),
-                Rule("/v1/jobs/<job_id>/cancel", endpoint=self._cancel, methods=["POST"]),
-                Rule("/v1/jobs/<job_id>/retry", endpoint=self._retry, methods=["POST"]),
-                Rule("/v1/jobs/<job_id>/redeliver", endpoint=self._redeliver, methods=["POST"]),
-                Rule("/v1/callback-secrets", endpoint=self._secrets, methods=["GET"]),
-                Rule("/v1/jobs/<job_id>/outputs/<n>", endpoint=self._output, methods=["GET"]),
-                Rule("/v1/providers", endpoint=self._providers, methods=["GET"]),
-                Rule("/v1/job/<job_id>", endpoint=self._gepetto_job, methods=["GET"]),
-                Rule(
-                    "/api/v1/generate/poll-result", endpoint=self._spacely_result, methods=["GET"]
-                ),
+                ("GET", "/healthz", self._health),
+                ("GET", "/console", console.page),
+                ("GET", "/console/<digest>/<path:name>", console.asset),
+                ("GET", "/v1/jobs", self._list),
+                ("POST", "/v1/jobs", self._create),
+                ("POST", "/v1/jobs:batch", self._create_batch),
+                ("GET", "/v1/jobs/<job_id>", self._get),
+                ("POST", "/v1/jobs/<job_id>/cancel", self._cancel),
+                ("POST", "/v1/jobs/<job_id>/retry", self._retry),
+                ("POST", "/v1/jobs/<job_id>/redeliver", self._redeliver),
+                ("GET", "/v1/callback-secrets", self._secrets),
+                ("GET", "/v1/jobs/<job_id>/outputs/<n>", self._output),
+                ("GET", "/v1/providers", self._providers),
+                ("GET", "/v1/job/<job_id>", self._gepetto_job),
+                ("GET", "/api/v1/generate/poll-result", self._spacely_result),
+                *(("POST", one.path, partial(self._submit, one)) for one in SUBMISSIONS),
                 *(
-                    Rule(one.path, endpoint=partial(self._submit, one), methods=["POST"])
-                    for one in SUBMISSIONS
-                ),
-                *(
-                    Rule(
+                    (
+                        "GET",
                         f"{urlsplit(CATALOGUE[provider].base_url).path}/{name}",
-                        endpoint=partial(self._provider_list, provider, name),
-                        methods=["GET"],
+                        partial(self._provider_list, provider, name),
                     )
                     for provider, name in lists.known
                 ),
-            ],
-            strict_slashes=True,
-            merge_slashes=False,
-            redirect_defaults=False,
+            ]
         )
-        self._paths = [rule.rule for rule in self._routes.iter_rules()]
-        # Bound once: no rule depends on the host.
-        self._matcher = self._routes.bind("")
 
     def answer(self, request: Request) -> Response:
         """Return the answer to a request, valid or not."""
@@ -178,11 +165,11 @@ class Api:
 
     def _route(self, request: Request) -> tuple[Endpoint, Mapping[str, str]]:
         try:
-            return self._matcher.match(request.path, request.method)
+            return self.routes.match(request.method, request.path)
         except MethodNotAllowed as error:
             raise method_not_allowed(list(error.valid_methods or ())) from None
         except (NotFound, RequestRedirect):
-            raise not_found(nearest_path(request.path, self._paths)) from None
+            raise not_found(nearest_path(request.path, self.routes.methods)) from None
 
     def _health(self, _request: Request) -> Response:
         return _json(b'{"status":"ok"}')
