@@ -7,6 +7,8 @@ CHECKOV := .local/checkov
 CLIENTS := .local/clients
 # Without bytecode, which takes half of the time: each module is compiled when it is first used.
 PIP_INSTALL := -m pip install --quiet --no-compile --disable-pip-version-check --requirement
+# Some machines forbid bytecode; every process that a test starts would then compile all packages.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-thorough test-busy storm-test lint format describe pins simulate storm fuzz \
