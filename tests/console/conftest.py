@@ -27,7 +27,8 @@ from tests.fakes import World
 KEY = "key-of-demo"
 REQUIRE_BROWSER = "RELAY_REQUIRE_BROWSER"
 VIEWPORT = {"width": 1280, "height": 800}
-PATIENCE_MS = 15_000
+# However slow the machine is.
+PATIENCE_MS = 60_000
 
 expect.set_options(timeout=PATIENCE_MS)
 

@@ -18,6 +18,8 @@ from tests.event_schemas import complaints
 SUBSCRIPTION = "system-tests"
 OUTPUTS_KEPT = "com.renderrelay.job.outputs_kept"
 RECEIVER = "system-tests"
+# However slow the machine is.
+PATIENCE_S = 200.0
 # Of completion events and late results; copies are announced by an event of their own.
 ONLY_IN_ANSWERS = {"callback", "expectedAt", "keptOutputs", "waitingFor"}
 
@@ -113,29 +115,27 @@ class Relay:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    def final(self, job_id: str, *, within_s: float) -> dict[str, Any]:
+    def final(self, job_id: str) -> dict[str, Any]:
         """Return the job once it is final."""
-        return until(
-            lambda: job if (job := self.job(job_id))["finishedAt"] else None, within_s=within_s
-        )
+        return until(lambda: job if (job := self.job(job_id))["finishedAt"] else None)
 
-    def kept(self, job_id: str, *, within_s: float = 30.0) -> dict[str, Any]:
+    def kept(self, job_id: str) -> dict[str, Any]:
         """Return the job once it shows its copies, and after its callbacks were delivered."""
 
         def is_kept(job: dict[str, Any]) -> bool:
             callback = job["callback"]
             return "keptOutputs" in job and (callback is None or callback["status"] == "delivered")
 
-        return until(lambda: job if is_kept(job := self.job(job_id)) else None, within_s=within_s)
+        return until(lambda: job if is_kept(job := self.job(job_id)) else None)
 
-    def events(self, job_id: str, *, count: int, within_s: float = 10.0) -> list[Received]:
+    def events(self, job_id: str, *, count: int) -> list[Received]:
         """Return the job's distinct events, but that of its copies, in the order of arrival."""
-        until(lambda: len(self._distinct(job_id)) >= count or None, within_s=within_s)
+        until(lambda: len(self._distinct(job_id)) >= count)
         return self._distinct(job_id)
 
-    def copies_event(self, job_id: str, *, within_s: float = 30.0) -> Received:
+    def copies_event(self, job_id: str) -> Received:
         """Return the event that tells of the job's copies."""
-        return until(lambda: next(self._of_copies(job_id), None), within_s=within_s)
+        return until(lambda: next(self._of_copies(job_id), None))
 
     def callbacks(self, job_id: str) -> list[dict[str, Any]]:
         """Return what the sandbox's receiver was sent for this job, each try."""
@@ -183,15 +183,14 @@ def check(deliveries: Sequence[Delivery]) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def until(found: Callable[[], Any], *, within_s: float) -> Any:
-    """Return the first answer that is not None."""
-    give_up_at = time.monotonic() + within_s
+def until(found: Callable[[], Any]) -> Any:
+    """Return the first answer that is true."""
+    give_up_at = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up_at:
-        answer = found()
-        if answer is not None:
+        if answer := found():
             return answer
         time.sleep(0.2)
-    pytest.fail(f"did not come about within {within_s:g} s")
+    pytest.fail(f"did not come about within {PATIENCE_S:g} s")
 
 
 @pytest.fixture(scope="session")

@@ -34,9 +34,7 @@ def callbacks(relay: Relay, job_id: str, *, count: int) -> list[tuple[str, str, 
     Args:
         count: How many to wait for.
     """
-    sent = until(
-        lambda: found if len(found := relay.callbacks(job_id)) >= count else None, within_s=60
-    )
+    sent = until(lambda: found if len(found := relay.callbacks(job_id)) >= count else None)
     return [(one["id"].rpartition(".")[2], one["signature"], one["status"]) for one in sent]
 
 
@@ -46,7 +44,6 @@ def callback_of(relay: Relay, job_id: str, *, status: str) -> dict[str, Any]:
         lambda: (
             callback if (callback := relay.job(job_id)["callback"])["status"] == status else None
         ),
-        within_s=60,
     )
 
 
@@ -72,7 +69,7 @@ def test_each_event_of_a_job_is_posted_to_its_callback_and_signed(relay, jobs) -
     ("name", "status"), [("failing at first", 500), ("redirecting at first", 307)]
 )
 def test_a_receiver_that_does_not_take_it_is_asked_again(relay, jobs, name, status) -> None:
-    job_id = relay.kept(jobs[name], within_s=60)["id"]
+    job_id = relay.kept(jobs[name])["id"]
 
     assert callbacks(relay, job_id, count=4) == [
         ("succeeded", "good", status),
@@ -84,7 +81,7 @@ def test_a_receiver_that_does_not_take_it_is_asked_again(relay, jobs, name, stat
 
 
 def test_a_receiver_that_is_gone_is_left_alone(relay, jobs) -> None:
-    relay.final(jobs["gone"], within_s=30)
+    relay.final(jobs["gone"])
 
     callback = callback_of(relay, jobs["gone"], status="failed")
     # The event of its copies comes later, and is not sent.
@@ -95,7 +92,7 @@ def test_a_receiver_that_is_gone_is_left_alone(relay, jobs) -> None:
 
 
 def test_a_failed_job_is_called_back_and_keeps_nothing(relay, jobs) -> None:
-    job_id = relay.final(jobs["failing render"], within_s=30)["id"]
+    job_id = relay.final(jobs["failing render"])["id"]
 
     callback_of(relay, job_id, status="delivered")
 

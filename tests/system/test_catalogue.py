@@ -55,7 +55,7 @@ def test_no_operation_is_left_out() -> None:
 def test_an_operation_of_the_catalogue_ends_with_pictures(
     relay: Relay, created: Created, sample: Sample
 ) -> None:
-    job = relay.final(created[str(sample)], within_s=25)
+    job = relay.final(created[str(sample)])
 
     (event,) = relay.events(job["id"], count=1)
     assert (job["status"], job["error"]) == ("succeeded", None)
@@ -68,7 +68,7 @@ def test_an_operation_of_the_catalogue_ends_with_pictures(
 def test_the_provider_got_the_input_as_it_was(
     relay: Relay, created: Created, sample: Sample
 ) -> None:
-    job = relay.final(created[str(sample)], within_s=25)
+    job = relay.final(created[str(sample)])
 
     seen = requests.get(f"{relay.sandbox_url}/sandbox/jobs", timeout=10).json()["jobs"]
     (render,) = (one for one in seen if one["providerJobId"] == job["providerJobId"])

@@ -35,7 +35,7 @@ def jobs(relay: Relay) -> Jobs:
 
 
 def test_a_webhook_ends_a_job_and_it_is_announced_once(relay: Relay, jobs: Jobs) -> None:
-    job = relay.final(jobs["webhook"], within_s=20)
+    job = relay.final(jobs["webhook"])
 
     (event,) = relay.events(job["id"], count=1)
     assert (job["status"], job["finishedBy"], len(job["outputs"])) == ("succeeded", "webhook", 1)
@@ -58,7 +58,7 @@ def test_a_webhook_ends_a_job_and_it_is_announced_once(relay: Relay, jobs: Jobs)
 
 
 def test_polling_ends_a_job_of_a_provider_without_webhooks(relay: Relay, jobs: Jobs) -> None:
-    job = relay.final(jobs["poll"], within_s=40)
+    job = relay.final(jobs["poll"])
 
     (event,) = relay.events(job["id"], count=1)
     assert (job["status"], job["finishedBy"], len(job["outputs"])) == ("succeeded", "poll", 4)
@@ -66,7 +66,7 @@ def test_polling_ends_a_job_of_a_provider_without_webhooks(relay: Relay, jobs: J
 
 
 def test_the_outputs_are_pictures(relay: Relay, jobs: Jobs) -> None:
-    job = relay.final(jobs["webhook"], within_s=20)
+    job = relay.final(jobs["webhook"])
 
     answer = requests.get(job["outputs"][0]["url"], timeout=10)
 
@@ -75,7 +75,7 @@ def test_the_outputs_are_pictures(relay: Relay, jobs: Jobs) -> None:
 
 
 def test_a_webhook_may_beat_the_acknowledgement(relay: Relay, jobs: Jobs) -> None:
-    job = relay.final(jobs["early"], within_s=20)
+    job = relay.final(jobs["early"])
 
     assert (job["status"], job["finishedBy"]) == ("succeeded", "webhook")
     assert "processing" not in [entry["status"] for entry in job["history"]]
@@ -84,7 +84,7 @@ def test_a_webhook_may_beat_the_acknowledgement(relay: Relay, jobs: Jobs) -> Non
 
 
 def test_a_doubled_webhook_changes_nothing(relay: Relay, jobs: Jobs) -> None:
-    job = relay.final(jobs["doubled"], within_s=20)
+    job = relay.final(jobs["doubled"])
 
     delivered = until(
         lambda: (
@@ -93,7 +93,6 @@ def test_a_doubled_webhook_changes_nothing(relay: Relay, jobs: Jobs) -> None:
             and all(one["status"] for one in sent)
             else None
         ),
-        within_s=10,
     )
 
     assert [one["status"] for one in delivered] == [200, 200]
@@ -102,7 +101,7 @@ def test_a_doubled_webhook_changes_nothing(relay: Relay, jobs: Jobs) -> None:
 
 
 def test_a_lost_webhook_is_made_up_for_by_polling(relay: Relay, jobs: Jobs) -> None:
-    job = relay.final(jobs["lost"], within_s=60)
+    job = relay.final(jobs["lost"])
 
     assert (job["status"], job["finishedBy"]) == ("succeeded", "poll")
     assert relay.provider_jobs(job["id"])[0]["webhooks"] == []
@@ -110,13 +109,10 @@ def test_a_lost_webhook_is_made_up_for_by_polling(relay: Relay, jobs: Jobs) -> N
 
 
 def test_a_webhook_that_comes_after_the_poll_changes_nothing(relay: Relay, jobs: Jobs) -> None:
-    job = relay.final(jobs["late after a poll"], within_s=60)
+    job = relay.final(jobs["late after a poll"])
 
     (delivered,) = until(
-        lambda: (
-            [one for one in relay.provider_jobs(job["id"])[0]["webhooks"] if one["status"]] or None
-        ),
-        within_s=60,
+        lambda: [one for one in relay.provider_jobs(job["id"])[0]["webhooks"] if one["status"]]
     )
 
     assert (job["status"], job["finishedBy"]) == ("succeeded", "poll")
@@ -127,7 +123,7 @@ def test_a_webhook_that_comes_after_the_poll_changes_nothing(relay: Relay, jobs:
 
 def test_a_render_that_fails_ends_its_job(relay: Relay, jobs: Jobs) -> None:
     for name in ("failing at gepetto", "failing at spacely"):
-        job = relay.final(jobs[name], within_s=40)
+        job = relay.final(jobs[name])
 
         (event,) = relay.events(job["id"], count=1)
         assert (job["status"], job["error"]["code"]) == ("failed", "render_failed")
@@ -136,14 +132,14 @@ def test_a_render_that_fails_ends_its_job(relay: Relay, jobs: Jobs) -> None:
 
 
 def test_a_refused_job_fails_at_once(relay: Relay, jobs: Jobs) -> None:
-    job = relay.final(jobs["refused"], within_s=20)
+    job = relay.final(jobs["refused"])
 
     assert (job["error"]["code"], job["finishedBy"]) == ("provider_rejected", "submit")
     assert relay.provider_jobs(job["id"]) == []
 
 
 def test_a_busy_provider_gets_the_job_again(relay: Relay, jobs: Jobs) -> None:
-    job = relay.final(jobs["busy"], within_s=60)
+    job = relay.final(jobs["busy"])
 
     assert job["status"] == "succeeded"
     assert len(relay.provider_jobs(job["id"])) == 1
@@ -153,8 +149,8 @@ def test_a_busy_provider_gets_the_job_again(relay: Relay, jobs: Jobs) -> None:
 def test_an_unconfirmed_job_is_sent_again_only_on_its_callers_word(
     relay: Relay, jobs: Jobs
 ) -> None:
-    resubmitted = relay.final(jobs["resubmitted"], within_s=60)
-    unconfirmed = relay.final(jobs["no answer"], within_s=100)
+    resubmitted = relay.final(jobs["resubmitted"])
+    unconfirmed = relay.final(jobs["no answer"])
 
     assert resubmitted["status"] == "succeeded"
     assert len(relay.provider_jobs(resubmitted["id"])) == 2
@@ -165,9 +161,9 @@ def test_an_unconfirmed_job_is_sent_again_only_on_its_callers_word(
 def test_a_result_that_comes_after_the_deadline_is_kept_and_announced(
     relay: Relay, jobs: Jobs
 ) -> None:
-    failed = relay.final(jobs["late after the deadline"], within_s=100)
+    failed = relay.final(jobs["late after the deadline"])
 
-    completion, late = relay.events(failed["id"], count=2, within_s=120)
+    completion, late = relay.events(failed["id"], count=2)
 
     job = relay.job(failed["id"])
     assert (failed["status"], failed["error"]["code"]) == ("failed", "deadline_exceeded")

@@ -50,8 +50,8 @@ def _text(written: str) -> str:
 @pytest.fixture(scope="module")
 def lines(relay: Relay) -> list[Mapping[str, Any]]:
     """Every line of every function after a job that succeeded and one that failed."""
-    relay.final(relay.redesign("render-s=1", number=930), within_s=30)
-    relay.final(relay.advance("failed,render-s=1"), within_s=30)
+    relay.final(relay.redesign("render-s=1", number=930))
+    relay.final(relay.advance("failed,render-s=1"))
     give_up_at_s = time.monotonic() + PUMPS_END_WITHIN_S
     while True:
         logged = [

@@ -292,9 +292,9 @@ def jobs(relay: Relay) -> Jobs:
 
     for (_, name), job_id in ids.items():
         if name == "open":
-            until(partial(provider_job_id, job_id), within_s=20)
+            until(partial(provider_job_id, job_id))
         else:
-            relay.final(job_id, within_s=40)
+            relay.final(job_id)
     return {which: relay.job(job_id) for which, job_id in ids.items()}
 
 
@@ -382,7 +382,7 @@ def test_spacelys_samples_submit_a_render_and_poll_its_result(
     body = body_of(relay, "spacely", "standard")
 
     ref = programs.submitted("spacely", language, "standard", body).body["data"]
-    job = relay.final(ref, within_s=40)
+    job = relay.final(ref)
 
     assert job["status"] == "succeeded"
     answer = programs.answer("spacely", language, job_id=ref)
@@ -442,8 +442,8 @@ def test_gepettos_samples_submit_a_render_and_get_its_result_by_webhook_and_by_g
 
     webhook = f"{relay.sandbox_url}/callbacks/{name}"
     made = programs.submitted("gepetto", language, "furnish", body | {"webhook": webhook}).body
-    job = relay.final(made["id"], within_s=40)
-    (callback,) = until(lambda: callbacks_at(relay, name) or None, within_s=30)
+    job = relay.final(made["id"])
+    (callback,) = until(lambda: callbacks_at(relay, name))
 
     assert job["status"] == "succeeded"
     assert callback["body"] == {"id": made["id"], "output": job["outputs"][0]["url"]}

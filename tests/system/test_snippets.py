@@ -129,7 +129,7 @@ class Terminal:
         assert self._shell.stdin is not None
         self._shell.stdin.write(f"{code}\necho; echo '{end}'\n")
         self._shell.stdin.flush()
-        until(lambda: end in self.shown() or None, within_s=70)
+        until(lambda: end in self.shown())
         return self.shown()[before:].partition(end)[0]
 
     def shown(self) -> str:
@@ -266,7 +266,7 @@ def events(relay: Relay) -> Mapping[str, Received]:
         "failed": relay.advance("failed,render-s=1"),
         "last": relay.advance("render-s=1"),
     }
-    return {name: relay.events(job_id, count=1, within_s=40)[0] for name, job_id in ids.items()}
+    return {name: relay.events(job_id, count=1)[0] for name, job_id in ids.items()}
 
 
 def documents(text: str) -> list[Any]:
@@ -358,13 +358,13 @@ def test_each_job_of_a_batch_gets_its_own_answer(relay: Relay, using: Reader) ->
     assert [one["status"] for one in answer["results"]] == [201, 201, 422]
     wrong = {one["pointer"] for one in answer["results"][2]["problem"]["errors"]}
     assert wrong == {"/input", "/operation"}
-    assert relay.final(answer["results"][1]["job"]["id"], within_s=60)["status"] == "succeeded"
+    assert relay.final(answer["results"][1]["job"]["id"])["status"] == "succeeded"
 
 
 def test_a_job_that_was_submitted_elsewhere_is_followed_and_not_sent_again(
     relay: Relay, using: Reader
 ) -> None:
-    job = relay.final(using.sh(FOLLOW).strip(), within_s=40)
+    job = relay.final(using.sh(FOLLOW).strip())
 
     seen = requests.get(f"{relay.sandbox_url}/sandbox/jobs", timeout=10).json()["jobs"]
     renders = [one for one in seen if one["input"].get("prompt") == "a winter garden"]
@@ -385,7 +385,7 @@ def test_the_providers_own_calls_submit_and_show_the_same_jobs(relay: Relay, usi
     ).json()["jobs"]
     picture = f"{relay.sandbox_url}/rooms/loft.jpg"
     (moved,) = [one for one in advanced if one["input"]["imageUrl"] == picture]
-    assert relay.final(moved["id"], within_s=40)["status"] == "succeeded"
+    assert relay.final(moved["id"])["status"] == "succeeded"
     assert (of_gepetto["status"], of_gepetto["mode"]) == ("success", "furnish")
     assert of_gepetto["output"] == submitted["outputs"][0]["url"]
 
@@ -414,9 +414,9 @@ def test_a_pull_consumer_acts_once_on_an_event_that_comes_twice(
     )
 
     with reader.started(name) as output:
-        until(lambda: topic.subscription(subscription), within_s=20)
+        until(lambda: topic.subscription(subscription))
         topic.publish(events["succeeded"], events["succeeded"], events["last"])
-        until(lambda: last in output.read_text() or None, within_s=20)
+        until(lambda: last in output.read_text())
 
     # Not by the line: a program's threads may print into each other's.
     printed = output.read_text()
@@ -431,7 +431,7 @@ def test_a_pushed_function_acts_once_and_only_on_jobs_that_succeeded(
     using.program(PUSH_SUBSCRIBE)
 
     topic.publish(events["succeeded"], events["failed"], events["succeeded"], events["last"])
-    until(lambda: events["last"].job["id"] in using.terminal.shown() or None, within_s=30)
+    until(lambda: events["last"].job["id"] in using.terminal.shown())
 
     # The emulator keeps the filter and does not apply it: what is kept is what can be seen.
     subscription = topic.subscription("only-succeeded") or {}

@@ -272,7 +272,7 @@ def set_up(api_url: str, demos_key: str, sandbox_url: str) -> Stage:
     refs: dict[str, list[str]] = {provider: [] for provider in SANDBOX_KEYS}
     for job_id in (*open_ids, *ended_ids):
         wanted = ENDED if job_id in ended_ids else {"processing"}
-        job = until(lambda: settled(demo.job(job_id), wanted), within_s=60)  # noqa: B023
+        job = until(lambda: settled(demo.job(job_id), wanted))  # noqa: B023
         refs[job["provider"]] += [job["id"], job["providerJobId"]]
     for operation in OPERATIONS:
         if operation.name.startswith(SUBMISSION):
@@ -509,7 +509,7 @@ def test_a_followed_id_of_anothers_looks_like_one_that_does_not_exist_to_the_end
 ) -> None:
     for theirs, nobodys in pairs:
         ends = [
-            until(lambda: settled(stage.other.job(job_id), ENDED), within_s=200)  # noqa: B023
+            until(lambda: settled(stage.other.job(job_id), ENDED))  # noqa: B023
             for job_id in (theirs, nobodys)
         ]
 

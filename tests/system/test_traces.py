@@ -65,13 +65,11 @@ def test_one_job_is_one_trace_from_its_callers_span_to_its_consumers(
         timeout=10,
     )
     job_id = answer.json()["id"]
-    traced.kept(job_id, within_s=60)
+    traced.kept(job_id)
     copies = traced.copies_event(job_id)
     (event,) = traced.events(job_id, count=1)
     file = traces_file(stack_file)
-    spans = until(
-        lambda: found if len(found := of_job(read(file), job_id)) >= STEPS else None, within_s=60
-    )
+    spans = until(lambda: found if len(found := of_job(read(file), job_id)) >= STEPS else None)
 
     assert answer.headers["X-Request-Id"] == TRACE_ID
     assert {one.trace_id for one in spans} == {TRACE_ID}
