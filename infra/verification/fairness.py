@@ -26,7 +26,7 @@ from itertools import pairwise
 
 from infra.verification.history import Call, History, Verdict, Version, Violation, seconds
 from relay.domain.catalogue import CATALOGUE
-from relay.domain.job import Job, Priority, Status
+from relay.domain.job import ErrorCode, Job, Priority, Status
 
 Span = tuple[float, float]
 """From when to when, in seconds."""
@@ -99,6 +99,28 @@ class _Account:
             for version in versions
             if version.job.status is Status.SUBMITTING
         ]
+
+    @cached_property
+    def stops(self) -> list[float]:
+        """When the provider gave a reason to stop calls."""
+        bad = (Verdict.BUSY, Verdict.ACCOUNT_REFUSED)
+        polls = [at_s for name, at_s in self.history.refused_polls if name == self.name]
+        late = [one.at_s for one in self.history.throttled if one.provider == self.name]
+        return sorted([*(one.at_s for one in self.calls if one.verdict in bad), *polls, *late])
+
+    @cached_property
+    def answered(self) -> list[Span]:
+        """From the claim to the answer of submissions that did not fail for the account's sake."""
+        found = []
+        for versions in self.jobs.values():
+            for before, after in pairwise(versions):
+                error = after.job.error
+                is_own = error is not None and error.code is ErrorCode.PROVIDER_REJECTED
+                if before.job.status is Status.SUBMITTING and (
+                    after.job.status is Status.PROCESSING or (is_own and after.job.refusal is None)
+                ):
+                    found.append((before.at_s, after.at_s))
+        return found
 
     @cached_property
     def polls(self) -> list[Call]:
@@ -424,7 +446,7 @@ def _probes(account: _Account) -> Iterator[Violation]:
     for (before_s, before), (after_s, after) in pairwise(sorted(tries, key=lambda one: one[0])):
         if before is None or after is None or before.id != after.id or after.refusal is None:
             continue
-        if after_s - before_s < IN_FLIGHT_S:
+        if after_s - before_s < IN_FLIGHT_S or _is_no_probe(account, before_s, before):
             continue
         for other, spans in account.ready.items():
             if other not in account.troubled and any(
@@ -437,3 +459,16 @@ def _probes(account: _Account) -> Iterator[Violation]:
                     f"while {other} had a job ready",
                 )
                 break
+
+
+def _is_no_probe(account: _Account, at_s: float, job: Job) -> bool:
+    """Return whether nothing was stopped when this job was tried, nor by its next 429.
+
+    A submission that began after the last trouble was answered normally. It ended all stops, and
+    makes another 429 of a job that had one before that job's own.
+    """
+    stops = account.stops[: bisect_left(account.stops, at_s)]
+    if job.throttled_at is None or not stops:
+        return False
+    read_s = stops[-1] + IN_FLIGHT_S
+    return any(read_s < start_s and end_s < at_s for start_s, end_s in account.answered)

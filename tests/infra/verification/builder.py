@@ -63,17 +63,28 @@ class HistoryBuilder:
         )
 
     def refuse(self, job, at_s):
+        return self._tried(
+            job,
+            at_s,
+            Verdict.ACCOUNT_REFUSED,
+            note="403",
+            refusal=ProviderReply(status=403, message=""),
+        )
+
+    def throttle(self, job, at_s):
+        return self._tried(job, at_s, Verdict.BUSY, note="429", is_throttled=True)
+
+    def _tried(self, job, at_s, verdict, **why):
         claim = Claim(token=f"c{at_s}", expires_at=moment(at_s + 40))
         job = self.write(at_s, claimed(replace(job, call_at=None), claim=claim, at=moment(at_s)))
-        self.call(at_s, job, Verdict.ACCOUNT_REFUSED)
+        self.call(at_s, job, verdict)
         return self.write(
             at_s + 0.1,
             requeued(
                 job,
                 claim=claim,
                 call_at=moment(at_s + 0.1),
-                note="403",
-                refusal=ProviderReply(status=403, message=""),
                 at=moment(at_s + 0.1),
+                **why,
             ),
         )

@@ -119,6 +119,23 @@ def test_a_refused_job_is_the_probe_twice_while_another_tenant_has_one(built):
     assert broken(built) == ["P8"]
 
 
+@pytest.mark.parametrize(
+    ("answered_s", "breaks"), [(30.0, []), (13.0, ["P8"])], ids=["after", "in flight by then"]
+)
+def test_a_refused_job_takes_its_turns_once_anothers_answer_has_ended_the_hold(
+    built, answered_s, breaks
+):
+    refused = built.create(1, "a")
+    built.create(2, "b")
+    other = built.create(3, "c")
+
+    refused = built.refuse(built.throttle(refused, 5.0), 10.0)
+    built.send(other, answered_s)
+    built.throttle(built.throttle(refused, 41.0), 61.0)
+
+    assert broken(built) == breaks
+
+
 def test_a_provider_that_said_slow_down_is_called(built):
     job = built.create(1, "a")
     claim = Claim(token="c", expires_at=moment(50))
