@@ -223,6 +223,19 @@ def test_a_429_is_believed_between_a_second_and_ten_minutes(retry_after_s, wait_
     assert admission.pause.probe_at == later(wait_s)
 
 
+def test_a_probes_429_does_not_shorten_a_pause_that_was_asked_for_meanwhile():
+    admission = an_admission()
+    earlier = begin(admission, job=job_of("other"))
+    call(admission, CallResult.THROTTLED)
+    probe = begin(admission)
+
+    admission.end(earlier, reported(CallResult.THROTTLED, retry_after_s=300.0), at=later(61))
+    admission.end(probe, reported(CallResult.THROTTLED, retry_after_s=2.0), at=later(62))
+
+    assert admission.pause is not None
+    assert admission.pause.probe_at == later(361)
+
+
 @pytest.mark.parametrize("kind", CallKind)
 def test_a_paused_account_makes_no_call_until_the_pause_is_over(kind):
     admission = paused()

@@ -370,7 +370,9 @@ class Admission:
             self.pause = pause
             self.hold = _held(self.hold, flight, report, at=at)
         elif report.result is CallResult.THROTTLED:
-            self.pause = self._paused(flight, report, at=at)
+            paused = self._paused(flight, report, at=at)
+            # A call from before may have been told meanwhile to wait for longer.
+            self.pause = max(filter(None, (paused, pause)), key=lambda one: one.probe_at)
         elif report.result.is_normal:
             self.hold, self.pause = hold, pause
         else:
