@@ -268,7 +268,7 @@ class TooManyLargeBatches(Transient):
 
 
 class TooManyWaiting(Transient):
-    """As many callers wait for their jobs as the instance lets."""
+    """As many callers wait for their jobs as the instance allows."""
 
 
 class NotRenderedYet(Transient):

@@ -14,7 +14,7 @@ from relay.domain.job import Job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueJob:
-    """A due job in a pump's memory, without its input.
+    """A job that a pump keeps in memory, without its input, until it is due.
 
     Attributes:
         job: As the pump knows it; its bookkeeping may be ahead of the document.

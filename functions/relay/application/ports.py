@@ -170,7 +170,7 @@ class JobFilter:
     ended_after: datetime | None = None
 
     def matches(self, job: Job) -> bool:
-        """Return whether a job belongs into the list."""
+        """Return whether a job belongs in the list."""
         return (
             self.provider in (None, job.provider)
             and self.operation in (None, job.operation)

@@ -111,7 +111,7 @@ class SubmissionQueue:
 
     Attributes:
         turns: Whose turn it is.
-        infeasible: Jobs that can no longer be rendered in time, until the caller ends them.
+        infeasible: Jobs that can no longer be rendered in time, until the run ends them.
         looked_at: When the last complete look at the queue began; None before the first.
     """
 

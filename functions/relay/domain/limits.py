@@ -57,7 +57,7 @@ class Pacer:
         self._next_s = max(self._next_s, now) + max(self._interval_s, stretched_s)
 
     def resume(self, ended: Iterable[float], now: float) -> None:
-        """Count the last pump's calls, unless they are only assumed to end later.
+        """Count the last pump's calls, but not those that are assumed to end later.
 
         At most a burst's worth counts: calls that hung, or are assumed, end together, but they were
         not started together, so they do not delay the next call.

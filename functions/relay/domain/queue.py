@@ -1,9 +1,9 @@
 """An account's queue: one sortable key per ready job, in the order of sending within its tenant.
 
-A key is ``tenant/priority line/created at/job id``. All keys of one tenant are adjacent, normal
-priority before low. Within a priority, returning jobs (after a 429, a 503 or an unconfirmed
-submission) come before fresh ones: they were first in line once, so they are older. Only a create
-makes a fresh key, so fresh keys that were read need not be read again.
+A key is ``tenant/priority and origin/created at/job id``. All keys of one tenant are adjacent,
+normal priority before low. Within a priority, returning jobs (after a 429, a 503 or an unconfirmed
+submission) come before fresh ones: they were first once, so they are older. Only a create makes a
+fresh key, so fresh keys that were read need not be read again.
 """
 
 from collections.abc import Iterable
@@ -34,8 +34,8 @@ def queue_key(job: Job) -> str | None:
     """Return the job's key in its account's queue; None if it is not in the queue."""
     if not job.is_ready:
         return None
-    line = RETURNED if job.tries else FRESH
-    level = f"{tenant_start(job.tenant)}{LEVELS[job.priority]}{line}"
+    origin = RETURNED if job.tries else FRESH
+    level = f"{tenant_start(job.tenant)}{LEVELS[job.priority]}{origin}"
     return f"{level}/{micros_text(job.created_at)}/{job.id}"
 
 
@@ -77,8 +77,8 @@ def low_keys_start(tenant: str) -> str:
 
 def fresh_keys_until(tenant: str, priority: Priority, moment: datetime) -> Span:
     """Return the span of the fresh keys of jobs created before a moment."""
-    line = f"{tenant_start(tenant)}{LEVELS[priority]}{FRESH}/"
-    return Span(line, f"{line}{micros_text(moment)}")
+    start = f"{tenant_start(tenant)}{LEVELS[priority]}{FRESH}/"
+    return Span(start, f"{start}{micros_text(moment)}")
 
 
 def uncovered_spans(covered: Iterable[Span]) -> list[Span]:

@@ -55,7 +55,7 @@ def trace_context(
 
 
 def read_trace_context(traceparent: str, tracestate: str) -> TraceContext | None:
-    """Return what two headers say; None if the first is none, and without a second that is none."""
+    """Return what two headers say; None if the first is malformed (a malformed second is empty)."""
     match = _TRACEPARENT.fullmatch(traceparent)
     if match is None or (match["version"] == "00" and match["more"] is not None):
         return None
