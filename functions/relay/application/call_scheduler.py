@@ -53,7 +53,7 @@ class _Avoid:
     tenants: frozenset[str]
 
     @classmethod
-    def what(cls, *stops: Stop | None) -> "_Avoid":
+    def stopped_by(cls, *stops: Stop | None) -> "_Avoid":
         """Avoid the jobs stopped last, and their tenants."""
         there = [stop for stop in stops if stop is not None]
         return cls(
@@ -169,7 +169,7 @@ class CallScheduler:
 
     def _probe(self, kinds: Sequence[CallKind], now: datetime) -> Call | None:
         admission = self._admission
-        avoid = _Avoid.what(admission.hold, admission.pause, admission.outage)
+        avoid = _Avoid.stopped_by(admission.hold, admission.pause, admission.outage)
         calls: list[Call | None] = []
         if CallKind.POLL in kinds:
             calls.append(self._next_poll(now, avoid=avoid))
@@ -216,7 +216,7 @@ class CallScheduler:
         suspects = may_be_suspect and admission.may_try_suspect()
 
         def first(tenant: str) -> Stored | None:
-            avoided = avoid or _Avoid.what(admission.state_of(tenant).stop)
+            avoided = avoid or _Avoid.stopped_by(admission.state_of(tenant).stop)
             return self._queue.first(tenant, now=now, suspects=suspects, avoid=avoided.job_ids)
 
         waiting = [

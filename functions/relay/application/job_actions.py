@@ -302,15 +302,15 @@ class JobActions:
         While the job stays open it is written only when the pump releases it.
         """
 
-        def asked(job: Job) -> Job:
+        def answered(job: Job) -> Job:
             return transitions.given_up(step(job), at=now, hold=self._hold())
 
-        ahead = asked(due_job.job)
+        ahead = answered(due_job.job)
         if ahead.error is not None and ahead.error.code is ErrorCode.RENDER_FAILED:
             # With its input, which its message may give hints on and its event carries.
-            return self._change(self._store.read(ahead.id), asked, report)
+            return self._change(self._store.read(ahead.id), answered, report)
         if ahead.status is not due_job.job.status:
-            return self._change(due_job.stored, asked, report)
+            return self._change(due_job.stored, answered, report)
         due_job = DueJob(
             job=ahead, version=due_job.version, is_ahead=True, wakes_at=due_job.wakes_at
         )

@@ -210,7 +210,7 @@ class JobCreator:
         try:
             with self._place(job) as place:
                 first()
-                created = self._answer(job, self._store.create(job))
+                created = self._as_created(job, self._store.create(job))
                 if created.is_new:
                     place.take()
                 return created
@@ -218,7 +218,7 @@ class JobCreator:
             first_of_key = self._known(job.id) if idempotency_key is not None else None
             if first_of_key is None:
                 raise
-            return self._answer(job, first_of_key)
+            return self._as_created(job, first_of_key)
 
     @property
     def takes_callbacks(self) -> bool:
@@ -292,7 +292,7 @@ class JobCreator:
         except JobNotFound:
             return None
 
-    def _answer(self, job: Job, stored: Stored) -> Created:
+    def _as_created(self, job: Job, stored: Stored) -> Created:
         if stored.job.body_digest != job.body_digest:
             raise KeyReused
         is_new = stored.job.created_at == job.created_at
