@@ -417,8 +417,11 @@ class InlineWorkers:
     def __init__(self, clock: FixedClock) -> None:
         self._clock = clock
         self._done: list[Future[Any]] = []
+        self._is_closed = False
 
     def start(self, task: Callable[[], Any]) -> Future[Any]:
+        if self._is_closed:
+            raise RuntimeError("cannot schedule new futures after shutdown")
         future: Future[Any] = Future()
         try:
             future.set_result(task())
@@ -430,12 +433,13 @@ class InlineWorkers:
     def wait(self, timeout_s: float) -> Sequence[Future[Any]]:
         if not self._done:
             self._clock.advance(timeout_s)
-        return self.close(timeout_s=None)
+        done, self._done = self._done, []
+        return done
 
     def close(self, *, timeout_s: float | None) -> Sequence[Future[Any]]:
         del timeout_s
-        done, self._done = self._done, []
-        return done
+        self._is_closed = True
+        return self.wait(0.0)
 
 
 class ConcurrentWorkers:
@@ -445,8 +449,11 @@ class ConcurrentWorkers:
         self._clock = clock
         self._running = 0
         self._done: list[Future[Any]] = []
+        self._is_closed = False
 
     def start(self, task: Callable[[], Any]) -> Future[Any]:
+        if self._is_closed:
+            raise RuntimeError("cannot schedule new futures after shutdown")
         future: Future[Any] = Future()
         self._running += 1
         _Task(lambda: self._do(task, future)).go_on()
@@ -460,6 +467,7 @@ class ConcurrentWorkers:
 
     def close(self, *, timeout_s: float | None) -> Sequence[Future[Any]]:
         until_s = self._clock.passed_s + (1e6 if timeout_s is None else timeout_s)
+        self._is_closed = True
         while self._running and self._clock.step(until_s):
             pass
         return self._collect()

@@ -45,11 +45,14 @@ class SimulatedWorkers:
         self._waiting: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._done: list[Future[Any]] = []
         self._running = 0
+        self._is_closed = False
         self._sleeper: tuple[Flow, int] | None = None
 
     def start(self, task: Callable[[], Any]) -> Future[Any]:
         """See `Workers`."""
         self._instance.check()
+        if self._is_closed:
+            raise RuntimeError("cannot schedule new futures after shutdown")
         future = _Future()
         self._waiting.append((task, future))
         self._start_waiting()
@@ -67,6 +70,7 @@ class SimulatedWorkers:
         """See `Workers`."""
         del timeout_s
         self._instance.check()
+        self._is_closed = True
         while self._running:
             self._sleep(None)
         done, self._done = self._done, []

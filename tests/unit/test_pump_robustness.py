@@ -23,7 +23,7 @@ from tests.factories import (
     processing_job,
     submitting_job,
 )
-from tests.fakes import InlineWorkers
+from tests.fakes import ConcurrentWorkers, InlineWorkers
 
 DONE = Rendered(outputs=(OUTPUT,), provider_status="success")
 POISON = {"account": "gepetto", "wakeAt": NOON, "status": "no such status"}
@@ -44,6 +44,20 @@ class MachineWithAWanderingClock(InlineWorkers):
         return done
 
 
+class StoppingServer(InlineWorkers):
+    """Workers of a server that is stopped while they work: nothing ends until they are closed."""
+
+    def __init__(self, world):
+        super().__init__(world.clock)
+        self._world = world
+
+    def wait(self, timeout_s):
+        if self._is_closed:
+            return super().wait(timeout_s)
+        self._world.is_stopping = True
+        return []
+
+
 def error_lines(caplog):
     return [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
 
@@ -57,6 +71,35 @@ def test_a_document_that_does_not_parse_is_set_aside_and_the_others_go_on(world,
     assert world.jobs.job().status is Status.PROCESSING
     assert world.jobs.document(job_id(9)) == POISON | {"wakeAt": NOON + SET_ASIDE_FOR}
     assert error_lines(caplog) == ["job set aside"]
+
+
+def test_a_document_that_is_found_broken_while_the_run_closes_is_left_to_the_next(world):
+    world.jobs.put_document(job_id(9), POISON)
+
+    world.pump(open_workers=lambda _: StoppingServer(world)).run()
+    left = world.accounts.account()
+    world.is_stopping = False
+    world.clock.advance(300)
+    world.pump(open_workers=lambda _: InlineWorkers(world.clock)).run()
+
+    assert left.looked_back_at is None
+    assert world.jobs.document(job_id(9))["wakeAt"] > NOON
+
+
+def test_a_floor_passes_no_broken_document_that_is_being_set_aside(world):
+    world.jobs.put_document(job_id(9), POISON)
+    looked_back_at = []
+
+    def set_aside(*_args, **_more):
+        world.clock.advance(3)
+        looked_back_at.append(world.accounts.account().looked_back_at)
+        raise StoreUnavailable("simulated")
+
+    world.jobs.set_aside = set_aside
+    world.pump(open_workers=lambda _: ConcurrentWorkers(world.clock)).run()
+
+    # The next pump would scan everything.
+    assert set(looked_back_at) == {None}
 
 
 def test_a_job_whose_step_breaks_is_set_aside_and_the_others_go_on(world, caplog):
@@ -219,6 +262,18 @@ def test_a_window_of_zero_makes_one_pass_over_everything_that_is_due(world):
 
     assert len(set(world.provider.called("poll"))) == len(world.provider.calls) == 350
     assert world.seconds() == 0
+
+
+def test_a_single_pass_ends_the_jobs_whose_last_poll_waits_for_one_that_hangs(world):
+    world.jobs.put(
+        *(processing_job(id=job_id(one), deadline_at=later(-1), history=()) for one in range(3))
+    )
+    world.provider.takes_s = 25.0
+
+    world.pump(window_s=0, workers=1, open_workers=lambda _: ConcurrentWorkers(world.clock)).run()
+
+    ended = sorted((world.jobs.job(job_id(one)).finished_at - NOON).seconds for one in range(3))
+    assert ended == [19, 19, 25]
 
 
 def test_jobs_of_other_accounts_are_left_alone(world):

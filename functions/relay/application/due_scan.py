@@ -72,7 +72,7 @@ class DueScan:
         self._take_suspect = take_suspect
         self._cursor = floor
         self._began_at = now
-        self._next_scan = self._read_on_at = now
+        self._next_scan = self._read_on_at = self._sort_at = now
         self._reading: DueRead | None = None
         self._deferred: dict[tuple[Lane, str], datetime] = {}
         self._seen: dict[str, object] = {}
@@ -98,6 +98,12 @@ class DueScan:
             self._reading = DueRead(self._deferred.pop(place), now, place, now)
         return self._reading
 
+    def sort_by_lane(self, *, now: datetime) -> None:
+        """Move jobs whose lane has changed with time, about once a second."""
+        if now >= self._sort_at:
+            self._sort_at = now + SCAN_EVERY
+            self.due_jobs.sort_by_lane(at=now)
+
     def take_page(
         self, read: DueRead, page: DuePage, *, now: datetime
     ) -> Sequence[Stored | Unreadable]:
@@ -108,7 +114,6 @@ class DueScan:
         self._reading = None
         if read.deferred is None and not self.has_looked:
             self._note_oldest(page.items, now=now)
-        self.due_jobs.sort_by_lane(at=now)
         broken: list[Stored | Unreadable] = []
         for item in page.items:
             if isinstance(item, Unreadable):

@@ -168,7 +168,8 @@ class PumpRun:
         self._to_announce: deque[Stored] = deque()
         self._asked_for_next_jobs = False
         self._is_finished = False
-        self._has_missed = False
+        # Documents that a scan from the floors might not find again.
+        self._missed: set[str] = set()
         self._calls_made = 0
         self._tasks = Tasks(deps.open_workers, asdict(deps.concurrency))
         self._actions = JobActions(
@@ -283,11 +284,13 @@ class PumpRun:
                 self._set_aside(item.job_id, why=item.why)
                 continue
             task = partial(self._actions.repair_index_fields, item)
+            self._missed.add(item.job.id)
             self._tasks.start("changes", task, partial(self._take_repaired, item))
 
     def _take_repaired(self, stored: Stored, future: Future[ActionResult]) -> None:
         error = future.exception()
         if error is None:
+            self._missed.discard(stored.job.id)
             self._keep_if_due(future.result().stored, self._clock.now())
         elif isinstance(error, StoreUnavailable):
             self._log_error(future)
@@ -326,6 +329,7 @@ class PumpRun:
         now = self._clock.now()
         if now >= self._begin_until + END_LONGER:
             return
+        self._scan.sort_by_lane(now=now)
         for stored in self._queue.suspects_past_deadline(now=now):
             self._scan.offer(stored, now=now)
         while self._tasks.has_worker("changes") and self._queue.infeasible:
@@ -537,11 +541,12 @@ class PumpRun:
             until = min(until, not_after)
         task = partial(self._deps.documents.set_aside, job_id, until=until)
         log.error("job set aside", extra=self._fields(job_id=job_id, why=why))
-        self._tasks.start("changes", task, self._take_set_aside)
+        self._missed.add(job_id)
+        self._tasks.start("changes", task, partial(self._take_set_aside, job_id))
 
-    def _take_set_aside(self, future: Future[Any]) -> None:
-        # A scan from its floor would not find the job again: the next pump scans everything.
-        self._has_missed = self._has_missed or future.exception() is not None
+    def _take_set_aside(self, job_id: str, future: Future[Any]) -> None:
+        if future.exception() is None:
+            self._missed.discard(job_id)
         self._log_error(future)
 
     def _log_error(self, future: Future[Any]) -> None:
@@ -706,7 +711,7 @@ class PumpRun:
             polled_last=self._calls.last_kind is CallKind.POLL,
             tenants=tuple(replace(record) for record in kept),
             due_floor=self._scan.floor(also=self._suspect_due_times()),
-            looked_back_at=None if self._has_missed else looked_back_at,
+            looked_back_at=None if self._missed else looked_back_at,
         )
 
     def _suspect_due_times(self) -> list[datetime]:

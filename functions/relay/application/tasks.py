@@ -24,15 +24,18 @@ class Tasks:
         self._workers = open_workers(sum(most.values()))
         self._takes: dict[Future[Any], Callable[[Future[Any]], None]] = {}
         self._running = dict.fromkeys(most, 0)
+        self._is_closing = False
 
     def start(
         self, kind: str, task: Callable[[], Any], take: Callable[[Future[Any]], None]
     ) -> None:
-        """Start a task.
+        """Start a task; one that comes up while the run is closing is dropped.
 
         Args:
             take: Called with the ended task, by the thread that waits.
         """
+        if self._is_closing:
+            return
         self._running[kind] += 1
 
         def taken(future: Future[Any]) -> None:
@@ -59,6 +62,7 @@ class Tasks:
 
     def close(self, *, timeout_s: float | None) -> None:
         """Wait for all tasks, no longer than this, and stop the workers."""
+        self._is_closing = True
         self._take(self._workers.close(timeout_s=timeout_s))
 
     def _take(self, ended: Sequence[Future[Any]]) -> None:
