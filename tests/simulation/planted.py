@@ -155,7 +155,7 @@ FAULTS = (
         """\
         except NotAccepted as error:
             log.warning("submission not accepted", extra=_fields(stored.job, why=str(error)))
-            step: Step = partial(
+            step: Change = partial(
                 transitions.requeued,
                 claim=claim,
                 call_at=self._retry_at(stored.job.tries, error.retry_after_s),
@@ -168,7 +168,7 @@ FAULTS = (
 """,
         """\
         except (NotAccepted, PerhapsAccepted) as error:
-            step: Step = partial(
+            step: Change = partial(
                 transitions.requeued,
                 claim=claim,
                 call_at=self._retry_at(stored.job.tries, None),

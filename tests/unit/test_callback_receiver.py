@@ -3,7 +3,7 @@
 import pytest
 
 from relay.application.callback_receiver import CallbackReceiver, apply_callback
-from relay.domain.answers import Callback
+from relay.domain.answers import ProviderCallback
 from relay.domain.job import Status
 from relay.domain.transitions import accepted
 from relay.errors import JobNotFound
@@ -20,12 +20,12 @@ from tests.factories import (
     processing_job,
 )
 
-OUTPUTS = Callback(provider_job_id=PROVIDER_JOB_ID, outputs=(OUTPUT,))
-OTHER_ID = Callback(provider_job_id="another", outputs=(OUTPUT,))
-NO_USABLE_ID = Callback(provider_job_id=None, outputs=(OUTPUT,), has_unusable_id=True)
-NO_ID = Callback(provider_job_id=None, outputs=(OUTPUT,))
-ID_ONLY = Callback(provider_job_id=PROVIDER_JOB_ID, outputs=())
-NONSENSE = Callback(provider_job_id=None, outputs=())
+OUTPUTS = ProviderCallback(provider_job_id=PROVIDER_JOB_ID, outputs=(OUTPUT,))
+OTHER_ID = ProviderCallback(provider_job_id="another", outputs=(OUTPUT,))
+NO_USABLE_ID = ProviderCallback(provider_job_id=None, outputs=(OUTPUT,), has_unusable_id=True)
+NO_ID = ProviderCallback(provider_job_id=None, outputs=(OUTPUT,))
+ID_ONLY = ProviderCallback(provider_job_id=PROVIDER_JOB_ID, outputs=())
+NONSENSE = ProviderCallback(provider_job_id=None, outputs=())
 
 
 @pytest.fixture
@@ -150,7 +150,9 @@ def test_two_callbacks_at_once_are_one_result(callbacks, world):
 def test_a_late_result_is_kept_and_announced(callbacks, world):
     world.jobs.put(finished_job(Status.CANCELLED, announcements=()))
 
-    callbacks.receive("gepetto", JOB_ID, Callback(provider_job_id=None, outputs=(LATE_OUTPUT,)))
+    callbacks.receive(
+        "gepetto", JOB_ID, ProviderCallback(provider_job_id=None, outputs=(LATE_OUTPUT,))
+    )
 
     assert world.jobs.job().late_outputs == (LATE_OUTPUT,)
     assert [event.id for event in world.topics.events] == [f"{JOB_ID}.late_result"]

@@ -11,7 +11,7 @@ from relay.application.ports import CallbackReader, Clock, Stored
 from relay.application.store import JobStore
 from relay.application.tracer import UNTRACED, Span, Step, Tracer
 from relay.application.waker import Waker
-from relay.domain.answers import Callback
+from relay.domain.answers import ProviderCallback
 from relay.domain.job import Actor, Job
 from relay.domain.transitions import poll_requested, succeeded
 from relay.errors import JobNotFound
@@ -65,7 +65,7 @@ class CallbackReceiver:
         with self._tracer.step(Step.CALLBACK, stored.job) as span:
             self._apply(stored, self._readers[provider](body), span)
 
-    def _apply(self, stored: Stored, callback: Callback, span: Span) -> None:
+    def _apply(self, stored: Stored, callback: ProviderCallback, span: Span) -> None:
         step = partial(apply_callback, callback=callback, at=self._clock.now())
         after = self._store.change(stored, step)
         span.describe(after.job)
@@ -83,7 +83,7 @@ class CallbackReceiver:
             self._waker.wake(after.job.account)
 
 
-def apply_callback(job: Job, *, callback: Callback, at: datetime) -> Job:
+def apply_callback(job: Job, *, callback: ProviderCallback, at: datetime) -> Job:
     """Apply a provider callback to its job."""
     if callback.outputs and _is_for_job(job, callback):
         return succeeded(
@@ -96,7 +96,7 @@ def apply_callback(job: Job, *, callback: Callback, at: datetime) -> Job:
     return poll_requested(job, provider_job_id=callback.provider_job_id, at=at)
 
 
-def _is_for_job(job: Job, callback: Callback) -> bool:
+def _is_for_job(job: Job, callback: ProviderCallback) -> bool:
     if not job.is_acknowledged or job.is_resubmitted:
         return True
     if callback.provider_job_id is None:

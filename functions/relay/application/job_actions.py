@@ -11,7 +11,7 @@ from relay.application.announcer import Announcer
 from relay.application.due_jobs import DueJob
 from relay.application.duration_learner import DurationLearner
 from relay.application.ports import Clock, Provider, RenderOwners, Stored
-from relay.application.store import JobStore, Step
+from relay.application.store import Change, JobStore
 from relay.domain import answers, transitions
 from relay.domain.admission import CallReport, CallResult, Evidence, Hold
 from relay.domain.due import Action, wake_at
@@ -98,7 +98,7 @@ class JobActions:
             case Action.QUEUE:
                 return self._change(stored, transitions.made_ready)
             case Action.RESUBMIT:
-                step: Step = partial(transitions.resubmitted, at=now)
+                step: Change = partial(transitions.resubmitted, at=now)
                 if not self._is_time_left(stored.job, now):
                     step = transitions.resubmission_skipped
                 return self._change(stored, step)
@@ -187,7 +187,7 @@ class JobActions:
             accepted = call.timed(partial(self._provider.submit, stored.job))
         except NotAccepted as error:
             log.warning("submission not accepted", extra=_fields(stored.job, why=str(error)))
-            step: Step = partial(
+            step: Change = partial(
                 transitions.requeued,
                 claim=claim,
                 call_at=self._retry_at(stored.job.tries, error.retry_after_s),
@@ -255,7 +255,7 @@ class JobActions:
             poll_at = self._poll_at(job, now)
             if error.retry_after_s is not None or error.is_throttled:
                 poll_at = max(poll_at, self._retry_at(1, error.retry_after_s))
-            step: Step = partial(
+            step: Change = partial(
                 transitions.poll_unanswered,
                 poll_at=poll_at,
                 throttled_at=now if error.is_throttled else None,
@@ -295,7 +295,7 @@ class JobActions:
         return self._apply_answer(due_job, step, call.report(CallResult.ANSWERED), now=now)
 
     def _apply_answer(
-        self, due_job: DueJob, step: Step, report: CallReport, *, now: datetime
+        self, due_job: DueJob, step: Change, report: CallReport, *, now: datetime
     ) -> ActionResult:
         """Apply a poll's result; past its deadline the job also ends.
 
@@ -320,7 +320,9 @@ class JobActions:
             return ActionResult(call=report)
         return ActionResult(due_job=due_job, call=report)
 
-    def _change(self, stored: Stored, step: Step, report: CallReport | None = None) -> ActionResult:
+    def _change(
+        self, stored: Stored, step: Change, report: CallReport | None = None
+    ) -> ActionResult:
         changed = self._store.change(stored, step)
         if changed.job.finished_by is Actor.POLL and not stored.job.is_final:
             self._learner.observe(changed.job)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from relay.domain.account import Account
-from relay.domain.answers import Accepted, Callback, PollAnswer
+from relay.domain.answers import Accepted, PollAnswer, ProviderCallback
 from relay.domain.durations import Durations
 from relay.domain.job import Announcement, Job, Status
 from relay.domain.limits import Limit
@@ -478,7 +478,7 @@ class OutputBucket(Protocol):
 class CallbackReader(Protocol):
     """Parses one provider's callbacks."""
 
-    def __call__(self, body: object) -> Callback:
+    def __call__(self, body: object) -> ProviderCallback:
         """Return the content of the parsed body, which may be any JSON."""
 
 

@@ -15,7 +15,7 @@ ATTEMPTS = 30
 # The most that one try can spend of the retry budget: time in a frozen process does not count.
 LONGEST_TRY_S = 6.0
 
-Step = Callable[[Job], Job]
+Change = Callable[[Job], Job]
 
 
 class JobStore:
@@ -84,7 +84,7 @@ class JobStore:
                 continue
         raise StoreUnavailable(job.id)
 
-    def change(self, known: Stored, step: Step) -> Stored:
+    def change(self, known: Stored, step: Change) -> Stored:
         """Apply one step to a job.
 
         Args:

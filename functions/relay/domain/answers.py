@@ -79,7 +79,7 @@ class UnknownJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Callback:
+class ProviderCallback:
     """The content of a provider's callback; either part may be missing.
 
     Attributes:

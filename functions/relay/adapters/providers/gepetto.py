@@ -18,8 +18,8 @@ from relay.adapters.providers.response_classifier import (
 from relay.adapters.transport import Transport
 from relay.domain.answers import (
     Accepted,
-    Callback,
     PollAnswer,
+    ProviderCallback,
     UnknownJob,
     read_status,
     usable_id,
@@ -127,13 +127,13 @@ class Gepetto:
         return {"Authorization": f"Bearer {self._api_key}"}
 
 
-def read_callback(body: object) -> Callback:
+def read_callback(body: object) -> ProviderCallback:
     """Read what Gepetto posts to our webhook: ``{"id", "output"}``, and no status."""
     if not isinstance(body, dict):
-        return Callback(provider_job_id=None, outputs=())
+        return ProviderCallback(provider_job_id=None, outputs=())
     given = body.get("id")
     provider_job_id = usable_id(given)
-    return Callback(
+    return ProviderCallback(
         provider_job_id=provider_job_id,
         outputs=usable_outputs(body.get("output")),
         has_unusable_id=given is not None and provider_job_id is None,

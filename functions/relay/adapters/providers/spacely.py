@@ -14,7 +14,14 @@ from relay.adapters.providers.response_classifier import (
     submission_path,
 )
 from relay.adapters.transport import Transport
-from relay.domain.answers import Accepted, Callback, PollAnswer, UnknownJob, read_status, usable_id
+from relay.domain.answers import (
+    Accepted,
+    PollAnswer,
+    ProviderCallback,
+    UnknownJob,
+    read_status,
+    usable_id,
+)
 from relay.domain.catalogue.spacely import SPACELY
 from relay.domain.job import Job
 from relay.domain.limits import Limit
@@ -92,7 +99,7 @@ class Spacely:
         return {"X-API-KEY": self._api_key}
 
 
-def read_callback(body: object) -> Callback:
+def read_callback(body: object) -> ProviderCallback:
     """Read nothing, whatever was posted: Spacely documents no webhook, so it is a hint at most."""
     del body
-    return Callback(provider_job_id=None, outputs=())
+    return ProviderCallback(provider_job_id=None, outputs=())
