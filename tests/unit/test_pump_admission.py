@@ -1,11 +1,16 @@
 """Whole runs of the pump: what it sends in time, what it stops, and what the next pump knows."""
 
+from functools import partial
+from itertools import count
+
 import pytest
 
+from relay.application.callback_receiver import apply_callback
+from relay.domain.answers import ProviderCallback
 from relay.domain.durations import Durations
 from relay.domain.job import ErrorCode, OnUnconfirmed, Status
 from relay.errors import AccountRefused, NoAnswer, NotAccepted, PerhapsAccepted
-from tests.factories import JOB_ID, NOON, a_job, job_id, later, processing_job
+from tests.factories import JOB_ID, NOON, OUTPUT, a_job, job_id, later, processing_job
 from tests.fakes import ConcurrentWorkers
 
 DAY = later(86_400)
@@ -243,6 +248,28 @@ def test_jobs_that_always_break_pause_nobody_but_their_own_tenant(world):
     sent = [world.jobs.job(one).tenant for one in world.provider.called("submit")]
     assert sent.count("fine") == 30
     assert sent.count("breaks") <= 7
+
+
+@pytest.mark.parametrize(
+    "outputs", [(OUTPUT,), ()], ids=["its callback ends it", "its callback tells its id"]
+)
+def test_a_submission_whose_callback_came_before_the_answer_that_did_not_opens_no_breaker(
+    world, outputs
+):
+    world.jobs.put_unchecked(jobs(range(20)))
+    numbers = count()
+
+    def called_back(job):
+        callback = ProviderCallback(provider_job_id=f"p-{next(numbers)}", outputs=outputs)
+        apply = partial(apply_callback, callback=callback, at=world.clock.now())
+        world.store.change(world.jobs.stored(job.id), apply)
+        return PerhapsAccepted("read timeout")
+
+    answer_submissions(world, called_back)
+
+    world.pump(window_s=30, workers=1).run()
+
+    assert len(world.provider.called("submit")) == 20
 
 
 def test_a_breaker_is_kept_by_the_next_pump(world):

@@ -219,7 +219,11 @@ class JobActions:
             step = partial(
                 transitions.unconfirmed, claim=claim, note=str(error), at=self._clock.now()
             )
-            return self._change(stored, step, call.report(CallResult.UNKNOWN))
+            changed = self._store.change(stored, step)
+            # A callback may have come before the answer that did not.
+            was_taken = changed.job.status in (Status.PROCESSING, Status.SUCCEEDED)
+            result = CallResult.ACCEPTED if was_taken else CallResult.UNKNOWN
+            return ActionResult(stored=changed, call=call.report(result))
         except JobRefused as error:
             step = partial(
                 transitions.refused, claim=claim, reply=_reply(error), at=self._clock.now()
