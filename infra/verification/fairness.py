@@ -102,11 +102,8 @@ class _Account:
 
     @cached_property
     def stops(self) -> list[float]:
-        """When the provider gave a reason to stop calls."""
-        bad = (Verdict.BUSY, Verdict.ACCOUNT_REFUSED)
-        polls = [at_s for name, at_s in self.history.refused_polls if name == self.name]
-        late = [one.at_s for one in self.history.throttled if one.provider == self.name]
-        return sorted([*(one.at_s for one in self.calls if one.verdict in bad), *polls, *late])
+        """When the provider's answers gave a reason to stop calls."""
+        return sorted(self.history.stops(self.name))
 
     @cached_property
     def answered(self) -> list[Span]:

@@ -306,25 +306,18 @@ class History:
     def is_stopped(self, account: str, from_s: float, to_s: float) -> bool:
         """Return whether the provider gave a reason to stop calls during or before a span."""
         earliest_s = from_s - LONGEST_STOP_S
-        return (
-            any(
-                one.provider == account
-                and earliest_s <= one.at_s <= to_s
-                and one.verdict in (Verdict.ACCOUNT_REFUSED, Verdict.BUSY)
-                for one in self.calls
-            )
-            or any(
-                provider == account and earliest_s <= at_s <= to_s
-                for provider, at_s in self.refused_polls
-            )
-            or any(
-                one.provider == account and earliest_s <= one.at_s <= to_s for one in self.throttled
-            )
-            or any(
-                one.provider == account and one.at_s <= to_s and earliest_s <= one.until_s
-                for one in self.provider_outages
-            )
+        return any(earliest_s <= at_s <= to_s for at_s in self.stops(account)) or any(
+            one.provider == account and one.at_s <= to_s and earliest_s <= one.until_s
+            for one in self.provider_outages
         )
+
+    def stops(self, account: str) -> Iterator[float]:
+        """Yield when the provider's answers gave a reason to stop calls, in no order."""
+        for call in self.calls:
+            if call.provider == account and call.verdict in (Verdict.ACCOUNT_REFUSED, Verdict.BUSY):
+                yield call.at_s
+        yield from (at_s for provider, at_s in self.refused_polls if provider == account)
+        yield from (one.at_s for one in self.throttled if one.provider == account)
 
     def trace(self) -> Iterator[str]:
         """Return the history line by line."""

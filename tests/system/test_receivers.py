@@ -84,7 +84,7 @@ def receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Receive
         )
     try:
         running = Receiver(f"http://127.0.0.1:{port}/renders", screen)
-        until(lambda: running.answers())
+        until(running.answers)
         yield running
     finally:
         program.kill()

@@ -1,6 +1,5 @@
 """Which endpoint answers a method and a path."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from werkzeug.exceptions import MethodNotAllowed
@@ -24,16 +23,16 @@ class Routes:
     """
 
     def __init__(self, routes: Iterable[tuple[str, str, Endpoint]]) -> None:
-        self.methods: dict[str, set[str]] = defaultdict(set)
-        self._fixed: dict[tuple[str, str], Endpoint] = {}
+        self.methods: dict[str, set[str]] = {}
+        self._fixed: dict[str, dict[str, Endpoint]] = {}
         rules = []
         for method, path, endpoint in routes:
             served = {"GET", "HEAD"} if method == "GET" else {method}
-            self.methods[path] |= served
+            self.methods.setdefault(path, set()).update(served)
             if "<" in path:
                 rules.append(Rule(path, endpoint=endpoint, methods=served))
             else:
-                self._fixed |= {(one, path): endpoint for one in served}
+                self._fixed.setdefault(path, {}).update(dict.fromkeys(served, endpoint))
         # Our callers don't follow redirects, so no path is tidied up by one.
         compiled = Map(rules, strict_slashes=True, merge_slashes=False, redirect_defaults=False)
         # Bound once: no rule depends on the host.
@@ -46,9 +45,10 @@ class Routes:
             NotFound: There is nothing at this path.
             MethodNotAllowed: There is, but not with this method; it names those that there are.
         """
-        if (endpoint := self._fixed.get((method, path))) is not None:
-            return endpoint, {}
-        if "<" not in path and path in self.methods:
-            raise MethodNotAllowed(valid_methods=sorted(self.methods[path]))
-        found: tuple[Endpoint, Mapping[str, str]] = self._matcher.match(path, method)
-        return found
+        fixed = self._fixed.get(path)
+        if fixed is None:
+            found: tuple[Endpoint, Mapping[str, str]] = self._matcher.match(path, method)
+            return found
+        if method not in fixed:
+            raise MethodNotAllowed(valid_methods=sorted(fixed))
+        return fixed[method], {}
