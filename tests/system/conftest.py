@@ -73,13 +73,11 @@ class Relay:
         self.headers = {"Authorization": f"Bearer {stack.description.api_key}"}
         assert stack.description.sandbox_url is not None
         self.sandbox_url = stack.description.sandbox_url
-        secrets = requests.get(
-            f"{self.api_url}/v1/callback-secrets", headers=self.headers, timeout=10
-        )
-        requests.put(
+        secrets = call("GET", f"{self.api_url}/v1/callback-secrets", headers=self.headers)
+        call(
+            "PUT",
             f"{self.sandbox_url}/sandbox/callbacks/{RECEIVER}/secrets",
             data=secrets.content,
-            timeout=10,
         ).raise_for_status()
 
     def room(self, wish: str = "", *, number: int = 0) -> str:
@@ -111,7 +109,7 @@ class Relay:
 
     def job(self, job_id: str) -> dict[str, Any]:
         """Return the job as the API shows it."""
-        answer = requests.get(f"{self.api_url}/v1/jobs/{job_id}", headers=self.headers, timeout=10)
+        answer = call("GET", f"{self.api_url}/v1/jobs/{job_id}", headers=self.headers)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
@@ -139,14 +137,14 @@ class Relay:
 
     def callbacks(self, job_id: str) -> list[dict[str, Any]]:
         """Return what the sandbox's receiver was sent for this job, each try."""
-        answer = requests.get(f"{self.sandbox_url}/sandbox/callbacks", timeout=10)
+        answer = call("GET", f"{self.sandbox_url}/sandbox/callbacks")
         return [one for one in answer.json()["callbacks"] if one["id"].startswith(f"{job_id}.")]
 
     def provider_jobs(self, job_id: str) -> list[dict[str, Any]]:
         """Return every render that the sandbox took on for this job."""
         job = self.job(job_id)
         picture = job["input"].get("url") or job["input"].get("imageUrl")
-        answer = requests.get(f"{self.sandbox_url}/sandbox/jobs", timeout=10)
+        answer = call("GET", f"{self.sandbox_url}/sandbox/jobs")
         return [
             one
             for one in answer.json()["jobs"]
@@ -170,9 +168,7 @@ class Relay:
         self, provider: str, operation: str, given: dict[str, Any], more: dict[str, Any]
     ) -> str:
         body = {"provider": provider, "operation": operation, "input": given, **more}
-        answer = requests.post(
-            f"{self.api_url}/v1/jobs", json=body, headers=self.headers, timeout=10
-        )
+        answer = call("POST", f"{self.api_url}/v1/jobs", json=body, headers=self.headers)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
@@ -181,6 +177,16 @@ def check(deliveries: Sequence[Delivery]) -> None:
     """Fail if one of the events is not as docs/schemas/ says."""
     wrong = [f"{one.event_id}: {fault}" for one in deliveries for fault in complaints(one)]
     assert not wrong, "\n".join(wrong)
+
+
+def call(method: str, url: str, **more: Any) -> requests.Response:
+    """Send a request, and again as long as an emulator of a busy machine is too slow for it."""
+    give_up_at = time.monotonic() + PATIENCE_S
+    while True:
+        answer = requests.request(method, url, timeout=PATIENCE_S, **more)
+        if answer.status_code != requests.codes.unavailable or time.monotonic() > give_up_at:
+            return answer
+        time.sleep(0.2)
 
 
 def until(found: Callable[[], Any]) -> Any:

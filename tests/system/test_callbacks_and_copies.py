@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import requests
 
-from tests.system.conftest import Relay, as_announced, until
+from tests.system.conftest import Relay, as_announced, call, until
 
 pytestmark = pytest.mark.thorough
 
@@ -105,8 +104,8 @@ def test_every_picture_is_served_as_it_was_rendered(relay, jobs) -> None:
 
     for number, output in enumerate(job["outputs"]):
         address = f"{relay.api_url}/v1/jobs/{job['id']}/outputs/{number}"
-        answer = requests.get(address, headers=relay.headers, timeout=10)
-        assert answer.content == requests.get(output["url"], timeout=10).content
+        answer = call("GET", address, headers=relay.headers)
+        assert answer.content == call("GET", output["url"]).content
         assert answer.headers["Content-Type"] == "image/png"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
     bucket = relay.stack.description.outputs_bucket
@@ -119,5 +118,5 @@ def test_copies_are_for_their_tenant_alone(relay, jobs) -> None:
     job = relay.kept(jobs["four pictures"])
     address = f"{relay.api_url}/v1/jobs/{job['id']}/outputs"
 
-    assert requests.get(f"{address}/0", timeout=10).status_code == 401
-    assert requests.get(f"{address}/4", headers=relay.headers, timeout=10).status_code == 404
+    assert call("GET", f"{address}/0").status_code == 401
+    assert call("GET", f"{address}/4", headers=relay.headers).status_code == 404

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 
 import pytest
-import requests
 
 from relay.domain.catalogue import CATALOGUE
 from tests.payloads.inputs import IMAGE, PRODUCT, SAMPLES, Sample
-from tests.system.conftest import Relay, as_announced
+from tests.system.conftest import Relay, as_announced, call
 
 pytestmark = pytest.mark.thorough
 
@@ -70,7 +69,7 @@ def test_the_provider_got_the_input_as_it_was(
 ) -> None:
     job = relay.final(created[str(sample)])
 
-    seen = requests.get(f"{relay.sandbox_url}/sandbox/jobs", timeout=10).json()["jobs"]
+    seen = call("GET", f"{relay.sandbox_url}/sandbox/jobs").json()["jobs"]
     (render,) = (one for one in seen if one["providerJobId"] == job["providerJobId"])
     path = sample.path or f"/{sample.operation}"
     assert (render["provider"], render["operation"]) == (sample.provider, path.rpartition("/")[2])

@@ -1,12 +1,11 @@
 """The console on the running stack: the demo's twelve jobs fill the board."""
 
 import pytest
-import requests
 from playwright.sync_api import Browser, expect
 
 from infra.demo.jobs import JOBS
 from tests.console.conftest import browser as browser  # the fixture
-from tests.system.conftest import Relay
+from tests.system.conftest import Relay, call
 
 DONE_WITHIN_MS = 90_000
 
@@ -17,9 +16,7 @@ def twelve_jobs(relay: Relay) -> str:
     run = "console-test"
     for job in JOBS:
         body = {**job.body(relay.sandbox_url), "metadata": {"run": run}}
-        answer = requests.post(
-            f"{relay.api_url}/v1/jobs", json=body, headers=relay.headers, timeout=10
-        )
+        answer = call("POST", f"{relay.api_url}/v1/jobs", json=body, headers=relay.headers)
         assert answer.status_code == 201, answer.text
     return run
 

@@ -25,6 +25,7 @@ from relay.adapters import firestore
 from relay.adapters.document import DELIVERY_KEY, EXPIRE_AT, QUEUE_KEY, WAKE_AT, to_document
 from relay.domain.job import Status
 from tests.factories import a_job, finished_job
+from tests.system.conftest import PATIENCE_S
 from tests.terraform.declared_indexes import indexes_as_written
 from tests.terraform.firestore_indexes import (
     ASCENDING,
@@ -42,7 +43,6 @@ BY_END = (Part("finishedAt", ASCENDING),)
 RECORDER = Path(__file__).parent / "recorder"
 INDEXES = indexes_as_written(SOURCE)
 SHOP = {"shop": "17"}
-PUMPS_REST_WITHIN_S = 30
 FILTERS = {
     "provider": "gepetto",
     "operation": "redesign",
@@ -157,14 +157,14 @@ class Caller:
         """Send a GET."""
         key = {"X-API-KEY": self._stack.description.api_key}
         url = f"{self._stack.description.api_url}{path}"
-        return requests.get(url, params=query, headers={**key, **headers}, timeout=60)
+        return requests.get(url, params=query, headers={**key, **headers}, timeout=PATIENCE_S)
 
     def _create(self, **more: Any) -> str:
         answer = requests.post(
             f"{self._stack.description.api_url}/v1/jobs",
             json={"provider": "gepetto", "operation": "redesign", "metadata": SHOP, **more},
             headers={"X-API-KEY": self._stack.description.api_key},
-            timeout=60,
+            timeout=PATIENCE_S,
         )
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
@@ -206,7 +206,7 @@ def drive(caller: Caller, seen: Recorded) -> None:
     of_nobody = caller.ask("/api/v1/generate/poll-result", {"refId": "a-render-of-nobodys"})
     assert of_nobody.status_code == 400
     caller.get("/v1/providers")
-    give_up_at = time.monotonic() + PUMPS_REST_WITHIN_S
+    give_up_at = time.monotonic() + PATIENCE_S
     while not asking_methods() <= seen.askers() and time.monotonic() < give_up_at:
         time.sleep(0.2)
 

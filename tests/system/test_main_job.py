@@ -7,10 +7,9 @@ each of them went.
 from collections.abc import Mapping
 
 import pytest
-import requests
 
 from relay.domain.tokens import TOKEN_LENGTH
-from tests.system.conftest import Relay, as_announced, until
+from tests.system.conftest import Relay, as_announced, call, until
 
 Jobs = Mapping[str, str]
 
@@ -68,7 +67,7 @@ def test_polling_ends_a_job_of_a_provider_without_webhooks(relay: Relay, jobs: J
 def test_the_outputs_are_pictures(relay: Relay, jobs: Jobs) -> None:
     job = relay.final(jobs["webhook"])
 
-    answer = requests.get(job["outputs"][0]["url"], timeout=10)
+    answer = call("GET", job["outputs"][0]["url"])
 
     assert answer.headers["Content-Type"] == "image/png"
     assert answer.content.startswith(b"\x89PNG")
@@ -178,7 +177,7 @@ def test_a_result_that_comes_after_the_deadline_is_kept_and_announced(
 def test_a_stranger_gets_the_same_answer_for_every_job(relay: Relay, jobs: Jobs) -> None:
     token = "A" * TOKEN_LENGTH
     answers = [
-        requests.post(f"{relay.webhook_url}/gepetto/{job_id}/{token}", json={}, timeout=10)
+        call("POST", f"{relay.webhook_url}/gepetto/{job_id}/{token}", json={})
         for job_id in (jobs["webhook"], "job_" + "0" * 26)
     ]
 

@@ -1,22 +1,19 @@
 """The log lines of the running stack have the fields that the deployment's metrics take."""
 
 import json
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from relay.domain.callback import CALLBACKS
-from tests.system.conftest import Relay
+from tests.system.conftest import Relay, until
 from tests.terraform.hcl_files import read_folder
 from tests.terraform.running import SOURCE
 
 pytestmark = pytest.mark.thorough
 
 SEEN_IN_ANY_STACK = {"job created", "job moved", "job finished", "pump done"}
-# A window, and what it takes to end.
-PUMPS_END_WITHIN_S = 90
 # Only failed jobs have a code; the label stays empty for all others.
 MAY_BE_MISSING = {"code"}
 
@@ -52,18 +49,17 @@ def lines(relay: Relay) -> list[Mapping[str, Any]]:
     """Every line of every function after a job that succeeded and one that failed."""
     relay.final(relay.redesign("render-s=1", number=930))
     relay.final(relay.advance("failed,render-s=1"))
-    give_up_at_s = time.monotonic() + PUMPS_END_WITHIN_S
-    while True:
-        logged = [
+
+    def logged() -> Sequence[Mapping[str, Any]] | None:
+        found = [
             json.loads(line)
             for function in relay.stack.description.pids
             for line in relay.stack.log(function).read_text().splitlines()
             if line.startswith("{") and line.endswith("}")
         ]
-        if {one["message"] for one in logged} >= SEEN_IN_ANY_STACK:
-            return logged
-        assert time.monotonic() < give_up_at_s
-        time.sleep(0.5)
+        return found if {one["message"] for one in found} >= SEEN_IN_ANY_STACK else None
+
+    return until(logged)
 
 
 @pytest.mark.parametrize("metric", declared_metrics())

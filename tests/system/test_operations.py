@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
-from tests.system.conftest import Relay, until
+from tests.system.conftest import PATIENCE_S, Relay, call, until
 
 pytestmark = pytest.mark.thorough
 
@@ -28,7 +27,9 @@ def operate(relay: Relay, tmp_path: Path) -> Operate:
     def run(*words: str) -> dict[str, Any]:
         command = [sys.executable, "-m", "infra.operate", *words]
         command += ["--stack-file", str(stack_file), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
         assert done.returncode == 0, done.stderr
         return dict(json.loads(done.stdout))
 
@@ -85,9 +86,9 @@ def test_dead_ticks_make_way_for_one_fresh_tick(relay: Relay, operate: Operate) 
     api = f"http://{at.pubsub_emulator_host}/v1"
     tick = base64.b64encode(b'{"account": "gepetto"}').decode()
     for path, body in ((topic, {}), (kept_in, {"topic": topic, "ackDeadlineSeconds": 60})):
-        requests.put(f"{api}/{path}", json=body, timeout=10).raise_for_status()
+        call("PUT", f"{api}/{path}", json=body).raise_for_status()
     messages = {"messages": [{"data": tick}] * 3}
-    requests.post(f"{api}/{topic}:publish", json=messages, timeout=10).raise_for_status()
+    call("POST", f"{api}/{topic}:publish", json=messages).raise_for_status()
 
     planned = operate("redrive", "gepetto", "--dry-run")
     told = operate("redrive", "gepetto")

@@ -1,9 +1,8 @@
 """Function processes that are killed while jobs are under way lose nothing."""
 
 import pytest
-import requests
 
-from tests.system.conftest import Relay, as_announced, until
+from tests.system.conftest import Relay, as_announced, call, until
 
 pytestmark = pytest.mark.thorough
 
@@ -45,8 +44,7 @@ def test_a_create_whose_answer_was_lost_is_repeated_without_a_second_job(relay: 
     headers = {**relay.headers, "Idempotency-Key": "repeated-create"}
 
     first, second = (
-        requests.post(f"{relay.api_url}/v1/jobs", json=body, headers=headers, timeout=10)
-        for _ in range(2)
+        call("POST", f"{relay.api_url}/v1/jobs", json=body, headers=headers) for _ in range(2)
     )
 
     assert (first.status_code, second.status_code) == (201, 200)

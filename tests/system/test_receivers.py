@@ -19,7 +19,7 @@ from relay.domain.signatures import signed_headers, tenant_secret
 from relay.job_view import callback_json
 from tests.factories import OUTPUT, finished_job, job_id
 from tests.fakes import CALLBACK_KEYS
-from tests.system.conftest import until
+from tests.system.conftest import PATIENCE_S, call, until
 from tests.system.test_snippets import BLOCKS, RECEIVE_JS, RECEIVE_PYTHON
 
 pytestmark = pytest.mark.thorough
@@ -40,7 +40,7 @@ class Receiver:
 
     def answers(self) -> bool:
         try:
-            requests.get(self._url, timeout=5)
+            requests.get(self._url, timeout=PATIENCE_S)
         except requests.ConnectionError:
             return False
         return True
@@ -60,7 +60,7 @@ class Receiver:
             at=datetime.now(UTC) - timedelta(seconds=ago_s),
         )
         headers["Content-Type"] = "application/json"
-        answer = requests.post(self._url, data=body + change, headers=headers, timeout=10)
+        answer = call("POST", self._url, data=body + change, headers=headers)
         return answer.status_code
 
     def shown(self) -> str:

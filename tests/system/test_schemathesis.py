@@ -10,12 +10,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import requests
 
 from infra.describe.fuzz import KEYS, Outcome, fuzzed_stack, run_schemathesis
 from infra.local.errors import EmulatorsUnavailable
 from infra.local.stack import Stack
-from tests.system.conftest import until
+from tests.system.conftest import call, until
 
 pytestmark = pytest.mark.thorough
 
@@ -75,10 +74,10 @@ def test_the_relay_works_on_after_all_of_that(fuzzed):
         "input": {"model": "spacely-v1", "imageUrl": room, "renovateType": "residential"},
     }
 
-    answer = requests.post(f"{api_url}/v1/jobs", json=body, headers=headers, timeout=10)
+    answer = call("POST", f"{api_url}/v1/jobs", json=body, headers=headers)
 
     where = f"{api_url}{answer.headers['Location']}"
     until(
-        lambda: requests.get(where, headers=headers, timeout=10).json()["outputs"],
+        lambda: call("GET", where, headers=headers).json()["outputs"],
     )
     fuzzed.check()

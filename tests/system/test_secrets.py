@@ -4,9 +4,8 @@ import re
 import time
 
 import pytest
-import requests
 
-from tests.system.conftest import Relay
+from tests.system.conftest import Relay, call
 
 pytestmark = pytest.mark.thorough
 
@@ -19,10 +18,10 @@ def test_no_key_token_body_or_query_is_logged(relay: Relay) -> None:
     relay.final(relay.advance("submit-400,html-errors"))
     called = relay.redesign("render-s=1", callbackUrl=relay.receiver("callback-fails=1"))
     relay.kept(called)
-    signing = requests.get(
-        f"{relay.api_url}/v1/callback-secrets", headers=relay.headers, timeout=10
-    ).json()["secrets"]
-    seen = requests.get(f"{relay.sandbox_url}/sandbox/jobs", timeout=10).json()["jobs"]
+    signing = call("GET", f"{relay.api_url}/v1/callback-secrets", headers=relay.headers).json()[
+        "secrets"
+    ]
+    seen = call("GET", f"{relay.sandbox_url}/sandbox/jobs").json()["jobs"]
     tokens = [one["webhookUrl"].rpartition("/")[2] for one in seen if one["webhookUrl"]]
     assert tokens
 

