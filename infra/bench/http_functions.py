@@ -48,7 +48,7 @@ TARGET_RATIO, TARGET_SENDERS = 0.80, 32
 TARGET_ADDED_MS = 2.0
 """At one sender, p50."""
 TARGET_COLD_START = 1.15
-EVENTS_WITHIN_S = 30.0
+NEXT_EVENT_WITHIN_S = 60.0
 CREATE_BODY = json.dumps({**job_body("gepetto"), "metadata": METADATA})
 
 
@@ -240,10 +240,13 @@ def _inbox(emulators: Emulators, topic: str) -> Inbox:
 
 
 def _wait_for_events(events_s: Mapping[str, float], count: int) -> None:
-    give_up_at = time.monotonic() + EVENTS_WITHIN_S
-    while len(events_s) < count:
-        if time.monotonic() > give_up_at:
-            raise TimeoutError(f"{len(events_s)} of {count} events received")
+    """Wait until all events have come, however slowly, as long as there is always another one."""
+    received, give_up_at = 0, time.monotonic() + NEXT_EVENT_WITHIN_S
+    while received < count:
+        if received < len(events_s):
+            received, give_up_at = len(events_s), time.monotonic() + NEXT_EVENT_WITHIN_S
+        elif time.monotonic() > give_up_at:
+            raise TimeoutError(f"{received} of {count} events received")
         time.sleep(0.01)
 
 
