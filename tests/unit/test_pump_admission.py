@@ -6,6 +6,7 @@ from itertools import count
 import pytest
 
 from relay.application.callback_receiver import apply_callback
+from relay.domain.admission import FAILURES_TO_OPEN
 from relay.domain.answers import ProviderCallback
 from relay.domain.durations import Durations
 from relay.domain.job import ErrorCode, OnUnconfirmed, Status
@@ -270,6 +271,23 @@ def test_a_submission_whose_callback_came_before_the_answer_that_did_not_opens_n
     world.pump(window_s=30, workers=1).run()
 
     assert len(world.provider.called("submit")) == 20
+
+
+def test_a_callback_that_came_before_the_answer_that_did_not_ends_no_row_of_failures(world):
+    world.jobs.put_unchecked(jobs(range(20)))
+
+    def called_back_once(job):
+        if len(world.provider.called("submit")) == 4:
+            callback = ProviderCallback(provider_job_id="p-1", outputs=(OUTPUT,))
+            apply = partial(apply_callback, callback=callback, at=world.clock.now())
+            world.store.change(world.jobs.stored(job.id), apply)
+        return PerhapsAccepted("HTTP 502")
+
+    answer_submissions(world, called_back_once)
+
+    world.pump(window_s=20, workers=1).run()
+
+    assert len(world.provider.called("submit")) == FAILURES_TO_OPEN + 1
 
 
 def test_a_breaker_is_kept_by_the_next_pump(world):

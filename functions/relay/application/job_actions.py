@@ -220,9 +220,10 @@ class JobActions:
                 transitions.unconfirmed, claim=claim, note=str(error), at=self._clock.now()
             )
             changed = self._store.change(stored, step)
-            # A callback may have come before the answer that did not.
+            # A callback may have come before the answer that did not. It shows that the provider
+            # took the job, but not that it still takes any.
             was_taken = changed.job.status in (Status.PROCESSING, Status.SUCCEEDED)
-            result = CallResult.ACCEPTED if was_taken else CallResult.UNKNOWN
+            result = CallResult.INCONCLUSIVE if was_taken else CallResult.UNKNOWN
             return ActionResult(stored=changed, call=call.report(result))
         except JobRefused as error:
             step = partial(
