@@ -21,7 +21,7 @@ UNIT_TESTS = "tests/unit/"
 TESTS = ("tests/unit", "tests/entrypoints")
 TEST_LIMIT_S = 30
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
-PYTEST += ["-m", "not emulator and not storm", "--hypothesis-seed=0"]
+PYTEST += ["-m", "not emulator and not storm and not thorough", "--hypothesis-seed=0"]
 PYTEST += ["-o", f"faulthandler_timeout={TEST_LIMIT_S}", "-o", "faulthandler_exit_on_timeout=true"]
 # Of one process: an endless loop may fill the memory long before its time is up.
 MAX_MEMORY_KIB = 4 * 1024 * 1024
