@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.application.lease import Lease
+from relay.application.lease import TAKE_TRIES, Lease
 from relay.domain.account import LAST_CALL_BEFORE_S, LEASE_S, RENEW_EVERY_S, Account
 from relay.domain.limits import Limit
 from relay.errors import StoreUnavailable
@@ -60,7 +60,7 @@ def test_nothing_can_be_told_of_a_lease_when_the_store_is_away(world):
 
 
 def test_it_is_had_at_last_from_a_store_that_is_slow_to_answer(world):
-    world.accounts.lose_requests(4)
+    world.accounts.lose_requests(TAKE_TRIES - 1)
 
     assert take(world).may_call()
 
