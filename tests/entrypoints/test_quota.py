@@ -222,6 +222,35 @@ def test_a_count_that_takes_long_is_not_repeated_before_others_had_their_time(wo
     assert times == 1
 
 
+def test_nobody_passes_before_the_first_count_is_known(world):
+    asked, goes_on, refused = threading.Event(), threading.Event(), []
+
+    class SlowFirstCount:
+        def count_open(self, *_asked, **_most):
+            asked.set()
+            assert goes_on.wait(30)
+            return 1
+
+    quota = OpenJobsQuota(SlowFirstCount(), clock=world.clock, most=1)
+
+    def ask():
+        try:
+            take(quota)
+        except TooManyOpenJobs:
+            refused.append(threading.current_thread())
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    threads[0].start()
+    assert asked.wait(30)
+    threads[1].start()
+    threads[1].join(0.2)
+    goes_on.set()
+    for thread in threads:
+        thread.join()
+
+    assert len(refused) == 2
+
+
 class SlowCounts:
     """Counts no jobs at once, and from the second time on only when told to go on."""
 

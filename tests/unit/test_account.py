@@ -16,6 +16,7 @@ from relay.domain.account import (
     free_in,
     given_back,
     is_renewal_overdue,
+    taken,
 )
 from relay.domain.admission import Hold, Stop, TenantState
 from relay.domain.catalogue import CATALOGUE
@@ -46,6 +47,14 @@ def test_a_lease_is_free_once_it_is_old_enough_by_the_clock_of_the_store(account
 
 def test_a_lease_lasts_as_long_as_its_holder_said():
     assert free_in(replace(BUSY, lease_s=20.0), age_s=LEASE_S) == 20.0 - LEASE_S
+
+
+def test_who_takes_a_lease_says_how_long_it_lasts_whatever_its_last_holder_said():
+    account = taken(
+        replace(BUSY, lease_s=20.0), holder="me", calls_ago_s=(), granted=0, at_once=1, at=NOON
+    )
+
+    assert account.lease_s == LEASE_S
 
 
 @pytest.mark.parametrize(

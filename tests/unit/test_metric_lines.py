@@ -85,6 +85,23 @@ def test_a_throttled_account_is_logged(world, caplog):
     assert line["account"] == "gepetto"
 
 
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (NotAccepted("no connection"), "submission not accepted"),
+        (PerhapsAccepted("HTTP 502"), "submission unconfirmed"),
+    ],
+)
+def test_a_submission_without_a_clear_answer_is_logged_with_its_job(world, caplog, answer, message):
+    world.jobs.put(a_job())
+    world.provider.on_submit(answer)
+
+    world.pump(window_s=0).run()
+
+    (line,) = lines(caplog, message)
+    assert line == {"job_id": a_job().id, "account": "gepetto", "why": str(answer)}
+
+
 def test_a_breaker_that_opens_names_its_tenant(world, caplog):
     world.jobs.put(*(a_job(id=job_id(number)) for number in range(5)))
     world.provider.on_submit(*[PerhapsAccepted("500")] * 5)
