@@ -2,6 +2,7 @@
 
 import pytest
 
+from relay.application.job_actions import JobActions
 from relay.domain.account import LEASE_S, RENEW_EVERY_S, Account
 from relay.domain.job import Status
 from relay.domain.transitions import poll_requested
@@ -28,6 +29,29 @@ def test_a_pump_beaten_to_the_lease_by_a_hair_leaves_too(world):
 
     assert world.provider.calls == []
     assert world.accounts.account().holder == "another"
+
+
+def test_a_poll_for_which_the_lease_was_too_old_is_made_once_it_is_renewed(world, monkeypatch):
+    world.jobs.put(processing_job(call_at=NOON))
+    poll = JobActions.poll
+    refused: list[str] = []
+
+    def too_late_at_first(actions, due_job, evidence):
+        if not refused:
+            refused.append(due_job.job.id)
+            with monkeypatch.context() as patch:
+                patch.setattr(actions, "_may_call", lambda: False)
+                return poll(actions, due_job, evidence)
+        return poll(actions, due_job, evidence)
+
+    monkeypatch.setattr(JobActions, "poll", too_late_at_first)
+
+    world.pump(window_s=3).run()
+
+    assert refused == [JOB_ID]
+    (call,) = world.provider.calls
+    # Not only when the next page of due jobs brings it again.
+    assert call.at < later(0.5)
 
 
 def test_a_pump_that_lost_its_lease_stops_calling(world):
