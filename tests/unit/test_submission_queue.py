@@ -193,6 +193,16 @@ def test_a_document_that_does_not_parse_is_handed_out_once():
     assert first(queue) is None
 
 
+def test_there_is_one_look_at_a_time_however_long_it_takes():
+    queue = a_queue()
+    (read,) = queue.next_reads(now=NOON, looks=True)
+
+    assert list(queue.next_reads(now=later(5), looks=True)) == []
+
+    queue.take_page(read, [], now=later(5))
+    assert len(list(queue.next_reads(now=later(6), looks=True))) == 1
+
+
 def test_a_look_that_failed_is_made_again_a_second_later():
     queue = a_queue()
     (read,) = queue.next_reads(now=NOON, looks=True)
