@@ -222,16 +222,24 @@ def test_a_count_that_takes_long_is_not_repeated_before_others_had_their_time(wo
     assert times == 1
 
 
+class SlowCounts:
+    """Counts always as many jobs: at once a few times, then only when told to go on."""
+
+    def __init__(self, *, jobs=0, quick=1):
+        self.asked, self.goes_on = threading.Semaphore(0), threading.Event()
+        self._jobs, self._quick = jobs, quick
+
+    def count_open(self, *_asked, **_most):
+        self._quick -= 1
+        if self._quick < 0:
+            self.asked.release()
+            assert self.goes_on.wait(30)
+        return self._jobs
+
+
 def test_nobody_passes_before_the_first_count_is_known(world):
-    asked, goes_on, refused = threading.Event(), threading.Event(), []
-
-    class SlowFirstCount:
-        def count_open(self, *_asked, **_most):
-            asked.set()
-            assert goes_on.wait(30)
-            return 1
-
-    quota = OpenJobsQuota(SlowFirstCount(), clock=world.clock, most=1)
+    counts, refused = SlowCounts(jobs=1, quick=0), []
+    quota = OpenJobsQuota(counts, clock=world.clock, most=1)
 
     def ask():
         try:
@@ -241,29 +249,14 @@ def test_nobody_passes_before_the_first_count_is_known(world):
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
     threads[0].start()
-    assert asked.wait(30)
+    assert counts.asked.acquire(timeout=30)
     threads[1].start()
     threads[1].join(0.2)
-    goes_on.set()
+    counts.goes_on.set()
     for thread in threads:
         thread.join()
 
     assert len(refused) == 2
-
-
-class SlowCounts:
-    """Counts no jobs at once, and from the second time on only when told to go on."""
-
-    def __init__(self):
-        self.asked, self.goes_on = threading.Semaphore(0), threading.Event()
-        self._times = 0
-
-    def count_open(self, *_asked, **_most):
-        self._times += 1
-        if self._times > 1:
-            self.asked.release()
-            assert self.goes_on.wait(30)
-        return 0
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from relay.adapters import firestore
 from relay.adapters.document import DELIVERY_KEY, EXPIRE_AT, QUEUE_KEY, WAKE_AT, to_document
 from relay.domain.job import Status
 from tests.factories import a_job, finished_job
-from tests.system.conftest import PATIENCE_S
+from tests.system.conftest import PATIENCE_S, call
 from tests.terraform.declared_indexes import indexes_as_written
 from tests.terraform.firestore_indexes import (
     ASCENDING,
@@ -157,14 +157,14 @@ class Caller:
         """Send a GET."""
         key = {"X-API-KEY": self._stack.description.api_key}
         url = f"{self._stack.description.api_url}{path}"
-        return requests.get(url, params=query, headers={**key, **headers}, timeout=PATIENCE_S)
+        return call("GET", url, params=query, headers={**key, **headers})
 
     def _create(self, **more: Any) -> str:
-        answer = requests.post(
+        answer = call(
+            "POST",
             f"{self._stack.description.api_url}/v1/jobs",
             json={"provider": "gepetto", "operation": "redesign", "metadata": SHOP, **more},
             headers={"X-API-KEY": self._stack.description.api_key},
-            timeout=PATIENCE_S,
         )
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])

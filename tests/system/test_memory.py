@@ -8,23 +8,22 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import requests
 
-from infra.bench.servers import PROJECT, TENANT, running_emulators
+from infra.bench.servers import PROJECT, TENANT, PeakMemory, Server, running_emulators
 from infra.bench.store import firestore_client, store_documents
 from infra.local.emulators import EmulatorsUnavailable
 from relay.adapters.document import to_document
 from relay.edges.api import MAX_BODY_BYTES, MAX_PAGE_BYTES
 from tests.factories import a_job, job_id, later
+from tests.system.conftest import PATIENCE_S, call
 
 pytestmark = [pytest.mark.emulator, pytest.mark.thorough]
 
 MOST_MIB = 300
 AT_ONCE = 10
-PATIENCE = 20
 OLD_JOBS = 120
 # Parsed, 65,000 empty objects take 6 MB; a create would not take so many any more.
 OLD_INPUT = '{"a": [' + "{}, " * 65_000 + "{}]}"
@@ -33,46 +32,26 @@ OLD_INPUT = '{"a": [' + "{}, " * 65_000 + "{}]}"
 class Served:
     """The running API, and the memory that its processes have taken at most."""
 
-    def __init__(self, url: str, *, api_key: str, leader: int) -> None:
-        self._url = url
+    def __init__(self, server: Server, *, api_key: str) -> None:
+        self._url = f"http://127.0.0.1:{server.port}"
         self._headers = {"X-API-KEY": api_key, "Content-Type": "application/json"}
-        self._leader = leader
+        self.peak = PeakMemory(server.pid)
 
-    def call(self, method: str, path: str, body: bytes = b"") -> requests.Response:
-        """Make a call; an emulator on a busy machine may not answer it in time."""
-        return requests.request(
-            method, self._url + path, data=body, headers=self._headers, timeout=60
-        )
+    def get_once(self, path: str) -> requests.Response:
+        """Read; an emulator on a busy machine may not answer in time, which is a 503."""
+        return requests.get(self._url + path, headers=self._headers, timeout=PATIENCE_S)
 
     def get(self, path: str) -> requests.Response:
-        return self._patiently("GET", path)
+        return call("GET", self._url + path, headers=self._headers)
 
     def post(self, path: str, body: bytes) -> requests.Response:
-        return self._patiently("POST", path, body)
-
-    def _patiently(self, method: str, path: str, body: bytes = b"") -> requests.Response:
-        for _ in range(PATIENCE):
-            answer = self.call(method, path, body)
-            if answer.status_code != 503:
-                return answer
-        raise AssertionError(f"{PATIENCE} times 503")
-
-    def peak_mib(self) -> float:
-        """Return what the server and its worker held at most, what they share counted twice."""
-        children = Path(f"/proc/{self._leader}/task/{self._leader}/children").read_text()
-        return sum(_peak_mib(pid) for pid in (str(self._leader), *children.split()))
+        return call("POST", self._url + path, data=body, headers=self._headers)
 
 
-def _peak_mib(pid: str) -> float:
-    status = Path(f"/proc/{pid}/status").read_text().splitlines()
-    (peak,) = (line.split()[1] for line in status if line.startswith("VmHWM:"))
-    return int(peak) / 1024
-
-
-def at_once(call: Callable[[int], requests.Response], times: int) -> list[requests.Response]:
+def at_once(send: Callable[[int], requests.Response], times: int) -> list[requests.Response]:
     """Make so many calls, ten of them at a time."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(call, range(times)))
+        return list(pool.map(send, range(times)))
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +61,7 @@ def served() -> Iterator[Served]:
         with running_emulators() as running:
             put_old_jobs(running.firestore_host)
             with running.serving("jobs_api") as (api,):
-                yield Served(
-                    f"http://127.0.0.1:{api.port}", api_key=running.api_key, leader=api.pid
-                )
+                yield Served(api, api_key=running.api_key)
     except EmulatorsUnavailable as error:
         if os.environ.get("RELAY_REQUIRE_EMULATORS") == "1":
             raise
@@ -113,7 +90,7 @@ def test_large_jobs_are_listed_read_and_cancelled_within_the_bound(served: Serve
         seen += [job["id"] for job in page.json()["jobs"]]
         token = page.json()["nextPageToken"]
     # On a busy machine the emulator may not answer so many in time; they take memory all the same.
-    lists = at_once(lambda _: served.call("GET", "/v1/jobs?pageSize=100"), 3 * AT_ONCE)
+    lists = at_once(lambda _: served.get_once("/v1/jobs?pageSize=100"), 3 * AT_ONCE)
     reads = at_once(lambda number: served.get(f"/v1/jobs/{job_id(number)}"), OLD_JOBS)
     cancels = at_once(lambda number: served.post(f"/v1/jobs/{job_id(number)}/cancel", b""), AT_ONCE)
 
@@ -121,7 +98,7 @@ def test_large_jobs_are_listed_read_and_cancelled_within_the_bound(served: Serve
     assert MAX_BODY_BYTES < max(bytes_of_pages) <= MAX_PAGE_BYTES + 1000
     assert {answer.status_code for answer in lists} <= {200, 503}
     assert {answer.status_code for answer in (*reads, *cancels)} == {200}
-    assert served.peak_mib() < MOST_MIB
+    assert served.peak.mib() < MOST_MIB
 
 
 BODIES = {
@@ -142,11 +119,11 @@ def test_hostile_creates_stay_within_the_bound(served: Served) -> None:
     )
 
     assert {answer.status_code for answer in answers} == {201, 400, 422}
-    assert served.peak_mib() < MOST_MIB
+    assert served.peak.mib() < MOST_MIB
 
 
 def test_a_body_without_end_is_answered_and_not_kept(served: Served) -> None:
     answers = at_once(lambda _: served.post("/nowhere", b" " * 32 * 1024 * 1024), AT_ONCE)
 
     assert {answer.status_code for answer in answers} == {404}
-    assert served.peak_mib() < MOST_MIB
+    assert served.peak.mib() < MOST_MIB
