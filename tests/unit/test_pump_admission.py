@@ -300,8 +300,10 @@ def test_a_breaker_is_kept_by_the_next_pump(world):
     assert len(world.provider.calls) == 5
 
 
-def test_polls_go_on_while_the_provider_takes_no_submission(world):
-    world.jobs.put_unchecked(jobs(range(20)))
+@pytest.mark.parametrize("tenants", [1, 3], ids=["of one tenant", "of all tenants"])
+def test_polls_go_on_while_the_provider_takes_no_submission(world, tenants):
+    for number in range(20):
+        world.jobs.put_unchecked(jobs([number], tenant=f"tenant-{number % tenants}"))
     world.jobs.put(processing_job(id=job_id(99), call_at=later(20)))
     answer_submissions(world, lambda _: PerhapsAccepted("HTTP 500"))
 

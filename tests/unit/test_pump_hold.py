@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from relay.domain.account import Account
-from relay.domain.job import ErrorCode, Status
+from relay.domain.job import ErrorCode, ProviderReply, Status
 from relay.errors import AccountRefused, NoAnswer, NotAccepted, PerhapsAccepted
 from tests.factories import NOON, a_hold, a_job, job_id, later, processing_job
 
@@ -97,6 +97,16 @@ def test_polls_of_an_account_on_hold_wait_too(world):
     world.pump(window_s=110).run()
 
     assert moments(world) == pytest.approx([0, 100], abs=0.1)
+
+
+def test_a_refused_polls_own_words_are_kept_for_the_error_that_its_job_may_end_with(world):
+    world.jobs.put(processing_job(deadline_at=later(50)))
+    refusal = AccountRefused(403, reason="no plan")
+    world.provider.on_poll(*[refusal] * 9)
+
+    world.pump(window_s=55).run()
+
+    assert world.jobs.job().error.provider == ProviderReply(status=403, message="no plan")
 
 
 def test_a_probe_that_is_answered_ends_the_hold_and_everything_goes_on(world):
