@@ -18,6 +18,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 
 from relay.application.ports import StoredObject
+from relay.domain.readable import readable
 from relay.errors import BucketUnavailable, OutputNotKept
 
 EMULATOR_HOST = "STORAGE_EMULATOR_HOST"
@@ -35,6 +36,7 @@ _VENDOR_ERRORS = (
 )
 
 
+@readable
 class _Resource(msgspec.Struct, rename="camel"):
     """An object's resource; only what we need of it."""
 

@@ -23,9 +23,12 @@ from relay.domain.due import wake_at
 from relay.domain.job import UNREAD, Job
 from relay.domain.json_text import JsonText, json_text
 from relay.domain.queue import queue_key
+from relay.domain.readable import readable
 from relay.errors import UnreadableJob
 
 T = TypeVar("T")
+
+readable(Job)
 
 
 def to_fields(value: object) -> dict[str, Any]:

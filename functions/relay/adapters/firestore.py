@@ -46,6 +46,7 @@ from relay.domain.durations import Durations
 from relay.domain.job import Job, Status, is_job_id
 from relay.domain.provider_list import ListRequest, ProviderList
 from relay.domain.queue import Span
+from relay.domain.readable import readable
 from relay.errors import (
     JobExists,
     JobNotFound,
@@ -72,6 +73,9 @@ _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 CALL_TIMEOUT_S = 6.0
 # For the account: its lease must be renewed again before it runs out.
 SHORT_CALL_TIMEOUT_S = 2.0
+
+readable(Account)
+readable(ListRequest)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from relay.domain.readable import readable
 from relay.domain.validation import validate
 from relay.edges.bodies import has_more_values, parse_json, parse_strict_json, require_json
 from relay.edges.problems import duplicate_name, malformed_json
@@ -18,6 +19,7 @@ MAX_BATCH_BYTES = 2 * 1024 * 1024
 MAX_BATCH_VALUES = 20_000
 
 
+@readable
 class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
     """What a caller posts as a batch; each job is read when its turn comes."""
 
@@ -42,6 +44,7 @@ class BatchResults(msgspec.Struct):
     results: list[BatchResult]
 
 
+@readable
 class _Jobs(msgspec.Struct):
     jobs: list[msgspec.Raw]
 

@@ -14,6 +14,7 @@ from relay.application.job_creator import DEFAULT_DEADLINE_S, NewJob
 from relay.domain.callback import Callback
 from relay.domain.catalogue.operation import MAX_INPUT_VALUES, too_many_values
 from relay.domain.job import OnUnconfirmed, Priority
+from relay.domain.readable import readable
 from relay.domain.validation import Mistakes, pointer_token, validate
 from relay.edges.problems import body_too_large, duplicate_name, malformed_json
 from relay.errors import InvalidRequest
@@ -38,6 +39,7 @@ MetadataValue = Annotated[str, Meta(max_length=LONGEST_METADATA_VALUE)]
 ProviderJobId = Annotated[str, Meta(pattern=FOLLOWED_ID_PATTERN)]
 
 
+@readable
 class CreateBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """What a caller posts."""
 
@@ -53,10 +55,12 @@ class CreateBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     callback_url: str | UnsetType = UNSET
 
 
+@readable
 class EmptyBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of a call that takes no fields."""
 
 
+@readable
 class _Input(msgspec.Struct):
     """The input of a body, unparsed."""
 

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from relay.application.pump import Pump
+from relay.domain.readable import readable
 from relay.edges.push import message_of
 
 log = logging.getLogger(__name__)
 
 
+@readable
 class Tick(msgspec.Struct):
     """A tick's data."""
 

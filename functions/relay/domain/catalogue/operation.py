@@ -13,6 +13,7 @@ from relay.domain.job import Json
 from relay.domain.json_text import json_text
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
+from relay.domain.readable import readable
 from relay.domain.spelling import nearest
 from relay.domain.validation import Mistakes, invalid_field, validate
 from relay.errors import InvalidRequest
@@ -102,6 +103,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     expected: Expected
     source: str
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        readable(self.input)
 
     @property
     def is_complete(self) -> bool:

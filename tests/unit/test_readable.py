@@ -1,0 +1,90 @@
+"""What is read by msgspec was examined by it before any thread could begin to read."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from relay.domain.catalogue import CATALOGUE
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+# Where a reading function takes the class that it reads into.
+CLASS_AT = {"convert": 1, "validate": 1, "from_fields": 0}
+# msgspec examines a class by functions of its own that are written in Python.
+READ_FOR_THE_FIRST_TIME = """
+import importlib, msgspec, sys
+kind = importlib.import_module({module!r})
+for name in {name!r}.split("."):
+    kind = getattr(kind, name)
+called = []
+sys.setprofile(lambda frame, what, _: called.append((frame.f_code.co_filename, what)))
+try:
+    msgspec.convert({{}}, kind)
+except msgspec.ValidationError:
+    pass
+sys.setprofile(None)
+sys.exit("examined too late" if any("msgspec" in file for file, _ in called) else 0)
+"""
+
+
+def read_classes() -> Iterator[tuple[str, str]]:
+    """Yield the module and the name of each class that some function is told to read into."""
+    for path in sorted((FUNCTIONS / "relay").rglob("*.py")):
+        name = ".".join(path.relative_to(FUNCTIONS).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            function = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            function = node.func.id if isinstance(node.func, ast.Name) else function
+            given = [one.value for one in node.keywords if one.arg == "type"]
+            if function in CLASS_AT:
+                given += node.args[CLASS_AT[function] :][:1]
+            for one in given if function in ("decode", *CLASS_AT) else ():
+                module = importlib.import_module(name)
+                if isinstance(one, ast.Name) and isinstance(getattr(module, one.id, None), type):
+                    yield name, one.id
+
+
+CLASSES = sorted(
+    {
+        *read_classes(),
+        *(
+            (one.input.__module__, one.input.__name__)
+            for provider in CATALOGUE.values()
+            for one in provider.operations.values()
+        ),
+    }
+)
+
+
+def test_the_classes_are_found():
+    names = {name for _, name in CLASSES}
+
+    assert {"Job", "Account", "CreateBody", "Tick", "Furnish", "_Resource"} <= names
+
+
+def first_read(module: str, name: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", READ_FOR_THE_FIRST_TIME.format(module=module, name=name)],
+        env={"PYTHONPATH": str(FUNCTIONS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("module", "name"), CLASSES)
+def test_msgspec_has_nothing_to_examine_when_a_class_is_read_into_first(module, name):
+    done = first_read(module, name)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_unprepared_class_would_be_found():
+    done = first_read("relay.domain.trace", "TraceContext")
+
+    assert "examined too late" in done.stderr
