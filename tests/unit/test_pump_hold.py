@@ -104,7 +104,7 @@ def test_a_refused_polls_own_words_are_kept_for_the_error_that_its_job_may_end_w
     refusal = AccountRefused(403, reason="no plan")
     world.provider.on_poll(*[refusal] * 9)
 
-    world.pump(window_s=55).run()
+    world.pump(window_s=80).run()
 
     assert world.jobs.job().error.provider == ProviderReply(status=403, message="no plan")
 
