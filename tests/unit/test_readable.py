@@ -17,17 +17,15 @@ CLASS_AT = {"convert": 1, "validate": 1, "from_fields": 0}
 # msgspec examines a class by functions of its own that are written in Python.
 READ_FOR_THE_FIRST_TIME = """
 import importlib, msgspec, sys
-kind = importlib.import_module({module!r})
-for name in {name!r}.split("."):
-    kind = getattr(kind, name)
-called = []
-sys.setprofile(lambda frame, what, _: called.append((frame.f_code.co_filename, what)))
+kind = getattr(importlib.import_module({module!r}), {name!r})
+files = set()
+sys.setprofile(lambda frame, *_: files.add(frame.f_code.co_filename))
 try:
     msgspec.convert({{}}, kind)
 except msgspec.ValidationError:
     pass
 sys.setprofile(None)
-sys.exit("examined too late" if any("msgspec" in file for file, _ in called) else 0)
+sys.exit("examined too late" if any("msgspec" in file for file in files) else 0)
 """
 
 
