@@ -63,7 +63,7 @@ class CountingInterceptor(
     """Counts what leaves a Firestore client, at its gRPC channel.
 
     Attributes:
-        counts: By operation, and the path of the document or the queried collection.
+        counts: By operation, and the document's path; by the collection's for `QUERY` and `BILLED`.
     """
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class _CountedAnswers:
         answer = next(self._answers)
         if answer.document.name:
             self._documents += 1
-            self._counts[FOUND, self._collection] += 1
+            self._counts[FOUND, _below_documents(answer.document.name)] += 1
             if self._documents > 1:
                 self._counts[BILLED, self._collection] += 1
         return answer

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.bench import growth
-from infra.bench.store import FOUND, READ, WRITE, total
+from infra.bench.store import FOUND, READ, WRITE
 
 pytestmark = [pytest.mark.emulator, pytest.mark.thorough]
 
@@ -16,19 +16,20 @@ def test_a_tick_reads_as_many_documents_however_many_jobs_are_stored(
     few, many = growth.measure_ticks(stores, ticks=1)
 
     for tick in (few, many):
-        # Each of them is found by the query, and read by its name for its end.
-        assert total(tick.counts, FOUND) == growth.DUE
-        assert total(tick.counts, READ, "jobs/") == growth.DUE
-        assert total(tick.counts, WRITE, "jobs/") == 2 * growth.DUE
-    # The lease is read and written more often on a slower machine.
-    assert read_by_name(few) == read_by_name(many)
-    assert len(read_by_name(few)) <= 5
+        # The query finds them, and each is read by its name for its end. On a slower machine
+        # the query is run again before all have ended, and the lease is renewed more often;
+        # no other job is touched for that.
+        due = paths(tick, FOUND)
+        assert len(due) == growth.DUE
+        assert {path for path in paths(tick, READ) if path.startswith("jobs/")} == due
+        assert {path for path in paths(tick, WRITE) if path.startswith("jobs/")} == due
+    others = [
+        {path for path in paths(tick, READ) if not path.startswith("jobs/")} for tick in (few, many)
+    ]
+    assert others[0] == others[1]
+    assert len(others[0]) <= 5
 
 
-def read_by_name(tick: growth.Tick) -> set[str]:
-    """Return the documents beside the jobs that a tick read."""
-    return {
-        path
-        for operation, path in tick.counts
-        if operation == READ and not path.startswith("jobs/")
-    }
+def paths(tick: growth.Tick, operation: str) -> set[str]:
+    """Return the documents that a tick did this to."""
+    return {path for done, path in tick.counts if done == operation}
