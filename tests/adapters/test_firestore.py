@@ -34,7 +34,7 @@ def jobs(database: Database) -> FirestoreJobs:
 
 def test_eight_writers_make_forty_changes_to_one_document_and_all_are_there(jobs):
     jobs.create(processing_job())
-    store = JobStore(jobs, clock=SystemClock(), draw=lambda: 0.5, patience_s=30.0)
+    store = JobStore(jobs, clock=SystemClock(), draw=lambda: 0.5, patience_s=600.0)
     errors: list[Exception] = []
 
     def count_a_poll(job):

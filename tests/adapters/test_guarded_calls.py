@@ -61,7 +61,7 @@ class Network:
         return GuardedCalls(resolve=self.resolve, connect=self.connect, ca_file=str(ca_file))
 
 
-def hasty(call_s: float = 0.15) -> GuardedCalls:
+def hasty(call_s: float = 1.0) -> GuardedCalls:
     bounds = replace(GET_BOUNDS, connect_s=call_s, send_s=call_s, read_s=call_s, call_s=call_s)
     return GuardedCalls(local_hosts=LOCAL, post_bounds=bounds, get_bounds=bounds)
 
@@ -395,7 +395,7 @@ def test_neither_proxy_nor_netrc_is_used(
 def test_a_dripping_server_is_left_when_the_time_is_over(start: bytes, drop: bytes) -> None:
     with serving(drips(start, drop)) as (url, _):
         started_at = time.monotonic()
-        with pytest.raises(CallUnanswered, match=r"took longer than 0\.15 s"):
+        with pytest.raises(CallUnanswered, match="took longer than 1 s"):
             hasty().get(url)
 
     assert time.monotonic() - started_at < SOON_S
@@ -404,7 +404,7 @@ def test_a_dripping_server_is_left_when_the_time_is_over(start: bytes, drop: byt
 def test_a_silent_server_is_left_when_the_time_is_over() -> None:
     with (
         serving(is_silent) as (url, _),
-        pytest.raises(CallUnanswered, match=r"longer than 0\.15 s"),
+        pytest.raises(CallUnanswered, match="longer than 1 s"),
     ):
         hasty().post(url, headers={}, body=b"{}")
 
@@ -413,7 +413,7 @@ def test_a_dripping_body_does_not_change_the_status_of_a_reply() -> None:
     start = b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"
 
     with serving(drips(start, b"b")) as (url, _):
-        assert hasty(0.5).post(url, headers={}, body=b"{}") == EndpointReply(200)
+        assert hasty(3.0).post(url, headers={}, body=b"{}") == EndpointReply(200)
 
 
 def test_a_name_that_is_not_resolved_in_time_is_given_up() -> None:

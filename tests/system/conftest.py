@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,11 +74,11 @@ class Relay:
         self.headers = {"Authorization": f"Bearer {stack.description.api_key}"}
         assert stack.description.sandbox_url is not None
         self.sandbox_url = stack.description.sandbox_url
-        secrets = call("GET", f"{self.api_url}/v1/callback-secrets", headers=self.headers)
+        signing = call("GET", f"{self.api_url}/v1/callback-secrets", headers=self.headers)
         call(
             "PUT",
             f"{self.sandbox_url}/sandbox/callbacks/{RECEIVER}/secrets",
-            data=secrets.content,
+            data=signing.content,
         ).raise_for_status()
 
     def room(self, wish: str = "", *, number: int = 0) -> str:
@@ -168,8 +169,10 @@ class Relay:
         self, provider: str, operation: str, given: dict[str, Any], more: dict[str, Any]
     ) -> str:
         body = {"provider": provider, "operation": operation, "input": given, **more}
-        answer = call("POST", f"{self.api_url}/v1/jobs", json=body, headers=self.headers)
-        assert answer.status_code == 201, answer.text
+        headers = {**self.headers, "Idempotency-Key": secrets.token_hex(16)}
+        answer = call("POST", f"{self.api_url}/v1/jobs", json=body, headers=headers)
+        # 200 if `call` repeated it after a 503 whose job had been written.
+        assert answer.status_code in (200, 201), answer.text
         return str(answer.json()["id"])
 
 

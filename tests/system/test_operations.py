@@ -27,11 +27,17 @@ def operate(relay: Relay, tmp_path: Path) -> Operate:
     def run(*words: str) -> dict[str, Any]:
         command = [sys.executable, "-m", "infra.operate", *words]
         command += ["--stack-file", str(stack_file), "--json"]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return dict(json.loads(done.stdout))
+
+        def done() -> subprocess.CompletedProcess[str] | None:
+            ran = subprocess.run(
+                command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            )
+            # As an operator would, of a command that says that the store was too slow.
+            return None if ran.returncode and "StoreUnavailable" in ran.stderr else ran
+
+        ended = until(done)
+        assert ended.returncode == 0, ended.stderr
+        return dict(json.loads(ended.stdout))
 
     return run
 
@@ -39,7 +45,7 @@ def operate(relay: Relay, tmp_path: Path) -> Operate:
 def test_every_open_job_of_a_tenant_is_cancelled_and_announced(
     relay: Relay, operate: Operate
 ) -> None:
-    ids = [relay.redesign("render-s=60", number=900 + number) for number in range(5)]
+    ids = [relay.redesign("render-s=600", number=900 + number) for number in range(5)]
     listed = operate("jobs", "demo", "--status", "open")
 
     planned = operate("cancel", "demo", "--status", "open", "--dry-run")
@@ -102,7 +108,7 @@ def test_what_waits_for_callbacks_is_told(relay: Relay, operate: Operate) -> Non
     job_id = relay.redesign(
         "render-s=1", number=940, callbackUrl=relay.receiver("callback-fails=1")
     )
-    until(lambda: relay.job(job_id)["callback"]["attempts"] == 1)
+    until(lambda: relay.job(job_id)["callback"]["attempts"] >= 1)
 
     told = operate("account", "callbacks")
 

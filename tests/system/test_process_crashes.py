@@ -47,7 +47,9 @@ def test_a_create_whose_answer_was_lost_is_repeated_without_a_second_job(relay: 
         call("POST", f"{relay.api_url}/v1/jobs", json=body, headers=headers) for _ in range(2)
     )
 
-    assert (first.status_code, second.status_code) == (201, 200)
+    # The first one may itself have been repeated, after a 503.
+    assert first.status_code in (200, 201)
+    assert second.status_code == 200
     assert first.json()["id"] == second.json()["id"]
     relay.final(first.json()["id"])
     assert len(relay.provider_jobs(first.json()["id"])) == 1

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 # Terraform is idle only after so long without a call: between two steps it takes some milliseconds.
-IDLE_S = 1.0
+IDLE_S = 3.0
 
 SERVICE_ARRIVES_S = 60.0
 AGENT_ARRIVES_S = 60.0

@@ -68,7 +68,7 @@ def test_a_stack_that_fails_is_told_of_and_nobody_else_is_killed():
 def test_a_paused_process_stands_still_and_goes_on():
     with subprocess.Popen(["sleep", "30"], start_new_session=True) as process:
         stack = FakeStack(it=process.pid)
-        pause = Crash(at_s=0.0, name="it", for_s=0.1)
+        pause = Crash(at_s=0.0, name="it", for_s=1.0)
 
         with Crasher([pause], processes=stack) as crasher:
             states = set()
