@@ -160,9 +160,19 @@ def running_emulators() -> Iterator[Emulators]:
         )
 
 
-def patient_session() -> requests.Session:
-    """Return a session that repeats a call whose connection a busy machine has broken."""
-    retries = Retry(4, backoff_factor=0.5, allowed_methods=None, respect_retry_after_header=False)
+def patient_session(*, repeating: Sequence[int] = ()) -> requests.Session:
+    """Return a session that repeats a call whose connection a busy machine has broken.
+
+    Args:
+        repeating: The statuses of answers to repeat a call after, too.
+    """
+    retries = Retry(
+        4,
+        backoff_factor=0.5,
+        allowed_methods=None,
+        status_forcelist=repeating,
+        respect_retry_after_header=False,
+    )
     session = requests.Session()
     session.mount("http://", HTTPAdapter(max_retries=retries))
     return session

@@ -34,6 +34,11 @@ LIST = "GET /v1/jobs"
 KEY = "Idempotency-Key"
 PREFER = "Prefer"
 WEBHOOK = "webhook"
+# 503 before there is a copy of a provider's list, and while as many callers wait as may.
+NOT_YET = ('"code":"list_not_fetched"', '"code":"too_many_waiting"')
+STORE_AWAY = '"code":"store_unavailable"'
+# How often a busy machine's store may be too slow for an answer, in one run.
+MOST_AWAY = 20
 NOBODYS_URL = "https://hooks.invalid/renders"
 # One in so many requests keeps its key, and so finds a job with another body; one in so many waits.
 KEPT = 8
@@ -41,6 +46,7 @@ KEPT = 8
 _issued_for: dict[str, tuple[str, dict[str, Any]]] = {}
 _keys = itertools.count(1)
 _waits = itertools.count(1)
+_times_away = itertools.count(1)
 
 
 @schemathesis.hook
@@ -104,3 +110,16 @@ def strangers_learn_nothing(_context: CheckContext, response: Response, case: Ca
     if allowed is None or f'"code":"{allowed}"' not in response.text:
         asked = f"{response.request.method} {response.request.url}"
         raise AssertionError(f"a stranger got {response.status_code} for {asked}")
+
+
+@schemathesis.check
+def the_store_is_mostly_there(_context: CheckContext, response: Response, _case: Case[Any]) -> None:
+    """Fail on a 503 that nothing explains, or if the store is away too often."""
+    if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+        return
+    if any(code in response.text for code in NOT_YET):
+        return
+    if STORE_AWAY not in response.text:
+        raise AssertionError(f"503 for no known reason: {response.text[:200]}")
+    if next(_times_away) > MOST_AWAY:
+        raise AssertionError(f"the store was away more than {MOST_AWAY} times")

@@ -5,6 +5,9 @@ Run by test_generated_clients.py: python render.py API_URL KEY PICTURE LISTING
 
 import json
 import sys
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import httpx
 from render_relay_client import AuthenticatedClient
@@ -20,6 +23,16 @@ from render_relay_client.models import (
     Problem,
     ProviderName,
 )
+
+T = TypeVar("T")
+
+
+def answered(ask: Callable[[], T]) -> T:
+    """Ask, and again while the relay says that its store is not there just now."""
+    while isinstance(answer := ask(), Problem) and answer.code == "store_unavailable":
+        time.sleep(1)
+    return answer
+
 
 base_url, key, picture, listing = sys.argv[1:]
 # A wait may take as long as it was asked to.
@@ -37,22 +50,26 @@ body = CreateSpacelyStandard(
     ),
     metadata=Metadata.from_dict({"listing": listing}),
 )
-job = create_job.sync(client=relay, body=body, idempotency_key=f"python-{listing}")
+idempotency_key = f"python-{listing}"
+job = answered(lambda: create_job.sync(client=relay, body=body, idempotency_key=idempotency_key))
 assert isinstance(job, Job), job
 
+job_id = job.id
 while job.finished_at is None:
-    job = get_job.sync(job.id, client=relay, prefer="wait=30")
+    job = answered(lambda: get_job.sync(job_id, client=relay, prefer="wait=30"))
     assert isinstance(job, Job), job
 
-page = list_jobs.sync(
-    client=relay,
-    provider=ProviderName.SPACELY,
-    operation=ListJobsOperation.STANDARD,
-    page_size=100,
+page = answered(
+    lambda: list_jobs.sync(
+        client=relay,
+        provider=ProviderName.SPACELY,
+        operation=ListJobsOperation.STANDARD,
+        page_size=100,
+    )
 )
 assert isinstance(page, JobPage), page
 
-refused = get_job.sync("job_0", client=relay)
+refused = answered(lambda: get_job.sync("job_0", client=relay))
 assert isinstance(refused, Problem), refused
 
 print(

@@ -11,7 +11,17 @@ type Job = components["schemas"]["Job"];
 const [baseUrl, key, picture, listing] = process.argv.slice(2);
 const relay = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${key}` } });
 
-const created = await relay.POST("/v1/jobs", {
+// Asks, and again while the relay says that its store is not there just now.
+async function answered<T extends { error?: { code: string } }>(ask: () => Promise<T>): Promise<T> {
+  let answer = await ask();
+  while (answer.error?.code === "store_unavailable") {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    answer = await ask();
+  }
+  return answer;
+}
+
+const created = await answered(() => relay.POST("/v1/jobs", {
   params: { header: { "Idempotency-Key": `typescript-${listing}` } },
   body: {
     provider: "gepetto",
@@ -19,24 +29,26 @@ const created = await relay.POST("/v1/jobs", {
     input: { url: picture, styleId: "modern", roomId: "living_room" },
     metadata: { listing },
   },
-});
+}));
 if (created.error) throw new Error(`${created.error.code}: ${created.error.detail}`);
 
 let job: Job = created.data;
 while (job.finishedAt === null) {
-  const read = await relay.GET("/v1/jobs/{id}", {
+  const read = await answered(() => relay.GET("/v1/jobs/{id}", {
     params: { path: { id: job.id }, header: { Prefer: "wait=30" } },
-  });
+  }));
   if (read.error) throw new Error(`${read.error.code}: ${read.error.detail}`);
   job = read.data;
 }
 
-const listed = await relay.GET("/v1/jobs", {
+const listed = await answered(() => relay.GET("/v1/jobs", {
   params: { query: { provider: "gepetto", operation: "furnish", pageSize: 100 } },
-});
+}));
 if (listed.error) throw new Error(listed.error.detail);
 
-const refused = await relay.GET("/v1/jobs/{id}", { params: { path: { id: "job_0" } } });
+const refused = await answered(() =>
+  relay.GET("/v1/jobs/{id}", { params: { path: { id: "job_0" } } }),
+);
 
 console.log(
   JSON.stringify({

@@ -60,7 +60,7 @@ def run_tool(
 
 
 def run_node(
-    arguments: Sequence[str | Path], *, cwd: Path, timeout_s: float = 120.0
+    arguments: Sequence[str | Path], *, cwd: Path, timeout_s: float = 600.0
 ) -> subprocess.CompletedProcess[str]:
     """Run Node, and return what it said on both of its outputs as one text."""
     return subprocess.run(

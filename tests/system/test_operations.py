@@ -59,15 +59,25 @@ def test_every_open_job_of_a_tenant_is_cancelled_and_announced(
     assert event.attributes["ce-type"] == "com.renderrelay.job.cancelled"
 
 
-def test_a_hold_is_released_by_a_probe_at_once(relay: Relay, operate: Operate) -> None:
-    job_id = relay.redesign("submit-402=1,render-s=1", number=920)
-    account = until(lambda: (one := operate("account", "gepetto"))["hold"] and one)
+def is_held(relay: Relay) -> bool:
+    """Return whether Gepetto's account is on hold."""
+    answer = call("GET", f"{relay.api_url}/v1/providers", headers=relay.headers)
+    (gepetto,) = (one for one in answer.json()["providers"] if one["name"] == "gepetto")
+    return gepetto["account"]["hold"] is not None
 
-    told = operate("release-hold", "gepetto")
+
+def test_a_hold_is_released_by_a_probe_at_once(relay: Relay, operate: Operate) -> None:
+    # On a slow machine a hold may have ended by itself before the command has started.
+    for number in range(920, 925):
+        job_id = relay.redesign("submit-402=1,render-s=1", number=number)
+        until(lambda: is_held(relay) or relay.job(job_id)["providerJobId"])  # noqa: B023
+        told = operate("release-hold", "gepetto")
+        if told["released"]:
+            break
 
     after = operate("account", "gepetto")["hold"]
     assert told["released"] is True
-    assert after is None or after["probeAt"] < account["hold"]["probeAt"]
+    assert after is None or after["probeAt"] < told["hold"]["probeAt"]
     assert relay.final(job_id)["status"] == "succeeded"
     assert operate("account", "gepetto")["hold"] is None
 

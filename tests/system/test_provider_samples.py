@@ -237,6 +237,16 @@ class Programs:
         return self._answer(provider, language, code, key=key)
 
     def _answer(self, provider: str, language: str, code: str, *, key: str | None) -> Answer:
+        """Run a sample, and again as long as an emulator of a busy machine is too slow for it."""
+        return until(
+            lambda: (
+                one
+                if (one := self._answer_once(provider, language, code, key=key)).status != 503
+                else None
+            )
+        )
+
+    def _answer_once(self, provider: str, language: str, code: str, *, key: str | None) -> Answer:
         code = code.replace(HOSTS[provider], self._relay.api_url).replace(
             KEY, key or self._relay.stack.description.api_key
         )
@@ -276,7 +286,7 @@ def programs(relay: Relay, tmp_path_factory: pytest.TempPathFactory) -> Programs
 def jobs(relay: Relay) -> Jobs:
     """For each provider a job that is under way, one that succeeded, and one that failed."""
     wishes = {
-        "open": "render-s=120",
+        "open": "render-s=800",
         "succeeded": "render-s=1",
         "failed": "failed,webhook-no-output,render-s=1",
     }
@@ -386,7 +396,8 @@ def test_spacelys_samples_submit_a_render_and_poll_its_result(
     assert job["status"] == "succeeded"
     answer = programs.answer("spacely", language, job_id=ref)
     assert answer == Answer(200, as_documented("spacely", job))
-    (render,) = relay.provider_jobs(ref)
+    renders = relay.provider_jobs(ref)
+    (render,) = (one for one in renders if one["providerJobId"] == job["providerJobId"])
     assert render["input"] == body
 
 
@@ -408,6 +419,11 @@ def callbacks_at(relay: Relay, name: str) -> list[dict[str, Any]]:
     query = {"receiver": name}
     answer = call("GET", f"{relay.sandbox_url}/sandbox/callbacks", params=query)
     return list(answer.json()["callbacks"])
+
+
+def is_of(job_id: str, callback: Mapping[str, Any]) -> bool:
+    """Return whether a callback tells of this job, and was answered."""
+    return callback["body"]["id"] == job_id and bool(callback["status"])
 
 
 @every_language
@@ -438,7 +454,9 @@ def test_gepettos_samples_submit_a_render_and_get_its_result_by_webhook_and_by_g
     webhook = f"{relay.sandbox_url}/callbacks/{name}"
     made = programs.submitted("gepetto", language, "furnish", body | {"webhook": webhook}).body
     job = relay.final(made["id"])
-    (callback,) = until(lambda: callbacks_at(relay, name))
+    callback = until(
+        lambda: next((one for one in callbacks_at(relay, name) if is_of(made["id"], one)), None)
+    )
 
     assert job["status"] == "succeeded"
     assert callback["body"] == {"id": made["id"], "output": job["outputs"][0]["url"]}

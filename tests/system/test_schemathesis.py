@@ -18,7 +18,7 @@ from tests.system.conftest import call, until
 
 pytestmark = pytest.mark.thorough
 
-TIMEOUT_S = 1200.0
+TIMEOUT_S = 3600.0
 # Without the one that goes through every way in which each request can be wrong.
 RANDOM_PHASES = ("examples", "fuzzing", "stateful")
 

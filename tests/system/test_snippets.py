@@ -102,6 +102,13 @@ RUN = (
     RECEIVE_PYTHON, RECEIVE_JS,
 )  # fmt: skip
 
+# They create a job with a key and wait once for its end, which may take longer on a slow machine.
+WAITS = {README_SH, SUBMIT_SH}
+FINISHED = re.compile(r'"finishedAt": ?"')
+# A program may end with the 503 of a busy emulator.
+SLOW_STORE = re.compile(r"\b503\b|store_unavailable")
+TRIES = 3
+
 
 class Terminal:
     """A shell that is given one block after the other, as a reader pastes them."""
@@ -167,20 +174,29 @@ class Reader:
         """Run a block of commands after all that stand before it; return what it shows."""
         for one in self._commands[: self._commands.index(name) + 1]:
             if one not in self._shown:
-                self._shown[one] = self.terminal.run(BLOCKS[one].code)
+                self._shown[one] = self._run(one)
         return self._shown[name]
+
+    def _run(self, name: str) -> str:
+        code = BLOCKS[name].code
+        if name not in WAITS:
+            return self.terminal.run(code)
+        return until(lambda: one if FINISHED.search(one := self.terminal.run(code)) else None)
 
     def program(self, name: str) -> str:
         """Run a program to its end and return what it prints."""
-        done = subprocess.run(
-            self._command(name),
-            cwd=self.folder,
-            env=self._env,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        for _ in range(TRIES):
+            done = subprocess.run(
+                self._command(name),
+                cwd=self.folder,
+                env=self._env,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_S,
+                check=False,
+            )
+            if not SLOW_STORE.search(done.stderr):
+                break
         assert done.returncode == 0, done.stderr
         return done.stdout
 

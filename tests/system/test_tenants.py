@@ -37,6 +37,8 @@ OTHERS_KEY, THIRDS_KEY = "a key of tenant other", "a key of tenant third"
 SUBMISSION = "submit"
 SANDBOX_KEYS = {"gepetto": "sandbox-gepetto-key", "spacely": "sandbox-spacely-key"}
 ENDED = {"succeeded", "failed", "cancelled"}
+# The jobs that stay open must do so until all operations were tried.
+DEADLINE_S = 3600
 
 
 class Place(NamedTuple):
@@ -248,7 +250,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def set_up(api_url: str, demos_key: str, sandbox_url: str) -> Stage:
     demo = Tenant(api_url, demos_key)
-    body = redesign(sandbox_url, "render-s=300")
+    body = redesign(sandbox_url, "render-s=3000")
     keys = {
         operation.name: f"demo's, for {operation.name}"
         for operation in OPERATIONS
@@ -256,9 +258,9 @@ def set_up(api_url: str, demos_key: str, sandbox_url: str) -> Stage:
     }
     open_ids = [
         *(demo.create(body, key) for name, key in keys.items() if not name.startswith(SUBMISSION)),
-        demo.create(advance(sandbox_url, "render-s=300")),
+        demo.create(advance(sandbox_url, "render-s=3000")),
         *(
-            demo.create(followed(provider, elsewhere(sandbox_url, provider, "render-s=300")))
+            demo.create(followed(provider, elsewhere(sandbox_url, provider, "render-s=3000")))
             for provider in SANDBOX_KEYS
         ),
     ]
@@ -313,6 +315,7 @@ def redesign(sandbox_url: str, wish: str) -> dict[str, Any]:
         "operation": "redesign",
         "input": given,
         "metadata": {"tenant": "demo"},
+        "deadlineSeconds": DEADLINE_S,
     }
 
 
@@ -322,12 +325,22 @@ def advance(sandbox_url: str, wish: str) -> dict[str, Any]:
         "imageUrl": f"{sandbox_url}/rooms/living.jpg?sandbox={wish}",
         "renovateType": "residential",
     }
-    return {"provider": "spacely", "operation": "advance", "input": given}
+    return {
+        "provider": "spacely",
+        "operation": "advance",
+        "input": given,
+        "deadlineSeconds": DEADLINE_S,
+    }
 
 
 def followed(provider: str, ref: str) -> dict[str, Any]:
     operation = {"gepetto": "redesign", "spacely": "advance"}[provider]
-    return {"provider": provider, "operation": operation, "providerJobId": ref}
+    return {
+        "provider": provider,
+        "operation": operation,
+        "providerJobId": ref,
+        "deadlineSeconds": DEADLINE_S,
+    }
 
 
 def elsewhere(sandbox_url: str, provider: str, wish: str) -> str:

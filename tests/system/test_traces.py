@@ -20,8 +20,8 @@ pytestmark = pytest.mark.thorough
 CALLERS_SPAN = "00f067aa0ba902b7"
 # On a slow machine a call of a job's step may end in a timeout, and the step is taken again.
 JOBS = 5
-# A create, a submission, a callback, two events, their deliveries and a copy.
-STEPS = 8
+# Of each job at least; the callback may have been lost.
+STEPS = {"create job": 1, "submit": 1, "publish event": 2, "deliver": 2, "keep outputs": 1}
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +59,11 @@ def test_one_job_is_one_trace_from_its_callers_span_to_its_consumers(
         copies = traced.copies_event(job_id)
         events = traced.events(job_id, count=1)
         spans = until(partial(all_spans, traces_file(stack_file), job_id))
-        if not (failed := [one.name for one in spans if one.error]):
+        failed = [one.name for one in spans if one.error]
+        if named(spans, "callback") and not failed:
             break
     else:
-        pytest.fail(f"a step of each job failed, of the last one {failed}")
+        pytest.fail(f"each job missed its callback or had a step that failed, the last {failed}")
 
     (event,) = events
     assert answer.headers["X-Request-Id"] == trace_id
@@ -113,7 +114,8 @@ def create(traced: Relay, trace_id: str) -> tuple[requests.Response, str]:
 def all_spans(file: Path, job_id: str) -> Sequence[Span] | None:
     """Return the job's spans; None if some have not come yet."""
     found = of_job(read(file), job_id)
-    return found if len(found) >= STEPS else None
+    is_whole = all(len(named(found, name)) >= times for name, times in STEPS.items())
+    return found if is_whole else None
 
 
 def named(spans: Sequence[Span], name: str) -> list[Span]:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from infra.local.processes import (
     HOST,
@@ -32,6 +31,7 @@ from infra.local.processes import (
 )
 from infra.local.reaper import Reaper
 from tests.factories import INPUT
+from tests.system.conftest import call
 from tests.terraform.hcl_files import declared, read_folder
 from tests.terraform.running import SOURCE
 from tests.terraform.state import environment
@@ -39,7 +39,7 @@ from tests.terraform.state import environment
 pytestmark = pytest.mark.thorough
 
 API_KEY = "a-key-of-the-shop"
-UP_WITHIN_S = 30.0
+UP_WITHIN_S = 120.0
 READY = {"jobs_api": 200, "provider_webhook": 405, "poll_tick": 405}
 """What each function answers to a GET of /healthz."""
 
@@ -256,10 +256,10 @@ def test_jobs_api_creates_a_job_and_shows_it(serve):
     key = {"X-API-KEY": API_KEY}
     body = {"provider": "gepetto", "operation": "redesign", "input": INPUT}
 
-    health = requests.get(f"{url}/healthz", timeout=10)
-    nobody = requests.post(f"{url}/v1/jobs", json=body, timeout=10)
-    created = requests.post(f"{url}/v1/jobs", json=body, headers=key, timeout=30)
-    read = requests.get(f"{url}{created.headers['Location']}", headers=key, timeout=10)
+    health = call("GET", f"{url}/healthz")
+    nobody = call("POST", f"{url}/v1/jobs", json=body)
+    created = call("POST", f"{url}/v1/jobs", json=body, headers=key)
+    read = call("GET", f"{url}{created.headers['Location']}", headers=key)
 
     assert (health.status_code, nobody.status_code) == (200, 401)
     assert created.status_code == 201, created.text
@@ -271,7 +271,7 @@ def test_jobs_api_creates_a_job_and_shows_it(serve):
 def test_provider_webhook_knows_no_stranger(serve):
     url = serve("provider_webhook")
 
-    answer = requests.post(f"{url}/gepetto/job_{'0' * 26}/{'A' * 32}", json={}, timeout=10)
+    answer = call("POST", f"{url}/gepetto/job_{'0' * 26}/{'A' * 32}", json={})
 
     assert answer.status_code == 404
 
@@ -293,6 +293,6 @@ def test_poll_tick_takes_what_pubsub_pushes(serve, account):
         "subscription": f"projects/a-project/subscriptions/poll-ticks-{account}-push",
     }
 
-    answer = requests.post(url, json=pushed, timeout=60)
+    answer = call("POST", url, json=pushed)
 
     assert answer.status_code in {200, 204}, answer.text
