@@ -77,6 +77,6 @@ def _nothing_here(_error: NotFound) -> Response:
 def _failed(_error: InternalServerError) -> Response:
     """Answer a request that failed by a fault of ours, which the framework has logged."""
     answer = problem_answer(internal_error())
-    # As the framework's own answer has it.
+    # The framework's own answer has this header, too.
     answer.headers["X-Google-Status"] = "crash"
     return leaving_the_rest_unread(answer)

@@ -34,7 +34,7 @@ from relay.application.tracer import UNTRACED, Tracer
 from relay.assembly import EDGE_PATIENCE_S, PUMP_PATIENCE_S, Adapters, CreatePolicy, Relay
 from relay.config import AccountSettings, Common, PumpSettings
 from relay.domain.job import Job
-from relay.domain.tokens import callback_url
+from relay.domain.tokens import webhook_url
 from relay.edges.api import Api
 from relay.edges.completions import Completions
 from relay.edges.tick import Ticks
@@ -222,8 +222,11 @@ def _provider(name: str, settings: PumpSettings) -> Provider:
             limit=account.limit,
         )
 
-    def webhook_url(job: Job) -> str:
-        return callback_url(
+    if name != "gepetto":
+        raise LookupError(f"no adapter for the provider {name}")
+
+    def with_token(job: Job) -> str:
+        return webhook_url(
             settings.webhook_base_url,
             settings.webhook_keys[0],
             provider=job.provider,
@@ -235,5 +238,5 @@ def _provider(name: str, settings: PumpSettings) -> Provider:
         base_url=account.base_url,
         api_key=account.api_key,
         limit=account.limit,
-        webhook_url=webhook_url,
+        webhook_url=with_token,
     )

@@ -8,7 +8,7 @@ import pytest
 from relay.adapters.providers.gepetto import Gepetto
 from relay.adapters.transport import Answer
 from relay.domain.catalogue.gepetto import GEPETTO
-from relay.domain.tokens import callback_url
+from relay.domain.tokens import webhook_url
 from tests.entrypoints.requests import BEARER, BODY, create
 from tests.factories import INPUT
 
@@ -36,8 +36,8 @@ class FakeTransport:
         return Answer(status, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
-def webhook_url(job):
-    return callback_url(WEBHOOKS, "k" * 32, provider=job.provider, job_id=job.id)
+def with_token(job):
+    return webhook_url(WEBHOOKS, "k" * 32, provider=job.provider, job_id=job.id)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def gepetto_answers(world):
             base_url=GEPETTO.base_url,
             api_key=API_KEY,
             limit=GEPETTO.limit,
-            webhook_url=webhook_url,
+            webhook_url=with_token,
         )
 
     return answers
@@ -143,7 +143,7 @@ def test_neither_the_job_nor_its_event_nor_a_log_shows_our_urls_keys_and_signed_
     caplog.set_level("DEBUG")
 
     def body(job_id):
-        url = callback_url(WEBHOOKS, "k" * 32, provider="gepetto", job_id=job_id)
+        url = webhook_url(WEBHOOKS, "k" * 32, provider="gepetto", job_id=job_id)
         return {"status": "failed", "message": f"{SIGNED} gone, {API_KEY} may not call {url}"}
 
     key = {**BEARER, "Idempotency-Key": "order-1"}

@@ -7,11 +7,11 @@ import pytest
 from infra.describe import fuzz_hooks
 
 
-def a_503(code: str) -> SimpleNamespace:
+def a_503(code):
     return SimpleNamespace(status_code=503, text=f'{{"code":"{code}"}}')
 
 
-def check(answer: SimpleNamespace) -> None:
+def check(answer):
     fuzz_hooks.the_store_is_mostly_there(None, answer, None)
 
 

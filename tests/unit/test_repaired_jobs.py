@@ -1,6 +1,7 @@
 """Whole runs of the pump: a job that was set aside goes on once its document was repaired."""
 
 from relay.domain.job import Status
+from relay.errors import StoreUnavailable
 from tests.factories import JOB_ID, a_job, later
 
 
@@ -25,3 +26,23 @@ def test_a_job_that_only_waits_for_its_deadline_is_due_then(world):
     world.pump(window_s=5).run()
 
     assert world.jobs.document(JOB_ID)["wakeAt"] == later(36_000)
+
+
+def test_the_next_pump_scans_everything_if_a_repaired_job_could_not_be_written(world):
+    world.jobs.put(a_job(status=Status.UNCONFIRMED, deadline_at=later(36_000)))
+    early = {**world.jobs.document(JOB_ID), "wakeAt": world.clock.now()}
+    world.jobs.put_document(JOB_ID, early)
+    replace, world.jobs.replace = world.jobs.replace, unavailable
+    world.pump(window_s=5).run()
+    left = world.accounts.account()
+
+    world.jobs.replace = replace
+    world.clock.advance(60)
+    world.pump(window_s=5).run()
+
+    assert left.looked_back_at is None
+    assert world.jobs.document(JOB_ID)["wakeAt"] == later(36_000)
+
+
+def unavailable(*_args, **_more):
+    raise StoreUnavailable("simulated")

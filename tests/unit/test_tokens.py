@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.domain.tokens import callback_url, is_good_token, make_token
+from relay.domain.tokens import is_good_token, make_token, webhook_url
 
 JOB_ID = "job_00000000000000000000000001"
 KEY = "0123456789abcdef0123456789abcdef"
@@ -54,6 +54,6 @@ def test_without_keys_no_token_is_good():
 
 
 def test_the_url_that_a_provider_gets_has_the_provider_the_job_and_the_token():
-    url = callback_url("https://hooks.example.com", KEY, provider="gepetto", job_id=JOB_ID)
+    url = webhook_url("https://hooks.example.com", KEY, provider="gepetto", job_id=JOB_ID)
 
     assert url == f"https://hooks.example.com/gepetto/{JOB_ID}/{VECTORS[0][2]}"

@@ -32,7 +32,7 @@ from relay.adapters.document import decode_fields, encode, encode_fields
 
 EMULATOR_HOST = "FIRESTORE_EMULATOR_HOST"
 _MESSAGE_SIZES = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-# As the high-level client's channel has it.
+# The same as in the high-level client's channel.
 _KEEPALIVE = ("grpc.keepalive_time_ms", 30_000)
 
 _OPERATORS = {

@@ -268,7 +268,7 @@ class FirestoreJobs:
             query = self._jobs.query(*filters, order_by=[CREATED_AT], limit=OWNERS_LIMIT)
             found = self._jobs.run(query)
             if len(found) == OWNERS_LIMIT:
-                # Nor do many early followers hide who submitted it after them.
+                # Many early followers must not hide who submitted it after them.
                 filters.append(where(SUBMITTED_AT, ">", _BEFORE_ALL))
                 query = self._jobs.query(*filters, order_by=[SUBMITTED_AT], limit=OWNERS_LIMIT)
                 found += self._jobs.run(query)

@@ -94,8 +94,8 @@ class DeliveryQueue:
     """Tells which job's callback to deliver next, and what to read for that.
 
     Args:
-        reached: Of the queue before this one.
-        left_alone: Likewise.
+        reached: `reached` of the run before.
+        left_alone: `left_alone` of the run before.
 
     Attributes:
         has_looked: Whether one whole look is done.
@@ -161,7 +161,7 @@ class DeliveryQueue:
 
     @property
     def reached(self) -> tuple[str, ...]:
-        """Where the visits of tenants go on that have more endpoints than were visited yet."""
+        """Where to go on with the tenants that have endpoints which were not visited yet."""
         return tuple(line.reached for line in self._lines.values() if line.reached)
 
     @property
@@ -179,7 +179,7 @@ class DeliveryQueue:
         )
 
     def next_due(self) -> datetime | None:
-        """Return when the next job is due that was not at the last look; None if none."""
+        """Return when the first job that was not due at the last look will be; None if none."""
         dues = [one.next_due for one in self._endpoints() if one.next_due is not None]
         return min(dues, default=None)
 

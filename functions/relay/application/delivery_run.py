@@ -120,7 +120,7 @@ class DeliveryRun:
     def _start_reads(self) -> None:
         now = self._clock.now()
         if now >= self._window.begin_until or self._is_idle(now):
-            # Without the latter, where a query takes a second, the next would always be under way.
+            # If each query takes a second, the next one is always under way and no run would end.
             return
         for read in self._queue.next_reads(now=now):
             find = partial(self._deps.documents.deliveries, span=read.span, limit=read.limit)

@@ -25,6 +25,7 @@ from relay.errors import (
     NotAccepted,
     PerhapsAccepted,
     PublishFailed,
+    StoreUnavailable,
 )
 
 log = logging.getLogger(__name__)
@@ -104,10 +105,12 @@ class JobActions:
                 return self._change(stored, step)
             case Action.EXPIRE_CLAIM:
                 return self._change(stored, partial(expired, at=now, hold=self._hold()))
-            case _:
+            case Action.GIVE_UP:
                 return self._change(
                     stored, partial(transitions.given_up, at=now, hold=self._hold())
                 )
+            case _:
+                raise ValueError(f"{action} is no change of a document alone")
 
     def give_up_unsent(self, stored: Stored) -> ActionResult:
         """Fail a queued job that can no longer be rendered in time.
@@ -124,7 +127,8 @@ class JobActions:
             JobNotFound: The document has gone.
             StoreUnavailable: The write may not have happened.
         """
-        self._store.keep(stored)
+        if not self._store.keep(stored):
+            raise StoreUnavailable(f"the index fields of {stored.job.id}")
         return ActionResult(stored=self._store.read(stored.job.id))
 
     def publish(self, stored: Stored) -> ActionResult:

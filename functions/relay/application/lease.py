@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 TAKE_TRIES = 6
 GIVE_BACK_TRIES = 3
-# One more than a lost reply to our own write takes.
+# The first may only find that the reply to our own write was lost.
 KEEP_TRIES = 2
 # Backoff after the store answered with an error.
 RENEW_PAUSE_S = 0.5

@@ -1,7 +1,7 @@
 """One run of a pump: all work that comes due for an account under one lease.
 
-Read `PumpRun.work` first. The run's own thread only decides: which query to make, which job gets
-the next worker or the next call, when to renew the lease, and when the run is over. Everything that
+Read `PumpRun.work` first. The run's own thread decides which query to make, which job gets the next
+worker or the next call, and when the run is over; and it keeps the lease. Everything else that
 blocks is a worker's task (`relay.application.tasks`): queries, changes of jobs, events and calls to
 the provider.
 """
@@ -110,7 +110,7 @@ class PumpDependencies:
 
 
 class PumpRun:
-    """A pump's work for an account under one lease; past the window's end jobs are only ended."""
+    """A pump's work for an account under one lease; after the window's end it only ends jobs."""
 
     def __init__(self, deps: PumpDependencies, *, lease: Lease, window: Window) -> None:
         self._deps = deps
@@ -260,7 +260,7 @@ class PumpRun:
             return
         runs_only_reads = len(self._tasks) == self._tasks.running("reads")
         if not self._is_one_pass and runs_only_reads and self._is_idle(now):
-            # Otherwise, where a query takes a second, the next would always be under way.
+            # If each query takes a second, the next one is always under way and no run would end.
             return
         documents = self._deps.documents
         due = self._scan.next_read(now=now)
@@ -393,7 +393,7 @@ class PumpRun:
         if now >= self._begin_until:
             return None
         if self._may_fetch_list:
-            # Before jobs, or a long queue would keep it for ever; one a run does not hold them up.
+            # Before jobs, or a long queue would delay it for ever. One a run hardly delays them.
             return self._start_fetch
         call = self._calls.next(now)
         return None if call is None else partial(self._start_call, call)

@@ -1,7 +1,8 @@
 """The tasks of one run: what its workers do, by kind, and who takes in the results.
 
-A run's own thread only decides. Whatever waits for the store, a topic or a remote server is a task
-of a worker; a task returns its result, and only the run's thread applies it.
+A run's own thread decides, and keeps the lease. Whatever else waits for the store, a topic or a
+remote server is a task of a worker; a task returns its result, and only the run's thread applies
+it.
 """
 
 from collections.abc import Callable, Mapping, Sequence

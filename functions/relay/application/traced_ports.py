@@ -1,4 +1,4 @@
-"""A provider and the topics with their calls for jobs recorded in the jobs' traces."""
+"""Wrappers that record a provider's calls and the published events in the jobs' traces."""
 
 from relay.application.ports import Provider, Topics
 from relay.application.tracer import Step, Tracer

@@ -7,7 +7,7 @@ from datetime import timedelta
 # host that cannot be reached is given up before, so that the job gets its event while there still
 # are deliveries.
 GIVE_UP_AFTER = timedelta(hours=12)
-# Tells such outputs from others: their message shall end as a dead letter, for a person to see.
+# Tells such outputs from others: their message is to end as a dead letter, for a person to see.
 NEVER_REACHED = "its host gave no usable answer for 12 hours"
 
 

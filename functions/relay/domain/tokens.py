@@ -29,6 +29,6 @@ def is_good_token(keys: Sequence[str], token: str, *, provider: str, job_id: str
     return any(matches)
 
 
-def callback_url(base_url: str, key: str, *, provider: str, job_id: str) -> str:
-    """Return the callback URL to send to the provider with the job."""
+def webhook_url(base_url: str, key: str, *, provider: str, job_id: str) -> str:
+    """Return the URL that the provider is to call when the job is done."""
     return f"{base_url}/{provider}/{job_id}/{make_token(key, provider=provider, job_id=job_id)}"

@@ -199,7 +199,7 @@ class Api:
                     for number, one in enumerate(bodies)
                 ]
             answer = _json(batch_json(results))
-            # As a page, it stays in memory until it is sent.
+            # Like a page of jobs, it stays in memory until it is sent.
             answer.call_on_close(undo.pop_all().close)
             return answer
 

@@ -41,7 +41,7 @@ _UNAVAILABLE = (
     "store_unavailable",
     "the job could not be read or written now; try again",
 )
-# Where there is no detail, the error's own text is it.
+# An empty detail stands for the error's own text.
 _ANSWERS: Mapping[type[RelayError], tuple[HTTPStatus, str, str]] = {
     Unauthenticated: (
         HTTPStatus.UNAUTHORIZED,

@@ -1,4 +1,4 @@
-"""What an HTTP answer of a provider is worth, as far as both providers are alike.
+"""What a provider's HTTP answer means, where both providers behave alike.
 
 No provider documents the body of an error, so refusals go by their status alone.
 """

@@ -157,7 +157,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidRequest("/path", "path must be like /name/of-operation, in lower case")
 
     def likely_meant(self, given: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-        """Yield fields with an id that is not a known one but like one, and that one."""
+        """Yield each field whose id is unknown but resembles a known one, with that one."""
         for field, known in self.known_values.items():
             value = given.get(field)
             for one in (value if isinstance(value, list) else [value])[:MAX_COMPARED_VALUES]:
