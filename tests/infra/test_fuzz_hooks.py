@@ -1,18 +1,20 @@
 """The checks that the fuzzer makes beside schemathesis' own."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from infra.describe import fuzz_hooks
 
 
-def a_503(code):
+def a_503(code: str) -> SimpleNamespace:
     return SimpleNamespace(status_code=503, text=f'{{"code":"{code}"}}')
 
 
-def check(answer):
-    fuzz_hooks.the_store_is_mostly_there(None, answer, None)
+def check(answer: Any) -> None:
+    nothing: Any = None
+    fuzz_hooks.the_store_is_mostly_there(nothing, answer, nothing)
 
 
 def test_a_list_that_was_not_fetched_yet_may_be_503_for_ever():
