@@ -6,10 +6,11 @@ from itertools import count
 import pytest
 
 from relay.application.callback_receiver import apply_callback
-from relay.domain.admission import FAILURES_TO_OPEN
+from relay.domain.admission import FAILURES_TO_OPEN, FIRST_GAP_S
 from relay.domain.answers import ProviderCallback
 from relay.domain.durations import Durations
 from relay.domain.job import ErrorCode, OnUnconfirmed, Status
+from relay.domain.limits import Limit
 from relay.errors import AccountRefused, NoAnswer, NotAccepted, PerhapsAccepted
 from tests.factories import JOB_ID, NOON, OUTPUT, a_job, job_id, later, processing_job
 from tests.fakes import ConcurrentWorkers
@@ -310,6 +311,22 @@ def test_polls_go_on_while_the_provider_takes_no_submission(world, tenants):
     world.pump(window_s=25, workers=1).run()
 
     assert seconds(world, "poll")[0] == pytest.approx(20, abs=1)
+
+
+def test_in_an_outage_the_probe_takes_turns_with_polls(world):
+    world.provider.limit = Limit(calls=20, window_s=10.0)
+    for number in range(20):
+        world.jobs.put_unchecked(jobs([number], tenant=f"tenant-{number % 3}"))
+    renders = [processing_job(id=job_id(100 + number), call_at=later(5)) for number in range(150)]
+    world.jobs.put(*renders)
+    answer_submissions(world, lambda _: PerhapsAccepted("HTTP 500"))
+
+    world.pump(window_s=55, workers=1).run()
+
+    stopped_at, probed_at = seconds(world, "submit")[-2:]
+    # There are polls left, and the probe waits for no more than one of them.
+    assert seconds(world, "poll")[-1] > probed_at + 10
+    assert probed_at == pytest.approx(stopped_at + FIRST_GAP_S, abs=1)
 
 
 # Stopping

@@ -144,6 +144,18 @@ def test_a_turn_of_which_nothing_came_is_given_back():
     assert turns.next(["a", "b"]) == "a"
 
 
+def test_a_turn_that_is_given_back_is_one_turn():
+    turns = WeightedRoundRobin({"a": 2}, {})
+    turns.next(["a", "b"])
+    for _ in range(3):
+        turns.take_turn("a")
+    before = turns.starts()["a"]
+
+    turns.return_turn("a")
+
+    assert before - turns.starts().get("a", 0.0) == pytest.approx(1 / 2)
+
+
 def test_a_tenant_that_waits_but_cannot_be_served_yet_gets_its_turns_afterwards():
     turns = WeightedRoundRobin({}, {})
     serve(turns, ["a", "b"], 2)

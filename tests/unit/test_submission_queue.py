@@ -168,6 +168,18 @@ def test_suspects_go_first_where_they_may_be_tried_and_wait_where_not():
     assert first(queue, suspects=False) == job_id(0)
 
 
+def test_a_suspect_is_told_of_until_what_came_of_its_try_is_known():
+    queue = a_queue()
+    suspect = Stored(a_job(id=job_id(7), call_at=NOON, refusal=ErrorCode.PROVIDER_AUTH), 1)
+    queue.put_suspect(suspect)
+
+    queue.check_out(suspect)
+
+    assert queue.suspects() == [suspect]
+    queue.check_in(suspect.job)
+    assert queue.suspects() == []
+
+
 def test_what_comes_too_late_is_given_up_and_what_is_unlikely_yields():
     queue = a_queue()
     too_late = queued(0, deadline_at=later(LEAST_S - 1))

@@ -600,7 +600,7 @@ class PumpRun:
             due = wake_at(due_job.job)
             if due is None:
                 continue
-            if not due_job.job.can_be_polled or due_job.job.is_final:
+            if not due_job.job.can_be_polled:
                 yield due
                 continue
             if self._can_leave(due_job.job, now):
