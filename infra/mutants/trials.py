@@ -1,6 +1,7 @@
 """Tries mutants: puts each into a copy of the project and runs the tests there."""
 
 import ast
+import itertools
 import os
 import re
 import shutil
@@ -60,6 +61,7 @@ class MutantRunner:
     def __init__(self, root: Path, at: Path, *, copies: int, seeds: int) -> None:
         self._seeds = seeds
         self._running: set[subprocess.Popen[str]] = set()
+        self._seconds_later = itertools.count(10)
         first = at / "0"
         files = project_files(root)
         for path in files:
@@ -90,8 +92,9 @@ class MutantRunner:
         original, stat = module.read_bytes(), module.stat()
         try:
             module.write_text(mutant.source)
-            # A different time, or Python would use the original's bytecode.
-            os.utime(module, (stat.st_atime, stat.st_mtime + 10))
+            # A time of its own, or Python would use bytecode of the original, or what a process
+            # that a test started has left of another mutant with as many characters.
+            os.utime(module, (stat.st_atime, stat.st_mtime + next(self._seconds_later)))
             started_s = time.monotonic()
             runs = (
                 self._run(command, cwd=copy, limit_s=self._limit_s, keeps_bytecode=False)

@@ -6,6 +6,7 @@ import pytest
 
 from infra.mutants.mutations import all_mutants
 from infra.mutants.trials import ImportGraph, MutantRunner, OriginalFails
+from tests.infra.mutants.conftest import git
 
 
 def test_tests_that_import_the_module_come_first_and_those_of_the_tools_never(project):
@@ -46,6 +47,25 @@ def test_mutants_are_tried_in_a_copy_and_say_what_caught_them(project, tmp_path_
         "return age >= 7": None,
     }
     subprocess.run(["git", "-C", str(project), "diff", "--exit-code"], check=True)
+
+
+def test_no_mutant_is_tried_with_the_bytecode_of_another(project, tmp_path_factory):
+    # The test that runs last has a process import the module, and leave its bytecode.
+    (project / "tests/unit/test_z_process.py").write_text(
+        "import subprocess, sys\n\n"
+        "def test_a_process():\n"
+        "    command = [sys.executable, '-c', 'import relay.domain.ages']\n"
+        "    subprocess.run(command, env={'PYTHONPATH': 'functions'}, check=True)\n"
+    )
+    git(project, "add", ".")
+    found = {one.new: one for one in all_mutants(project, only=["ages.py"])}
+    mutants = [found["return age > 6"], found["return age > 8"]]
+    runner = MutantRunner(project, tmp_path_factory.mktemp("copies"), copies=1, seeds=0)
+
+    caught = {trial.mutant.new: trial.caught_by for trial in runner.try_all(mutants)}
+
+    assert caught["return age > 6"] is None
+    assert caught["return age > 8"] == "tests/unit/test_the_age.py::test_eight_is_old"
 
 
 def test_tests_that_fail_anyway_are_an_error(project, tmp_path_factory):
