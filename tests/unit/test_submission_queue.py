@@ -168,6 +168,16 @@ def test_suspects_go_first_where_they_may_be_tried_and_wait_where_not():
     assert first(queue, suspects=False) == job_id(0)
 
 
+def test_the_oldest_suspect_of_a_tenant_is_tried_first():
+    queue = a_queue()
+    refused = {"call_at": NOON, "refusal": ErrorCode.PROVIDER_AUTH}
+    for number, age_s in enumerate([10, 30, 20]):
+        job = a_job(id=job_id(number), created_at=later(-age_s), **refused)
+        queue.put_suspect(Stored(job, 1))
+
+    assert first(queue) == job_id(1)
+
+
 def test_a_suspect_is_told_of_until_what_came_of_its_try_is_known():
     queue = a_queue()
     suspect = Stored(a_job(id=job_id(7), call_at=NOON, refusal=ErrorCode.PROVIDER_AUTH), 1)
