@@ -2,6 +2,8 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
 
 import pytest
 from google.cloud import firestore
@@ -27,14 +29,22 @@ def firestore_client(
     client.close()
 
 
+@contextmanager
+def patient_calls() -> Iterator[None]:
+    """Have adapters that are made meanwhile wait as long as a slow machine's emulator needs."""
+    with patch.multiple(
+        adapter, CALL_TIMEOUT_S=FIRST_ANSWER_S, SHORT_CALL_TIMEOUT_S=FIRST_ANSWER_S
+    ):
+        yield
+
+
 @pytest.fixture
-def database(
-    firestore_client: firestore.Client, firestore_emulator: str, monkeypatch: pytest.MonkeyPatch
-) -> Database:
+def database(firestore_client: firestore.Client, firestore_emulator: str) -> Iterator[Database]:
     """The same project's database, as our adapters call it, but more patient with the emulator."""
-    monkeypatch.setattr(adapter, "CALL_TIMEOUT_S", FIRST_ANSWER_S)
-    monkeypatch.setattr(adapter, "SHORT_CALL_TIMEOUT_S", FIRST_ANSWER_S)
-    return connect(firestore_client.project, "(default)", env={EMULATOR_HOST: firestore_emulator})
+    with patient_calls():
+        yield connect(
+            firestore_client.project, "(default)", env={EMULATOR_HOST: firestore_emulator}
+        )
 
 
 @pytest.fixture(scope="module")

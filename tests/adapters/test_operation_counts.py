@@ -2,17 +2,16 @@
 
 import itertools
 from datetime import timedelta
-from unittest.mock import patch
 
 import pytest
 
 from infra.bench.store import QUERY, READ, WRITE, CountingInterceptor, firestore_client, total
-from relay.adapters import firestore
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs, FirestoreLists
 from relay.application.job_creator import NewJob
 from relay.assembly import CreatePolicy
 from relay.domain.answers import Rendered, RenderFailed, StillOpen
 from relay.domain.job import Job, OnUnconfirmed, Status
+from tests.adapters.conftest import patient_calls
 from tests.factories import INPUT, OUTPUT
 from tests.fakes import World
 
@@ -31,7 +30,7 @@ class CountedWorld(World):
         project = f"counts-{next(_projects)}"
         self.client = firestore_client(host, project=project, interceptors=(self.counting,))
         # Time is virtual here: a call that a slow machine gave up would be counted twice.
-        with patch.multiple(firestore, CALL_TIMEOUT_S=60.0, SHORT_CALL_TIMEOUT_S=60.0):
+        with patient_calls():
             self.jobs = FirestoreJobs(self.client, time_to_live=timedelta(days=30))
             self.accounts = FirestoreAccounts(self.client)
             self.lists = FirestoreLists(self.client)

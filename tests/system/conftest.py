@@ -3,9 +3,11 @@
 import json
 import os
 import secrets
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,6 +155,12 @@ class Relay:
             and picture in (one["input"].get("url"), one["input"].get("imageUrl"))
         ]
 
+    def render_of(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the render that the sandbox made for a job, whatever else has its picture."""
+        renders = self.provider_jobs(job["id"])
+        (render,) = (one for one in renders if one["providerJobId"] == job["providerJobId"])
+        return render
+
     def _distinct(self, job_id: str) -> list[Received]:
         first: dict[str, Received] = {}
         for one in self.consumer.of(job_id):
@@ -190,6 +198,21 @@ def call(method: str, url: str, **more: Any) -> requests.Response:
         if answer.status_code != requests.codes.unavailable or time.monotonic() > give_up_at:
             return answer
         time.sleep(0.2)
+
+
+def run_program(
+    command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, and return what it said."""
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
 
 
 def until(found: Callable[[], Any]) -> Any:

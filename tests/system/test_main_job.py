@@ -41,9 +41,8 @@ def webhooks_of(relay: Relay, job: Mapping[str, Any], *, count: int) -> list[dic
     """Return the webhooks that the sandbox sent for a job, once there are so many."""
 
     def sent() -> list[dict[str, Any]] | None:
-        renders = relay.provider_jobs(job["id"])
-        (render,) = (one for one in renders if one["providerJobId"] == job["providerJobId"])
-        return render["webhooks"] if len(render["webhooks"]) >= count else None
+        found = relay.render_of(job)["webhooks"]
+        return found if len(found) >= count else None
 
     return until(sent)
 

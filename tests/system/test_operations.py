@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.conftest import PATIENCE_S, Relay, call, until
+from tests.system.conftest import Relay, call, run_program, until
 
 pytestmark = pytest.mark.thorough
 
@@ -29,9 +29,7 @@ def operate(relay: Relay, tmp_path: Path) -> Operate:
         command += ["--stack-file", str(stack_file), "--json"]
 
         def done() -> subprocess.CompletedProcess[str] | None:
-            ran = subprocess.run(
-                command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-            )
+            ran = run_program(command)
             # As an operator would, of a command that says that the store was too slow.
             return None if ran.returncode and "StoreUnavailable" in ran.stderr else ran
 

@@ -8,7 +8,6 @@ path, headers and body are its own, host and key are the relay's.
 import base64
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ import pytest
 from infra.local.settings import machine_environment
 from tests.payloads.inputs import IMAGE, PRODUCT
 from tests.payloads.inputs import SAMPLES as INPUTS
-from tests.system.conftest import PATIENCE_S, Relay, call, until
+from tests.system.conftest import Relay, call, run_program, until
 
 pytestmark = pytest.mark.thorough
 
@@ -264,15 +263,7 @@ class Programs:
             "fetch": [str(node), "--input-type=module", "--eval", code],
             "requests": [sys.executable, "-c", code],
         }
-        done = subprocess.run(
-            commands[language],
-            cwd=self._folder,
-            env=self._env,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        done = run_program(commands[language], cwd=self._folder, env=self._env)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -396,9 +387,7 @@ def test_spacelys_samples_submit_a_render_and_poll_its_result(
     assert job["status"] == "succeeded"
     answer = programs.answer("spacely", language, job_id=ref)
     assert answer == Answer(200, as_documented("spacely", job))
-    renders = relay.provider_jobs(ref)
-    (render,) = (one for one in renders if one["providerJobId"] == job["providerJobId"])
-    assert render["input"] == body
+    assert relay.render_of(job)["input"] == body
 
 
 @every_language

@@ -18,7 +18,7 @@ import pytest
 
 from infra.local.processes import free_ports
 from infra.local.settings import machine_environment
-from tests.system.conftest import PATIENCE_S, Received, Relay, call, until
+from tests.system.conftest import Received, Relay, call, run_program, until
 
 pytestmark = pytest.mark.thorough
 
@@ -186,15 +186,7 @@ class Reader:
     def program(self, name: str) -> str:
         """Run a program to its end and return what it prints."""
         for _ in range(TRIES):
-            done = subprocess.run(
-                self._command(name),
-                cwd=self.folder,
-                env=self._env,
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE_S,
-                check=False,
-            )
+            done = run_program(self._command(name), cwd=self.folder, env=self._env)
             if not SLOW_STORE.search(done.stderr):
                 break
         assert done.returncode == 0, done.stderr

@@ -136,8 +136,8 @@ class CallScheduler:
     def end(self, flight: Flight, report: CallReport, *, at: datetime) -> bool:
         """Apply a call's result; return whether the account should be written at once.
 
-        Logs every hold, pause, outage and breaker that begins or ends, and every longer pause; as
-        errors, because alerts go by these lines.
+        Logs every hold, pause, outage and breaker that begins or ends, and every longer pause. What
+        stops the whole account is an error even when it ends, because alerts go by these lines.
         """
         admission = self._admission
         before = (admission.hold, admission.pause, admission.outage)
