@@ -17,6 +17,7 @@ from infra.bench import (
     growth,
     http_functions,
     memory,
+    neighbours,
     operations,
     polling,
     pump,
@@ -157,8 +158,8 @@ def _run(arguments: argparse.Namespace) -> bool:
                 measured = bill.measure(host)
             return _show({"bill": measured}, bill.checks(measured))
         case "neighbours":
-            waited = pump.measure_neighbours(FULL.neighbours, say=_say)
-            return _show({"waited": waited}, pump.neighbour_checks(waited))
+            waited = _neighbours(FULL, say=_say)
+            return _show({"waited": waited}, neighbours.checks(waited))
         case "deliveries":
             delivered = _deliveries(FULL)
             return _show({"delivered": delivered}, deliveries.checks(delivered))
@@ -169,6 +170,13 @@ def _run(arguments: argparse.Namespace) -> bool:
         case _:
             peaks = memory.measure(say=_say)
             return _show({"peaks": peaks}, memory.checks(peaks))
+
+
+def _neighbours(sizes: Sizes, *, say: pump.Say) -> Sequence[neighbours.Waited]:
+    measured = neighbours.measure(sizes.neighbours, say=say)
+    simulated = neighbours.simulate(sizes.neighbours)
+    say("neighbours, simulated")
+    return [*measured, *simulated]
 
 
 def _deliveries(sizes: Sizes) -> Sequence[deliveries.Delivered]:
@@ -217,7 +225,7 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
     say("the bill's levers")
     pumped = pump.measure_pump(idle=sizes.idle, busy=sizes.busy, queued=sizes.queued, say=say)
     say("pump")
-    waited = pump.measure_neighbours(sizes.neighbours, say=say)
+    waited = _neighbours(sizes, say=say)
     delivered = _deliveries(sizes)
     say("callbacks to callers")
     peaks = memory.measure(say=say)
@@ -246,7 +254,7 @@ def _all(sizes: Sizes, *, docs: Path) -> bool:
         *growth.checks(ticks),
         *http_functions.cold_start_checks(starts),
         *pump.pump_checks(pumped),
-        *pump.neighbour_checks(waited),
+        *neighbours.checks(waited),
         *deliveries.checks(delivered),
         *memory.checks(peaks),
     ]

@@ -3,6 +3,7 @@
 import compileall
 import http.client
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,7 +50,15 @@ TARGET_ADDED_MS = 2.0
 """At one sender, p50."""
 TARGET_COLD_START = 1.15
 NEXT_EVENT_WITHIN_S = 60.0
+# A round is repeated if an emulator stalled for longer than a function waits for it, or if a server
+# hung up and the floor, which has no states, got a callback twice.
+ROUND_TRIES = 3
+MOST_MISSING = 0.01
 CREATE_BODY = json.dumps({**job_body("gepetto"), "metadata": METADATA})
+
+
+class UnexpectedStatus(RuntimeError):
+    """Not every request of a round was answered as it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +84,13 @@ class Endpoint:
     """A function under load.
 
     Attributes:
+        name: The function's.
         requests: Makes so many requests that have not been sent before.
         status: The status that each of them must be answered with.
         events_s: When each request's event was received, on the monotonic clock.
     """
 
+    name: str
     server: Server
     headers: Mapping[str, str]
     requests: Callable[[int], Sequence[Request]]
@@ -90,7 +101,7 @@ class Endpoint:
         """Send one round of requests.
 
         Raises:
-            RuntimeError: Not all were answered with the status.
+            UnexpectedStatus: Not all were answered with the status.
         """
         port, pid = self.server.port, self.server.pid
         before_s = cpu_s(pid)
@@ -100,7 +111,7 @@ class Endpoint:
         used_s = cpu_s(pid) - before_s
         unexpected = {one.status for one in responses} - {self.status}
         if unexpected:
-            raise RuntimeError(f"port {port} answered {sorted(unexpected)}")
+            raise UnexpectedStatus(f"{self.name} answered {sorted(unexpected)}")
         return Round(responses, used_s / len(responses))
 
 
@@ -128,8 +139,16 @@ class Measured:
 
     @property
     def to_event(self) -> Percentiles:
-        """From sending a request to receiving its event."""
-        return Percentiles.of([self.events_s[one.key] - one.sent_at for one in self._responses()])
+        """From sending a request to receiving its event, of those that were received."""
+        events_s = self.events_s
+        return Percentiles.of(
+            [events_s[one.key] - one.sent_at for one in self._responses() if one.key in events_s]
+        )
+
+    @property
+    def without_event(self) -> set[str]:
+        """The keys of the requests whose events were not received."""
+        return {one.key for one in self._responses()} - self.events_s.keys()
 
     def _responses(self) -> Iterator[Response]:
         return (one for some in self.rounds for one in some.responses)
@@ -186,12 +205,24 @@ def _compare(
     for number, (to_relay, to_floor) in enumerate(prepared):
         turns = [(relay, to_relay, of_relay), (floor, to_floor, of_floor)]
         for endpoint, some, done in turns if number % 2 == 0 else reversed(turns):
-            done.append(endpoint.send(some, senders=senders))
+            done.append(_send(endpoint, some, senders=senders))
     return Comparison(
         senders=senders,
         relay=Measured(of_relay, relay.events_s),
         floor=Measured(of_floor, floor.events_s),
     )
+
+
+def _send(endpoint: Endpoint, requests: Sequence[Request], *, senders: int) -> Round:
+    for tries_left in reversed(range(ROUND_TRIES)):
+        try:
+            return endpoint.send(requests, senders=senders)
+        except UnexpectedStatus as error:
+            if not tries_left:
+                raise
+            print(f"{error}: once more", file=sys.stderr)
+            requests = endpoint.requests(len(requests))
+    raise AssertionError("there is always a last try")
 
 
 def measure_callbacks(
@@ -200,7 +231,7 @@ def measure_callbacks(
     """Send callbacks, each for a job of its own, and receive their events.
 
     Raises:
-        TimeoutError: Events are missing.
+        TimeoutError: More than one event in a hundred is missing.
     """
 
     def relay_path(job_id: str) -> str:
@@ -213,6 +244,7 @@ def measure_callbacks(
         _inbox(emulators, FLOOR_TOPIC) as floor_events,
     ):
         relay = Endpoint(
+            name="provider_webhook",
             server=relay_server,
             headers={},
             requests=_callbacks(emulators, collection=JOBS, path=relay_path),
@@ -220,6 +252,7 @@ def measure_callbacks(
             events_s=relay_events.first_received_s,
         )
         floor = Endpoint(
+            name="floor_webhook",
             server=floor_server,
             headers={},
             requests=_callbacks(emulators, collection=FLOOR_COLLECTION, path="/{}".format),
@@ -227,9 +260,8 @@ def measure_callbacks(
             events_s=floor_events.first_received_s,
         )
         comparisons = compare(relay, floor, rounds=rounds, requests=requests)
-        sent = WARM_UP_REQUESTS + rounds * sum(requests.values())
-        _wait_for_events(relay.events_s, sent)
-        _wait_for_events(floor.events_s, sent)
+        _wait_for_events([one.relay for one in comparisons])
+        _wait_for_events([one.floor for one in comparisons])
     return comparisons
 
 
@@ -239,15 +271,21 @@ def _inbox(emulators: Emulators, topic: str) -> Inbox:
     )
 
 
-def _wait_for_events(events_s: Mapping[str, float], count: int) -> None:
-    """Wait until all events have come, however slowly, as long as there is always another one."""
-    received, give_up_at = 0, time.monotonic() + NEXT_EVENT_WITHIN_S
-    while received < count:
-        if received < len(events_s):
-            received, give_up_at = len(events_s), time.monotonic() + NEXT_EVENT_WITHIN_S
-        elif time.monotonic() > give_up_at:
-            raise TimeoutError(f"{received} of {count} events received")
+def _wait_for_events(measured: Sequence[Measured]) -> None:
+    """Wait until all events have come, however slowly, as long as there is always another one.
+
+    One that the topic did not take in time is missing: a pump would publish it, and none runs here.
+    """
+    sent = sum(len(turn.responses) for some in measured for turn in some.rounds)
+    missing, give_up_at = sent, time.monotonic() + NEXT_EVENT_WITHIN_S
+    while missing and time.monotonic() < give_up_at:
         time.sleep(0.01)
+        if (left := sum(len(some.without_event) for some in measured)) < missing:
+            missing, give_up_at = left, time.monotonic() + NEXT_EVENT_WITHIN_S
+    if missing > sent * MOST_MISSING:
+        raise TimeoutError(f"{missing} of {sent} events are missing")
+    if missing:
+        print(f"{missing} of {sent} events are missing", file=sys.stderr)
 
 
 def _callbacks(
@@ -278,8 +316,9 @@ def measure_creates(
         documentation would have it.
     """
 
-    def endpoint(server: Server, path: str) -> Endpoint:
+    def endpoint(name: str, server: Server, path: str) -> Endpoint:
         return Endpoint(
+            name=name,
             server=server,
             headers={"X-API-KEY": emulators.api_key},
             requests=lambda count: [
@@ -291,8 +330,8 @@ def measure_creates(
     def compared(floor: str, at: Sequence[int]) -> list[Comparison]:
         with emulators.serving("jobs_api", floor) as (relay_server, floor_server):
             return compare(
-                endpoint(relay_server, "/v1/jobs"),
-                endpoint(floor_server, "/"),
+                endpoint("jobs_api", relay_server, "/v1/jobs"),
+                endpoint(floor, floor_server, "/"),
                 rounds=rounds,
                 requests=requests,
                 at=at,

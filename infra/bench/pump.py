@@ -1,4 +1,4 @@
-"""Pumps of the running stack: their throughput, how soon jobs are sent, and the limits they use."""
+"""Pumps of the running stack: their throughput, how soon jobs are sent, the limits they use."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import requests
 
 from infra.bench.report import Check, Percentiles
-from infra.bench.store import delete, firestore_client, job_body, queued_job, store, store_queue
+from infra.bench.store import firestore_client, job_body, queued_job, store
 from infra.local.stack import Stack, running_stack
 from infra.local.topics import PubSubEmulator
 from infra.storm.observation import ProviderCall, Sandbox
@@ -258,142 +258,11 @@ def pump_checks(pumped: Pumped) -> Iterator[Check]:
         )
 
 
-TARGET_USE = 0.80
-SETTLES_S = 2.0
 AT_THE_LIMIT = {
     "LOCAL_TICK_EVERY_S": "60",
     "LOCAL_SANDBOX_ARGS": "--no-download --render-s 2",
     "LOG_LEVEL": "WARNING",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
-    """A tenant that shares an account with another tenant's queue.
-
-    Attributes:
-        every_s: How long after one job it creates the next.
-        target_s: Within which time 95 of 100 of its jobs are to be sent.
-    """
-
-    account: str
-    jobs: int
-    every_s: float
-    target_s: float
-
-
-# Fewer jobs than half of the limit lets out: beyond that a tenant waits for its own jobs.
-NEIGHBOURS = (
-    Neighbour(account="spacely", jobs=60, every_s=0.1, target_s=3.0),
-    Neighbour(account="gepetto", jobs=15, every_s=2.0, target_s=6.0),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waited:
-    """How long a neighbour's jobs waited.
-
-    Attributes:
-        queued: The other tenant's jobs when it began.
-        elsewhere: Jobs that were queued at another account, which nobody serves.
-        waits: From the creation of its jobs to their provider's getting them.
-        use: The share of the documented limit that all calls used meanwhile.
-    """
-
-    neighbour: Neighbour
-    queued: int
-    elsewhere: int = 0
-    waits: Percentiles
-    use: float
-
-
-def measure_neighbours(queued: Sequence[int], *, say: Say) -> list[Waited]:
-    """Measure each neighbour behind each of these numbers of jobs.
-
-    Then once more behind a few, with as many jobs queued elsewhere as were queued here at most: the
-    emulator has no index of an account's jobs, so that alone makes them wait.
-    """
-    few, most = min(queued[1:]), max(queued)
-    waited: list[Waited] = []
-    for neighbour in NEIGHBOURS:
-        for cases in ([(number, 0) for number in queued], [(few, most)]):
-            # An emulator for each, because it keeps what was deleted.
-            with running_relay(AT_THE_LIMIT) as relay:
-                relay.wait_until_sent([relay.create(neighbour.account)[0]])
-                for number, elsewhere in cases:
-                    waited.append(_wait(relay, neighbour, number, elsewhere=elsewhere))
-                    say(f"{neighbour.account}, behind {number:,} jobs, {elsewhere:,} elsewhere")
-    return waited
-
-
-def _wait(relay: RunningRelay, neighbour: Neighbour, queued: int, *, elsewhere: int) -> Waited:
-    account = neighbour.account
-    other = replace(queued_job(at=datetime.now(UTC)), provider="elsewhere")
-    store_queue(relay.firestore, other, elsewhere)
-    relay.wait_until_idle(account)
-    picture = relay.picture(f"flood-{queued}")
-    flood = queued_job(at=datetime.now(UTC), tenant="flood", provider=account, picture=picture)
-    ids = store_queue(relay.firestore, flood, queued)
-    relay.wake(account)
-    time.sleep(SETTLES_S)
-    began_at = time.time()
-    created = relay.create_at_pace(account, jobs=neighbour.jobs, every_s=neighbour.every_s)
-    try:
-        sent = relay.wait_until_sent(list(created))
-    except TimeoutError:
-        # Those that were not sent count as sent now.
-        sent = {**dict.fromkeys(created, time.time()), **relay.sent()}
-    ended_at = max(sent[picture] for picture in created)
-    calls = len(relay.calls(account, since=began_at, until=ended_at))
-    delete(relay.firestore, ids)
-    return Waited(
-        neighbour=neighbour,
-        queued=queued,
-        elsewhere=elsewhere,
-        waits=Percentiles.of([sent[picture] - at for picture, at in created.items()]),
-        use=_use_of_limit(account, calls=calls, over_s=ended_at - began_at),
-    )
-
-
-def _use_of_limit(account: str, *, calls: int, over_s: float) -> float:
-    """Return the share of an account's documented limit that so many calls use."""
-    limit = CATALOGUE[account].limit
-    return calls * limit.window_s / (limit.calls * over_s)
-
-
-def neighbour_checks(waited: Sequence[Waited]) -> Iterator[Check]:
-    """Hold the neighbours of a queue against their targets.
-
-    Where the emulator alone makes them wait longer, so do as many jobs elsewhere.
-    """
-    elsewhere = {(one.neighbour, one.elsewhere): one for one in waited if one.elsewhere}
-    for one in waited:
-        if not one.queued or one.elsewhere:
-            continue
-        neighbour, p95_s = one.neighbour, one.waits.p95 / 1000
-        slowed = elsewhere.get((neighbour, one.queued))
-        slowed_s = slowed.waits.p95 / 1000 if slowed else 0.0
-        behind = f"{neighbour.account}, behind {one.queued:,} jobs of another tenant"
-        target = f"p95 at most {neighbour.target_s:.0f} s"
-        if slowed_s > neighbour.target_s:
-            target += f", or what jobs elsewhere cost on the emulator ({slowed_s:.2f} s)"
-        yield Check(
-            f"job created to job sent, {behind}",
-            target,
-            f"{p95_s:.2f} s",
-            p95_s <= max(neighbour.target_s, slowed_s),
-        )
-        target = f"at least {TARGET_USE:.0%}"
-        if slowed and slowed.use < TARGET_USE:
-            target += f", or what jobs elsewhere leave ({slowed.use:.0%})"
-        yield Check(
-            f"use of the limit, {behind}",
-            target,
-            f"{one.use:.0%}",
-            one.use >= min(TARGET_USE, slowed.use if slowed else TARGET_USE),
-        )
-
-
 CALLERS = 4
 KILL_AFTER_S = (20.0, 80.0)
 QUEUE_EMPTY_WITHIN_S = 600.0
@@ -420,9 +289,9 @@ class LimitUse:
 
     def __str__(self) -> str:
         limit = CATALOGUE[self.provider].limit
-        use = _use_of_limit(self.provider, calls=self.calls, over_s=self.over_s)
+        use = use_of_limit(self.provider, calls=self.calls, over_s=self.over_s)
         at_work_s = self.over_s - self.idle_s
-        use_at_work = _use_of_limit(self.provider, calls=self.calls, over_s=at_work_s)
+        use_at_work = use_of_limit(self.provider, calls=self.calls, over_s=at_work_s)
         return (
             f"{self.provider}: {self.calls} calls in {self.over_s:.0f} s, "
             f"of which {self.idle_s:.0f} s idle after kills; "
@@ -495,3 +364,9 @@ def _limit_use(sandbox: Sandbox, provider: str, killed_at: Sequence[float]) -> L
         most=counts.most_calls_in_window,
         is_broken=counts.blocked or counts.calls_over_limit > 0,
     )
+
+
+def use_of_limit(account: str, *, calls: int, over_s: float) -> float:
+    """Return the share of an account's documented limit that so many calls use."""
+    limit = CATALOGUE[account].limit
+    return calls * limit.window_s / (limit.calls * over_s)

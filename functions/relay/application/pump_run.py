@@ -1,9 +1,10 @@
 """One run of a pump: all work that comes due for an account under one lease.
 
-Read `PumpRun.work` first. The run's own thread decides which query to make, which job gets the next
-worker or the next call, and when the run is over; and it keeps the lease. Everything else that
-blocks is a worker's task (`relay.application.tasks`): queries, changes of jobs, events and calls to
-the provider.
+Read `PumpRun.work` first; the rest of the class follows its loop: reads, tasks, their results, the
+wait for more, the run's end, the handover. The run's own thread decides which query to make, which
+job gets the next worker or the next call, and when the run is over; and it keeps the lease.
+Everything else that blocks is a worker's task (`relay.application.tasks`): queries, changes of
+jobs, events and calls to the provider.
 """
 
 import logging
@@ -219,37 +220,6 @@ class PumpRun:
     def was_cut_short(self) -> bool:
         """Whether the lease was lost before the window or the work was over."""
         return not self._is_finished
-
-    def leaves_work(self) -> bool:
-        """Return whether the window ended before the work did.
-
-        Jobs that only wait for the call limit count too, except in a single pass: the next one
-        could do no more for them.
-        """
-        now = self._clock.now()
-        if any(self._is_due(lane, now) for lane in (Lane.CHANGE, Lane.PUBLISH)):
-            return True
-        if self._calls.next(now) is None:
-            return bool(self._queue.tenants_to_read()) and not self._is_one_pass
-        return not self._is_one_pass or self._next_call_in_s() <= 0.0
-
-    def is_something_new_due(self) -> bool:
-        """Scan once more, from the floors; return whether a job is due that this run has not seen.
-
-        A job written late may have become due behind the cursor, and a wake-up may have come just
-        before the lease was given back, of a job that is due a little later by its writer's clock.
-
-        Raises:
-            StoreUnavailable: The store did not answer.
-        """
-        documents, now = self._deps.documents, self._clock.now()
-        floor = self._scan.floor(also=self._suspect_due_times())
-        until = max(now, min(now + SCAN_MARGIN, self._until))
-        page = documents.due(self._name, after=floor, until=until, limit=PAGE)
-        if any(isinstance(one, Stored) and self._scan.is_new(one) for one in page.items):
-            return True
-        queued = documents.queued(self._name, spans=self._queue.unread_spans(), limit=1)
-        return any(self._queue.is_new(one) for one in queued)
 
     # Reads
 
@@ -554,11 +524,21 @@ class PumpRun:
         if error is not None:
             log.warning("left for later", extra=self._fields(why=repr(error)))
 
-    # The loop
+    # Waiting
 
-    def _is_due(self, lane: Lane, now: datetime) -> bool:
-        due = self._scan.due_jobs.next_due(lane)
-        return due is not None and due <= now
+    def _pause_s(self) -> float:
+        """Return how many seconds the run may wait for a task before other work comes up."""
+        now = self._clock.now()
+        moments = [self._until, self._scan.next_read_at(), self._scan.stay_until]
+        moments += [due for lane in Lane if (due := self._scan.due_jobs.next_due(lane)) is not None]
+        if not self._is_one_pass:
+            moments.append(self._queue.next_read_at())
+        moments += self._admission.openings()
+        pauses_s = [(at - now).total_seconds() for at in moments if at > now]
+        pauses_s += [self._lease.renewal_in_s(), LONGEST_WAIT_S]
+        if self._waits_for_limit:
+            pauses_s.append(self._next_call_in_s())
+        return max(min(pauses_s), SHORTEST_PAUSE_S)
 
     def _next_call_in_s(self) -> float:
         """Return in how many seconds the next call may start."""
@@ -568,6 +548,8 @@ class PumpRun:
         # Read the clock after the lease did: a call allowed then is allowed now.
         now_s = self._clock.monotonic()
         return max(free_at_s, self._pacer.free_at(now_s)) - now_s
+
+    # When the run ends
 
     def _is_over(self) -> bool:
         if self._tasks:
@@ -657,20 +639,6 @@ class PumpRun:
             self._asked_for_next_jobs = False
             self._scan.stay(until=stay_until)
 
-    def _pause_s(self) -> float:
-        """Return how many seconds the run may wait for a task before other work comes up."""
-        now = self._clock.now()
-        moments = [self._until, self._scan.next_read_at(), self._scan.stay_until]
-        moments += [due for lane in Lane if (due := self._scan.due_jobs.next_due(lane)) is not None]
-        if not self._is_one_pass:
-            moments.append(self._queue.next_read_at())
-        moments += self._admission.openings()
-        pauses_s = [(at - now).total_seconds() for at in moments if at > now]
-        pauses_s += [self._lease.renewal_in_s(), LONGEST_WAIT_S]
-        if self._waits_for_limit:
-            pauses_s.append(self._next_call_in_s())
-        return max(min(pauses_s), SHORTEST_PAUSE_S)
-
     def _write_ahead(self) -> None:
         for due_job in self._scan.due_jobs:
             if due_job.is_ahead:
@@ -685,7 +653,42 @@ class PumpRun:
         while self._lease.window.in_flight > 0:
             self._lease.window.end(self._clock.monotonic())
 
-    # Hand-over
+    def leaves_work(self) -> bool:
+        """Return whether the window ended before the work did.
+
+        Jobs that only wait for the call limit count too, except in a single pass: the next one
+        could do no more for them.
+        """
+        now = self._clock.now()
+        if any(self._is_due(lane, now) for lane in (Lane.CHANGE, Lane.PUBLISH)):
+            return True
+        if self._calls.next(now) is None:
+            return bool(self._queue.tenants_to_read()) and not self._is_one_pass
+        return not self._is_one_pass or self._next_call_in_s() <= 0.0
+
+    def _is_due(self, lane: Lane, now: datetime) -> bool:
+        due = self._scan.due_jobs.next_due(lane)
+        return due is not None and due <= now
+
+    def is_something_new_due(self) -> bool:
+        """Scan once more, from the floors; return whether a job is due that this run has not seen.
+
+        A job written late may have become due behind the cursor, and a wake-up may have come just
+        before the lease was given back, of a job that is due a little later by its writer's clock.
+
+        Raises:
+            StoreUnavailable: The store did not answer.
+        """
+        documents, now = self._deps.documents, self._clock.now()
+        floor = self._scan.floor(also=self._suspect_due_times())
+        until = max(now, min(now + SCAN_MARGIN, self._until))
+        page = documents.due(self._name, after=floor, until=until, limit=PAGE)
+        if any(isinstance(one, Stored) and self._scan.is_new(one) for one in page.items):
+            return True
+        queued = documents.queued(self._name, spans=self._queue.unread_spans(), limit=1)
+        return any(self._queue.is_new(one) for one in queued)
+
+    # Handover
 
     def _with_handover(self, account: Account) -> Account:
         """Return the account with what the next pump must know."""

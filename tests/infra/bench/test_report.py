@@ -10,8 +10,9 @@ from infra.bench.deliveries import ALL_HEALTHY, CASES, Delivered
 from infra.bench.growth import BusyAccounts, Tick, draw_growth
 from infra.bench.http_functions import SENDERS, ColdStart, draw_throughput
 from infra.bench.memory import Peak
+from infra.bench.neighbours import NEIGHBOURS, Waited
 from infra.bench.operations import KINDS, Cost, Usage, draw_cost
-from infra.bench.pump import NEIGHBOURS, Pumped, Waited
+from infra.bench.pump import Pumped
 from infra.bench.report import Check, Percentiles, show
 from infra.bench.store import FOUND, QUERY, READ, WRITE
 from tests.infra.bench.test_http_functions import a_comparison
