@@ -45,6 +45,7 @@ test: setup ## run the tests that take seconds, and need Python, Java and the Go
 
 test-thorough: setup terraform-tools client-tools browser ## run those that take longer, or need more
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m thorough
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "hypothesis and not thorough" --hypothesis-profile many
 
 # The others depend on no clock but their own.
 test-busy: setup ## run those of `make test` that use real time, with every core busy

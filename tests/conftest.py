@@ -12,6 +12,7 @@ import pytest
 from google.api_core.exceptions import NotFound
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
+from hypothesis import HealthCheck, settings
 
 from infra.local.emulators import EmulatorsUnavailable, Kind, running_emulator
 from tests.fakes import World
@@ -22,6 +23,17 @@ NEEDS_MORE = {"browser", "checkov", "node_tools", "schemas", "terraform"}
 
 FIRST_ANSWER_S = 60.0
 REQUIRE_EMULATORS = "RELAY_REQUIRE_EMULATORS"
+
+
+# How often a property is tried: by `make test`, and by `make test-thorough`.
+for profile, examples in (("few", 25), ("many", 200)):
+    settings.register_profile(
+        profile,
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+settings.load_profile("few")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,7 +22,6 @@ R = TypeVar("R")
 # All zeros are no trace (W3C Trace Context, 3.2.2.3).
 _CLOUD_TRACE = re.compile(r"(?!0{32})([0-9a-f]{32})(?:/|$)")
 _CLOUD_SPAN = re.compile(r"[0-9a-f]{32}/0*([1-9][0-9]{0,18})(?:;o=([01]))?")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-")
 # Made once: json.dumps makes an encoder for every call that is not plain.
 _encoded = json.JSONEncoder(default=str).encode
 
@@ -62,11 +61,12 @@ def _add_request_id(answer: flask.Response) -> flask.Response:
 def _request_id() -> str:
     """Return the id of the request's trace, or a new one if it has none."""
     if "request_id" not in flask.g:
-        headers = flask.request.headers
-        match = _CLOUD_TRACE.match(headers.get("X-Cloud-Trace-Context", "")) or _TRACEPARENT.match(
-            headers.get("traceparent", "")
-        )
-        flask.g.request_id = match[1] if match else secrets.token_hex(16)
+        cloud = _CLOUD_TRACE.match(flask.request.headers.get("X-Cloud-Trace-Context", ""))
+        trace = _traceparent()
+        if cloud is not None:
+            flask.g.request_id = cloud[1]
+        else:
+            flask.g.request_id = secrets.token_hex(16) if trace is None else trace.trace_id
     return str(flask.g.request_id)
 
 
@@ -82,14 +82,18 @@ def caller_trace() -> TraceContext | None:
     """
     if not flask.has_request_context():
         return None
-    headers = flask.request.headers
-    trace = read_trace_context(headers.get("traceparent", ""), headers.get("tracestate", ""))
+    trace = _traceparent()
     if trace is not None and trace.trace_id == _request_id():
         return trace
-    span = _CLOUD_SPAN.match(headers.get("X-Cloud-Trace-Context", ""))
+    span = _CLOUD_SPAN.match(flask.request.headers.get("X-Cloud-Trace-Context", ""))
     if span is None:
         return None
     return trace_context(_request_id(), f"{int(span[1]):016x}", is_sampled=span[2] == "1")
+
+
+def _traceparent() -> TraceContext | None:
+    headers = flask.request.headers
+    return read_trace_context(headers.get("traceparent", ""), headers.get("tracestate", ""))
 
 
 class _StandardOutput(logging.Handler):

@@ -1,7 +1,7 @@
 """How long a tenant's jobs wait behind another tenant's queue: on the emulator, and simulated."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from random import Random
@@ -14,7 +14,7 @@ from infra.simulator.deployment import Deployment
 from infra.simulator.environment import ALL_ON, Environment
 from infra.simulator.profile import LONGEST_WINDOW_S, Profile, draw_profile
 from infra.simulator.tenants import Behaviour, Burst, start_bursts
-from infra.verification.history import Verdict
+from infra.verification.history import History, Verdict
 from relay.assembly import CONCURRENCY
 from relay.domain.catalogue import CATALOGUE
 
@@ -134,20 +134,16 @@ def _simulate(neighbour: Neighbour, queued: int) -> Waited:
     deployment = Deployment(env, profile, lists=())
     start_bursts(deployment, most=1)
     deployment.broker.schedule(account)
-    until_s = created_at_s[-1] + SENT_WITHIN_S
-    env.run_until(until_s)
-    history = env.history
-    sent = {
-        one.job_id: one.at_s
-        for one in history.calls
-        if one.verdict is Verdict.ACCEPTED
-        and history.versions[one.job_id][0].job.tenant == NEIGHBOUR
-    }
-    waits_s = [at_s - history.accepted[job_id] for job_id, at_s in sent.items()]
+    gives_up_at_s = created_at_s[-1] + SENT_WITHIN_S
+    env.run_until(created_at_s[-1])
+    while len(_sent(env.history)) < neighbour.jobs and env.now_s < gives_up_at_s:
+        env.run_until(env.now_s + 1.0)
+    sent, created = _sent(env.history), env.history.accepted
+    waits_s = [at_s - created[job_id] for job_id, at_s in sent.items()]
     # Those that were not sent count as sent now.
-    waits_s += [until_s - at_s for at_s in created_at_s[len(sent) :]]
-    ended_s = max(sent.values(), default=until_s)
-    calls = sum(SETTLES_S <= one.at_s < ended_s for one in history.calls)
+    waits_s += [env.now_s - at_s for at_s in created_at_s[len(sent) :]]
+    ended_s = max(sent.values(), default=env.now_s)
+    calls = sum(SETTLES_S <= one.at_s < ended_s for one in env.history.calls)
     return Waited(
         neighbour=neighbour,
         queued=queued,
@@ -155,6 +151,16 @@ def _simulate(neighbour: Neighbour, queued: int) -> Waited:
         waits=Percentiles.of(waits_s),
         use=use_of_limit(account, calls=calls, over_s=ended_s - SETTLES_S),
     )
+
+
+def _sent(history: History) -> Mapping[str, float]:
+    """Return when each of the neighbour's jobs was sent."""
+    return {
+        one.job_id: one.at_s
+        for one in history.calls
+        if one.verdict is Verdict.ACCEPTED
+        and history.versions[one.job_id][0].job.tenant == NEIGHBOUR
+    }
 
 
 def _burst(tenant: str, account: str, *, jobs: int, at_s: float) -> Burst:

@@ -14,7 +14,7 @@ from relay.domain.answers import Accepted, Rendered, UnknownJob
 from relay.domain.catalogue.gepetto import GEPETTO
 from relay.errors import JobRefused, NoAnswer, NotAccepted
 from tests.factories import processing_job
-from tests.payloads.arbitrary import JSON, SOME
+from tests.payloads.arbitrary import JSON
 from tests.payloads.inputs import SAMPLES, Sample
 from tests.payloads.replay import (
     Recording,
@@ -232,7 +232,6 @@ def test_an_error_does_not_show_the_address_that_was_called(gepetto: Gepetto, st
     assert "secret" not in str(outcome)
 
 
-@SOME
 @given(body=SHAPED | JSON)
 def test_no_json_at_all_surprises_the_adapter(body: object, gepetto: Gepetto, stub: Stub) -> None:
     stub.says(200, body)
@@ -246,7 +245,6 @@ def test_no_json_at_all_surprises_the_adapter(body: object, gepetto: Gepetto, st
     assert called_back.outputs in ((), ("https://a.b/c.png",))
 
 
-@SOME
 @given(body=st.binary(), status=st.integers(200, 599).filter(lambda status: status != 204))
 def test_no_bytes_at_all_surprise_the_adapter(
     body: bytes, status: int, gepetto: Gepetto, stub: Stub

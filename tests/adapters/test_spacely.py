@@ -13,7 +13,7 @@ from relay.domain.answers import Accepted, Rendered
 from relay.domain.catalogue.spacely import SPACELY
 from relay.errors import JobRefused, NoAnswer, NotAccepted
 from tests.factories import processing_job
-from tests.payloads.arbitrary import JSON, SOME
+from tests.payloads.arbitrary import JSON
 from tests.payloads.inputs import SAMPLES, Sample
 from tests.payloads.replay import (
     Recording,
@@ -160,7 +160,6 @@ def test_its_text_does_not_show_the_key(spacely: Spacely) -> None:
     assert KEY not in f"{spacely!r} {spacely}"
 
 
-@SOME
 @given(body=SHAPED | JSON)
 def test_no_json_at_all_surprises_the_adapter(body: object, spacely: Spacely, stub: Stub) -> None:
     stub.says(200, body)
@@ -174,7 +173,6 @@ def test_no_json_at_all_surprises_the_adapter(body: object, spacely: Spacely, st
     assert (called_back.provider_job_id, called_back.outputs) == (None, ())
 
 
-@SOME
 @given(body=st.binary(), status=st.integers(200, 599).filter(lambda status: status != 204))
 def test_no_bytes_at_all_surprise_the_adapter(
     body: bytes, status: int, spacely: Spacely, stub: Stub

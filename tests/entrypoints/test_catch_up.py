@@ -244,6 +244,7 @@ def test_no_list_reads_more_than_its_page_however_many_jobs_are_stored(api, full
     assert read == LISTS
 
 
+@pytest.mark.thorough
 def test_a_filter_that_few_ended_jobs_pass_reads_each_document_about_once(api, full):
     shown, _ = caught_up(api, "endedAfter=2026-01-01T00:00:00Z&metadata.rare=yes&pageSize=100")
 

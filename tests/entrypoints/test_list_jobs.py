@@ -6,7 +6,7 @@ from itertools import chain, combinations, product
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.domain.job import Status
@@ -322,11 +322,6 @@ def test_a_page_token_in_another_spelling_is_refused(api, world):
         assert refusal(api, f"pageToken={quote(text)}") == "pageToken"
 
 
-@settings(
-    max_examples=300,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 @given(data=st.data())
 def test_a_page_token_with_any_character_changed_added_or_lost_is_refused(api, world, data):
     put_jobs(world, 2)
@@ -342,11 +337,6 @@ def test_a_page_token_with_any_character_changed_added_or_lost_is_refused(api, w
         assert refusal(api, f"pageToken={quote(changed)}") == "pageToken"
 
 
-@settings(
-    max_examples=300,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 @example(text="")
 @example(text="A")
 @example(text="A" * 72)

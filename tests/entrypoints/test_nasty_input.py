@@ -8,7 +8,7 @@ from io import BytesIO
 from time import process_time
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from relay.assembly import CreatePolicy
@@ -27,11 +27,6 @@ ASSET = "/console/0123456789abcdef/app.js"
 OPEN_TO_ALL = {"/healthz", "/console", ASSET}
 BATCH = "/v1/jobs:batch"
 ON_A_JOB = ("cancel", "retry", "redeliver")
-EXAMPLES = settings(
-    max_examples=120,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 
 def routes():
@@ -436,7 +431,6 @@ def test_a_query_of_junk_is_no_error_of_ours(api, path, query):
 
 
 @pytest.mark.parametrize("path", POSTS)
-@EXAMPLES
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_a_body_that_is_understood_or_refused(api, world, path, body):
     assert_answered_or_refused(api, world, path, body)
@@ -464,20 +458,17 @@ FIELDS = dict.fromkeys((*KNOWN, "tenant", "id"), JSON)
 
 
 @pytest.mark.parametrize("path", POSTS)
-@EXAMPLES
 @given(given=JSON)
 def test_any_json_is_a_body_that_is_understood_or_refused(api, world, path, given):
     assert_answered_or_refused(api, world, path, json.dumps(given).encode())
 
 
-@EXAMPLES
 @given(changes=st.fixed_dictionaries({}, optional=FIELDS))
 def test_any_value_in_any_field_of_a_job_is_taken_or_refused(api, world, changes):
     assert_answered_or_refused(api, world, "/v1/jobs", json.dumps(BODY | changes).encode())
 
 
 @pytest.mark.parametrize("path", POSTS)
-@EXAMPLES
 @given(name=st.text(max_size=30) | st.sampled_from(["x` - at `$.input", "x field `y", "$.a"]))
 def test_an_unknown_field_is_pointed_at_whatever_its_name(api, path, name):
     assume(name not in (*KNOWN, "jobs") and "\0" not in name)

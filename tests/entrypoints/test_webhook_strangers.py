@@ -1,7 +1,7 @@
 """Whatever a stranger sends to `provider_webhook`, it is not an error of ours and says nothing."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.entrypoints.requests import EndlessBody
@@ -92,9 +92,6 @@ def test_odd_headers_are_no_error_of_ours(webhook, headers):
     assert 400 <= answer.status_code < 500
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 @given(path=st.text(max_size=80), body=st.binary(max_size=200))
 def test_nothing_that_is_drawn_at_random_is_an_error_of_ours(webhook, path, body):
     # Not as a URL: the test client would take what follows two slashes for a host.

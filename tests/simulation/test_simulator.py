@@ -20,7 +20,7 @@ from relay.domain.job import Job
 
 ROOT = Path(__file__).parents[2]
 # CI tries 2,000, by `make simulate`.
-SEEDS = 50
+SEEDS = 12
 
 
 def trace(seed, *, hash_seed):
@@ -46,11 +46,10 @@ def test_another_seed_gives_another_history():
     assert run_seed(1).history.digest() != run_seed(2).history.digest()
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, 50))
-def test_the_promises_hold(first):
+def test_the_promises_hold():
     broken = {
         seed: [str(violation) for violation in violations]
-        for seed in range(first, first + 50)
+        for seed in range(SEEDS)
         if (violations := run_seed(seed).violations)
     }
 

@@ -40,6 +40,11 @@ def _part(text: str) -> Part:
     return Part(text, ASCENDING)
 
 
+@pytest.fixture(scope="module")
+def written() -> Indexes:
+    return indexes_as_written(SOURCE)
+
+
 def indexes(*composite: Index) -> Indexes:
     return Indexes(composite=frozenset(composite), fields={})
 
@@ -260,9 +265,8 @@ def test_alternative_spans_of_one_field_are_read_as_one_range():
     assert read == query("account", order=("queueKey",), collection="jobs")
 
 
-def test_the_queue_needs_its_composite_index():
+def test_the_queue_needs_its_composite_index(written):
     asked = read_query(queue_query(span("queueKey"), span("queueKey")))
-    written = indexes_as_written(SOURCE)
     queue = index("account", "queueKey", collection="jobs")
 
     assert written.serve(asked)
@@ -270,8 +274,8 @@ def test_the_queue_needs_its_composite_index():
 
 
 @pytest.mark.parametrize("path", ["queueKey", "input", "history", "outputs", "createdAt", "wakeAt"])
-def test_large_and_growing_fields_are_not_indexed_by_themselves(path):
-    assert not indexes_as_written(SOURCE).modes("jobs", path)
+def test_large_and_growing_fields_are_not_indexed_by_themselves(path, written):
+    assert not written.modes("jobs", path)
 
 
 def test_a_range_is_sorted_by_its_field():
@@ -316,5 +320,5 @@ def test_a_query_that_is_not_understood_is_refused(more):
         read_query({"from": [{"collectionId": "cities"}], **more})
 
 
-def test_terraform_makes_the_indexes_that_are_read_from_its_files(applied):
-    assert indexes_as_made(applied.resources()) == indexes_as_written(SOURCE)
+def test_terraform_makes_the_indexes_that_are_read_from_its_files(applied, written):
+    assert indexes_as_made(applied.resources()) == written

@@ -17,7 +17,7 @@ from relay.domain.answers import (
 )
 from relay.domain.job import ProviderReply
 from tests.factories import OUTPUT
-from tests.payloads.arbitrary import JSON, SOME
+from tests.payloads.arbitrary import JSON
 
 OPEN_WORDS = frozenset({"pending", "created"})
 
@@ -115,7 +115,6 @@ def test_an_integer_of_more_than_64_bits_is_no_id(value):
     assert usable_id(2**64 - 1) == "18446744073709551615"
 
 
-@SOME
 @given(JSON, JSON)
 def test_any_json_has_a_meaning_that_fits_a_document(word, outputs):
     reading = read(word, outputs)
@@ -125,7 +124,6 @@ def test_any_json_has_a_meaning_that_fits_a_document(word, outputs):
         assert reading.outputs
 
 
-@SOME
 @given(JSON | st.from_regex(r"https?://[ -~]{0,40}", fullmatch=True))
 def test_whatever_is_usable_is_a_url_that_can_be_stored(value):
     for url in usable_outputs(value):
@@ -133,7 +131,6 @@ def test_whatever_is_usable_is_a_url_that_can_be_stored(value):
         assert len(url.encode()) <= 4 * 2048
 
 
-@SOME
 @given(JSON)
 def test_whatever_is_an_id_can_be_stored_and_shown(value):
     found = usable_id(value)

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.limits import CallWindow, Limit
@@ -22,7 +22,6 @@ def test_a_twentieth_of_the_limit_is_left_free_but_never_all_of_it(documented, u
     assert Limit(calls=documented, window_s=60.0).used_calls == used
 
 
-@settings(max_examples=100, deadline=None)
 @given(LIMITS, TRIES)
 def test_no_window_at_the_provider_holds_more_calls_than_are_used(limit, tries):
     window = CallWindow(limit, ended=[])

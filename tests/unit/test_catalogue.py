@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields
 
@@ -456,7 +456,6 @@ def test_a_path_is_refused_for_every_other_operation(provider, operation):
 
 
 @pytest.mark.parametrize(("provider", "operation"), ALL)
-@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_no_input_at_all_surprises_the_check(provider, operation, data):
     names = find_operation(provider, operation).input.__struct_encode_fields__

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.catalogue import (
@@ -123,7 +123,6 @@ def test_the_good_inputs_fit_their_schemas(sample):
 
 
 @pytest.mark.parametrize(("provider", "operation"), ALL)
-@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_the_schema_and_the_check_agree(provider, operation, data):
     entry = find_operation(provider, operation)

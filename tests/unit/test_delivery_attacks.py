@@ -230,6 +230,7 @@ def test_jobs_that_wait_for_their_turn_take_no_memory_beyond_their_keys():
     assert kept_bytes < 2_000_000
 
 
+@pytest.mark.thorough
 def test_a_backlog_at_many_hosts_keeps_no_others_jobs_unread(world):
     """Also where reading is what takes the time."""
     world.jobs.takes_s["deliveries"] = 0.5

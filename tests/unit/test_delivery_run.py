@@ -291,6 +291,7 @@ def test_documents_that_do_not_parse_hide_no_others_and_are_read_once(world):
     assert len(pages) < 30
 
 
+@pytest.mark.thorough
 def test_a_thousand_callbacks_cost_few_reads_each(world):
     world.jobs.put(*(ended(number=number) for number in range(1, 1001)))
     world.endpoints.slow(HOOK, takes_s=0.1)

@@ -1,7 +1,7 @@
 """What an account learns of how long renders take."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.durations import (
@@ -33,7 +33,6 @@ def median_s(durations: Durations, *, expected_s: float = EXPECTED_S) -> float:
 histories = st.lists(st.floats(0, 5000), max_size=5).map(lambda ages_s: seen(*ages_s))
 
 
-@settings(max_examples=25)
 @given(st.floats(0.5, 3000))
 def test_without_history_the_expectation_is_all_there_is(expected_s):
     known = belief(Durations.unknown(), expected_s=expected_s)
@@ -51,7 +50,6 @@ def test_without_history_nine_of_ten_are_expected_between_a_quarter_and_four_tim
     assert quantile_s(known, 0.95) == pytest.approx(EXPECTED_S * 4, rel=0.1)
 
 
-@settings(max_examples=25)
 @given(histories)
 def test_no_duration_is_ever_thought_impossible(durations):
     assert min(belief(durations, expected_s=EXPECTED_S)) > 0
@@ -82,7 +80,6 @@ def test_a_poll_after_a_long_gap_counts_where_renders_were_seen_before():
     assert after.weights[there] - before.weights[there] * (1 - FADING) > 0.7
 
 
-@settings(max_examples=25)
 @given(histories, st.floats(0, 5000), st.floats(0, 5000))
 def test_every_render_counts_once_wherever_it_was_found(durations, one_s, other_s):
     after_s, by_s = sorted((one_s, other_s))
@@ -116,13 +113,11 @@ def test_what_is_new_outweighs_what_is_old():
     assert median_s(durations) == pytest.approx(80, rel=0.1)
 
 
-@settings(max_examples=25)
 @given(st.lists(st.floats(0, 3000), max_size=10))
 def test_however_many_there_were_it_is_worth_so_many_observations_at_most(ages_s):
     assert seen(*ages_s * 40).observations < 1 / FADING
 
 
-@settings(max_examples=25)
 @given(histories, histories, histories)
 def test_histories_can_be_added_up_in_any_grouping(first, second, third):
     left, right = (first + second) + third, first + (second + third)
@@ -130,7 +125,6 @@ def test_histories_can_be_added_up_in_any_grouping(first, second, third):
     assert left.weights == pytest.approx(right.weights)
 
 
-@settings(max_examples=25)
 @given(st.lists(st.floats(0, 3000), max_size=5), st.lists(st.floats(0, 3000), max_size=5))
 def test_what_another_instance_saw_counts_as_if_it_was_seen_here(here_s, there_s):
     assert (seen(*here_s) + seen(*there_s)).weights == pytest.approx(
@@ -138,7 +132,6 @@ def test_what_another_instance_saw_counts_as_if_it_was_seen_here(here_s, there_s
     )
 
 
-@settings(max_examples=25)
 @given(histories)
 def test_what_is_stored_is_read_again(durations):
     plain = durations.to_plain()

@@ -3,7 +3,7 @@
 import itertools
 from datetime import datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain import transitions
@@ -30,7 +30,6 @@ THINGS = (
 HAPPENINGS = st.lists(
     st.tuples(st.sampled_from(THINGS), st.sampled_from(CLAIMS), st.integers(0, 400)), max_size=25
 )
-THOROUGH = settings(max_examples=50, deadline=None)
 
 
 def happen(job: Job, thing: str, claim: Claim, passed_s: float) -> Job:
@@ -102,7 +101,6 @@ def histories(wish: OnUnconfirmed, happenings: list[tuple[str, Claim, int]]) -> 
     return jobs
 
 
-@THOROUGH
 @given(st.sampled_from(OnUnconfirmed), HAPPENINGS)
 def test_every_open_job_has_a_moment_at_which_something_is_done_for_it(wish, happenings):
     for job in histories(wish, happenings):
@@ -116,7 +114,6 @@ def test_every_open_job_has_a_moment_at_which_something_is_done_for_it(wish, hap
             assert next_action(job, at=due) is not None
 
 
-@THOROUGH
 @given(st.sampled_from(OnUnconfirmed), HAPPENINGS)
 def test_a_final_job_keeps_its_status_and_its_result(wish, happenings):
     jobs = histories(wish, happenings)
@@ -131,7 +128,6 @@ def test_a_final_job_keeps_its_status_and_its_result(wish, happenings):
             )
 
 
-@THOROUGH
 @given(st.sampled_from(OnUnconfirmed), HAPPENINGS)
 def test_every_final_job_has_one_completion_event_and_at_most_one_late_result(wish, happenings):
     for job in histories(wish, happenings):
@@ -145,7 +141,6 @@ def test_every_final_job_has_one_completion_event_and_at_most_one_late_result(wi
             assert types == []
 
 
-@THOROUGH
 @given(HAPPENINGS)
 def test_without_the_callers_word_an_unconfirmed_job_is_never_queued_again(happenings):
     jobs = histories(OnUnconfirmed.WAIT, happenings)

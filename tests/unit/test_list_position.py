@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.memory_store import MemoryJobs
@@ -84,7 +84,6 @@ def follow(jobs, landings, *, pause_s, size, until_s):
     return shown
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     landings=st.lists(
         st.tuples(st.integers(0, 300), st.integers(0, int(SETTLES_S))), min_size=1, max_size=60

@@ -109,6 +109,8 @@ def test_what_is_logged_in_a_request_carries_its_trace(capsys, headers):
         {"X-Cloud-Trace-Context": "0" * 32},
         {"traceparent": TRACE_ID},
         {"traceparent": f"00-{'0' * 32}-0123456789abcdef-01"},
+        {"traceparent": f"00-{TRACE_ID}-0123456789abcdef"},
+        {"traceparent": f"ff-{TRACE_ID}-0123456789abcdef-01"},
         {"X-Request-Id": TRACE_ID},
     ],
     ids=str,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.catalogue import CATALOGUE
@@ -81,7 +81,6 @@ PLANS = [
 ]
 
 
-@settings(max_examples=40)
 @given(
     st.sampled_from(PLANS),
     st.floats(0, 90_000),
@@ -97,7 +96,6 @@ def test_a_planned_poll_is_never_too_soon_nor_too_far(plan, age_s, polls, draw):
     assert gap_s <= max(poll_policy.longest_s, 1.1 * (poll_policy.first_s - age_s)) + 1e-5
 
 
-@settings(max_examples=40)
 @given(st.sampled_from(PLANS), st.floats(0, 2000), st.integers(0, 50))
 def test_jobs_sent_together_do_not_stay_together(plan, age_s, polls):
     gaps_s = [planned_gap_s(plan, age_s=age_s, polls=polls, draw=draw) for draw in (0, 0.5, 1)]
@@ -105,7 +103,6 @@ def test_jobs_sent_together_do_not_stay_together(plan, age_s, polls):
     assert gaps_s[0] < gaps_s[1] < gaps_s[2]
 
 
-@settings(max_examples=40)
 @given(st.sampled_from(PLANS), st.floats(0, 2000), st.integers(0, 50), st.floats(0, 1))
 def test_the_more_polls_there_were_the_rarer_they_become(plan, age_s, polls, draw):
     gap_s = planned_gap_s(plan, age_s=age_s, polls=polls, draw=draw)

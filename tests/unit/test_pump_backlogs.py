@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from relay.application.due_scan import MOST_IN_HAND, PAGE
 from relay.domain.job import Status
 from relay.domain.limits import Limit
@@ -86,6 +88,7 @@ def test_events_do_not_wait_for_a_backlog_of_calls(world):
     assert 0 < len(world.provider.calls) < 100
 
 
+@pytest.mark.thorough
 def test_each_job_of_a_deep_queue_is_read_once_by_a_query_and_once_by_name(world):
     depth = 4 * MOST_IN_HAND
     world.provider.limit = WIDE

@@ -4,7 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,15 +17,18 @@ CLASS_AT = {"convert": 1, "validate": 1, "from_fields": 0}
 # msgspec examines a class by functions of its own that are written in Python.
 READ_FOR_THE_FIRST_TIME = """
 import importlib, msgspec, sys
-kind = getattr(importlib.import_module({module!r}), {name!r})
-files = set()
-sys.setprofile(lambda frame, *_: files.add(frame.f_code.co_filename))
-try:
-    msgspec.convert({{}}, kind)
-except msgspec.ValidationError:
-    pass
-sys.setprofile(None)
-sys.exit("examined too late" if any("msgspec" in file for file in files) else 0)
+module = importlib.import_module(sys.argv[1])
+for name in sys.argv[2:]:
+    kind = getattr(module, name)
+    files = set()
+    sys.setprofile(lambda frame, *_: files.add(frame.f_code.co_filename))
+    try:
+        msgspec.convert({}, kind)
+    except msgspec.ValidationError:
+        pass
+    sys.setprofile(None)
+    if any("msgspec" in file for file in files):
+        print(name)
 """
 
 
@@ -65,24 +68,23 @@ def test_the_classes_are_found():
     assert {"Job", "Account", "CreateBody", "Tick", "Furnish", "_Resource"} <= names
 
 
-def first_read(module: str, name: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", READ_FOR_THE_FIRST_TIME.format(module=module, name=name)],
+def examined_too_late(module: str, names: Sequence[str]) -> list[str]:
+    """Return those of the classes that msgspec examines only when something is read into them."""
+    done = subprocess.run(
+        [sys.executable, "-c", READ_FOR_THE_FIRST_TIME, module, *names],
         env={"PYTHONPATH": str(FUNCTIONS)},
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
     )
+    return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize(("module", "name"), CLASSES)
-def test_msgspec_has_nothing_to_examine_when_a_class_is_read_into_first(module, name):
-    done = first_read(module, name)
-
-    assert done.returncode == 0, done.stderr
+# Each module by itself: another one may examine a class that is part of its own.
+@pytest.mark.parametrize("module", sorted({module for module, _ in CLASSES}))
+def test_msgspec_has_nothing_to_examine_when_a_class_is_read_into_first(module):
+    assert examined_too_late(module, [name for one, name in CLASSES if one == module]) == []
 
 
 def test_an_unprepared_class_would_be_found():
-    done = first_read("relay.domain.trace", "TraceContext")
-
-    assert "examined too late" in done.stderr
+    assert examined_too_late("relay.domain.trace", ["TraceContext"]) == ["TraceContext"]

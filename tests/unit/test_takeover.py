@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.memory_store import MemoryAccounts
@@ -60,7 +60,6 @@ class Pumping:
             self.in_the_air.append(counted_s + self.rng.choice((0.0, 0.0, 0.4)))
 
 
-@settings(max_examples=150, deadline=None)
 @given(LIMITS, st.floats(0.1, 15), st.floats(0, 1), st.integers())
 def test_no_window_holds_more_calls_than_are_used_although_one_pump_was_cut_off(
     limit, cut_s, slow, seed

@@ -35,6 +35,7 @@ def test_tests_that_import_the_module_come_first_and_those_of_the_tools_never(pr
     ]
 
 
+@pytest.mark.thorough
 def test_mutants_are_tried_in_a_copy_and_say_what_caught_them(project, tmp_path_factory):
     mutants = [one for one in all_mutants(project, only=["ages.py"]) if " age >" in one.new]
     runner = MutantRunner(project, tmp_path_factory.mktemp("copies"), copies=1, seeds=0)
@@ -49,6 +50,7 @@ def test_mutants_are_tried_in_a_copy_and_say_what_caught_them(project, tmp_path_
     subprocess.run(["git", "-C", str(project), "diff", "--exit-code"], check=True)
 
 
+@pytest.mark.thorough
 def test_no_mutant_is_tried_with_the_bytecode_of_another(project, tmp_path_factory):
     # The test that runs last has a process import the module, and leave its bytecode.
     (project / "tests/unit/test_z_process.py").write_text(
@@ -68,6 +70,7 @@ def test_no_mutant_is_tried_with_the_bytecode_of_another(project, tmp_path_facto
     assert caught["return age > 8"] == "tests/unit/test_the_age.py::test_eight_is_old"
 
 
+@pytest.mark.thorough
 def test_tests_that_fail_anyway_are_an_error(project, tmp_path_factory):
     (project / "tests/unit/test_a_word.py").write_text("def test_nothing():\n    assert False\n")
 
