@@ -224,6 +224,8 @@ def pumps(way: Way) -> Iterator[None]:
             for owner, name, value in (
                 (pump_run, "can_wait_for_tick", _is_due_later),
                 (pump_run, "NEAR", timedelta(seconds=1)),
+                # Otherwise a pump would come back at once for a job that has its alarm.
+                (pump_run, "SCAN_MARGIN", timedelta(0)),
                 # `WithAlarm` makes this query.
                 (pump_run.PumpRun, "_has_no_wake_in_window", _leaves_at_once),
             ):

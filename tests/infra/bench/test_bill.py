@@ -90,6 +90,18 @@ def test_an_alarm_clock_would_wake_pumps_on_time_and_be_billed(firestore_emulato
 
 
 @pytest.mark.emulator
+def test_a_pump_with_an_alarm_clock_does_not_come_back_at_once(firestore_emulator: str) -> None:
+    relay = deployment(firestore_emulator, SHORT, Way.ALARM)
+    with pumps(Way.ALARM):
+        for number in range(6):
+            relay.clock.after(2.6 * number, relay.create)
+        relay.clock.after(20.0, relay.stop)
+        relay.clock.run_until(20.0)
+
+    assert relay.usage().per_job(WRITE, ACCOUNTS) < 60
+
+
+@pytest.mark.emulator
 @pytest.mark.parametrize(
     ("take_s", "is_left"), [(60.0, False), (200.0, True)], ids=["a minute", "more than two"]
 )
