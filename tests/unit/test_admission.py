@@ -421,6 +421,18 @@ def test_a_third_tenant_that_passed_before_the_first_breaker_opened_does_not_cou
     assert admission.outage is not None
 
 
+def test_a_breaker_that_has_closed_since_long_makes_no_outage_with_another():
+    admission = broken("one")
+    probe_at = admission.state_of("one").stop.probe_at
+    call(admission, CallResult.ACCEPTED, job=job_of("one"), at=probe_at)
+    assert admission.state_of("one").stop is None
+
+    fail(admission, "two", at=later(3600))
+
+    assert admission.state_of("two").stop is not None
+    assert admission.outage is None
+
+
 def test_a_tenant_without_failures_probes_an_outage_at_once_one_call_at_a_time():
     admission = broken("demo", "other")
 

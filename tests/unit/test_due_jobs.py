@@ -2,9 +2,10 @@
 
 import pytest
 
-from relay.application.due_jobs import Lane, lane_of
+from relay.application.due_jobs import DueJob, DueJobs, Lane, lane_of
+from relay.application.ports import Stored
 from relay.domain.job import Status
-from tests.factories import NOON, a_job, finished_job, later, processing_job, submitting_job
+from tests.factories import NOON, a_job, finished_job, job_id, later, processing_job, submitting_job
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,20 @@ from tests.factories import NOON, a_job, finished_job, later, processing_job, su
 )
 def test_a_job_waits_in_the_lane_of_what_it_needs_next(job, lane):
     assert lane_of(job, at=NOON) is lane
+
+
+@pytest.mark.parametrize(
+    ("avoid", "number"),
+    [((), 1), ((1,), 2), ((2,), 1), ((1, 2), 3), ((1, 2, 3), 1)],
+    ids=str,
+)
+def test_a_job_to_avoid_is_given_only_if_there_is_no_other(avoid, number):
+    jobs = DueJobs()
+    for one in (3, 1, 2):
+        job = processing_job(id=job_id(one), call_at=later(one))
+        jobs.put(DueJob.found(Stored(job, 1)), at=NOON)
+
+    found = jobs.first(Lane.POLL, at=later(3), tenant="demo", avoid=[job_id(one) for one in avoid])
+
+    assert found is not None
+    assert found.job.id == job_id(number)

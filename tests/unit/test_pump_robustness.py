@@ -86,6 +86,24 @@ def test_a_document_that_is_found_broken_while_the_run_closes_is_left_to_the_nex
     assert world.jobs.document(job_id(9))["wakeAt"] > NOON
 
 
+def test_a_run_that_scanned_everything_says_when(world):
+    world.pump().run()
+
+    assert world.accounts.account().looked_back_at == NOON
+
+
+def test_a_run_that_began_at_the_floors_leaves_the_time_of_the_last_full_scan(world):
+    world.pump().run()
+    world.clock.advance(300)
+    world.pump().run()
+    after_five_minutes = world.accounts.account().looked_back_at
+    world.clock.advance(300)
+    world.pump().run()
+
+    assert after_five_minutes == NOON
+    assert world.accounts.account().looked_back_at >= later(600)
+
+
 def test_a_floor_passes_no_broken_document_that_is_being_set_aside(world):
     world.jobs.put_document(job_id(9), POISON)
     looked_back_at = []

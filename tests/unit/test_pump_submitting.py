@@ -3,6 +3,7 @@
 import pytest
 
 from relay.domain.answers import Accepted, Rendered
+from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import Actor, Claim, ErrorCode, OnUnconfirmed, Status
 from relay.domain.transitions import cancelled, succeeded
 from relay.errors import JobRefused, NotAccepted, PerhapsAccepted
@@ -216,3 +217,22 @@ def test_submissions_and_polls_take_turns_when_both_wait(world, workers):
     kinds = [call.kind for call in world.provider.calls]
     first = kinds.index("submit")
     assert kinds[first : first + 30] == ["submit", "poll"] * 15
+
+
+def test_an_idle_account_begins_with_two_seconds_worth_of_calls(world):
+    world.provider.limit = CATALOGUE["gepetto"].limit
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(20)))
+
+    world.pump(window_s=0.4).run()
+
+    assert len(world.provider.called("submit")) == 5
+
+
+def test_a_run_that_follows_another_does_not_begin_with_a_burst_of_its_own(world):
+    world.provider.limit = CATALOGUE["gepetto"].limit
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(20)))
+
+    for _ in range(3):
+        world.pump(window_s=0.4).run()
+
+    assert len(world.provider.called("submit")) == 7

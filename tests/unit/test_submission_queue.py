@@ -117,12 +117,15 @@ def test_normal_jobs_are_looked_for_before_the_low_ones_that_are_known():
 
 def test_normal_jobs_are_looked_for_between_the_normal_and_the_low_ones_that_are_known():
     queue = a_queue()
-    look(queue, queued(0), queued(1, priority=Priority.LOW))
+    known = [queued(0), queued(1, priority=Priority.LOW)]
+    look(queue, *known)
     late = queued(5, created_at=later(1))
 
     spans = look(queue, late, at=later(2)).spans
 
     assert any(span.after < late.key < span.before for span in spans)
+    for job in known:
+        assert not any(span.after < job.key < span.before for span in spans)
 
 
 def test_a_job_that_is_being_sent_and_found_again_is_not_sent_twice():

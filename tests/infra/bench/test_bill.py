@@ -22,6 +22,8 @@ from infra.bench.bill import (
     pumps,
 )
 from infra.bench.operations import INSTANCE, MILLION, WEBHOOK, Usage, count_alone, relay_usd
+from infra.bench.store import WRITE
+from relay.adapters.firestore import ACCOUNTS
 
 pytestmark = pytest.mark.thorough
 
