@@ -423,8 +423,9 @@ def test_a_third_tenant_that_passed_before_the_first_breaker_opened_does_not_cou
 
 def test_a_breaker_that_has_closed_since_long_makes_no_outage_with_another():
     admission = broken("one")
-    probe_at = admission.state_of("one").stop.probe_at
-    call(admission, CallResult.ACCEPTED, job=job_of("one"), at=probe_at)
+    stop = admission.state_of("one").stop
+    assert stop is not None
+    call(admission, CallResult.ACCEPTED, job=job_of("one"), at=stop.probe_at)
     assert admission.state_of("one").stop is None
 
     fail(admission, "two", at=later(3600))
