@@ -62,11 +62,12 @@ def _request_id() -> str:
     """Return the id of the request's trace, or a new one if it has none."""
     if "request_id" not in flask.g:
         cloud = _CLOUD_TRACE.match(flask.request.headers.get("X-Cloud-Trace-Context", ""))
-        trace = _traceparent()
         if cloud is not None:
             flask.g.request_id = cloud[1]
+        elif (trace := _traceparent()) is not None:
+            flask.g.request_id = trace.trace_id
         else:
-            flask.g.request_id = secrets.token_hex(16) if trace is None else trace.trace_id
+            flask.g.request_id = secrets.token_hex(16)
     return str(flask.g.request_id)
 
 

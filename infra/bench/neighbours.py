@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from infra.bench.pump import AT_THE_LIMIT, RunningRelay, Say, running_relay, use_of_limit
+from infra.bench.pump import (
+    AT_THE_LIMIT,
+    SENT_WITHIN_S,
+    RunningRelay,
+    Say,
+    running_relay,
+    use_of_limit,
+)
 from infra.bench.report import Check, Percentiles
 from infra.bench.store import delete, queued_job, store_queue
 from infra.simulator.deployment import Deployment
@@ -23,7 +30,6 @@ SETTLES_S = 2.0
 FLOOD, NEIGHBOUR = "flood", "neighbour"
 # As long as the sandbox takes.
 RENDER_S = 2.0
-SENT_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +99,7 @@ def _wait(relay: RunningRelay, neighbour: Neighbour, queued: int, *, elsewhere: 
     store_queue(relay.firestore, other, elsewhere)
     relay.wait_until_idle(account)
     picture = relay.picture(f"flood-{queued}")
-    flood = queued_job(at=datetime.now(UTC), tenant="flood", provider=account, picture=picture)
+    flood = queued_job(at=datetime.now(UTC), tenant=FLOOD, provider=account, picture=picture)
     ids = store_queue(relay.firestore, flood, queued)
     relay.wake(account)
     time.sleep(SETTLES_S)
@@ -138,28 +144,36 @@ def _simulate(neighbour: Neighbour, queued: int) -> Waited:
     env.run_until(created_at_s[-1])
     while len(_sent(env.history)) < neighbour.jobs and env.now_s < gives_up_at_s:
         env.run_until(env.now_s + 1.0)
-    sent, created = _sent(env.history), env.history.accepted
-    waits_s = [at_s - created[job_id] for job_id, at_s in sent.items()]
+    created, sent = _created(env.history), _sent(env.history)
     # Those that were not sent count as sent now.
-    waits_s += [env.now_s - at_s for at_s in created_at_s[len(sent) :]]
-    ended_s = max(sent.values(), default=env.now_s)
+    sent_s = {job_id: sent.get(job_id, env.now_s) for job_id in created}
+    ended_s = max(sent_s.values())
     calls = sum(SETTLES_S <= one.at_s < ended_s for one in env.history.calls)
     return Waited(
         neighbour=neighbour,
         queued=queued,
         is_simulated=True,
-        waits=Percentiles.of(waits_s),
+        waits=Percentiles.of([sent_s[job_id] - at_s for job_id, at_s in created.items()]),
         use=use_of_limit(account, calls=calls, over_s=ended_s - SETTLES_S),
     )
 
 
+def _created(history: History) -> Mapping[str, float]:
+    """Return when each of the neighbour's jobs was created."""
+    return {
+        job_id: at_s
+        for job_id, at_s in history.accepted.items()
+        if history.versions[job_id][0].job.tenant == NEIGHBOUR
+    }
+
+
 def _sent(history: History) -> Mapping[str, float]:
     """Return when each of the neighbour's jobs was sent."""
+    created = _created(history)
     return {
         one.job_id: one.at_s
         for one in history.calls
-        if one.verdict is Verdict.ACCEPTED
-        and history.versions[one.job_id][0].job.tenant == NEIGHBOUR
+        if one.verdict is Verdict.ACCEPTED and one.job_id in created
     }
 
 
