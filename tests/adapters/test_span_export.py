@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 
@@ -125,6 +126,24 @@ def test_a_span_is_sent_though_nobody_flushes(spans):
     take(export, spans("submit"))
 
     assert collector.is_asked.acquire(timeout=LONG_S)
+
+
+def test_nothing_runs_while_there_is_nothing_to_send(spans, monkeypatch):
+    class Counted(threading.Condition):
+        waits = 0
+
+        def wait(self, timeout=None):
+            Counted.waits += 1
+            return super().wait(timeout)
+
+    monkeypatch.setattr(threading, "Condition", Counted)
+    export = an_export(Collector(), every_s=0.0)
+    take(export, spans("submit"))
+    export.flush()
+
+    time.sleep(0.1)
+
+    assert Counted.waits < 20
 
 
 def test_no_request_waits_for_a_collector_that_has_failed_and_it_is_logged_once(spans, caplog):

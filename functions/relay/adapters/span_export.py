@@ -95,6 +95,7 @@ class SpanExport(SpanProcessor):
                 self._settled += 1
             self._waiting.append(span)
             self._taken += 1
+            self._changed.notify_all()
             if self._thread is None:
                 # Not before: threads do not survive the server's fork.
                 self._thread = threading.Thread(target=self._run, name="span-export", daemon=True)
@@ -116,6 +117,7 @@ class SpanExport(SpanProcessor):
     def _run(self) -> None:
         while True:
             with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._is_wanted)
                 self._changed.wait_for(lambda: self._is_wanted, self._every_s)
                 batch = [
                     self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_AT_ONCE))
