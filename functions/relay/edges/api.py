@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Request, Response
 
 from relay.application.batch_creator import Batch, BatchCreator
@@ -168,7 +167,7 @@ class Api:
             return self.routes.match(request.method, request.path)
         except MethodNotAllowed as error:
             raise method_not_allowed(list(error.valid_methods or ())) from None
-        except (NotFound, RequestRedirect):
+        except NotFound:
             raise not_found(nearest_path(request.path, self.routes.methods)) from None
 
     def _health(self, _request: Request) -> Response:
