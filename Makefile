@@ -39,6 +39,9 @@ demo: setup ## send twelve jobs through both providers' sandbox, and check them:
 up: setup ## run the whole system here until Ctrl-C: ARGS="--logs --strict-ids --traces"
 	$(BIN)/python -m infra.local up $(ARGS)
 
+# Emulators that run for minutes: to compile them for speed costs half of their processor time.
+demo test test-thorough test-busy storm-test: export JDK_JAVA_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+
 # Tests mostly wait, so two cores can run three processes. Each file stays in one process.
 test: setup ## run the tests that take seconds, and need Python, Java and the Google Cloud SDK
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not storm and not thorough"

@@ -1,6 +1,7 @@
 """What all tests share: a world of fakes, and the emulators where they can be had."""
 
 import contextlib
+import gc
 import os
 import subprocess
 from collections.abc import Iterator
@@ -34,6 +35,12 @@ for profile, examples in (("few", 25), ("many", 200)):
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
 settings.load_profile("few")
+
+
+def pytest_collection_finish() -> None:
+    """Exempt ten thousand tests from garbage collection, which else goes through all of them."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -106,7 +106,7 @@ def read_base(name: str, values: Mapping[str, Any] = FROM_CODE) -> Any:
         KeyError: The file names a value that is not among *values*.
     """
     text = Path(__file__).with_name(name).read_text(encoding="utf-8")
-    return _filled(yaml.safe_load(text), values)
+    return _filled(yaml.load(text, yaml.CSafeLoader), values)
 
 
 def _filled(node: Any, values: Mapping[str, Any]) -> Any:

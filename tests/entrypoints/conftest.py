@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,16 @@ def served(monkeypatch: pytest.MonkeyPatch, target: str, signature: str) -> Flas
     """Return the application in which the framework serves a function."""
     monkeypatch.setenv("FUNCTION_TARGET", target)
     monkeypatch.setenv("FUNCTION_SIGNATURE_TYPE", signature)
-    # It appends to the path each time, and with it grows the time of every later import.
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    return functions_framework.create_app(target, str(SOURCE), signature)
+    return application(target, signature)
+
+
+# What an entry point calls is looked up at each request, so one application serves all tests.
+@cache
+def application(target: str, signature: str) -> Flask:
+    with pytest.MonkeyPatch.context() as patch:
+        # It appends to the path each time, and with it grows the time of every later import.
+        patch.setattr(sys, "path", [*sys.path])
+        return functions_framework.create_app(target, str(SOURCE), signature)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,13 @@ def read_folder(folder: Path) -> list[dict[str, Any]]:
     """Read every file."""
     files = sorted(folder.glob("*.tf"))
     assert files, f"no Terraform in {folder}"
-    return [hcl2.loads(file.read_text()) for file in files]
+    return [_parsed(file.read_text()) for file in files]
+
+
+# Many tests ask about the same files, and to parse them takes a second.
+@cache
+def _parsed(text: str) -> dict[str, Any]:
+    return hcl2.loads(text)
 
 
 def declared(files: list[dict[str, Any]]) -> list[Declared]:
