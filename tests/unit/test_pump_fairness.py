@@ -8,7 +8,7 @@ from relay.domain.answers import Rendered
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import ErrorCode, Priority, Status
 from relay.domain.limits import Limit
-from relay.errors import AccountRefused, JobRefused
+from relay.errors import AccountRefused
 from tests.factories import NOON, OUTPUT, a_job, job_id, later, processing_job
 from tests.fakes import ConcurrentWorkers
 
@@ -192,37 +192,3 @@ def test_jobs_that_the_provider_refuses_hold_up_only_their_tenant(world):
     job = world.jobs.job(bad.id)
     assert (job.status, job.error.code) == (Status.FAILED, ErrorCode.PROVIDER_REJECTED)
     assert world.provider.called("submit").count(bad.id) == 2
-
-
-def counted(world, tenants, jobs, *, window_s=50):
-    """Return documents read by the queue, and jobs sent, in one run at Spacely's limit."""
-    at_spacely(world)
-    world.provider.limit = Limit(calls=10, window_s=1.0)
-    refusal = JobRefused(422, "no such room")
-    world.provider.on_submit(*[refusal] * 2000)
-    each = jobs // tenants
-    world.jobs.put_unchecked(
-        job
-        for number in range(tenants)
-        for job in jobs_of(f"tenant-{number}", range(number * each, (number + 1) * each))
-    )
-
-    world.pump(window_s=window_s, workers=32).run()
-
-    return world.jobs.looked_at, len(world.provider.called("submit"))
-
-
-@pytest.mark.parametrize("tenants", [1, 10, 200])
-@pytest.mark.parametrize("jobs", [10, 1000, 100_000])
-def test_finding_the_next_job_costs_two_reads_and_no_more_the_longer_the_queue_is(
-    world, tenants, jobs
-):
-    if jobs < tenants:
-        pytest.skip("fewer jobs than tenants")
-    window_s = 20
-
-    looked_at, sent = counted(world, tenants, jobs, window_s=window_s)
-
-    assert sent == min(jobs, sent)
-    assert sent >= min(jobs, 9 * window_s)
-    assert looked_at <= 2 * sent + tenants * (window_s / 5 + 1)
