@@ -21,8 +21,9 @@ from tests.event_schemas import complaints
 SUBSCRIPTION = "system-tests"
 OUTPUTS_KEPT = "com.renderrelay.job.outputs_kept"
 RECEIVER = "system-tests"
-# However slow the machine is.
-PATIENCE_S = 200.0
+# However slow the machine is: a submission that got no answer in 15 s is made again after 60 s, and
+# after 120 s more if that got none either.
+PATIENCE_S = 600.0
 # Of completion events and late results; copies are announced by an event of their own.
 ONLY_IN_ANSWERS = {"callback", "expectedAt", "keptOutputs", "waitingFor"}
 
