@@ -19,7 +19,7 @@ from infra.mutants.mutations import RELAY, Mutant, project_files
 
 SIMULATED = (f"{RELAY}/domain/", f"{RELAY}/application/")
 UNIT_TESTS = "tests/unit/"
-TESTS = ("tests/unit", "tests/entrypoints")
+TESTS = ("tests/unit", "tests/scale", "tests/entrypoints")
 TEST_LIMIT_S = 30
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
 PYTEST += ["-m", "not emulator and not storm and not thorough", "--hypothesis-seed=0"]
