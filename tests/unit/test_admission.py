@@ -475,6 +475,19 @@ def test_an_outage_ends_with_the_first_submission_that_is_answered(result):
         assert admission.outage is not None
 
 
+def test_an_outage_that_ended_while_it_was_probed_does_not_begin_again():
+    admission = an_admission()
+    early = begin(admission, job=job_of("fourth"))
+    for tenant in ("demo", "other"):
+        fail(admission, tenant)
+    probe = begin(admission, job=job_of("third"))
+
+    admission.end(early, reported(CallResult.ACCEPTED), at=later(31))
+    admission.end(probe, reported(CallResult.UNKNOWN), at=later(32))
+
+    assert admission.outage is None
+
+
 def test_the_gaps_of_an_outage_double_up_to_ten_minutes():
     admission, at, gaps_s = broken("demo", "other"), NOON, []
     for number in range(7):

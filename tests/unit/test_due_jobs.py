@@ -40,3 +40,31 @@ def test_a_job_to_avoid_is_given_only_if_there_is_no_other(avoid, number):
 
     assert found is not None
     assert found.job.id == job_id(number)
+
+
+def polled(number, *, tenant="demo", due_s=0.0):
+    job = processing_job(id=job_id(number), tenant=tenant, call_at=later(due_s))
+    return DueJob.found(Stored(job, 1))
+
+
+def test_jobs_due_at_one_moment_are_served_in_the_order_they_came():
+    jobs, served = DueJobs(), []
+    for number in (4, 2, 5, 1, 3):
+        jobs.put(polled(number), at=NOON)
+
+    while (found := jobs.first(Lane.POLL, at=NOON, tenant="demo")) is not None:
+        served.append(found.job.id)
+        jobs.remove(found.job.id)
+
+    assert served == [job_id(number) for number in (4, 2, 5, 1, 3)]
+
+
+def test_a_lane_is_counted_whole_and_polls_also_by_tenant():
+    jobs = DueJobs()
+    for number, tenant in ((1, "a"), (2, "a"), (3, "b")):
+        jobs.put(polled(number, tenant=tenant), at=NOON)
+    jobs.put(DueJob.found(Stored(submitting_job(id=job_id(4), tenant="a"), 1)), at=NOON)
+
+    assert jobs.count(Lane.POLL) == 3
+    assert jobs.count(Lane.POLL, "a") == 2
+    assert jobs.count(Lane.CHANGE) == jobs.count(Lane.CHANGE, "a") == 1

@@ -71,3 +71,14 @@ def test_calls_are_not_stretched_without_end():
     pacer.start(0.0, even_interval_s=30.0)
 
     assert pacer.free_at(0.0) < 1.0
+
+
+def test_a_call_of_the_last_pump_that_ends_this_very_moment_counts():
+    limit = Limit(calls=10, window_s=10.0)
+    pacer, rested = (Pacer(limit, ahead_s=0.5) for _ in range(2))
+
+    pacer.resume([100.0], 100.0)
+    for one in (pacer, rested):
+        one.start(100.0)
+
+    assert pacer.free_at(100.0) == rested.free_at(100.0) + 0.5

@@ -48,6 +48,15 @@ def test_the_probe_of_a_hold_is_for_another_tenant_even_if_it_is_not_its_turn(wo
     assert [one.job_id for one in world.provider.calls[:2]] == [job_id(1), job_id(9)]
 
 
+def test_of_one_tenants_jobs_those_that_were_not_refused_yet_are_probed_first(world):
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(1, 5)))
+    world.provider.on_submit(*[AccountRefused(401)] * 9)
+
+    world.pump(window_s=95, workers=1).run()
+
+    assert [one.job_id for one in world.provider.calls] == [job_id(n) for n in (1, 2, 3)]
+
+
 def test_a_refused_job_is_a_better_probe_than_one_of_the_tenant_refused_last(world):
     """Else a tenant whose jobs are always refused would keep the account on hold."""
     fields = {"tenant": "bad", "created_at": later(0.5)}

@@ -47,6 +47,15 @@ def test_a_job_is_asked_about_more_rarely_the_older_it_gets(world):
     assert gaps_s[-1] > gaps_s[0]
 
 
+def test_polls_are_planned_from_the_submission_however_long_the_job_was_queued(world):
+    world.jobs.put(processing_job(created_at=later(-600), submitted_at=NOON, call_at=later(25)))
+
+    world.pump(window_s=60).run()
+
+    moments = [(call.at - NOON).total_seconds() for call in world.provider.calls]
+    assert moments == pytest.approx([25, 31, 39, 49], abs=1)
+
+
 def test_a_job_polled_many_times_costs_one_write_in_a_window(world):
     world.jobs.put(processing_job())
 

@@ -397,3 +397,26 @@ def test_no_page_is_larger_than_the_store_answers_in_time():
     queue = a_queue(calls_per_s=10_000)
 
     assert look(queue).limit == 500
+
+
+def test_each_unlikely_job_is_given_up_by_its_own_time_and_its_own_operations_shortest_render():
+    ranges_s = {"redesign": (5.0, 50.0), "furnish": (20.0, 60.0)}
+    queue = SubmissionQueue(
+        weights={},
+        starts={},
+        floors={},
+        calls_per_s=1.9,
+        duration_range_s=ranges_s.__getitem__,
+        now=NOON,
+    )
+    slow = queued(0, operation="furnish", deadline_at=later(30))
+    look(queue, slow, queued(1, operation="redesign", deadline_at=later(40)))
+
+    assert first(queue, at=later(9)) == job_id(0)
+    assert first(queue, at=later(15)) == job_id(1)
+    assert queue.infeasible == [slow.item]
+
+
+def test_a_document_that_does_not_parse_is_no_new_job():
+    assert not a_queue().is_new(Queued(queued(0).key, Unreadable(job_id(0), "no field")))
+    assert a_queue().is_new(queued(0))

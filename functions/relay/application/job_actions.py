@@ -262,7 +262,7 @@ class JobActions:
             log.warning("poll not answered", extra=_fields(job, why=str(error)))
             now = self._clock.now()
             poll_at = self._poll_at(job, now)
-            if error.retry_after_s is not None or error.is_throttled:
+            if error.retry_after_s is not None:
                 poll_at = max(poll_at, self._retry_at(1, error.retry_after_s))
             step: Change = partial(
                 transitions.poll_unanswered,

@@ -135,9 +135,8 @@ class SubmissionQueue:
         self._reading: set[str | None] = set()
         self._reached = ""
         self._spans_at_once = MOST_SPANS
-        self._next_look = self._read_on_at = now
+        self._next_look = self._read_on_at = self._round_began = now
         self._serve_from = now + FIRST_LOOK_WITHIN
-        self._round_began: datetime | None = None
         self._seen: dict[str, object] = {}
         self._suspects_checked_out: dict[str, Stored] = {}
         self.turns = WeightedRoundRobin(weights, starts)
