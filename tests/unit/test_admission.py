@@ -640,3 +640,26 @@ def test_the_next_moment_for_a_submission_may_be_that_of_a_tenants_breaker():
     assert admission.opens_at(CallKind.SUBMIT, ["demo"], at=NOON) == later(30)
     assert admission.opens_at(CallKind.SUBMIT, ["other"], at=NOON) is None
     assert admission.opens_at(CallKind.POLL, ["demo"], at=NOON) is None
+
+
+def test_the_next_moment_for_a_submission_is_that_of_the_first_breaker_to_be_probed():
+    admission = broken("demo")
+    call(admission, CallResult.ACCEPTED, job=job_of("third"), at=later(5))
+    fail(admission, "other", at=later(10))
+
+    assert admission.outage is None
+    assert admission.opens_at(CallKind.SUBMIT, ["other", "demo"], at=later(10)) == later(30)
+    assert admission.opens_at(CallKind.SUBMIT, ["other", "demo"], at=later(30)) == later(40)
+
+
+def test_calls_in_flight_are_counted_by_tenant_and_by_kind():
+    admission = an_admission()
+    begin(admission, job=job_of("a"))
+    begin(admission, job=job_of("a"), kind=CallKind.POLL)
+    begin(admission, job=job_of("b"), kind=CallKind.POLL)
+
+    assert admission.in_flight() == 3
+    assert admission.in_flight("a") == 2
+    assert admission.in_flight("a", CallKind.SUBMIT) == admission.in_flight("b") == 1
+    assert admission.in_flight(kind=CallKind.POLL) == 2
+    assert admission.in_flight("b", CallKind.SUBMIT) == 0

@@ -2,8 +2,15 @@
 
 from datetime import timedelta
 
-from relay.application.due_jobs import Lane
-from relay.application.due_scan import MOST_IN_HAND, PAGE, SCAN_MARGIN, WRITTEN_WITHIN, DueScan
+from relay.application.due_jobs import DueJob, Lane
+from relay.application.due_scan import (
+    MOST_IN_HAND,
+    PAGE,
+    RETRY_AFTER,
+    SCAN_MARGIN,
+    WRITTEN_WITHIN,
+    DueScan,
+)
 from relay.application.ports import DuePage, Stored, Unreadable
 from relay.domain.job import ErrorCode
 from tests.factories import NOON, a_job, job_id, later, processing_job
@@ -167,3 +174,15 @@ def test_the_floor_lies_before_everything_that_is_in_hand_or_may_still_be_writte
     assert scan.floor(also=[]) == before
     scan.retry_later(held, now=NOON)
     assert scan.floor(also=[]) == before
+
+
+def test_the_next_read_is_for_the_earliest_retry_if_that_is_before_the_next_scan():
+    scan = a_scan()
+    job = stored(processing_job())
+    read(scan, job)
+    assert scan.next_read_at() == later(1)
+    scan.check_out(DueJob.found(job))
+
+    scan.retry_later(DueJob.found(job), now=later(-0.5))
+
+    assert scan.next_read_at() == later(-0.5) + RETRY_AFTER

@@ -211,6 +211,17 @@ def test_a_pause_is_kept_by_the_next_pump(world):
     assert len(world.provider.calls) > 1
 
 
+def test_a_pause_that_becomes_longer_is_logged_again(world, caplog):
+    world.jobs.put(*jobs(range(2)))
+    answers = [NotAccepted("HTTP 429", wait_s, is_throttled=True) for wait_s in (5.0, 60.0)]
+    world.provider.on_submit(*answers)
+
+    world.pump(window_s=10, workers=1).run()
+
+    assert len(world.provider.calls) == 2
+    assert caplog.messages.count("provider throttled") == 2
+
+
 def test_a_429_to_a_poll_pauses_submissions_too_and_is_one_line(world, caplog):
     world.jobs.put(processing_job(id=job_id(9)))
     world.provider.on_poll(NoAnswer("HTTP 429", 20.0, is_throttled=True))
@@ -235,6 +246,16 @@ def test_an_outage_makes_a_handful_of_jobs_unconfirmed_and_not_the_whole_queue(w
     world.pump(window_s=300, workers=32).run()
 
     assert len(world.provider.calls) <= 3 * 5 + 5
+
+
+def test_a_run_stays_for_the_probe_of_a_breaker_that_falls_into_its_window(world):
+    world.jobs.put(*jobs(range(8)))
+    answer_submissions(world, lambda _: PerhapsAccepted("HTTP 502"))
+
+    world.pump(window_s=50, workers=1).run()
+
+    assert len(world.provider.called("submit")) == FAILURES_TO_OPEN + 1
+    assert seconds(world)[-1] == pytest.approx(FIRST_GAP_S, abs=3)
 
 
 def test_jobs_that_always_break_pause_nobody_but_their_own_tenant(world):

@@ -4,6 +4,8 @@ from collections import Counter
 
 import pytest
 
+from relay.domain.account import Account
+from relay.domain.admission import TenantState
 from relay.domain.answers import Rendered
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import ErrorCode, Priority, Status
@@ -192,3 +194,15 @@ def test_jobs_that_the_provider_refuses_hold_up_only_their_tenant(world):
     job = world.jobs.job(bad.id)
     assert (job.status, job.error.code) == (Status.FAILED, ErrorCode.PROVIDER_REJECTED)
     assert world.provider.called("submit").count(bad.id) == 2
+
+
+def test_turns_of_polls_are_handed_over_as_they_stand_at_the_end(world):
+    ahead = TenantState(tenant="a", answered_at=NOON, poll_turn=3.0)
+    world.accounts.put(Account(name="gepetto", tenants=(ahead,)))
+    world.jobs.put(*polls_of("a", [1]), *polls_of("b", [2]))
+
+    world.pump(window_s=60).run()
+
+    assert len(world.provider.called("poll")) >= 6
+    left = {one.tenant: one.poll_turn for one in world.accounts.account().tenants}
+    assert left["a"] < 1

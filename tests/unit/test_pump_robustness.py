@@ -8,9 +8,11 @@ import pytest
 from relay.application.job_actions import ActionResult, JobActions
 from relay.application.pump_run import SET_ASIDE_FOR
 from relay.domain.account import Account
+from relay.domain.admission import TenantState
 from relay.domain.answers import Rendered
-from relay.domain.job import ErrorCode, EventType, Status
+from relay.domain.job import ErrorCode, EventType, Priority, Status
 from relay.domain.limits import Limit
+from relay.domain.queue import queue_key
 from relay.errors import AccountRefused, StoreUnavailable
 from tests.factories import (
     JOB_ID,
@@ -104,6 +106,29 @@ def test_a_run_that_began_at_the_floors_leaves_the_time_of_the_last_full_scan(wo
     assert world.accounts.account().looked_back_at >= later(600)
 
 
+@pytest.mark.parametrize("priority", Priority)
+def test_a_run_does_not_look_below_the_floors_that_the_last_one_left(world, priority):
+    floor = {Priority.NORMAL: "normal_floor", Priority.LOW: "low_floor"}[priority]
+    left = TenantState(tenant="demo", accepted_at=NOON, **{floor: later(-300)})
+    world.accounts.put(Account(name="gepetto", tenants=(left,), looked_back_at=NOON))
+    asked, queued = [], world.jobs.queued
+
+    def seen(account, *, spans, limit):
+        asked.extend(spans)
+        return queued(account, spans=spans, limit=limit)
+
+    world.jobs.queued = seen
+
+    world.pump(window_s=0).run()
+
+    def is_looked_for(created_at):
+        key = queue_key(a_job(priority=priority, created_at=created_at))
+        return any(one.after < key < one.before for one in asked)
+
+    assert is_looked_for(later(-299))
+    assert not is_looked_for(later(-301))
+
+
 def test_a_floor_passes_no_broken_document_that_is_being_set_aside(world):
     world.jobs.put_document(job_id(9), POISON)
     looked_back_at = []
@@ -132,8 +157,11 @@ def test_a_job_whose_step_breaks_is_set_aside_and_the_others_go_on(world, caplog
     assert caplog.records[-2].exc_info is not None
 
 
-def test_a_job_whose_every_step_breaks_is_set_aside_for_long_once_its_deadline_has_passed(world):
-    world.jobs.put(processing_job(deadline_at=later(-1)))
+@pytest.mark.parametrize("deadline_at", [NOON, later(-1)])
+def test_a_job_whose_every_step_breaks_is_set_aside_for_long_once_its_deadline_has_passed(
+    world, deadline_at
+):
+    world.jobs.put(processing_job(deadline_at=deadline_at))
     world.provider.on_poll(ZeroDivisionError("a bug"))
 
     world.pump().run()

@@ -420,3 +420,13 @@ def test_each_unlikely_job_is_given_up_by_its_own_time_and_its_own_operations_sh
 def test_a_document_that_does_not_parse_is_no_new_job():
     assert not a_queue().is_new(Queued(queued(0).key, Unreadable(job_id(0), "no field")))
     assert a_queue().is_new(queued(0))
+
+
+def test_a_job_that_was_changed_replaces_what_was_known_of_it():
+    queue = a_queue()
+    look(queue, queued(0))
+
+    queue.put(queued(0, version=2).item)
+
+    assert len(queue) == 1
+    assert queue.first("demo", now=NOON, suspects=False).version == 2
