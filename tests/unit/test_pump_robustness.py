@@ -108,8 +108,8 @@ def test_a_run_that_began_at_the_floors_leaves_the_time_of_the_last_full_scan(wo
 
 @pytest.mark.parametrize("priority", Priority)
 def test_a_run_does_not_look_below_the_floors_that_the_last_one_left(world, priority):
-    floor = {Priority.NORMAL: "normal_floor", Priority.LOW: "low_floor"}[priority]
-    left = TenantState(tenant="demo", accepted_at=NOON, **{floor: later(-300)})
+    left = TenantState(tenant="demo", normal_floor=later(-300), low_floor=later(-200))
+    floor_s = {Priority.NORMAL: -300, Priority.LOW: -200}[priority]
     world.accounts.put(Account(name="gepetto", tenants=(left,), looked_back_at=NOON))
     asked, queued = [], world.jobs.queued
 
@@ -125,8 +125,8 @@ def test_a_run_does_not_look_below_the_floors_that_the_last_one_left(world, prio
         key = queue_key(a_job(priority=priority, created_at=created_at))
         return any(one.after < key < one.before for one in asked)
 
-    assert is_looked_for(later(-299))
-    assert not is_looked_for(later(-301))
+    assert is_looked_for(later(floor_s + 1))
+    assert not is_looked_for(later(floor_s - 1))
 
 
 def test_a_floor_passes_no_broken_document_that_is_being_set_aside(world):
