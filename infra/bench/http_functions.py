@@ -53,7 +53,8 @@ NEXT_EVENT_WITHIN_S = 60.0
 # A round is repeated if an emulator stalled for longer than a function waits for it, or if a server
 # hung up and the floor, which has no states, got a callback twice.
 ROUND_TRIES = 3
-MOST_MISSING = 0.01
+# Those that a slow emulator did not take in time; a pump would publish them.
+MOST_MISSING = 0.1
 CREATE_BODY = json.dumps({**job_body("gepetto"), "metadata": METADATA})
 
 

@@ -176,6 +176,15 @@ def test_the_floor_lies_before_everything_that_is_in_hand_or_may_still_be_writte
     assert scan.floor(also=[]) == before
 
 
+def test_a_pump_stays_for_the_latest_of_its_reasons():
+    scan = a_scan()
+
+    scan.stay(until=later(10))
+    scan.stay(until=later(5))
+
+    assert scan.stay_until == later(10)
+
+
 def test_the_next_read_is_for_the_earliest_retry_if_that_is_before_the_next_scan():
     scan = a_scan()
     job = stored(processing_job())

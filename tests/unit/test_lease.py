@@ -232,6 +232,22 @@ def test_a_renewal_whose_reply_was_lost_is_recognised_by_the_next(world):
     assert lease.may_call()
 
 
+def test_one_whose_holder_cannot_be_read_after_a_lost_reply_is_not_lost(world):
+    lease = take(world)
+    world.clock.advance(2)
+    world.accounts.lose_replies()
+    lease.renew_if_due()
+    world.clock.advance(1)
+
+    def away(_name):
+        raise StoreUnavailable("simulated")
+
+    world.accounts.read = away
+    lease.renew_if_due()
+
+    assert lease.is_kept()
+
+
 def test_given_back_it_passes_on_the_calls_that_still_count(world):
     world.accounts.put(Account(name="gepetto", calls_ago_s=(50.0, 100.0)))
     lease = take(world)

@@ -6,8 +6,9 @@ from itertools import count
 import pytest
 
 from relay.application.callback_receiver import apply_callback
-from relay.domain.admission import FAILURES_TO_OPEN, FIRST_GAP_S
-from relay.domain.answers import ProviderCallback
+from relay.domain.account import Account
+from relay.domain.admission import FAILURES_TO_OPEN, FIRST_GAP_S, Stop
+from relay.domain.answers import ProviderCallback, Rendered
 from relay.domain.durations import Durations
 from relay.domain.job import ErrorCode, OnUnconfirmed, Status
 from relay.domain.limits import Limit
@@ -332,6 +333,18 @@ def test_polls_go_on_while_the_provider_takes_no_submission(world, tenants):
     world.pump(window_s=25, workers=1).run()
 
     assert seconds(world, "poll")[0] == pytest.approx(20, abs=1)
+
+
+def test_polls_go_on_while_an_outage_waits_for_a_job_to_probe_it(world):
+    outage = Stop(since=later(-60), probe_at=later(-30), gap_s=30.0)
+    world.accounts.put(Account(name="gepetto", outage=outage))
+    world.jobs.put(*(processing_job(id=job_id(number)) for number in range(5)))
+    world.provider.on_poll(*[Rendered(outputs=(OUTPUT,), provider_status="success")] * 5)
+
+    world.pump(window_s=10).run()
+
+    assert len(world.provider.called("poll")) == 5
+    assert world.accounts.account().outage == outage
 
 
 def test_in_an_outage_the_probe_takes_turns_with_polls(world):

@@ -116,6 +116,17 @@ def test_a_fetch_that_failed_is_repeated_after_an_hour_and_the_copy_stays(world,
     assert request_of(world).failure is None
 
 
+def test_a_fetch_that_breaks_is_logged_and_stops_nobody(world, ask, caplog):
+    ask("rooms")
+    world.jobs.put(a_job())
+    world.provider.on_list(ZeroDivisionError("a bug"))
+
+    world.pump(window_s=5).run()
+
+    assert "left for later" in caplog.messages
+    assert world.provider.called("submit") == [a_job().id]
+
+
 @pytest.mark.parametrize("status", [401, 402, 403, 429])
 def test_a_refused_list_does_not_stop_calls_for_jobs(world, ask, status):
     ask("rooms")

@@ -430,3 +430,15 @@ def test_a_job_that_was_changed_replaces_what_was_known_of_it():
 
     assert len(queue) == 1
     assert queue.first("demo", now=NOON, suspects=False).version == 2
+
+
+def test_it_was_last_looked_at_when_the_last_complete_look_began():
+    queue = a_queue()
+    look(queue)
+    assert queue.looked_at == NOON
+
+    look(queue, *(queued(number, tenant="a") for number in range(4)), at=later(1))
+    assert queue.looked_at == NOON
+    look(queue, at=later(2))
+
+    assert queue.looked_at == later(1)
