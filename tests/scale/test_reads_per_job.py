@@ -6,7 +6,7 @@ from relay.domain.limits import Limit
 from relay.errors import JobRefused
 from tests.factories import a_job, job_id, later
 
-WINDOW_S = 20
+WINDOW_S = 10
 PER_S = 10
 
 
@@ -43,7 +43,7 @@ def test_finding_the_next_job_costs_two_reads_and_no_more_the_longer_the_queue_i
     each = jobs // tenants
     for number in range(tenants):
         numbers = range(number * each, (number + 1) * each)
-        world.jobs.put_unchecked(jobs_of(f"tenant-{number}", numbers))
+        world.jobs.put_unchecked(jobs_of(f"tenant-{number:03}", numbers))
 
     world.pump(window_s=WINDOW_S, workers=32).run()
 
