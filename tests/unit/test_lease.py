@@ -248,6 +248,23 @@ def test_one_whose_holder_cannot_be_read_after_a_lost_reply_is_not_lost(world):
     assert lease.is_kept()
 
 
+def test_a_renewal_that_failed_is_tried_again_half_a_second_later(world):
+    lease = take(world)
+    world.clock.advance(RENEW_EVERY_S)
+    world.accounts.is_down = True
+    lease.renew_if_due()
+    world.accounts.is_down = False
+    world.accounts.calls.clear()
+
+    world.clock.advance(0.49)
+    lease.renew_if_due()
+    assert world.accounts.calls == []
+
+    world.clock.advance(0.02)
+    lease.renew_if_due()
+    assert world.accounts.calls == ["replace"]
+
+
 def test_given_back_it_passes_on_the_calls_that_still_count(world):
     world.accounts.put(Account(name="gepetto", calls_ago_s=(50.0, 100.0)))
     lease = take(world)

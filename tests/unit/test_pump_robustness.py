@@ -129,6 +129,31 @@ def test_a_run_does_not_look_below_the_floors_that_the_last_one_left(world, prio
     assert not is_looked_for(later(floor_s - 1))
 
 
+def test_a_pump_reads_as_many_queued_jobs_at_first_as_go_out_in_two_seconds(world):
+    world.provider.limit = Limit(calls=120, window_s=60.0)
+    limits, queued = [], world.jobs.queued
+
+    def seen(account, *, spans, limit):
+        limits.append(limit)
+        return queued(account, spans=spans, limit=limit)
+
+    world.jobs.queued = seen
+
+    world.pump(window_s=0).run()
+
+    assert limits[0] == 4
+
+
+def test_lines_of_the_pump_name_the_account(world, caplog):
+    world.jobs.put(processing_job())
+    world.provider.on_poll(ZeroDivisionError("a bug"))
+
+    world.pump(window_s=0).run()
+
+    (line,) = [one for one in caplog.records if one.message == "job set aside"]
+    assert line.fields == {"account": "gepetto", "job_id": JOB_ID, "why": "ZeroDivisionError"}
+
+
 def test_a_floor_passes_no_broken_document_that_is_being_set_aside(world):
     world.jobs.put_document(job_id(9), POISON)
     looked_back_at = []
