@@ -38,7 +38,7 @@ settings.load_profile("few")
 
 
 def pytest_collection_finish() -> None:
-    """Exempt ten thousand tests from garbage collection, which else goes through all of them."""
+    """Exempt the tests themselves from garbage collection, which else goes through all of them."""
     gc.collect()
     gc.freeze()
 

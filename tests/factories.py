@@ -1,5 +1,6 @@
 """Jobs as tests need them: valid, at a fixed noon, with ids that never change."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,6 +73,15 @@ def a_job(**changes: Any) -> Job:
         "call_at": None,
     }
     return Job(**(fields | changes))
+
+
+def jobs_of(tenant: str, numbers: Iterable[int], **changes: Any) -> list[Job]:
+    """Return jobs of a tenant that wait, each created a little later, with a day to be rendered."""
+    changes = {"deadline_at": later(86_400)} | changes
+    return [
+        a_job(id=job_id(number), tenant=tenant, created_at=later(-1000 + number / 1000), **changes)
+        for number in numbers
+    ]
 
 
 def submitting_job(**changes: Any) -> Job:

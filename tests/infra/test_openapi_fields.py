@@ -52,7 +52,7 @@ def whole(field):
     return {**resolved(field), **field} if "$ref" in field else field
 
 
-def lacks_an_example(field):
+def example_faults(field):
     """Return what is wrong with a field's examples; nothing if it is made of other fields."""
     shown = whole(field)
     if "const" in shown or object_in(SCHEMAS, field) is not None:
@@ -79,7 +79,7 @@ def test_every_field_is_described_in_sentences(name):
 
 @pytest.mark.parametrize("name", WITH_FIELDS)
 def test_every_field_has_an_example_that_fits_or_is_made_of_fields_that_have_one(name):
-    wrong = {path: lacks_an_example(field) for path, field in FIELDS[name].items()}
+    wrong = {path: example_faults(field) for path, field in FIELDS[name].items()}
 
     assert {path: faults for path, faults in wrong.items() if faults} == {}
 

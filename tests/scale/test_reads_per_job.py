@@ -4,22 +4,10 @@ import pytest
 
 from relay.domain.limits import Limit
 from relay.errors import JobRefused
-from tests.factories import a_job, job_id, later
+from tests.factories import jobs_of
 
 WINDOW_S = 10
 PER_S = 10
-
-
-def jobs_of(tenant, numbers):
-    return [
-        a_job(
-            id=job_id(number),
-            tenant=tenant,
-            created_at=later(-1000 + number / 1000),
-            deadline_at=later(86_400),
-        )
-        for number in numbers
-    ]
 
 
 @pytest.mark.parametrize(

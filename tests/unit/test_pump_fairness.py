@@ -11,19 +11,11 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.job import ErrorCode, Priority, Status
 from relay.domain.limits import Limit
 from relay.errors import AccountRefused
-from tests.factories import NOON, OUTPUT, a_job, job_id, later, processing_job
+from tests.factories import NOON, OUTPUT, a_job, job_id, jobs_of, later, processing_job
 from tests.fakes import ConcurrentWorkers
 
 BUSY, QUIET = "busy", "quiet"
 DAY = later(86_400)
-
-
-def jobs_of(tenant, numbers, **changes):
-    changes = {"deadline_at": DAY} | changes
-    return [
-        a_job(id=job_id(number), tenant=tenant, created_at=later(-1000 + number / 1000), **changes)
-        for number in numbers
-    ]
 
 
 def polls_of(tenant, numbers, **changes):

@@ -106,24 +106,30 @@ def test_a_run_that_began_at_the_floors_leaves_the_time_of_the_last_full_scan(wo
     assert world.accounts.account().looked_back_at >= later(600)
 
 
+def looks_at_the_queue(world):
+    """Return a list that grows by the spans and the limit of every query of the queue."""
+    looks, queued = [], world.jobs.queued
+
+    def seen(account, *, spans, limit):
+        looks.append((spans, limit))
+        return queued(account, spans=spans, limit=limit)
+
+    world.jobs.queued = seen
+    return looks
+
+
 @pytest.mark.parametrize("priority", Priority)
 def test_a_run_does_not_look_below_the_floors_that_the_last_one_left(world, priority):
     left = TenantState(tenant="demo", normal_floor=later(-300), low_floor=later(-200))
     floor_s = {Priority.NORMAL: -300, Priority.LOW: -200}[priority]
     world.accounts.put(Account(name="gepetto", tenants=(left,), looked_back_at=NOON))
-    asked, queued = [], world.jobs.queued
-
-    def seen(account, *, spans, limit):
-        asked.extend(spans)
-        return queued(account, spans=spans, limit=limit)
-
-    world.jobs.queued = seen
+    looks = looks_at_the_queue(world)
 
     world.pump(window_s=0).run()
 
     def is_looked_for(created_at):
         key = queue_key(a_job(priority=priority, created_at=created_at))
-        return any(one.after < key < one.before for one in asked)
+        return any(one.after < key < one.before for spans, _ in looks for one in spans)
 
     assert is_looked_for(later(floor_s + 1))
     assert not is_looked_for(later(floor_s - 1))
@@ -131,17 +137,11 @@ def test_a_run_does_not_look_below_the_floors_that_the_last_one_left(world, prio
 
 def test_a_pump_reads_as_many_queued_jobs_at_first_as_go_out_in_two_seconds(world):
     world.provider.limit = Limit(calls=120, window_s=60.0)
-    limits, queued = [], world.jobs.queued
-
-    def seen(account, *, spans, limit):
-        limits.append(limit)
-        return queued(account, spans=spans, limit=limit)
-
-    world.jobs.queued = seen
+    looks = looks_at_the_queue(world)
 
     world.pump(window_s=0).run()
 
-    assert limits[0] == 4
+    assert looks[0][1] == 4
 
 
 def test_lines_of_the_pump_name_the_account(world, caplog):

@@ -95,7 +95,8 @@ class SpanExport(SpanProcessor):
                 self._settled += 1
             self._waiting.append(span)
             self._taken += 1
-            self._changed.notify_all()
+            if len(self._waiting) == 1:
+                self._changed.notify_all()
             if self._thread is None:
                 # Not before: threads do not survive the server's fork.
                 self._thread = threading.Thread(target=self._run, name="span-export", daemon=True)

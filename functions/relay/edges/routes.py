@@ -43,10 +43,8 @@ class Routes:
             NotFound: There is nothing at this path.
             MethodNotAllowed: There is, but not with this method; it names those that there are.
         """
-        values: Mapping[str, str] = {}
-        endpoints = self._fixed.get(path)
-        if endpoints is None:
-            endpoints, values = self._at_variable(path)
+        fixed = self._fixed.get(path)
+        endpoints, values = self._at_variable(path) if fixed is None else (fixed, {})
         if method not in endpoints:
             raise MethodNotAllowed(valid_methods=sorted(endpoints))
         return endpoints[method], values
@@ -70,7 +68,7 @@ def _values(rule: Sequence[str], segments: Sequence[str]) -> dict[str, str] | No
     values = {}
     for part, segment in zip(rule, segments, strict=True):
         if part.startswith("<") and segment:
-            values[part.strip("<>").removeprefix("path:")] = segment
+            values[part.removeprefix(_REST).strip("<>")] = segment
         elif part != segment:
             return None
     return values
