@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relay.adapters.document import from_document, to_document
+from relay.adapters.document import from_document, to_document, without_defaults
 from relay.domain.job import ErrorCode, JobError, Status
 from relay.domain.trace import TraceContext
 from relay.errors import UnreadableJob
@@ -31,6 +31,21 @@ def test_every_job_comes_back_from_its_document(status):
     job = job_in(status)
 
     assert from_document(JOB_ID, document(job)) == job
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_job_comes_back_from_what_a_create_writes_of_its_document(status):
+    job = job_in(status)
+
+    assert from_document(JOB_ID, without_defaults(document(job))) == job
+
+
+def test_a_create_leaves_out_nulls_but_the_one_that_open_jobs_are_found_by():
+    written = without_defaults(document(a_job(path=None, credits=None, call_at=None)))
+
+    nulls = {name for name, value in written.items() if value is None}
+    assert nulls == {"finishedAt", "path", "credits", "retryOf", "callAt"}
+    assert written.items() <= document(a_job(path=None, credits=None, call_at=None)).items()
 
 
 def test_what_a_provider_said_comes_back_from_its_document():

@@ -30,6 +30,7 @@ from relay.adapters.document import (
     pair_digest,
     to_document,
     to_fields,
+    without_defaults,
 )
 from relay.application.ports import (
     Cursor,
@@ -131,7 +132,7 @@ class FirestoreJobs:
         """See `JobDocuments`."""
         document = self._document(job)
         with _translated_errors(job.id):
-            return _Version(self._jobs.create(job.id, document), document)
+            return _Version(self._jobs.create(job.id, without_defaults(document)), document)
 
     def read(self, job_id: str) -> Stored:
         """See `JobDocuments`."""
@@ -416,7 +417,7 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, A
     return {
         name: value
         for name, value in after.items()
-        if name not in IMMUTABLE and (name not in before or before[name] != value)
+        if name not in IMMUTABLE and before.get(name) != value
     }
 
 
