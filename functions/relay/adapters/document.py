@@ -234,10 +234,10 @@ def encode(value: Any, to: Any) -> None:
     match value:
         case None:
             to.null_value = 0
-        case bool():
-            to.boolean_value = value
         case str():
             to.string_value = value
+        case bool():
+            to.boolean_value = value
         case bytes():
             to.bytes_value = value
         case int():
