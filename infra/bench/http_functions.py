@@ -54,7 +54,7 @@ NEXT_EVENT_WITHIN_S = 60.0
 # hung up and the floor, which has no states, got a callback twice.
 ROUND_TRIES = 3
 # Those that a slow emulator did not take in time; a pump would publish them.
-MOST_MISSING = 0.1
+MOST_MISSING = 0.01
 CREATE_BODY = json.dumps({**job_body("gepetto"), "metadata": METADATA})
 
 
