@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -149,24 +149,27 @@ def named(path: Path) -> str:
 
 
 def test_every_citation_leads_somewhere():
-    wrong = {named(path): list(broken_citations(path.read_text())) for path in FILES}
-
-    assert {path: found for path, found in wrong.items() if found} == {}
+    assert broken_in(FILES, lambda path: broken_citations(path.read_text())) == {}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
-def test_every_link_of_a_page_leads_somewhere(page):
-    assert list(broken_links(page.read_text(), page)) == []
+def broken_in(pages: Iterable[Path], broken: Callable[[Path], Iterable[str]]) -> dict[str, object]:
+    """Return what is broken, by page."""
+    found = {named(page): list(broken(page)) for page in pages}
+    return {page: names for page, names in found.items() if names}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
-def test_every_file_that_a_page_names_is_there(page):
-    assert list(broken_names(page.read_text())) == []
+def test_every_link_of_a_page_leads_somewhere():
+    assert broken_in(PAGES, lambda page: broken_links(page.read_text(), page)) == {}
 
 
-@pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("*.md")), ids=named)
-def test_every_decision_that_a_decision_cites_was_taken(page):
-    assert list(broken_decisions(page.read_text())) == []
+def test_every_file_that_a_page_names_is_there():
+    assert broken_in(PAGES, lambda page: broken_names(page.read_text())) == {}
+
+
+def test_every_decision_that_a_decision_cites_was_taken():
+    decisions = (DOCS / "decisions").glob("*.md")
+
+    assert broken_in(decisions, lambda page: broken_decisions(page.read_text())) == {}
 
 
 def test_the_routes_pass_functions_that_are_there():
