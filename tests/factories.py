@@ -52,27 +52,30 @@ def job_id(number: int) -> str:
     return f"job_{number:026d}"
 
 
+# Made once, because some tests make 100,000 jobs.
+_WAITING: dict[str, Any] = {
+    "id": JOB_ID,
+    "tenant": "demo",
+    "provider": "gepetto",
+    "operation": "redesign",
+    "input": INPUT,
+    "path": None,
+    "metadata": {"listing": "42"},
+    "on_unconfirmed": OnUnconfirmed.WAIT,
+    "credits": None,
+    "body_digest": "0" * 64,
+    "retry_of": None,
+    "created_at": NOON,
+    "deadline_at": later(900),
+    "status": Status.QUEUED,
+    "history": (Entry(at=NOON, status=Status.QUEUED, by=Actor.CALLER, note="created"),),
+    "call_at": None,
+}
+
+
 def a_job(**changes: Any) -> Job:
     """Return a job that was created at noon and waits to be submitted."""
-    fields: dict[str, Any] = {
-        "id": JOB_ID,
-        "tenant": "demo",
-        "provider": "gepetto",
-        "operation": "redesign",
-        "input": INPUT,
-        "path": None,
-        "metadata": {"listing": "42"},
-        "on_unconfirmed": OnUnconfirmed.WAIT,
-        "credits": None,
-        "body_digest": "0" * 64,
-        "retry_of": None,
-        "created_at": NOON,
-        "deadline_at": later(900),
-        "status": Status.QUEUED,
-        "history": (Entry(at=NOON, status=Status.QUEUED, by=Actor.CALLER, note="created"),),
-        "call_at": None,
-    }
-    return Job(**(fields | changes))
+    return Job(**(_WAITING | changes))
 
 
 def jobs_of(tenant: str, numbers: Iterable[int], **changes: Any) -> list[Job]:

@@ -498,13 +498,18 @@ class _Task(greenlet):  # type: ignore[misc]
 
 
 class World:
-    """All of the fakes, and the relay that stands on them."""
+    """All of the fakes, and the relay that stands on them.
+
+    Args:
+        check_every: As for `MemoryJobs`.
+    """
 
     new_clock: Callable[[], FixedClock] = FixedClock
 
-    def __init__(self) -> None:
+    def __init__(self, *, check_every: int = 1) -> None:
         self.clock = self.new_clock()
-        self.jobs: Any = Faulty(MemoryJobs(), pause=self.clock.advance)
+        jobs = MemoryJobs(check_every=check_every)
+        self.jobs: Any = Faulty(jobs, pause=self.clock.advance)
         self.accounts: Any = Faulty(MemoryAccounts(self.clock.monotonic), pause=lambda _: None)
         self.topics = MemoryTopics()
         self.provider = ScriptedProvider(self.clock)

@@ -30,6 +30,7 @@ from tests.terraform.declared_indexes import indexes_as_written
 from tests.terraform.firestore_indexes import (
     ASCENDING,
     NAME,
+    Indexes,
     Part,
     Query,
     needless,
@@ -41,7 +42,6 @@ pytestmark = pytest.mark.thorough
 
 BY_END = (Part("finishedAt", ASCENDING),)
 RECORDER = Path(__file__).parent / "recorder"
-INDEXES = indexes_as_written(SOURCE)
 SHOP = {"shop": "17"}
 FILTERS = {
     "provider": "gepetto",
@@ -59,6 +59,11 @@ SUBSETS = [
 SEVERAL = [{**one, "status": ["succeeded", "failed"]} for one in SUBSETS if "status" in one]
 ASKS = {"query"}
 """What only those methods use that ask for documents by what is in them."""
+
+
+def indexes() -> Indexes:
+    """Return the indexes that Terraform makes."""
+    return indexes_as_written(SOURCE)
 
 
 class Recorded:
@@ -239,14 +244,14 @@ def test_every_query_is_served_by_an_index(recorded: Recorded) -> None:
     refused = [
         f"{line['asked_by']} asks {query}"
         for query, line in recorded.queries().items()
-        if not INDEXES.serve(query)
+        if not indexes().serve(query)
     ]
 
     assert refused == []
 
 
 def test_every_index_is_needed_by_a_query(recorded: Recorded) -> None:
-    assert list(map(str, needless(INDEXES, recorded.queries()))) == []
+    assert list(map(str, needless(indexes(), recorded.queries()))) == []
 
 
 def test_no_field_is_indexed_that_nobody_asks_for(recorded: Recorded) -> None:
@@ -254,8 +259,8 @@ def test_no_field_is_indexed_that_nobody_asks_for(recorded: Recorded) -> None:
     for query in recorded.queries():
         asked |= query.equal | query.contains | {part.path for part in query.order} - {NAME}
 
-    indexed = {path for path in stored_fields() if INDEXES.modes(firestore.JOBS, path)}
-    in_composites = {part.path for index in INDEXES.composite for part in index.parts}
+    indexed = {path for path in stored_fields() if indexes().modes(firestore.JOBS, path)}
+    in_composites = {part.path for index in indexes().composite for part in index.parts}
 
     assert indexed <= asked
     assert in_composites <= asked
@@ -263,11 +268,11 @@ def test_no_field_is_indexed_that_nobody_asks_for(recorded: Recorded) -> None:
     assert not indexed & {"createdAt", WAKE_AT, QUEUE_KEY, EXPIRE_AT}
     # What is said of callbacks and copies is read with the whole job.
     for path in ("callback", "callback.deliveries", "keptOutputs", "keptOutputs.uri"):
-        assert not INDEXES.modes(firestore.JOBS, path)
-    assert INDEXES.modes(firestore.JOBS, DELIVERY_KEY) == {ASCENDING}
+        assert not indexes().modes(firestore.JOBS, path)
+    assert indexes().modes(firestore.JOBS, DELIVERY_KEY) == {ASCENDING}
 
 
 @pytest.mark.parametrize("collection", [firestore.ACCOUNTS, firestore.DURATIONS])
 def test_nothing_is_indexed_where_all_reading_is_by_id(collection: str) -> None:
-    assert not INDEXES.modes(collection, "anything")
-    assert not any(index.collection == collection for index in INDEXES.composite)
+    assert not indexes().modes(collection, "anything")
+    assert not any(index.collection == collection for index in indexes().composite)

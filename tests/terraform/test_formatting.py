@@ -8,9 +8,6 @@ import pytest
 from tests.terraform.hcl_files import labelled, read_folder
 from tests.terraform.running import SOURCE
 
-FILES = read_folder(SOURCE)
-VARIABLES = labelled(FILES, "variable")
-OUTPUTS = labelled(FILES, "output")
 SENTENCE = re.compile(r'"[A-Z][^\n]+\."')
 
 
@@ -25,29 +22,47 @@ def test_everything_is_formatted(terraform):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("name", VARIABLES)
-def test_a_variable_says_its_type_and_what_it_is_for(name):
-    variable = VARIABLES[name]
-
-    assert variable["type"]
-    assert SENTENCE.fullmatch(variable["description"])
+@pytest.fixture(scope="module")
+def files():
+    return read_folder(SOURCE)
 
 
-@pytest.mark.parametrize("name", [name for name in VARIABLES if "validation" in VARIABLES[name]])
-def test_a_validation_complains_in_whole_sentences(name):
-    for validation in VARIABLES[name]["validation"]:
-        assert SENTENCE.fullmatch(validation["error_message"])
+@pytest.fixture(scope="module")
+def variables(files):
+    return labelled(files, "variable")
 
 
-@pytest.mark.parametrize("name", OUTPUTS)
-def test_an_output_says_what_it_is(name):
-    assert SENTENCE.fullmatch(OUTPUTS[name]["description"])
+def not_sentences(texts):
+    """Return what is no whole sentence, by name."""
+    return {name: text for name, text in texts.items() if not SENTENCE.fullmatch(text)}
 
 
-def test_the_example_names_only_variables_that_there_are():
+def test_a_variable_says_its_type_and_what_it_is_for(variables):
+    assert [name for name, one in variables.items() if not one["type"]] == []
+    assert not_sentences({name: one["description"] for name, one in variables.items()}) == {}
+
+
+def test_a_validation_complains_in_whole_sentences(variables):
+    complaints = {
+        (name, number): validation["error_message"]
+        for name, one in variables.items()
+        for number, validation in enumerate(one.get("validation", ()))
+    }
+
+    assert not_sentences(complaints) == {}
+    assert len(complaints) > 10
+
+
+def test_an_output_says_what_it_is(files):
+    outputs = labelled(files, "output")
+
+    assert not_sentences({name: one["description"] for name, one in outputs.items()}) == {}
+
+
+def test_the_example_names_only_variables_that_there_are(variables):
     example = (SOURCE / "terraform.tfvars.example").read_text()
     named = set(re.findall(r"^([a-z_]+) += ", example, re.MULTILINE))
     named |= set(re.findall(r"TF_VAR_([a-z_]+)", example))
 
-    required = {name for name, variable in VARIABLES.items() if "default" not in variable}
-    assert required <= named <= VARIABLES.keys()
+    required = {name for name, variable in variables.items() if "default" not in variable}
+    assert required <= named <= variables.keys()

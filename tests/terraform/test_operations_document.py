@@ -18,9 +18,6 @@ from tests.terraform.running import ROOT, SOURCE
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 RUNBOOKS = {page.stem: page.read_text() for page in (ROOT / "docs" / "runbooks").glob("*.md")}
 TEXT = "\n".join([OPERATIONS, *RUNBOOKS.values()])
-FILES = read_folder(SOURCE)
-VARIABLES = labelled(FILES, "variable")
-OUTPUTS = labelled(FILES, "output")
 FUNCTIONS = {"jobs_api", "provider_webhook", "poll_tick", "deliver_callbacks", "keep_outputs"}
 LOGGED_BY_KEEP_OUTPUTS = {"output kept", "output not kept"}
 OTHER_WORDS = {"http_status", "too_many_open_jobs"}
@@ -31,11 +28,21 @@ PROSE = re.sub(r"^ *```.*?^ *```", "", TEXT, flags=re.MULTILINE | re.DOTALL)
 CODE = re.findall(r"`([^`]+)`", PROSE)
 
 
+def variables() -> Mapping[str, Any]:
+    """Return every variable's block by its name."""
+    return labelled(read_folder(SOURCE), "variable")
+
+
+def outputs() -> Mapping[str, Any]:
+    """Return every output's block by its name."""
+    return labelled(read_folder(SOURCE), "output")
+
+
 def local_values() -> Mapping[str, Any]:
     """Return everything in `locals`, as it is written."""
     return {
         name: value
-        for file in FILES
+        for file in read_folder(SOURCE)
         for one in file.get("locals", ())
         for name, value in one.items()
     }
@@ -44,7 +51,7 @@ def local_values() -> Mapping[str, Any]:
 def alert_titles() -> set[str]:
     """Return the title of every alert policy."""
     titles = set(re.findall(r'^ +title += "(Render Relay: [^"]+)"$', written(), re.MULTILINE))
-    for one in declared(FILES):
+    for one in declared(read_folder(SOURCE)):
         if one.type == "google_monitoring_alert_policy":
             titles.add(one.body["display_name"].strip('"'))
     return titles - {"${each.value.title}"}
@@ -83,7 +90,7 @@ def test_every_alert_that_is_mentioned_exists():
 
 
 def test_every_variable_and_output_that_is_named_exists():
-    known = {*VARIABLES, *OUTPUTS, *FUNCTIONS, *SETTINGS_OF_FUNCTIONS, *map(str, ErrorCode)}
+    known = {*variables(), *outputs(), *FUNCTIONS, *SETTINGS_OF_FUNCTIONS, *map(str, ErrorCode)}
     known |= OTHER_WORDS
     named = {word for code in CODE for word in SNAKE.findall(code) if code == word}
 
@@ -97,18 +104,18 @@ def test_what_is_given_a_value_is_a_variable():
     assigned |= {code.partition(" ")[0] for code in CODE if re.match(r"\w+ = ", code)}
     handed_over = set(re.findall(r"TF_VAR_(\w+)", TEXT))
 
-    assert assigned | handed_over <= VARIABLES.keys()
-    assert handed_over == {name for name, its in VARIABLES.items() if its.get("ephemeral")}
+    assert assigned | handed_over <= variables().keys()
+    assert handed_over == {name for name, its in variables().items() if its.get("ephemeral")}
 
 
 def test_what_is_asked_of_terraform_is_an_output():
     asked = set(re.findall(r"terraform output (?:-raw )?(\w+)", TEXT))
 
-    assert {"api_url", "completions_topic", "dashboard"} <= asked <= OUTPUTS.keys()
+    assert {"api_url", "completions_topic", "dashboard"} <= asked <= outputs().keys()
 
 
 def test_whatever_has_no_default_is_asked_for():
-    required = {name for name, its in VARIABLES.items() if "default" not in its}
+    required = {name for name, its in variables().items() if "default" not in its}
     first = TEXT.partition("## First deployment")[2].partition("## Upgrade")[0]
 
     assert {name for name in required if name not in first} == set()
@@ -211,7 +218,7 @@ def _is_negation(flag: str, flags: Mapping[str, str]) -> bool:
 @pytest.mark.parametrize(
     "text",
     [
-        VARIABLES["public_api"]["description"],
+        variables()["public_api"]["description"],
         next(line for line in TEXT.splitlines() if line.startswith("| `public_api` |")),
         (ROOT / "docs" / "using.md").read_text().partition("## Moving an existing")[2],
     ],

@@ -12,10 +12,16 @@ from relay.domain.job import ErrorCode, Priority, Status
 from relay.domain.limits import Limit
 from relay.errors import AccountRefused
 from tests.factories import NOON, OUTPUT, a_job, job_id, jobs_of, later, processing_job
-from tests.fakes import ConcurrentWorkers
+from tests.fakes import ConcurrentWorkers, World
 
 BUSY, QUIET = "busy", "quiet"
 DAY = later(86_400)
+
+
+@pytest.fixture
+def world():
+    # Thousands of writes: only one in fifty is encoded, decoded and compared.
+    return World(check_every=50)
 
 
 def polls_of(tenant, numbers, **changes):

@@ -4,7 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -50,8 +50,10 @@ def read_classes() -> Iterator[tuple[str, str]]:
                     yield name, one.id
 
 
-CLASSES = sorted(
-    {
+@pytest.fixture(scope="module")
+def classes() -> Mapping[str, Sequence[str]]:
+    """Return the names of all classes that are read into, by module."""
+    found = {
         *read_classes(),
         *(
             (one.input.__module__, one.input.__name__)
@@ -59,11 +61,14 @@ CLASSES = sorted(
             for one in provider.operations.values()
         ),
     }
-)
+    return {
+        module: sorted(name for one, name in found if one == module)
+        for module in sorted({module for module, _ in found})
+    }
 
 
-def test_the_classes_are_found():
-    names = {name for _, name in CLASSES}
+def test_the_classes_are_found(classes):
+    names = {name for some in classes.values() for name in some}
 
     assert {"Job", "Account", "CreateBody", "Tick", "Furnish", "_Resource"} <= names
 
@@ -81,9 +86,10 @@ def examined_too_late(module: str, names: Sequence[str]) -> list[str]:
 
 
 # Each module by itself: another one may examine a class that is part of its own.
-@pytest.mark.parametrize("module", sorted({module for module, _ in CLASSES}))
-def test_msgspec_has_nothing_to_examine_when_a_class_is_read_into_first(module):
-    assert examined_too_late(module, [name for one, name in CLASSES if one == module]) == []
+def test_msgspec_has_nothing_to_examine_when_a_class_is_read_into_first(classes):
+    late = {module: examined_too_late(module, names) for module, names in classes.items()}
+
+    assert {module: names for module, names in late.items() if names} == {}
 
 
 def test_an_unprepared_class_would_be_found():

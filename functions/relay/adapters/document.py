@@ -31,6 +31,10 @@ T = TypeVar("T")
 readable(Job)
 
 
+# Values of these types are the same in a document.
+_PLAIN = (str, int, float, bool, type(None))
+
+
 def to_fields(value: Any, *, without: Collection[str] = ()) -> dict[str, Any]:
     """Return the document fields of a dataclass; None becomes null.
 
@@ -38,7 +42,13 @@ def to_fields(value: Any, *, without: Collection[str] = ()) -> dict[str, Any]:
         without: The names, as the dataclass has them, of what is left out.
     """
     names = [one.name for one in fields(value) if one.name not in without]
-    return {camel(name): _plain(getattr(value, name)) for name in names}
+    return {camel(name): _written(getattr(value, name)) for name in names}
+
+
+def _written(value: object) -> Any:
+    if type(value) in _PLAIN:
+        return value
+    return _renamed(msgspec.to_builtins(value, builtin_types=(datetime,)), camel)
 
 
 def from_fields(kind: type[T], document: Mapping[str, Any]) -> T:
@@ -48,16 +58,6 @@ def from_fields(kind: type[T], document: Mapping[str, Any]) -> T:
         msgspec.ValidationError: Names the field that does not fit.
     """
     return msgspec.convert(_renamed(document, _snake), kind)
-
-
-# Most values of a job are of these types, and need no conversion.
-_PLAIN = (str, int, float, bool, type(None))
-
-
-def _plain(value: object) -> Any:
-    if type(value) in _PLAIN:
-        return value
-    return _renamed(msgspec.to_builtins(value, builtin_types=(datetime,)), camel)
 
 
 @cache
@@ -73,7 +73,7 @@ def _snake(name: str) -> str:
 
 
 def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
-    if value is None or isinstance(value, str | int | float):
+    if type(value) in _PLAIN:
         # First, because most values are: a check against Mapping takes ten times as long.
         return value
     if isinstance(value, Mapping):

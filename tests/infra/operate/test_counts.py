@@ -13,8 +13,6 @@ from tests.terraform.declared_indexes import indexes_as_written
 from tests.terraform.firestore_indexes import read_query
 from tests.terraform.running import SOURCE
 
-INDEXES = indexes_as_written(SOURCE)
-
 
 @pytest.mark.parametrize(
     "count",
@@ -38,4 +36,4 @@ def test_every_count_has_its_index(monkeypatch, count):
     assert count(FirestoreCounts(database)) == 7
 
     (query,) = asked
-    assert INDEXES.serve(read_query(MessageToDict(query)))
+    assert indexes_as_written(SOURCE).serve(read_query(MessageToDict(query)))
