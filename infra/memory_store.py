@@ -7,7 +7,7 @@ Calls are never lost and take no time here: faults, delays and counts are wrappe
 import copy
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice
@@ -25,7 +25,7 @@ from relay.adapters.document import (
     SCANNED_FIELDS,
     SUBMITTED_AT,
     WAKE_AT,
-    camel,
+    changeable_fields,
     from_document,
     from_fields,
     pair_digest,
@@ -56,8 +56,6 @@ Entry = TypeVar("Entry", tuple[datetime, str], tuple[str, str])
 
 TIME_TO_LIVE = timedelta(days=30)
 MAX_DOCUMENT_BYTES = 1_048_576
-
-_NEVER_CHANGES = tuple(one.name for one in fields(Job) if camel(one.name) in IMMUTABLE)
 
 
 class _Document:
@@ -145,7 +143,7 @@ class MemoryJobs:
             raise LostRace(job.id)
         if found.raw is not None:
             return self._merge(found.raw, job)
-        kept = {name: getattr(found.job, name) for name in _NEVER_CHANGES}
+        kept = {name: getattr(found.job, name) for name in IMMUTABLE}
         return self._write(replace(job, **kept))
 
     def due(self, account: str, *, after: datetime | None, until: datetime, limit: int) -> DuePage:
@@ -329,10 +327,8 @@ class MemoryJobs:
 
     def _merge(self, before: Mapping[str, Any], job: Job) -> int:
         """Write those fields of a job that can change over a raw document."""
-        changes = to_document(job, time_to_live=TIME_TO_LIVE)
         left = {name: value for name, value in before.items() if name not in REMOVABLE}
-        changed = {name: value for name, value in changes.items() if name not in IMMUTABLE}
-        self.put_document(job.id, {**left, **changed})
+        self.put_document(job.id, left | changeable_fields(job, time_to_live=TIME_TO_LIVE))
         return self._writes
 
     def _set(

@@ -12,7 +12,7 @@ import grpc
 from google.cloud.firestore_v1.types import CommitRequest, Write
 
 from relay.adapters.database import Database
-from relay.adapters.document import QUEUE_KEY, WAKE_AT, encode_fields, to_document
+from relay.adapters.document import QUEUE_KEY, WAKE_AT, encode_fields, to_document, without_defaults
 from relay.adapters.firestore import JOBS
 from relay.application.job_creator import job_id
 from relay.domain.callback import Callback
@@ -257,7 +257,7 @@ def _store_copies(
 ) -> list[str]:
     """Write copies of a job without encoding each one anew."""
     ids: list[str] = []
-    document = to_document(job, time_to_live=TIME_TO_LIVE)
+    document = without_defaults(to_document(job, time_to_live=TIME_TO_LIVE))
     template = _creation(database, collection, job.id, document)
 
     def copy(moment: datetime) -> Any:

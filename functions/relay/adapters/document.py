@@ -10,7 +10,7 @@ Firestore indexes of a text.
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -35,13 +35,12 @@ readable(Job)
 _PLAIN = (str, int, float, bool, type(None))
 
 
-def to_fields(value: Any, *, without: Collection[str] = ()) -> dict[str, Any]:
-    """Return the document fields of a dataclass; None becomes null.
+def to_fields(value: Any) -> dict[str, Any]:
+    """Return the document fields of a dataclass; None becomes null."""
+    return _to_fields(value, [one.name for one in fields(value)])
 
-    Args:
-        without: The names, as the dataclass has them, of what is left out.
-    """
-    names = [one.name for one in fields(value) if one.name not in without]
+
+def _to_fields(value: object, names: Iterable[str]) -> dict[str, Any]:
     return {camel(name): _written(getattr(value, name)) for name in names}
 
 
@@ -97,28 +96,25 @@ QUEUE_KEY = "queueKey"
 SUBMITTED_AT = "submittedAt"
 WAKE_AT = "wakeAt"
 
-# What never changes after the job was created, and so is written only once.
-IMMUTABLE = frozenset(
-    {
-        "id",
-        "tenant",
-        "provider",
-        "operation",
-        "input",
-        "path",
-        "metadata",
-        METADATA_PAIRS,
-        "onUnconfirmed",
-        "priority",
-        "credits",
-        "bodyDigest",
-        "retryOf",
-        "trace",
-        CREATED_AT,
-        "deadlineAt",
-        ACCOUNT,
-    }
+# The names, as jobs have them, of what never changes, and so is written only once.
+IMMUTABLE = (
+    "id",
+    "tenant",
+    "provider",
+    "operation",
+    "input",
+    "path",
+    "metadata",
+    "on_unconfirmed",
+    "priority",
+    "credits",
+    "body_digest",
+    "retry_of",
+    "trace",
+    "created_at",
+    "deadline_at",
 )
+_CHANGEABLE = tuple(one.name for one in fields(Job) if one.name not in IMMUTABLE)
 
 # A job may leave these: a write must remove them then.
 REMOVABLE = (WAKE_AT, QUEUE_KEY, DELIVERY_KEY)
@@ -145,12 +141,23 @@ def to_document(job: Job, *, time_to_live: timedelta) -> dict[str, Any]:
     Args:
         time_to_live: How long after its end the document is kept.
     """
-    document = to_fields(job, without=("input", "metadata"))
+    names = [name for name in IMMUTABLE if name not in (INPUT, "metadata")]
+    document = _to_fields(job, names)
     if job.input is not UNREAD:
         document[INPUT] = json_text(job.known_input)
     document["metadata"] = json.dumps(job.metadata)
     document[METADATA_PAIRS] = [pair_digest(key, value) for key, value in job.metadata.items()]
     document[ACCOUNT] = job.account
+    return document | changeable_fields(job, time_to_live=time_to_live)
+
+
+def changeable_fields(job: Job, *, time_to_live: timedelta) -> dict[str, Any]:
+    """Return those of the document's fields that a write over it may change.
+
+    Args:
+        time_to_live: As for `to_document`.
+    """
+    document = _to_fields(job, _CHANGEABLE)
     wakes_at = wake_at(job)
     if wakes_at is not None:
         document[WAKE_AT] = wakes_at

@@ -18,13 +18,13 @@ from relay.adapters.document import (
     CREATED_AT,
     DELIVERY_KEY,
     FINISHED_AT,
-    IMMUTABLE,
     METADATA_PAIRS,
     QUEUE_KEY,
     REMOVABLE,
     SCANNED_FIELDS,
     SUBMITTED_AT,
     WAKE_AT,
+    changeable_fields,
     from_document,
     from_fields,
     pair_digest,
@@ -130,7 +130,7 @@ class FirestoreJobs:
 
     def create(self, job: Job) -> object:
         """See `JobDocuments`."""
-        document = self._document(job)
+        document = to_document(job, time_to_live=self._time_to_live)
         with _translated_errors(job.id):
             return _Version(self._jobs.create(job.id, without_defaults(document)), document)
 
@@ -147,7 +147,7 @@ class FirestoreJobs:
     def replace(self, job: Job, *, version: object) -> object:
         """See `JobDocuments`."""
         assert isinstance(version, _Version)  # noqa: S101 - nobody else makes versions
-        document = self._document(job)
+        document = changeable_fields(job, time_to_live=self._time_to_live)
         with _translated_errors(job.id):
             number = self._jobs.update(
                 job.id,
@@ -281,9 +281,6 @@ class FirestoreJobs:
             for one in found
         )
 
-    def _document(self, job: Job) -> dict[str, Any]:
-        return to_document(job, time_to_live=self._time_to_live)
-
 
 class FirestoreAccounts:
     """The collection ``accounts``."""
@@ -414,11 +411,7 @@ def _conditions(wanted: JobFilter) -> Iterator[Any]:
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields to write so that one document becomes the other."""
-    return {
-        name: value
-        for name, value in after.items()
-        if name not in IMMUTABLE and before.get(name) != value
-    }
+    return {name: value for name, value in after.items() if before.get(name) != value}
 
 
 def _stored(found: Found) -> Stored:

@@ -7,13 +7,14 @@ would go on publishing in the background: with ordering switched on it retries w
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import grpc
 import msgspec
 from google.api_core import exceptions as google
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
-from google.pubsub_v1.types import PubsubMessage
+from google.pubsub_v1.types import PublishRequest, PubsubMessage
 
 from relay.domain.job import Announcement, Job
 from relay.domain.trace import event_trace
@@ -80,19 +81,18 @@ class PubSubTopics:
         data = event_json(job, event)
         self._publish(
             self._completions_topic,
-            PubsubMessage(data=data, attributes=attributes, ordering_key=job.id),
+            PubsubMessage.pb()(data=data, attributes=attributes, ordering_key=job.id),
         )
 
     def publish_tick(self, account: str) -> None:
         """See `Topics`."""
         data = msgspec.json.encode({"account": account})
-        self._publish(f"{self._ticks_topic}-{account}", PubsubMessage(data=data))
+        self._publish(f"{self._ticks_topic}-{account}", PubsubMessage.pb()(data=data))
 
-    def _publish(self, topic: str, message: PubsubMessage) -> None:
+    def _publish(self, topic: str, message: Any) -> None:
         path = f"projects/{self._project}/topics/{topic}"
+        request = PublishRequest.wrap(PublishRequest.pb()(topic=path, messages=[message]))
         try:
-            self._client.publish(
-                topic=path, messages=[message], retry=None, timeout=PUBLISH_TIMEOUT_S
-            )
+            self._client.publish(request=request, retry=None, timeout=PUBLISH_TIMEOUT_S)
         except (google.GoogleAPICallError, google.RetryError) as error:
             raise PublishFailed(f"{topic}: {type(error).__name__}") from error
