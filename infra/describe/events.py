@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 
 import msgspec
 from google.pubsub_v1 import PublisherClient
-from google.pubsub_v1.types import PubsubMessage
+from google.pubsub_v1.types import PublishRequest, PubsubMessage
 
 from infra.describe.base_files import FINAL, FROM_CODE, WITHOUT_RESULT, read_base
 from infra.describe.examples import example_jobs
@@ -34,8 +34,8 @@ class _Recorder:
     def __init__(self) -> None:
         self.published: list[PubsubMessage] = []
 
-    def publish(self, *, messages: list[PubsubMessage], **_options: object) -> None:
-        self.published += messages
+    def publish(self, *, request: PublishRequest, **_options: object) -> None:
+        self.published += request.messages
 
 
 def asyncapi() -> dict[str, Any]:
