@@ -580,3 +580,8 @@ class World:
     def seconds(self) -> float:
         """Return how much time has passed since noon."""
         return (self.clock.now() - NOON).total_seconds()
+
+
+def large_world() -> World:
+    """Return a world for thousands of writes: one in fifty is encoded, decoded and compared."""
+    return World(check_every=50)

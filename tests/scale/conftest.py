@@ -2,10 +2,9 @@
 
 import pytest
 
-from tests.fakes import World
+from tests.fakes import World, large_world
 
 
 @pytest.fixture
 def world() -> World:
-    # Only one write in fifty is encoded, decoded and compared.
-    return World(check_every=50)
+    return large_world()

@@ -8,7 +8,7 @@ from relay.application.due_scan import MOST_IN_HAND, PAGE
 from relay.domain.job import Status
 from relay.domain.limits import Limit
 from relay.errors import JobRefused
-from tests.factories import a_job, finished_job, job_id, later, processing_job
+from tests.factories import a_job, finished_job, job_id, jobs_of, later, processing_job
 from tests.fakes import ConcurrentWorkers
 
 WIDE = Limit(calls=100_000, window_s=60.0)
@@ -27,10 +27,7 @@ def unpublished(numbers):
 
 def queued(numbers):
     """Jobs that wait to be sent, each created a little later than the one before."""
-    return [
-        a_job(id=job_id(number), created_at=later(-600 + number / 1000), history=())
-        for number in numbers
-    ]
+    return jobs_of("demo", numbers, deadline_at=later(900), history=())
 
 
 def count_documents(world):

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ _LOCAL = re.compile(r"\$\{(?:toset\()?local\.(\w+)\)?\}")
 _LITERAL = re.compile(r"\$\{toset\((\[[^()]*\])\)\}")
 
 
+@cache
 def indexes_as_written(folder: Path) -> Indexes:
     """Read the indexes out of the files, whose lists of them are written out."""
     files = read_folder(folder)

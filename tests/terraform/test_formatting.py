@@ -22,14 +22,9 @@ def test_everything_is_formatted(terraform):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.fixture(scope="module")
-def files():
-    return read_folder(SOURCE)
-
-
-@pytest.fixture(scope="module")
-def variables(files):
-    return labelled(files, "variable")
+@pytest.fixture
+def variables():
+    return labelled(read_folder(SOURCE), "variable")
 
 
 def not_sentences(texts):
@@ -53,8 +48,8 @@ def test_a_validation_complains_in_whole_sentences(variables):
     assert len(complaints) > 10
 
 
-def test_an_output_says_what_it_is(files):
-    outputs = labelled(files, "output")
+def test_an_output_says_what_it_is():
+    outputs = labelled(read_folder(SOURCE), "output")
 
     assert not_sentences({name: one["description"] for name, one in outputs.items()}) == {}
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
+from tests.faults import only_faulty
+
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 SOURCES = sorted(FUNCTIONS.rglob("*.py"))
 CLOCKS_AND_CHANCE = {"time", "random", "secrets", "uuid", "logging", "os", "threading", "asyncio"}
@@ -63,8 +65,7 @@ def packages(path: Path) -> set[str]:
 
 def breaches(folder: str, rule: Callable[[Path], Iterable[str]]) -> dict[str, list[str]]:
     """Return what breaks a rule, by file."""
-    found = {named(path): sorted(rule(path)) for path in below(folder)}
-    return {path: names for path, names in found.items() if names}
+    return only_faulty({named(path): sorted(rule(path)) for path in below(folder)})
 
 
 def calls(path: Path) -> set[str]:
@@ -106,10 +107,9 @@ def test_adapters_know_no_edge():
 
 
 def test_nothing_that_is_deployed_needs_what_is_not():
-    needed = {path: {name.partition(".")[0] for name in imports(path)} for path in SOURCES}
-
     left_behind = {"infra", "tests", "pytest", "hypothesis"}
-    assert [named(path) for path in SOURCES if needed[path] & left_behind] == []
+
+    assert [named(path) for path in SOURCES if packages(path) & left_behind] == []
 
 
 def test_there_are_no_transactions():

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import only_faulty
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 FOLDERS = ("docs", "functions", "infra", "terraform", "tests", ".ci")
@@ -148,14 +150,13 @@ def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def broken_in(pages: Iterable[Path], broken: Callable[[Path], Iterable[str]]) -> object:
+    """Return what is broken, by page."""
+    return only_faulty({named(page): broken(page) for page in pages})
+
+
 def test_every_citation_leads_somewhere():
     assert broken_in(FILES, lambda path: broken_citations(path.read_text())) == {}
-
-
-def broken_in(pages: Iterable[Path], broken: Callable[[Path], Iterable[str]]) -> dict[str, object]:
-    """Return what is broken, by page."""
-    found = {named(page): list(broken(page)) for page in pages}
-    return {page: names for page, names in found.items() if names}
 
 
 def test_every_link_of_a_page_leads_somewhere():

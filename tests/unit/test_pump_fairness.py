@@ -12,7 +12,7 @@ from relay.domain.job import ErrorCode, Priority, Status
 from relay.domain.limits import Limit
 from relay.errors import AccountRefused
 from tests.factories import NOON, OUTPUT, a_job, job_id, jobs_of, later, processing_job
-from tests.fakes import ConcurrentWorkers, World
+from tests.fakes import ConcurrentWorkers, large_world
 
 BUSY, QUIET = "busy", "quiet"
 DAY = later(86_400)
@@ -20,8 +20,7 @@ DAY = later(86_400)
 
 @pytest.fixture
 def world():
-    # Thousands of writes: only one in fifty is encoded, decoded and compared.
-    return World(check_every=50)
+    return large_world()
 
 
 def polls_of(tenant, numbers, **changes):

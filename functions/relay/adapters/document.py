@@ -115,6 +115,8 @@ IMMUTABLE = (
     "deadline_at",
 )
 _CHANGEABLE = tuple(one.name for one in fields(Job) if one.name not in IMMUTABLE)
+# Those two are written as JSON text.
+_CONVERTED = tuple(name for name in IMMUTABLE if name not in ("input", "metadata"))
 
 # A job may leave these: a write must remove them then.
 REMOVABLE = (WAKE_AT, QUEUE_KEY, DELIVERY_KEY)
@@ -141,8 +143,7 @@ def to_document(job: Job, *, time_to_live: timedelta) -> dict[str, Any]:
     Args:
         time_to_live: How long after its end the document is kept.
     """
-    names = [name for name in IMMUTABLE if name not in (INPUT, "metadata")]
-    document = _to_fields(job, names)
+    document = _to_fields(job, _CONVERTED)
     if job.input is not UNREAD:
         document[INPUT] = json_text(job.known_input)
     document["metadata"] = json.dumps(job.metadata)
