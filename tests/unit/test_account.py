@@ -120,6 +120,13 @@ def test_a_grant_lasts_until_the_renewal_and_is_less_than_a_window(provider, gra
     assert calls_to_grant(limit, free=limit.used_calls) == granted
 
 
+@pytest.mark.parametrize(("window_s", "granted"), [(1.2, 100), (1.3, 4)])
+def test_a_grant_counts_on_places_that_calls_leave_before_the_renewal(window_s, granted):
+    limit = Limit(calls=100, window_s=window_s)
+
+    assert calls_to_grant(limit, free=4) == granted
+
+
 def test_a_grant_is_no_more_than_the_places_that_are_left():
     assert calls_to_grant(LIMIT, free=4) == 4
 

@@ -15,6 +15,7 @@ from relay.domain.admission import (
     CallReport,
     CallResult,
     Flight,
+    TenantState,
     starts_of,
     tenants_by_name,
 )
@@ -445,6 +446,41 @@ def test_a_tenant_without_failures_probes_an_outage_at_once_one_call_at_a_time()
     assert not admission.may_probe_early("fourth")
 
 
+def test_a_tenant_whose_submissions_were_accepted_probes_an_outage_at_once():
+    admission = an_admission()
+    call(admission, CallResult.ACCEPTED, job=job_of("third"), at=later(-1))
+    for tenant in ("demo", "other"):
+        fail(admission, tenant)
+
+    assert admission.may_probe_early("third")
+
+
+@pytest.mark.parametrize("result", [CallResult.UNKNOWN, CallResult.INCONCLUSIVE])
+def test_a_submission_from_before_an_outage_neither_is_its_probe_nor_moves_it(result):
+    admission = an_admission()
+    early = begin(admission, job=job_of("third"))
+    for tenant in ("demo", "other"):
+        fail(admission, tenant)
+    outage = admission.outage
+
+    assert admission.may_call(CallKind.SUBMIT, at=later(30))
+    admission.end(early, reported(result), at=later(31))
+
+    assert admission.outage == outage
+
+
+def test_a_probe_that_proves_nothing_does_not_open_a_breaker_that_was_closed_meanwhile():
+    admission = an_admission()
+    early = begin(admission, job=job_of(number=9))
+    fail(admission, "demo")
+    probe = begin(admission)
+
+    admission.end(early, reported(CallResult.ACCEPTED), at=later(31))
+    admission.end(probe, reported(CallResult.INCONCLUSIVE), at=later(32))
+
+    assert admission.state_of("demo").stop is None
+
+
 def test_nobody_probes_early_whose_own_submission_broke_last():
     admission = broken("demo", "other")
 
@@ -613,6 +649,25 @@ def test_records_are_kept_for_an_hour_and_those_that_still_stop_something_for_lo
 
     assert kept(NOON + RECORDED) == {"stopped", "fine"}
     assert kept(NOON + RECORDED + RECORDED) == {"stopped"}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        TenantState(tenant="demo", turn=0.5),
+        TenantState(tenant="demo", poll_turn=0.5),
+        TenantState(tenant="demo", failures=1),
+    ],
+    ids=["turn", "poll turn", "one failure"],
+)
+def test_a_record_is_kept_as_long_as_it_says_anything_of_the_tenants_next_call(state):
+    admission = Admission(WINDOW_S, tenants={"demo": state})
+
+    assert admission.records_to_keep(at=NOON) == [state]
+    assert (
+        Admission(WINDOW_S, tenants={"demo": TenantState(tenant="demo")}).records_to_keep(at=NOON)
+        == []
+    )
 
 
 def test_of_too_many_records_those_that_stop_calls_are_kept_and_then_those_used_last():

@@ -98,6 +98,24 @@ def test_more_polls_than_there_is_room_for_are_left_and_read_again_from_where_th
     assert left.after == later(-2000 + MOST_IN_HAND) - timedelta(microseconds=1)
 
 
+def test_a_read_of_jobs_left_behind_that_failed_is_made_again_a_second_later():
+    scan = a_scan()
+    jobs = [
+        stored(processing_job(id=job_id(number), history=(), call_at=later(-2000 + number)))
+        for number in range(MOST_IN_HAND + 1)
+    ]
+    read(scan, *jobs)
+    for _ in range(MOST_IN_HAND // 2 + 1):
+        scan.due_jobs.remove(scan.due_jobs.first(Lane.POLL, at=NOON, tenant="demo").job.id)
+    left = scan.next_read(now=later(0.1))
+
+    scan.read_failed(left, now=later(0.2))
+
+    assert scan.next_read(now=later(1.1)) is None
+    scan.take_page(scan.next_read(now=later(1.2)), DuePage([], None), now=later(1.2))
+    assert scan.next_read(now=later(1.2)).after == left.after
+
+
 def test_a_tenant_with_many_polls_leaves_room_for_those_of_another():
     scan = a_scan()
     many = [stored(processing_job(id=job_id(number), tenant="busy")) for number in range(1200)]
@@ -170,6 +188,7 @@ def test_the_floor_lies_before_everything_that_is_in_hand_or_may_still_be_writte
     held = scan.due_jobs.first(Lane.POLL, at=NOON, tenant="demo")
     before = later(-900) - tick
     assert scan.floor(also=[]) == before
+    assert scan.floor(also=[later(-700), later(-800)]) == before
     scan.check_out(held)
     assert scan.floor(also=[]) == before
     scan.retry_later(held, now=NOON)

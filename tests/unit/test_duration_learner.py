@@ -122,6 +122,24 @@ def test_what_could_not_be_written_is_written_the_next_time(world, fault):
     assert known(world).observations == pytest.approx(1 if fault == "away" else 2, abs=0.01)
 
 
+def test_a_pump_learns_nothing_from_a_render_whose_webhook_came_during_its_poll(world):
+    """Who took the webhook has learnt from it."""
+    world.jobs.put(processing_job())
+
+    def ended_meanwhile(job):
+        world.jobs.put(rendered(6, id=job.id))
+        return DONE
+
+    world.provider.on_poll(ended_meanwhile)
+
+    world.pump(window_s=5).run()
+    world.clock.advance(SYNC_EVERY_S)
+    world.learner.sync_if_due()
+
+    assert world.jobs.job().finished_by is Actor.WEBHOOK
+    assert known(world).observations == 0
+
+
 def test_a_pump_learns_from_the_polls_that_find_results(world):
     world.jobs.put(processing_job(call_at=later(30)))
     world.provider.on_poll(StillOpen(provider_status="pending", is_known_word=True), DONE)

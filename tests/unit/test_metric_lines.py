@@ -41,6 +41,15 @@ def test_a_pump_says_what_it_has_called_and_how_late_it_was(world, caplog):
     assert line.fields == {"account": "gepetto", "calls": 2, "queued": 0, "oldest_due_s": 40.0}
 
 
+def test_a_pump_with_nothing_due_was_not_late(world, caplog):
+    caplog.set_level("INFO")
+
+    world.pump(window_s=0).run()
+
+    (line,) = [one for one in caplog.records if one.message == "pump done"]
+    assert line.fields == {"account": "gepetto", "calls": 0, "queued": 0, "oldest_due_s": 0.0}
+
+
 def test_a_pump_says_how_many_jobs_had_to_wait_for_the_limit(world, caplog):
     caplog.set_level("INFO")
     world.jobs.put(*(a_job(id=job_id(number)) for number in range(116)))

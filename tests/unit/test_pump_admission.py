@@ -58,6 +58,17 @@ def test_a_job_that_cannot_be_rendered_in_time_fails_at_once_and_nothing_is_sent
     assert [one.id for one in world.topics.events] == [f"{JOB_ID}.failed"]
 
 
+@pytest.mark.parametrize(("left_s", "sent"), [(3.0, [JOB_ID]), (2.999, [])])
+def test_a_job_is_sent_until_just_the_shortest_usual_render_time_is_left(world, left_s, sent):
+    # A tenth of what the catalogue expects of an operation that was never seen.
+    assert world.learner.duration_range_s("redesign")[0] == 3.0
+    world.jobs.put(a_job(deadline_at=later(left_s)))
+
+    world.pump(window_s=0).run()
+
+    assert world.provider.called("submit") == sent
+
+
 def test_what_was_learnt_of_renders_says_what_is_too_late(world):
     durations = Durations.unknown()
     for _ in range(20):

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from relay.application.pump_run import PEEK
 from relay.domain.account import Account
 from relay.domain.answers import Rendered, StillOpen
 from relay.domain.due import NEXT_TICK_WITHIN, PATIENT_AFTER, can_wait_for_tick
@@ -215,6 +216,24 @@ def test_a_pump_with_nothing_to_do_leaves_although_every_query_takes_seconds(wor
 
     assert world.seconds() < 30
     assert world.jobs.calls.count("queued") <= 4
+
+
+def test_a_look_before_leaving_that_failed_is_made_again_a_second_later(world):
+    due, peeks = world.jobs.due, []
+
+    def failing_once(account, *, limit, **more):
+        if limit == PEEK:
+            peeks.append(world.seconds())
+            if len(peeks) == 1:
+                world.jobs.lose_requests()
+        return due(account, limit=limit, **more)
+
+    world.jobs.due = failing_once
+
+    world.pump().run()
+
+    assert peeks == [pytest.approx(0, abs=0.1), pytest.approx(1, abs=0.1)]
+    assert world.seconds() < 2
 
 
 def test_a_poll_that_is_due_in_a_moment_when_a_run_ends_is_made_by_it(world):

@@ -7,6 +7,8 @@ from itertools import pairwise
 import pytest
 
 from relay.application.job_actions import apply_poll_answer
+from relay.domain.account import Account
+from relay.domain.admission import TenantState
 from relay.domain.answers import (
     PollAnswer,
     Rendered,
@@ -133,6 +135,19 @@ def test_a_provider_that_asks_for_time_gets_it(world):
     assert [call.at for call in world.provider.calls] == [NOON, later(40)]
 
 
+def test_a_poll_that_is_refused_for_its_own_sake_waits_longer_the_more_often_it_was_made(world):
+    others = TenantState(tenant="other", answered_at=later(-1))
+    world.accounts.put(Account(name="gepetto", tenants=(others,)))
+    world.jobs.put(processing_job(refusal=ErrorCode.PROVIDER_AUTH, refused_at=later(-10), polls=3))
+    world.provider.on_poll(AccountRefused(403))
+
+    world.pump(window_s=0).run()
+
+    # Five seconds, doubled for each poll before.
+    assert world.jobs.job().call_at == later(40)
+    assert world.accounts.account().hold is None
+
+
 def test_a_word_that_nobody_knows_keeps_the_job_open(world, caplog):
     world.jobs.put(processing_job())
     world.provider.on_poll(StillOpen(provider_status="moving in", is_known_word=False))
@@ -141,6 +156,15 @@ def test_a_word_that_nobody_knows_keeps_the_job_open(world, caplog):
 
     assert world.jobs.job().provider_status == "moving in"
     assert "unknown status word" in caplog.messages
+
+
+def test_a_word_that_is_known_is_not_worth_a_line(world, caplog):
+    world.jobs.put(processing_job())
+
+    world.pump(window_s=0).run()
+
+    assert world.provider.called("poll") == [JOB_ID]
+    assert caplog.messages == []
 
 
 def test_a_result_that_a_poll_finds_after_a_cancellation_is_kept_as_a_late_one(world):

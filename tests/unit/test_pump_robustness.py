@@ -18,6 +18,7 @@ from tests.factories import (
     JOB_ID,
     NOON,
     OUTPUT,
+    a_hold,
     a_job,
     finished_job,
     job_id,
@@ -152,6 +153,34 @@ def test_lines_of_the_pump_name_the_account(world, caplog):
 
     (line,) = [one for one in caplog.records if one.message == "job set aside"]
     assert line.fields == {"account": "gepetto", "job_id": JOB_ID, "why": "ZeroDivisionError"}
+
+
+@pytest.mark.parametrize(
+    ("priority", "left"),
+    [
+        (Priority.NORMAL, TenantState(tenant="demo", normal_floor=later(-300))),
+        (Priority.LOW, TenantState(tenant="demo", low_floor=later(-300))),
+    ],
+    ids=list(Priority),
+)
+def test_the_floor_of_one_priority_counts_without_the_others(world, priority, left):
+    world.accounts.put(Account(name="gepetto", tenants=(left,), looked_back_at=NOON))
+    looks = looks_at_the_queue(world)
+
+    world.pump(window_s=0).run()
+
+    below = queue_key(a_job(priority=priority, created_at=later(-301)))
+    assert not any(one.after < below < one.before for spans, _ in looks for one in spans)
+
+
+def test_the_floor_of_due_jobs_passes_no_refused_job_that_waits_to_be_tried_again(world):
+    hold = a_hold(probe_at=later(600))
+    world.accounts.put(Account(name="gepetto", hold=hold))
+    world.jobs.put(a_job(call_at=later(-700), refusal=ErrorCode.PROVIDER_AUTH, history=()))
+
+    world.pump(window_s=0).run()
+
+    assert world.accounts.account().due_floor < later(-700)
 
 
 def test_a_floor_passes_no_broken_document_that_is_being_set_aside(world):

@@ -317,8 +317,8 @@ class PumpRun:
             if action is None:
                 self._scan.due_jobs.remove(due_job.job.id)
                 continue
-            if action.calls_provider or action is Action.PUBLISH:
-                # Its lane changed while it waited.
+            if action.calls_provider:
+                # The clock stepped back: the provider is asked once more before it ends.
                 self._scan.due_jobs.remove(due_job.job.id)
                 self._scan.offer(due_job.stored, now=now)
                 continue

@@ -258,7 +258,6 @@ class SubmissionQueue:
     def put_suspect(self, stored: Stored) -> None:
         """Add a job that the provider refused."""
         line = self._lines.setdefault(stored.job.tenant, _Line())
-        self._seen[stored.job.id] = stored.version
         self._suspects_checked_out.pop(stored.job.id, None)
         line.suspects = [one for one in line.suspects if one.job.id != stored.job.id]
         line.suspects.append(stored)

@@ -1,0 +1,114 @@
+"""Which job gets the next call: whose turn it is, whose share is used up, and what a probe avoids."""
+
+import pytest
+
+from relay.application.call_scheduler import CallScheduler
+from relay.application.due_jobs import DueJob, DueJobs
+from relay.application.ports import Stored
+from relay.application.submission_queue import SubmissionQueue
+from relay.domain.admission import Admission, CallKind, Stop
+from relay.domain.job import Job
+from tests.factories import NOON, a_hold, a_job, job_id, later, processing_job
+
+DAY = later(86_400)
+# Queues serve even unread from now on.
+NOW = later(5)
+
+
+def queued(number: int, tenant: str) -> Job:
+    return a_job(id=job_id(number), tenant=tenant, deadline_at=DAY)
+
+
+def polled(number: int, tenant: str) -> Job:
+    return processing_job(id=job_id(number), tenant=tenant, deadline_at=DAY)
+
+
+def a_scheduler(
+    *jobs: Job, admission: Admission | None = None, most_in_flight: int = 8
+) -> CallScheduler:
+    queue = SubmissionQueue(
+        weights={},
+        starts={},
+        floors={},
+        calls_per_s=1.9,
+        duration_range_s=lambda _: (5.0, 50.0),
+        now=NOON,
+    )
+    due_jobs = DueJobs()
+    for job in jobs:
+        if job.is_ready:
+            queue.put(Stored(job, 1))
+        else:
+            due_jobs.put(DueJob.found(Stored(job, 1)), at=NOW)
+    return CallScheduler(
+        admission or Admission(60.0),
+        account="gepetto",
+        queue=queue,
+        due_jobs=due_jobs,
+        most_in_flight=most_in_flight,
+        weights={},
+        poll_starts={},
+        last_kind=CallKind.POLL,
+    )
+
+
+def next_job(scheduler: CallScheduler) -> str | None:
+    call = scheduler.next(NOW)
+    return None if call is None else call.stored.job.id
+
+
+def in_flight(tenant: str, *, submissions: int, polls: int) -> Admission:
+    admission = Admission(60.0)
+    kinds = [CallKind.SUBMIT] * submissions + [CallKind.POLL] * polls
+    for number, kind in enumerate(kinds):
+        admission.begin(kind, queued(100 + number, tenant), is_suspect=False)
+    return admission
+
+
+@pytest.mark.parametrize(
+    ("most", "submissions", "polls", "is_served"),
+    [
+        # Three quarters of all places, of both kinds together.
+        (8, 3, 2, True),
+        (8, 3, 3, False),
+        # Of one kind, twice as many as are left free.
+        (16, 10, 0, True),
+        (16, 11, 0, False),
+    ],
+)
+def test_hanging_calls_of_a_tenant_take_only_a_share_of_the_places(
+    most, submissions, polls, is_served
+):
+    admission = in_flight("busy", submissions=submissions, polls=polls)
+
+    alone = a_scheduler(queued(1, "busy"), admission=admission, most_in_flight=most)
+    beside = a_scheduler(
+        queued(1, "busy"), queued(2, "other"), admission=admission, most_in_flight=most
+    )
+
+    assert (next_job(alone) == job_id(1)) == is_served
+    assert next_job(beside) == (job_id(1) if is_served else job_id(2))
+
+
+@pytest.mark.parametrize("make", [queued, polled], ids=["submission", "poll"])
+def test_a_probe_is_for_a_job_that_stopped_nothing_although_both_tenants_did(make):
+    hold = a_hold(probe_at=NOON, job_id=job_id(1), tenant="a")
+    pause = Stop(since=NOON, probe_at=NOON, gap_s=60.0, job_id=job_id(2), tenant="b")
+    admission = Admission(60.0, hold=hold, pause=pause)
+
+    scheduler = a_scheduler(make(1, "a"), make(2, "b"), make(3, "b"), admission=admission)
+
+    assert next_job(scheduler) == job_id(3)
+
+
+def test_a_probe_is_for_a_tenant_that_stopped_nothing_rather_than_another_job_of_one_that_did():
+    hold = a_hold(probe_at=NOON, job_id=job_id(1), tenant="a")
+    jobs = [queued(1, "a"), queued(2, "a"), queued(3, "b")]
+
+    assert next_job(a_scheduler(*jobs, admission=Admission(60.0, hold=hold))) == job_id(3)
+
+
+def test_the_job_that_stopped_the_account_is_its_own_probe_if_there_is_no_other():
+    hold = a_hold(probe_at=NOON, job_id=job_id(1), tenant="a")
+
+    assert next_job(a_scheduler(queued(1, "a"), admission=Admission(60.0, hold=hold))) == job_id(1)
