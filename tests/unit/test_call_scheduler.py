@@ -1,4 +1,4 @@
-"""Which job gets the next call: whose turn it is, whose share is used up, and what a probe avoids."""
+"""Which job gets the next call: whose turn it is, who has had enough, and what a probe avoids."""
 
 import pytest
 
@@ -6,7 +6,15 @@ from relay.application.call_scheduler import CallScheduler
 from relay.application.due_jobs import DueJob, DueJobs
 from relay.application.ports import Stored
 from relay.application.submission_queue import SubmissionQueue
-from relay.domain.admission import Admission, CallKind, Stop
+from relay.domain.admission import (
+    FAILURES_TO_OPEN,
+    Admission,
+    CallKind,
+    CallReport,
+    CallResult,
+    Stop,
+    TenantState,
+)
 from relay.domain.job import Job
 from tests.factories import NOON, a_hold, a_job, job_id, later, processing_job
 
@@ -112,3 +120,34 @@ def test_the_job_that_stopped_the_account_is_its_own_probe_if_there_is_no_other(
     hold = a_hold(probe_at=NOON, job_id=job_id(1), tenant="a")
 
     assert next_job(a_scheduler(queued(1, "a"), admission=Admission(60.0, hold=hold))) == job_id(1)
+
+
+@pytest.mark.parametrize(
+    ("result", "is_written"),
+    [
+        (CallResult.ACCEPTED, False),
+        (CallResult.ANSWERED, False),
+        (CallResult.UNKNOWN, False),
+        (CallResult.REFUSED, True),
+        (CallResult.THROTTLED, True),
+    ],
+)
+def test_the_account_is_written_at_once_only_if_something_begins_or_ends(result, is_written):
+    scheduler = a_scheduler(queued(1, "a"))
+    flight = scheduler.begin(scheduler.next(NOW))
+
+    report = CallReport(result=result, ended_s=0.0, status=401)
+
+    assert scheduler.end(flight, report, at=NOW) is is_written
+
+
+def test_a_breaker_that_stays_open_is_one_line(caplog):
+    stop = Stop(since=NOON, probe_at=NOON, gap_s=30.0, job_id=job_id(9), tenant="a")
+    state = TenantState(tenant="a", failures=FAILURES_TO_OPEN, stop=stop, opened_at=NOON)
+    scheduler = a_scheduler(queued(1, "a"), admission=Admission(60.0, tenants={"a": state}))
+    flight = scheduler.begin(scheduler.next(NOW))
+
+    is_written = scheduler.end(flight, CallReport(result=CallResult.UNKNOWN, ended_s=0.0), at=NOW)
+
+    assert is_written
+    assert caplog.messages == []

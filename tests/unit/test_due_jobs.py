@@ -47,6 +47,16 @@ def polled(number, *, tenant="demo", due_s=0.0):
     return DueJob.found(Stored(job, 1))
 
 
+def test_a_lane_is_next_due_when_the_first_of_all_tenants_jobs_is():
+    jobs = DueJobs()
+    assert jobs.next_due(Lane.POLL) is None
+
+    jobs.put(polled(1, tenant="a", due_s=30), at=NOON)
+    jobs.put(polled(2, tenant="b", due_s=20), at=NOON)
+
+    assert jobs.next_due(Lane.POLL) == later(20)
+
+
 def test_jobs_due_at_one_moment_are_served_in_the_order_they_came():
     jobs, served = DueJobs(), []
     for number in (4, 2, 5, 1, 3):

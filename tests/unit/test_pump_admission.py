@@ -7,7 +7,7 @@ import pytest
 
 from relay.application.callback_receiver import apply_callback
 from relay.domain.account import Account
-from relay.domain.admission import FAILURES_TO_OPEN, FIRST_GAP_S, Stop
+from relay.domain.admission import FAILURES_TO_OPEN, FIRST_GAP_S, Stop, TenantState
 from relay.domain.answers import ProviderCallback, Rendered
 from relay.domain.durations import Durations
 from relay.domain.job import ErrorCode, OnUnconfirmed, Status
@@ -356,6 +356,35 @@ def test_polls_go_on_while_an_outage_waits_for_a_job_to_probe_it(world):
 
     assert len(world.provider.called("poll")) == 5
     assert world.accounts.account().outage == outage
+
+
+def test_a_run_stays_for_a_tenant_that_may_probe_an_outage_early(world, caplog):
+    caplog.set_level("INFO")
+    outage = Stop(since=later(-60), probe_at=later(600), gap_s=300.0)
+    broke = TenantState(tenant="broke", failures=1)
+    # No call may start in the next three seconds.
+    ago_s = (57.0,) * world.provider.limit.used_calls
+    world.accounts.put(Account(name="gepetto", outage=outage, tenants=(broke,), calls_ago_s=ago_s))
+    world.jobs.put(*jobs([1], tenant="broke"), *jobs([2], tenant="sound"))
+
+    world.pump(window_s=20).run()
+
+    assert world.provider.called("submit")[0] == job_id(2)
+    assert world.accounts.account().outage is None
+    assert caplog.messages.count("pump done") == 1
+
+
+def test_a_pump_that_takes_over_knows_that_jobs_were_accepted_before_it(world):
+    world.accounts.put(Account(name="gepetto", accepted_at=later(-5)))
+    world.jobs.put(
+        a_job(call_at=NOON, refusal=ErrorCode.PROVIDER_AUTH, refused_at=later(-10), tries=1)
+    )
+    world.provider.on_submit(AccountRefused(403))
+
+    world.pump(window_s=0).run()
+
+    assert world.jobs.job().error.code is ErrorCode.PROVIDER_REJECTED
+    assert world.accounts.account().hold is None
 
 
 def test_in_an_outage_the_probe_takes_turns_with_polls(world):

@@ -22,6 +22,7 @@ from tests.factories import (
     a_job,
     finished_job,
     job_id,
+    jobs_of,
     later,
     processing_job,
     submitting_job,
@@ -183,7 +184,16 @@ def test_the_floor_of_due_jobs_passes_no_refused_job_that_waits_to_be_tried_agai
     assert world.accounts.account().due_floor < later(-700)
 
 
-def test_a_floor_passes_no_broken_document_that_is_being_set_aside(world):
+def test_the_floor_of_a_tenant_passes_the_jobs_that_were_sent(world):
+    world.jobs.put(a_job(created_at=later(-300)))
+
+    world.pump().run()
+
+    (left,) = world.accounts.account().tenants
+    assert left.normal_floor > later(-300)
+
+
+def test_a_floor_passes_no_broken_document_that_is_being_set_aside(world, caplog):
     world.jobs.put_document(job_id(9), POISON)
     looked_back_at = []
 
@@ -197,6 +207,7 @@ def test_a_floor_passes_no_broken_document_that_is_being_set_aside(world):
 
     # The next pump would scan everything.
     assert set(looked_back_at) == {None}
+    assert "left for later" in caplog.messages
 
 
 def test_a_job_whose_step_breaks_is_set_aside_and_the_others_go_on(world, caplog):
@@ -234,6 +245,35 @@ def test_a_document_that_is_gone_when_it_is_to_be_set_aside_stops_nobody(world):
     world.pump().run()
 
     assert world.jobs.job(job_id(2)).status is Status.SUCCEEDED
+
+
+def test_a_job_that_is_gone_when_it_is_to_be_sent_is_no_error(world, caplog):
+    world.jobs.put(a_job())
+    queued = world.jobs.queued
+
+    def vanish(*args, **more):
+        found = queued(*args, **more)
+        if found:
+            world.jobs.remove(JOB_ID)
+        return found
+
+    world.jobs.queued = vanish
+
+    world.pump(window_s=0).run()
+
+    assert world.provider.calls == []
+    assert error_lines(caplog) == []
+
+
+def test_a_job_whose_input_does_not_parse_is_set_aside_once(world, caplog):
+    """Its queue is read without inputs."""
+    world.jobs.put(a_job())
+    world.jobs.put_document(JOB_ID, {**world.jobs.document(JOB_ID), "input": "[]"})
+
+    world.pump(window_s=0).run()
+
+    assert world.provider.calls == []
+    assert error_lines(caplog) == ["job set aside"]
 
 
 def test_a_whole_page_of_poison_does_not_hide_the_jobs_behind_it(world):
@@ -413,6 +453,23 @@ def test_a_pump_whose_window_ends_before_its_work_wakes_the_next_one(world):
     world.pump(window_s=5, workers=1).run()
 
     assert len(world.provider.calls) < 20
+    assert world.topics.ticks == ["gepetto"]
+
+
+def test_a_pump_whose_window_ends_before_its_queue_was_read_wakes_the_next_one(world):
+    world.jobs.put(*jobs_of("demo", range(50)))
+    queued = world.jobs.queued
+
+    def only_the_first_page(account, *, spans, limit):
+        if world.provider.calls and limit > 1:
+            raise StoreUnavailable(account)
+        return queued(account, spans=spans, limit=limit)
+
+    world.jobs.queued = only_the_first_page
+
+    world.pump(window_s=5).run()
+
+    assert len(world.provider.called("submit")) < 50
     assert world.topics.ticks == ["gepetto"]
 
 

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from relay.application.ports import Queued, Stored, Unreadable
 from relay.application.submission_queue import (
     FIRST_LOOK_WITHIN,
@@ -255,6 +257,32 @@ def test_the_floor_of_a_tenant_is_its_oldest_job_or_what_may_still_be_written():
     assert queue.floors()["demo"].normal == oldest.item.job.created_at
     queue.check_in(oldest.item.job)
     assert queue.floors()["demo"].normal == queued(1).item.job.created_at
+
+
+@pytest.mark.parametrize("priority", Priority)
+def test_a_floor_does_not_pass_jobs_that_were_not_read_yet(priority):
+    queue = a_queue()
+    page = [queued(number, priority=priority) for number in range(4)]
+    look(queue, *page)
+    look(queue)
+    for one in page:
+        queue.check_out(one.item)
+        queue.check_in(one.item.job)
+
+    # The next job may have been created at the same moment as the last that was read.
+    last = page[-1].item.job.created_at
+    floors = queue.floors()["demo"]
+    assert (floors.normal if priority is Priority.NORMAL else floors.low) == last
+
+
+def test_a_floor_stays_where_it_was_until_fresh_jobs_are_read():
+    before = Floors(normal=later(-1000), low=later(-999))
+    queue = a_queue(floors={"demo": before})
+
+    look(queue, *(queued(number, tries=1) for number in range(4)))
+    look(queue)
+
+    assert queue.floors()["demo"] == before
 
 
 def test_a_floor_is_not_looked_below():

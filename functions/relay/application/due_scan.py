@@ -112,7 +112,7 @@ class DueScan:
         They do not parse, or are not due although their ``wakeAt`` says so: they were set aside.
         """
         self._reading = None
-        if read.deferred is None and not self.has_looked:
+        if not self.has_looked:
             self._note_oldest(page.items, now=now)
         broken: list[Stored | Unreadable] = []
         for item in page.items:

@@ -160,7 +160,7 @@ class JobActions:
         """
         stored = self._store.read(known.job.id)
         now = self._clock.now()
-        if stored.job.status is not Status.QUEUED or stored.job.account != known.job.account:
+        if stored.job.account != known.job.account:
             return ActionResult(stored=stored)
         if now >= stored.job.deadline_at:
             # The pump was frozen: a claim now would only delay the job's end.

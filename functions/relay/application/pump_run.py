@@ -50,7 +50,7 @@ from relay.domain.admission import (
     starts_of,
     tenants_by_name,
 )
-from relay.domain.due import Action, can_wait_for_tick, next_action, wake_at
+from relay.domain.due import can_wait_for_tick, next_action, wake_at
 from relay.domain.job import Job
 from relay.domain.limits import Pacer
 from relay.errors import JobNotFound, StoreUnavailable, UnreadableJob
