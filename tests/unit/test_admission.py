@@ -591,6 +591,16 @@ def test_a_tenant_that_is_refused_again_while_others_pass_stops_only_itself():
     assert admission.may_submit_for("demo", at=later(61))
 
 
+@pytest.mark.parametrize(("after_s", "is_own"), [(600, True), (600.001, False)])
+def test_a_tenants_own_trouble_counts_for_ten_minutes(after_s, is_own):
+    admission = held()
+    call(admission, CallResult.ACCEPTED, job=job_of("other"), at=later(30))
+
+    call(admission, CallResult.REFUSED, job=job_of(number=9), at=later(after_s))
+
+    assert (admission.hold is None) is is_own
+
+
 def test_jobs_that_were_refused_are_tried_again_one_at_a_time():
     admission = an_admission()
     assert admission.may_try_suspect()

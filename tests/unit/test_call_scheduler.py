@@ -12,6 +12,7 @@ from relay.domain.admission import (
     CallKind,
     CallReport,
     CallResult,
+    Flight,
     Stop,
     TenantState,
 )
@@ -63,6 +64,12 @@ def a_scheduler(
 def next_job(scheduler: CallScheduler) -> str | None:
     call = scheduler.next(NOW)
     return None if call is None else call.stored.job.id
+
+
+def begin_next(scheduler: CallScheduler) -> Flight:
+    call = scheduler.next(NOW)
+    assert call is not None
+    return scheduler.begin(call)
 
 
 def in_flight(tenant: str, *, submissions: int, polls: int) -> Admission:
@@ -134,7 +141,7 @@ def test_the_job_that_stopped_the_account_is_its_own_probe_if_there_is_no_other(
 )
 def test_the_account_is_written_at_once_only_if_something_begins_or_ends(result, is_written):
     scheduler = a_scheduler(queued(1, "a"))
-    flight = scheduler.begin(scheduler.next(NOW))
+    flight = begin_next(scheduler)
 
     report = CallReport(result=result, ended_s=0.0, status=401)
 
@@ -145,7 +152,7 @@ def test_a_breaker_that_stays_open_is_one_line(caplog):
     stop = Stop(since=NOON, probe_at=NOON, gap_s=30.0, job_id=job_id(9), tenant="a")
     state = TenantState(tenant="a", failures=FAILURES_TO_OPEN, stop=stop, opened_at=NOON)
     scheduler = a_scheduler(queued(1, "a"), admission=Admission(60.0, tenants={"a": state}))
-    flight = scheduler.begin(scheduler.next(NOW))
+    flight = begin_next(scheduler)
 
     is_written = scheduler.end(flight, CallReport(result=CallResult.UNKNOWN, ended_s=0.0), at=NOW)
 

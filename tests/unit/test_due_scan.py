@@ -12,6 +12,7 @@ from relay.application.due_scan import (
     DueScan,
 )
 from relay.application.ports import DuePage, Stored, Unreadable
+from relay.application.waker import WAKE_EVERY_S
 from relay.domain.job import ErrorCode
 from tests.factories import NOON, a_job, job_id, later, processing_job
 
@@ -136,6 +137,26 @@ def test_tenants_with_many_polls_share_the_room():
 
     counts = {scan.due_jobs.count(Lane.POLL, f"tenant-{number}") for number in range(10)}
     assert counts == {MOST_IN_HAND // 10}
+
+
+def test_however_many_tenants_have_polls_there_is_room_for_ten_of_each():
+    scan = a_scan()
+    jobs = [
+        stored(processing_job(id=job_id(number), tenant=f"tenant-{number % 200}"))
+        for number in range(3000)
+    ]
+
+    read(scan, *jobs)
+
+    assert {scan.due_jobs.count(Lane.POLL, f"tenant-{number}") for number in range(200)} == {10}
+
+
+def test_a_pump_stays_half_a_second_longer_than_wake_ups_are_saved():
+    scan = a_scan()
+
+    read(scan, stored(processing_job()))
+
+    assert scan.stay_until == later(WAKE_EVERY_S + 0.5)
 
 
 def test_a_long_run_hands_over_the_floor_of_its_beginning():

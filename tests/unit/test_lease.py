@@ -1,14 +1,15 @@
 """One pump's lease, as it is taken, renewed, lost and given back."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from relay.application.lease import TAKE_TRIES, Lease
-from relay.domain.account import LAST_CALL_BEFORE_S, LEASE_S, RENEW_EVERY_S, Account
+from relay.domain.account import LAST_CALL_BEFORE_S, LEASE_S, RENEW_EVERY_S, Account, given_back
 from relay.domain.limits import Limit
-from relay.errors import StoreUnavailable
-from tests.factories import busy_account
+from relay.errors import LostRace, StoreUnavailable
+from tests.factories import NOON, busy_account
 
 LIMIT = Limit(calls=10, window_s=60.0)
 
@@ -57,6 +58,21 @@ def test_nothing_can_be_told_of_a_lease_when_the_store_is_away(world):
 
     with pytest.raises(StoreUnavailable):
         take(world)
+
+
+@pytest.mark.parametrize("store", ["away", "faster"])
+def test_it_is_tried_for_six_times(world, store):
+    if store == "away":
+        world.accounts.is_down = True
+        with pytest.raises(StoreUnavailable):
+            take(world)
+    else:
+        for number in range(9):
+            another = given_back(Account(name="gepetto"), calls_ago_s=(float(number),), at=NOON)
+            world.accounts.before_next_write(partial(world.accounts.put, another))
+        assert take(world) is None
+
+    assert world.accounts.calls.count("read") == 6
 
 
 def test_it_is_had_at_last_from_a_store_that_is_slow_to_answer(world):
@@ -280,6 +296,32 @@ def test_given_back_it_passes_on_the_calls_that_still_count(world):
     assert (account.holder, account.granted) == (None, 0)
     assert account.calls_ago_s == (53.0, 0.0)
     assert not lease.may_call()
+
+
+def test_it_is_given_back_with_three_tries(world):
+    lease = take(world)
+    world.accounts.is_down = True
+    tried = world.accounts.calls.count("replace")
+
+    lease.give_back()
+
+    assert world.accounts.calls.count("replace") - tried == 3
+
+
+def test_one_that_ran_out_is_renewed_with_two_tries(world):
+    lease = take(world)
+    world.clock.advance(LEASE_S)
+    tried = world.accounts.calls.count("replace")
+    # The lease stays ours, but no write of it is ever answered.
+    world.accounts.replace = partial(lose_race, world)
+
+    assert not lease.is_kept()
+    assert world.accounts.calls.count("replace") - tried == 2
+
+
+def lose_race(world, *_args, **_more):
+    world.accounts.calls.append("replace")
+    raise LostRace("gepetto")
 
 
 def test_one_that_cannot_be_given_back_runs_out_by_itself(world):

@@ -417,6 +417,15 @@ def test_a_pump_whose_server_stops_calls_no_more_and_wakes_the_next(world):
     assert world.topics.ticks == ["gepetto"]
 
 
+def test_a_pump_that_waits_notices_within_half_a_second_that_its_server_stops(world):
+    world.jobs.put(processing_job(call_at=later(30)))
+    world.clock.after(10.05, lambda: setattr(world, "is_stopping", True))
+
+    world.pump().run()
+
+    assert 10.05 <= world.seconds() <= 10.6
+
+
 def test_a_pump_whose_server_stops_waits_some_seconds_for_the_calls_in_flight(world):
     world.jobs.put(*jobs(range(2)))
     world.provider.takes_s = 6.0

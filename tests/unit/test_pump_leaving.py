@@ -119,13 +119,14 @@ def test_a_pump_stays_for_the_next_poll_of_a_render_younger_than_two_minutes(wor
     assert [call.at for call in world.provider.calls] == [later(20)]
 
 
-def test_a_poll_within_a_few_seconds_is_waited_for(world):
-    world.jobs.put(long_render(call_at=later(5)))
+@pytest.mark.parametrize(("due_s", "polled"), [(5, [later(5)]), (5.5, [])])
+def test_a_poll_within_five_seconds_is_waited_for(world, due_s, polled):
+    world.jobs.put(long_render(call_at=later(due_s)))
     world.provider.on_poll(DONE)
 
     world.pump().run()
 
-    assert [call.at for call in world.provider.calls] == [later(5)]
+    assert [call.at for call in world.provider.calls] == polled
 
 
 @pytest.mark.parametrize(

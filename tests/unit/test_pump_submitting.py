@@ -219,13 +219,22 @@ def test_submissions_and_polls_take_turns_when_both_wait(world, workers):
     assert kinds[first : first + 30] == ["submit", "poll"] * 15
 
 
-def test_an_idle_account_begins_with_two_seconds_worth_of_calls(world):
-    world.provider.limit = CATALOGUE["gepetto"].limit
-    world.jobs.put(*(a_job(id=job_id(number)) for number in range(20)))
+@pytest.mark.parametrize(
+    ("limit", "window_s", "calls"),
+    [
+        # One call every 0.53 s, the first of them in each burst.
+        pytest.param(CATALOGUE["gepetto"].limit, 0.4, 5, id="two seconds' worth"),
+        # One call every 10.5 ms: half a second's worth at once, then those of 50 ms.
+        pytest.param(CATALOGUE["spacely"].limit, 0.05, 52, id="half a window's worth"),
+    ],
+)
+def test_an_idle_account_begins_with_a_burst(world, limit, window_s, calls):
+    world.provider.limit = limit
+    world.jobs.put(*(a_job(id=job_id(number)) for number in range(120)))
 
-    world.pump(window_s=0.4).run()
+    world.pump(window_s=window_s, workers=200).run()
 
-    assert len(world.provider.called("submit")) == 5
+    assert len(world.provider.called("submit")) == calls
 
 
 def test_a_run_that_follows_another_does_not_begin_with_a_burst_of_its_own(world):

@@ -50,6 +50,14 @@ def test_a_tenants_jobs_stand_by_priority_then_returned_ones_first_then_by_age()
     assert in_order == sorted(in_order)
 
 
+def test_keys_are_those_of_the_documents_that_are_stored_already():
+    fresh = key(created_at=later(1.234567))
+    returned = key(tenant="a/b", priority=Priority.LOW, tries=1)
+
+    assert fresh == f"demo/01/01767355201234567/{job_id(1)}"
+    assert returned == f"a%2Fb/10/01767355200000000/{job_id(1)}"
+
+
 @pytest.mark.parametrize("job", [a_job(call_at=NOON), *(job_in(one) for one in Status)])
 def test_only_a_job_that_is_ready_has_a_place(job):
     assert (queue_key(job) is not None) == (job.status is Status.QUEUED and job.call_at is None)

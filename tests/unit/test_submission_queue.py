@@ -230,6 +230,17 @@ def test_there_is_one_look_at_a_time_however_long_it_takes():
     assert len(list(queue.next_reads(now=later(6), looks=True))) == 1
 
 
+def test_four_lines_are_read_on_at_a_time():
+    queue = a_queue()
+    for line in range(6):
+        look(queue, *(queued(10 * line + one, tenant=f"tenant-{line}") for one in range(4)))
+    for line in range(6):
+        while (stored := queue.first(f"tenant-{line}", now=NOON, suspects=True)) is not None:
+            queue.check_out(stored)
+
+    assert len(list(queue.next_reads(now=NOON, looks=False))) == 4
+
+
 def test_a_look_that_failed_is_made_again_a_second_later():
     queue = a_queue()
     (read,) = queue.next_reads(now=NOON, looks=True)
