@@ -23,7 +23,7 @@ from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrp
 from google.cloud.firestore_v1.types import CommitRequest, Document
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
-from google.pubsub_v1.types import PubsubMessage
+from google.pubsub_v1.types import PublishRequest, PubsubMessage
 
 TOPIC = "floor-completions"
 COLLECTION = "floor"
@@ -83,10 +83,10 @@ def floor_webhook(request: flask.Request) -> flask.Response:
     _write(clients, name, changes, over={"update_time": document.update_time})
     fields = {name: _decoded(value) for name, value in document.fields.items()}
     data = json.dumps({**fields, **changes}, default=str).encode()
-    message = PubsubMessage(data=data, attributes={"ce-subject": job_id}, ordering_key=job_id)
-    clients.publisher.publish(
-        topic=clients.topic, messages=[message], retry=None, timeout=PATIENCE_S
-    )
+    attributes = {"ce-subject": job_id}
+    message = PubsubMessage.pb()(data=data, attributes=attributes, ordering_key=job_id)
+    batch = PublishRequest.pb()(topic=clients.topic, messages=[message])
+    clients.publisher.publish(request=PublishRequest.wrap(batch), retry=None, timeout=PATIENCE_S)
     _write(clients, name, {"isPublished": True}, over={"exists": True})
     return flask.Response('{"status":"ok"}', mimetype="application/json")
 

@@ -80,9 +80,11 @@ NEVER_CHANGE = {
     "path",
     "metadata",
     "on_unconfirmed",
+    "priority",
     "credits",
     "body_digest",
     "retry_of",
+    "trace",
     "created_at",
     "deadline_at",
 }
