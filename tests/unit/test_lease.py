@@ -150,6 +150,16 @@ def test_one_that_should_have_been_renewed_is_waited_for_and_taken(world):
     assert world.clock.naps == [1]
 
 
+def test_calls_count_by_their_age_when_the_lease_is_had_not_when_it_was_waited_for(world):
+    world.accounts.put(busy_account(calls_ago_s=(50.0,), granted=0))
+    world.clock.advance(LEASE_S - 1)
+
+    lease = take(world)
+
+    now_s = world.clock.monotonic()
+    assert [now_s - ended_s for ended_s in lease.window.recent(now_s)] == [50 + LEASE_S]
+
+
 def test_one_that_is_renewed_late_is_left_to_its_holder(world):
     slow = take(world, holder="slow")
     world.clock.advance(LEASE_S - 1)

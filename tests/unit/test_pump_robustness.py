@@ -10,7 +10,7 @@ from relay.application.pump_run import SET_ASIDE_FOR
 from relay.domain.account import Account
 from relay.domain.admission import TenantState
 from relay.domain.answers import Rendered
-from relay.domain.job import ErrorCode, EventType, Priority, Status
+from relay.domain.job import Claim, ErrorCode, EventType, Priority, Status
 from relay.domain.limits import Limit
 from relay.domain.queue import queue_key
 from relay.errors import AccountRefused, StoreUnavailable
@@ -26,6 +26,7 @@ from tests.factories import (
     later,
     processing_job,
     submitting_job,
+    unconfirmed_job,
 )
 from tests.fakes import ConcurrentWorkers, InlineWorkers
 
@@ -506,6 +507,19 @@ def test_a_claim_that_still_holds_outlives_the_deadline(world):
     world.pump(window_s=0).run()
 
     assert world.jobs.job().status is Status.SUBMITTING
+
+
+def test_a_due_job_that_needs_nothing_holds_up_nobody(world):
+    """By hand, or by a later version: no move of ours leaves a job so."""
+    world.jobs.put(
+        unconfirmed_job(call_at=NOON, claim=None),
+        submitting_job(id=job_id(2), claim=Claim(token="dead", expires_at=later(1))),
+    )
+
+    world.pump(window_s=5).run()
+
+    assert world.jobs.job().status is Status.UNCONFIRMED
+    assert world.jobs.job(job_id(2)).status is Status.UNCONFIRMED
 
 
 def test_a_due_job_that_a_step_leaves_as_it_is_is_tried_again_once_a_second(world, monkeypatch):
