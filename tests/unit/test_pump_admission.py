@@ -234,6 +234,32 @@ def test_a_pause_that_becomes_longer_is_logged_again(world, caplog):
     assert caplog.messages.count("provider throttled") == 2
 
 
+@pytest.mark.parametrize("kind", ["submit", "poll"])
+def test_a_job_that_alone_is_answered_429_pauses_the_account_once(world, kind, caplog):
+    bad = {"id": job_id(1), "tenant": "bad", "deadline_at": later(86_400)}
+    world.jobs.put(a_job(**bad) if kind == "submit" else processing_job(**bad))
+    # Others are answered every few seconds.
+    world.jobs.put(
+        *(
+            processing_job(id=job_id(number), tenant="good", deadline_at=later(86_400))
+            for number in range(10, 30)
+        )
+    )
+    call = getattr(world.provider, kind)
+
+    def throttled(job):
+        if job.id == job_id(1):
+            raise {"submit": NotAccepted, "poll": NoAnswer}[kind]("HTTP 429", is_throttled=True)
+        return call(job)
+
+    setattr(world.provider, kind, throttled)
+
+    world.pump(window_s=200, workers=1).run()
+
+    assert caplog.messages.count("provider throttled") == 1
+    assert world.jobs.job(job_id(1)).throttled_at > later(100)
+
+
 def test_a_429_to_a_poll_pauses_submissions_too_and_is_one_line(world, caplog):
     world.jobs.put(processing_job(id=job_id(9)))
     world.provider.on_poll(NoAnswer("HTTP 429", 20.0, is_throttled=True))

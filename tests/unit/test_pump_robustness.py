@@ -269,6 +269,46 @@ def test_a_job_that_is_gone_when_it_is_to_be_sent_is_no_error(world, caplog):
     assert error_lines(caplog) == []
 
 
+def test_a_job_whose_deadline_passes_before_it_is_read_is_ended_and_not_claimed(world, caplog):
+    world.jobs.put(a_job(deadline_at=later(30)))
+    read = world.jobs.read
+
+    def frozen(job_id):
+        world.jobs.read = read
+        world.clock.advance(40)
+        return read(job_id)
+
+    world.jobs.read = frozen
+
+    world.pump().run()
+
+    job = world.jobs.job()
+    assert world.provider.calls == []
+    assert (job.status, job.tries) == (Status.FAILED, 0)
+    assert job.finished_at < later(45)
+    assert error_lines(caplog) == []
+
+
+def test_a_job_that_was_removed_and_created_anew_for_another_provider_is_not_sent(world, caplog):
+    world.jobs.put(a_job())
+    queued = world.jobs.queued
+
+    def created_anew(*args, **more):
+        found = queued(*args, **more)
+        if found:
+            world.jobs.remove(JOB_ID)
+            world.jobs.put(a_job(provider="spacely", operation="standard"))
+        return found
+
+    world.jobs.queued = created_anew
+
+    world.pump(window_s=0).run()
+
+    assert world.provider.calls == []
+    assert world.jobs.job().status is Status.QUEUED
+    assert error_lines(caplog) == []
+
+
 def test_a_job_whose_input_does_not_parse_is_set_aside_once(world, caplog):
     """Its queue is read without inputs."""
     world.jobs.put(a_job())

@@ -20,6 +20,7 @@ from relay.domain.job import Actor, Claim, ErrorCode, Job, ProviderReply, Status
 from relay.domain.poll_policy import next_try_at, planned_poll_at
 from relay.errors import (
     AccountRefused,
+    JobNotFound,
     JobRefused,
     NoAnswer,
     NotAccepted,
@@ -161,7 +162,8 @@ class JobActions:
         stored = self._store.read(known.job.id)
         now = self._clock.now()
         if stored.job.account != known.job.account:
-            return ActionResult(stored=stored)
+            # Removed, and created anew with the same idempotency key for another provider.
+            raise JobNotFound(known.job.id)
         if now >= stored.job.deadline_at:
             # The pump was frozen: a claim now would only delay the job's end.
             return ActionResult(stored=stored)
