@@ -8,9 +8,9 @@ from heapq import heappop, heappush
 from pathlib import Path
 from random import Random
 from statistics import fmean, median, quantiles
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from infra.bench import report
@@ -20,6 +20,9 @@ from relay.domain import poll_policy as rule
 from relay.domain.catalogue import CATALOGUE
 from relay.domain.durations import Durations
 from relay.domain.poll_policy import PollPolicy, plan_polls, planned_poll_at
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 CHART = "charts/polling.png"
 RELAY = "relay"
@@ -518,7 +521,7 @@ def draw(contests: Sequence[Contest], *, to: Path) -> None:
         figure.subplots_adjust(top=0.88, bottom=0.115, wspace=0.06, hspace=0.2)
 
 
-def _draw_panel(axes: Axes, contest: Contest) -> None:
+def _draw_panel(axes: "Axes", contest: Contest) -> None:
     axes.set_title(contest.model.name)
     axes.set_xscale("log")
     axes.set_xlim(0.9, MAX_POLLS)

@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
-import matplotlib as mpl
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from rich.console import Console
 from rich.markdown import Markdown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, MUTED, GRID = "#22272e", "#6b7480", "#e7eaee"
 RELAY_COLOUR, OTHER_COLOUR = "#d1495b", "#3d6fb4"
@@ -93,8 +93,12 @@ def show(page: str, *, to: TextIO | None = None) -> None:
 
 
 @contextmanager
-def chart(title: str, *, to: Path, height: float = 4.6) -> Iterator[Figure]:
+def chart(title: str, *, to: Path, height: float = 4.6) -> Iterator["Figure"]:
     """Give a figure to draw on; it is saved as a PNG afterwards."""
+    # Only where something is drawn: it takes longer to import than all else here.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(11.5, height), dpi=130, facecolor="white")
         figure.subplots_adjust(left=0.06, right=0.98, top=0.8, bottom=0.14, wspace=0.18)
@@ -108,8 +112,10 @@ def chart(title: str, *, to: Path, height: float = 4.6) -> Iterator[Figure]:
         figure.savefig(to, metadata={"Software": None})
 
 
-def set_x_ticks(axes: Axes, values: Sequence[int]) -> None:
+def set_x_ticks(axes: "Axes", values: Sequence[int]) -> None:
     """Put ticks at these values, as plain numbers on any scale."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
     axes.xaxis.set_major_locator(FixedLocator(values))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
