@@ -158,3 +158,16 @@ def test_a_breaker_that_stays_open_is_one_line(caplog):
 
     assert is_written
     assert caplog.messages == []
+
+
+def test_an_outage_is_probed_for_a_tenant_whose_own_breaker_is_closed():
+    def stop(tenant: str) -> Stop:
+        return Stop(since=NOON, probe_at=NOON, gap_s=30.0, job_id=job_id(9), tenant=tenant)
+
+    states = {
+        "a": TenantState(tenant="a", failures=FAILURES_TO_OPEN, stop=stop("a"), opened_at=NOON),
+        "b": TenantState(tenant="b", failures=1),
+    }
+    admission = Admission(60.0, outage=stop("c"), tenants=states)
+
+    assert next_job(a_scheduler(queued(1, "a"), queued(2, "b"), admission=admission)) == job_id(2)

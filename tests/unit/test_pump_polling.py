@@ -252,6 +252,18 @@ def test_a_deadline_within_the_window_is_kept_to_the_second(world):
     assert later(30) <= job.finished_at < later(31)
 
 
+def test_a_job_that_a_slow_clock_wrote_as_due_seconds_ago_is_polled_at_once(world):
+    world.jobs.put(processing_job(id=job_id(2), call_at=later(50)))
+    # Just after a scan began, by a clock that is almost three seconds slow.
+    late = processing_job(call_at=later(10.05 - 2.9), history=())
+    world.clock.after(10.05, lambda: world.jobs.put(late))
+
+    world.pump().run()
+
+    assert world.provider.called("poll")[0] == JOB_ID
+    assert world.provider.calls[0].at <= later(11.1)
+
+
 def test_a_nudge_that_comes_during_a_slow_poll_has_the_job_asked_again_at_once(world):
     world.jobs.put(processing_job())
     nudge = partial(poll_requested, provider_job_id=None, at=later(2))

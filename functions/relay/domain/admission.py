@@ -164,8 +164,8 @@ class Evidence:
         throttle_is_own: A 429 concerns this job alone: others passed since its last one.
     """
 
-    refusal_is_own: bool = False
-    throttle_is_own: bool = False
+    refusal_is_own: bool
+    throttle_is_own: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -181,11 +181,11 @@ class Flight:
     tenant: str
     job_id: str
     evidence: Evidence
-    is_suspect: bool = False
-    hold: Hold | None = None
-    pause: Stop | None = None
-    is_probe_of_outage: bool = False
-    is_probe_of_tenant: bool = False
+    is_suspect: bool
+    hold: Hold | None
+    pause: Stop | None
+    is_probe_of_outage: bool
+    is_probe_of_tenant: bool
 
     @property
     def is_probe_of_account(self) -> bool:
