@@ -446,6 +446,28 @@ def test_a_tenant_without_failures_probes_an_outage_at_once_one_call_at_a_time()
     assert not admission.may_probe_early("fourth")
 
 
+def test_a_poll_is_no_probe_of_an_outage():
+    admission = broken("demo", "other")
+
+    begin(admission, job=job_of("third"), kind=CallKind.POLL)
+
+    assert admission.may_call(CallKind.SUBMIT, at=later(30))
+    assert admission.may_probe_early("fourth")
+
+
+@pytest.mark.parametrize("first", [CallResult.REFUSED, CallResult.THROTTLED])
+def test_an_account_that_is_on_hold_and_paused_waits_for_both(first):
+    admission = an_admission()
+    (second,) = {CallResult.REFUSED, CallResult.THROTTLED} - {first}
+    flights = [begin(admission, job=job_of(number=number)) for number in range(2)]
+    for flight, result in zip(flights, (first, second), strict=True):
+        admission.end(flight, reported(result, status=401), at=NOON)
+
+    # A hold of 30 s, and a pause of one window.
+    assert not admission.may_call(CallKind.SUBMIT, at=later(59.9))
+    assert admission.may_call(CallKind.SUBMIT, at=later(60))
+
+
 def test_a_tenant_whose_submissions_were_accepted_probes_an_outage_at_once():
     admission = an_admission()
     call(admission, CallResult.ACCEPTED, job=job_of("third"), at=later(-1))

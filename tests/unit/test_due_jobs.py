@@ -47,6 +47,14 @@ def polled(number, *, tenant="demo", due_s=0.0):
     return DueJob.found(Stored(job, 1))
 
 
+def test_a_job_that_is_never_due_again_is_not_kept():
+    jobs = DueJobs()
+
+    jobs.put(DueJob.found(Stored(finished_job(Status.SUCCEEDED, announcements=()), 1)), at=NOON)
+
+    assert len(jobs) == 0
+
+
 def test_a_lane_is_next_due_when_the_first_of_all_tenants_jobs_is():
     jobs = DueJobs()
     assert jobs.next_due(Lane.POLL) is None

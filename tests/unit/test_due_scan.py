@@ -44,6 +44,24 @@ def test_the_first_look_begins_at_the_floor_and_the_next_a_second_later_where_it
     assert (second.after, second.until) == (NOON - SCAN_MARGIN, later(2))
 
 
+def test_the_next_look_is_when_the_pump_would_leave_if_that_is_sooner():
+    scan = a_scan()
+    scan.stay(until=later(0.5))
+
+    read(scan)
+
+    assert scan.next_read(now=later(0.499)) is None
+    assert scan.next_read(now=later(0.5)) is not None
+
+
+def test_a_job_that_is_due_as_late_as_was_asked_for_is_where_it_belongs():
+    scan = a_scan()
+
+    # A look reads a second ahead.
+    assert read(scan, stored(processing_job(call_at=later(1)))) == []
+    assert len(read(scan, stored(processing_job(call_at=later(2.001))), at=later(1))) == 1
+
+
 def test_a_full_page_is_read_on_from_at_once():
     scan = a_scan()
 

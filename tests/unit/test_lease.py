@@ -240,6 +240,9 @@ def test_once_another_has_it_it_is_lost_for_good(world):
     lease.renew_if_due()
 
     assert not lease.may_call()
+    tried = world.accounts.writes
+    assert not lease.is_kept()
+    assert world.accounts.writes == tried
     lease.give_back()
     assert world.accounts.account().holder == "b"
 
@@ -288,7 +291,7 @@ def test_a_renewal_that_failed_is_tried_again_half_a_second_later(world):
     lease.renew_if_due()
     assert world.accounts.calls == []
 
-    world.clock.advance(0.02)
+    world.clock.advance(0.01)
     lease.renew_if_due()
     assert world.accounts.calls == ["replace"]
 

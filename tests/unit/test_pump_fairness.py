@@ -193,6 +193,17 @@ def test_jobs_that_the_provider_refuses_hold_up_only_their_tenant(world):
     assert world.provider.called("submit").count(bad.id) == 2
 
 
+@pytest.mark.parametrize(("polled_last", "first"), [(True, "submit"), (False, "poll")])
+def test_submissions_and_polls_take_turns_from_pump_to_pump(world, polled_last, first):
+    world.accounts.put(Account(name="gepetto", polled_last=polled_last))
+    world.jobs.put(*jobs_of("a", [1]), *polls_of("a", [2]))
+
+    world.pump(window_s=0, workers=1).run()
+
+    assert world.provider.calls[0].kind == first
+    assert world.accounts.account().polled_last == (first == "submit")
+
+
 def test_turns_of_polls_are_handed_over_as_they_stand_at_the_end(world):
     ahead = TenantState(tenant="a", answered_at=NOON, poll_turn=3.0)
     world.accounts.put(Account(name="gepetto", tenants=(ahead,)))

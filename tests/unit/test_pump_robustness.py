@@ -344,6 +344,42 @@ def test_an_account_that_cannot_be_read_has_the_tick_delivered_again(world):
         world.pump().run()
 
 
+def test_a_single_pass_looks_again_if_its_scan_failed(world):
+    world.jobs.put(processing_job())
+    due = world.jobs.due
+
+    def away_once(*args, **more):
+        world.jobs.due = due
+        raise StoreUnavailable("simulated")
+
+    world.jobs.due = away_once
+
+    world.pump(window_s=0).run()
+
+    assert world.provider.called("poll") == [JOB_ID]
+
+
+def test_no_more_events_are_published_at_a_time_than_there_are_workers(world):
+    world.jobs.put(*(processing_job(id=job_id(number)) for number in range(12)))
+    world.provider.on_poll(*[DONE] * 12)
+    publish, at_once = world.topics.publish_event, []
+
+    def slowly(job, event):
+        at_once.append(1)
+        most.append(len(at_once))
+        world.clock.advance(1)
+        at_once.pop()
+        publish(job, event)
+
+    most: list[int] = []
+    world.topics.publish_event = slowly
+
+    world.pump(workers=4, open_workers=lambda _: ConcurrentWorkers(world.clock)).run()
+
+    assert len(world.topics.events) == 12
+    assert max(most) == 4
+
+
 def test_a_lease_whose_reply_was_lost_is_recognised(world):
     world.jobs.put(a_job())
     world.accounts.lose_replies()

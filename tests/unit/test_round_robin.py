@@ -134,6 +134,15 @@ def test_another_instance_goes_on_where_the_first_one_stopped():
     assert served == ["b", "c", "a"]
 
 
+def test_who_was_behind_is_so_for_the_next_instance_until_others_have_waited():
+    turns = WeightedRoundRobin({}, {"a": -1.0})
+    assert turns.starts() == {"a": -1.0}
+
+    turns.next(["b"])
+
+    assert turns.starts() == {}
+
+
 def test_a_turn_of_which_nothing_came_is_given_back():
     turns = WeightedRoundRobin({}, {})
     turns.next(["a", "b"])

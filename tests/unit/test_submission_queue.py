@@ -195,6 +195,19 @@ def test_a_suspect_is_told_of_until_what_came_of_its_try_is_known():
     assert queue.suspects() == []
 
 
+def test_a_job_that_is_being_ended_waits_no_more():
+    queue = a_queue()
+    head, suspect = queued(0), Stored(a_job(id=job_id(7), refusal=ErrorCode.PROVIDER_AUTH), 1)
+    look(queue, head)
+    queue.put_suspect(suspect)
+
+    queue.remove(head.item.job)
+    assert queue.suspects() == [suspect]
+    queue.remove(suspect.job)
+
+    assert (len(queue), queue.tenants(), queue.suspects()) == (0, [], [])
+
+
 def test_what_comes_too_late_is_given_up_and_what_is_unlikely_yields():
     queue = a_queue()
     too_late = queued(0, deadline_at=later(LEAST_S - 1))

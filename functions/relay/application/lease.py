@@ -115,7 +115,7 @@ class Lease:
                 return lease
             except LostRace:
                 # Perhaps to our own last try landing late; reading again tells.
-                continue
+                pass
             except StoreUnavailable:
                 if attempt + 1 == TAKE_TRIES:
                     raise

@@ -60,7 +60,7 @@ class OpenJobsQuota:
                 tally.added -= not place.is_taken
 
     def _count_if_due(self, tally: "_Tally", tenant: str, account: str) -> None:
-        if tally.is_known and self._clock.monotonic() < tally.count_at_s:
+        if self._clock.monotonic() < tally.count_at_s:
             return
         # All wait for the first count, and nobody for a later one.
         if not tally.counting.acquire(blocking=not tally.is_known):
