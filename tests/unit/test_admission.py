@@ -422,6 +422,17 @@ def test_a_third_tenant_that_passed_before_the_first_breaker_opened_does_not_cou
     assert admission.outage is not None
 
 
+def test_what_passed_before_the_latest_breaker_opened_does_not_count():
+    admission = broken("one")
+    call(admission, CallResult.ACCEPTED, job=job_of("fine"), at=later(5))
+    fail(admission, "two", at=later(10))
+    assert admission.outage is None
+
+    fail(admission, "three", at=later(11))
+
+    assert admission.outage is not None
+
+
 def test_a_breaker_that_has_closed_since_long_makes_no_outage_with_another():
     admission = broken("one")
     stop = admission.state_of("one").stop
@@ -501,6 +512,14 @@ def test_a_probe_that_proves_nothing_does_not_open_a_breaker_that_was_closed_mea
     admission.end(probe, reported(CallResult.INCONCLUSIVE), at=later(32))
 
     assert admission.state_of("demo").stop is None
+
+
+def test_in_an_outage_a_tenants_own_breaker_keeps_no_probe_back():
+    admission = broken("demo", "other")
+
+    # What keeps submissions back then is the outage.
+    assert admission.may_submit_for("demo", at=NOON)
+    assert not admission.may_call(CallKind.SUBMIT, at=NOON)
 
 
 def test_nobody_probes_early_whose_own_submission_broke_last():

@@ -171,3 +171,12 @@ def test_an_outage_is_probed_for_a_tenant_whose_own_breaker_is_closed():
     admission = Admission(60.0, outage=stop("c"), tenants=states)
 
     assert next_job(a_scheduler(queued(1, "a"), queued(2, "b"), admission=admission)) == job_id(2)
+
+
+def test_an_outage_is_probed_for_whom_it_hit_if_nobody_else_waits():
+    own = Stop(since=NOON, probe_at=later(600), gap_s=600.0, job_id=job_id(9), tenant="a")
+    state = TenantState(tenant="a", failures=FAILURES_TO_OPEN, stop=own, opened_at=NOON)
+    outage = Stop(since=NOON, probe_at=NOON, gap_s=30.0, job_id=job_id(9), tenant="b")
+    admission = Admission(60.0, outage=outage, tenants={"a": state})
+
+    assert next_job(a_scheduler(queued(1, "a"), admission=admission)) == job_id(1)

@@ -86,12 +86,15 @@ def test_calls_in_the_air_take_places_until_they_end():
 
 
 def test_a_call_that_was_not_made_gives_its_place_back():
-    window = CallWindow(Limit(calls=2, window_s=60.0), ended=[])
+    window = CallWindow(Limit(calls=3, window_s=60.0), ended=[])
     window.start()
+    window.start()
+    assert window.free_at(1000.0) is None
 
     window.cancel()
 
     assert window.free_at(1000.0) == 1000.0
+    assert window.in_flight == 1
 
 
 def test_what_is_passed_on_are_the_calls_that_ended_and_still_count():

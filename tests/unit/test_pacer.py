@@ -82,3 +82,14 @@ def test_a_call_of_the_last_pump_that_ends_this_very_moment_counts():
         one.start(100.0)
 
     assert pacer.free_at(100.0) == rested.free_at(100.0) + 0.5
+
+
+def test_a_call_that_was_not_made_does_not_delay_the_next():
+    pacer = Pacer(LIMIT, ahead_s=0.0)
+    pacer.start(100.0)
+    before = pacer.free_at(100.0)
+
+    pacer.start(100.0)
+    pacer.cancel()
+
+    assert pacer.free_at(100.0) == pytest.approx(before)

@@ -69,6 +69,16 @@ def test_a_job_is_sent_until_just_the_shortest_usual_render_time_is_left(world, 
     assert world.provider.called("submit") == sent
 
 
+def test_a_job_for_which_it_is_too_late_once_it_was_read_is_not_sent(world):
+    world.jobs.put(a_job(deadline_at=later(3.5)))
+    world.jobs.takes_s = {"read": 1.0}
+
+    world.pump(window_s=5).run()
+
+    assert world.provider.calls == []
+    assert world.jobs.job().error.code is ErrorCode.NOT_SENT_IN_TIME
+
+
 def test_what_was_learnt_of_renders_says_what_is_too_late(world):
     durations = Durations.unknown()
     for _ in range(20):

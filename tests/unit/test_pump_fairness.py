@@ -204,6 +204,15 @@ def test_submissions_and_polls_take_turns_from_pump_to_pump(world, polled_last, 
     assert world.accounts.account().polled_last == (first == "submit")
 
 
+def test_a_tenant_without_polls_is_handed_over_as_neither_ahead_nor_behind(world):
+    world.jobs.put(*jobs_of("a", [1]))
+
+    world.pump(window_s=0).run()
+
+    (left,) = world.accounts.account().tenants
+    assert (left.turn, left.poll_turn) == (0, 0)
+
+
 def test_turns_of_polls_are_handed_over_as_they_stand_at_the_end(world):
     ahead = TenantState(tenant="a", answered_at=NOON, poll_turn=3.0)
     world.accounts.put(Account(name="gepetto", tenants=(ahead,)))

@@ -108,6 +108,16 @@ def test_polls_of_an_account_on_hold_wait_too(world):
     assert moments(world) == pytest.approx([0, 100], abs=0.1)
 
 
+def test_jobs_that_were_not_called_are_not_written(world):
+    world.accounts.put(Account(name="gepetto", hold=a_hold(probe_at=later(600))))
+    world.jobs.put(processing_job(), a_job(id=job_id(2)))
+
+    world.pump(window_s=10).run()
+
+    assert world.provider.calls == []
+    assert world.jobs.writes == 0
+
+
 def test_a_refused_polls_own_words_are_kept_for_the_error_that_its_job_may_end_with(world):
     world.jobs.put(processing_job(deadline_at=later(50)))
     refusal = AccountRefused(403, reason="no plan")

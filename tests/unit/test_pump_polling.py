@@ -264,6 +264,17 @@ def test_a_job_that_a_slow_clock_wrote_as_due_seconds_ago_is_polled_at_once(worl
     assert world.provider.calls[0].at <= later(11.1)
 
 
+def test_a_job_whose_next_poll_lies_beyond_the_window_is_written_at_once(world):
+    world.jobs.put(processing_job(), processing_job(id=job_id(2), call_at=later(2.5)))
+    world.provider.on_poll(NoAnswer("HTTP 503", 30.0))
+    polls = []
+    world.clock.after(1, lambda: polls.append(world.jobs.job().polls))
+
+    world.pump(window_s=3).run()
+
+    assert polls == [1]
+
+
 def test_a_nudge_that_comes_during_a_slow_poll_has_the_job_asked_again_at_once(world):
     world.jobs.put(processing_job())
     nudge = partial(poll_requested, provider_job_id=None, at=later(2))

@@ -344,19 +344,20 @@ def test_an_account_that_cannot_be_read_has_the_tick_delivered_again(world):
         world.pump().run()
 
 
-def test_a_single_pass_looks_again_if_its_scan_failed(world):
-    world.jobs.put(processing_job())
-    due = world.jobs.due
+@pytest.mark.parametrize(("look", "call"), [("due", "poll"), ("queued", "submit")])
+def test_a_single_pass_looks_again_if_a_look_failed(world, look, call):
+    world.jobs.put(a_job() if call == "submit" else processing_job())
+    found = getattr(world.jobs, look)
 
     def away_once(*args, **more):
-        world.jobs.due = due
+        setattr(world.jobs, look, found)
         raise StoreUnavailable("simulated")
 
-    world.jobs.due = away_once
+    setattr(world.jobs, look, away_once)
 
     world.pump(window_s=0).run()
 
-    assert world.provider.called("poll") == [JOB_ID]
+    assert world.provider.called(call) == [JOB_ID]
 
 
 def test_no_more_events_are_published_at_a_time_than_there_are_workers(world):
@@ -561,6 +562,7 @@ def test_a_single_pass_wakes_nobody_for_jobs_that_wait_for_the_limit(world):
 
     assert len(world.provider.calls) == world.provider.limit.used_calls
     assert world.topics.ticks == []
+    assert world.seconds() < 5
 
 
 def test_a_claim_that_expired_after_the_deadline_ends_its_job_in_one_write(world):

@@ -61,6 +61,14 @@ def test_the_first_look_is_for_everything_as_many_as_go_out_in_two_seconds():
     assert queue.has_looked
 
 
+def test_a_look_among_many_tenants_is_for_two_jobs():
+    queue = a_queue()
+    found = [queued(number, tenant=f"tenant-{number}") for number in range(4)]
+    look(queue, *found)
+
+    assert look(queue).limit == 2
+
+
 def test_a_look_that_filled_its_page_goes_on_beside_the_tenants_that_it_found():
     queue = a_queue()
 
@@ -317,6 +325,27 @@ def test_a_floor_is_not_looked_below():
 
     assert not any(span.after < before.key < span.before for span in spans)
     assert any(span.after < after.key < span.before for span in spans)
+
+
+def test_a_floor_is_not_looked_below_beside_the_low_jobs_that_are_known():
+    queue = a_queue(floors={"demo": Floors(normal=later(-100), low=None)})
+    look(queue, queued(900, priority=Priority.LOW))
+
+    spans = look(queue, at=later(1)).spans
+
+    below, above = queued(700).key, queued(850).key
+    assert not any(one.after < below < one.before for one in spans)
+    assert any(one.after < above < one.before for one in spans)
+
+
+def test_what_is_read_ahead_shrinks_again_once_the_store_has_recovered():
+    queue = a_queue()
+    (slow,) = queue.next_reads(now=NOON, looks=True)
+    queue.take_page(slow, [], now=later(4))
+
+    limits = [look(queue, at=later(5 + second)).limit for second in range(4)]
+
+    assert limits[0] == 4 * limits[-1] == 16
 
 
 def test_more_unlikely_jobs_than_there_is_room_for_stay_in_the_queue():
