@@ -632,6 +632,16 @@ def test_a_tenant_that_is_refused_again_while_others_pass_stops_only_itself():
     assert admission.may_submit_for("demo", at=later(61))
 
 
+def test_that_the_tenants_own_jobs_pass_does_not_make_its_refusal_its_own():
+    admission = held()
+    call(admission, CallResult.ACCEPTED, job=job_of(number=8), at=later(30))
+    assert admission.hold is None
+
+    call(admission, CallResult.REFUSED, job=job_of(number=9), at=later(31))
+
+    assert admission.hold is not None
+
+
 @pytest.mark.parametrize(("after_s", "is_own"), [(600, True), (600.001, False)])
 def test_a_tenants_own_trouble_counts_for_ten_minutes(after_s, is_own):
     admission = held()

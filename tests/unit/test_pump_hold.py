@@ -7,8 +7,14 @@ import pytest
 
 from relay.domain.account import Account
 from relay.domain.job import ErrorCode, ProviderReply, Status
-from relay.errors import AccountRefused, NoAnswer, NotAccepted, PerhapsAccepted
-from tests.factories import NOON, a_hold, a_job, job_id, later, processing_job
+from relay.errors import (
+    AccountRefused,
+    NoAnswer,
+    NotAccepted,
+    PerhapsAccepted,
+    StoreUnavailable,
+)
+from tests.factories import JOB_ID, NOON, a_hold, a_job, job_id, later, processing_job
 
 
 def errors(caplog):
@@ -106,6 +112,33 @@ def test_polls_of_an_account_on_hold_wait_too(world):
     world.pump(window_s=110).run()
 
     assert moments(world) == pytest.approx([0, 100], abs=0.1)
+
+
+def test_a_pump_does_not_stay_for_a_refused_job_that_waits_for_a_later_probe(world):
+    world.accounts.put(Account(name="gepetto", hold=a_hold(probe_at=later(600))))
+    world.jobs.put(a_job(call_at=NOON, refusal=ErrorCode.PROVIDER_AUTH))
+
+    world.pump().run()
+
+    assert world.provider.calls == []
+    assert world.seconds() < 5
+
+
+def test_a_refused_job_that_could_not_be_read_is_tried_again_in_the_same_run(world):
+    world.jobs.put(a_job(call_at=NOON, refusal=ErrorCode.PROVIDER_AUTH, tries=1))
+    world.jobs.put(processing_job(id=job_id(2), call_at=later(40)))
+    read = world.jobs.read
+
+    def away(job_id):
+        if world.seconds() < 20:
+            raise StoreUnavailable(job_id)
+        return read(job_id)
+
+    world.jobs.read = away
+
+    world.pump().run()
+
+    assert world.provider.called("submit") == [JOB_ID]
 
 
 def test_jobs_that_were_not_called_are_not_written(world):

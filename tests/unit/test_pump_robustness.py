@@ -226,6 +226,15 @@ def test_a_job_whose_step_breaks_is_set_aside_and_the_others_go_on(world, caplog
     assert caplog.records[-2].exc_info is not None
 
 
+def test_the_floor_passes_a_job_that_was_set_aside_because_its_step_broke(world):
+    world.jobs.put(processing_job(call_at=later(-700), history=()))
+    world.provider.on_poll(ZeroDivisionError("a bug"))
+
+    world.pump(window_s=0).run()
+
+    assert world.accounts.account().due_floor > later(-700)
+
+
 @pytest.mark.parametrize("deadline_at", [NOON, later(-1)])
 def test_a_job_whose_every_step_breaks_is_set_aside_for_long_once_its_deadline_has_passed(
     world, deadline_at

@@ -134,9 +134,13 @@ def test_another_instance_goes_on_where_the_first_one_stopped():
     assert served == ["b", "c", "a"]
 
 
-def test_who_was_behind_is_so_for_the_next_instance_until_others_have_waited():
+@pytest.mark.parametrize("start", [-1.0, -0.5, 0.5])
+def test_what_another_instance_handed_over_is_handed_on(start):
+    assert WeightedRoundRobin({}, {"a": start}).starts() == {"a": start}
+
+
+def test_who_was_behind_is_so_until_others_have_waited():
     turns = WeightedRoundRobin({}, {"a": -1.0})
-    assert turns.starts() == {"a": -1.0}
 
     turns.next(["b"])
 
