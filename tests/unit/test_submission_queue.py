@@ -205,12 +205,15 @@ def test_a_suspect_is_told_of_until_what_came_of_its_try_is_known():
 
 def test_a_job_that_is_being_ended_waits_no_more():
     queue = a_queue()
-    head, suspect = queued(0), Stored(a_job(id=job_id(7), refusal=ErrorCode.PROVIDER_AUTH), 1)
-    look(queue, head)
+    suspect = Stored(a_job(id=job_id(7), refusal=ErrorCode.PROVIDER_AUTH), 1)
+    unlikely, head = queued(0, deadline_at=later(MOSTLY_S - 1)), queued(1)
+    look(queue, unlikely, head)
     queue.put_suspect(suspect)
+    assert first(queue, suspects=False) == job_id(1)
 
-    queue.remove(head.item.job)
-    assert queue.suspects() == [suspect]
+    for job in (unlikely.item.job, head.item.job):
+        queue.remove(job)
+    assert (len(queue), queue.suspects()) == (1, [suspect])
     queue.remove(suspect.job)
 
     assert (len(queue), queue.tenants(), queue.suspects()) == (0, [], [])
