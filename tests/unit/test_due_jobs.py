@@ -55,6 +55,18 @@ def test_a_job_that_is_never_due_again_is_not_kept():
     assert len(jobs) == 0
 
 
+def test_tenants_with_polls_are_counted_once_each_and_no_others():
+    jobs = DueJobs()
+    for one in (polled(1, tenant="a"), polled(2, tenant="a"), polled(3, tenant="b")):
+        jobs.put(one, at=NOON)
+    jobs.put(DueJob.found(Stored(submitting_job(id=job_id(4), tenant="c"), 1)), at=NOON)
+    assert jobs.tenants() == 2
+
+    jobs.remove(job_id(3))
+
+    assert jobs.tenants() == 1
+
+
 def test_a_lane_is_next_due_when_the_first_of_all_tenants_jobs_is():
     jobs = DueJobs()
     assert jobs.next_due(Lane.POLL) is None

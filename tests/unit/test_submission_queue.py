@@ -203,6 +203,23 @@ def test_a_suspect_is_told_of_until_what_came_of_its_try_is_known():
     assert queue.suspects() == []
 
 
+def test_a_suspect_whose_deadline_has_passed_is_handed_out_once():
+    queue = a_queue()
+    past, waiting = (
+        Stored(
+            a_job(id=job_id(number), refusal=ErrorCode.PROVIDER_AUTH, deadline_at=later(at_s)), 1
+        )
+        for number, at_s in ((1, 60), (2, 60.001))
+    )
+    for suspect in (past, waiting):
+        queue.put_suspect(suspect)
+
+    assert queue.suspects_past_deadline(now=later(59.999)) == []
+    assert queue.suspects_past_deadline(now=later(60)) == [past]
+    assert queue.suspects_past_deadline(now=later(60)) == []
+    assert queue.suspects() == [waiting]
+
+
 def test_a_job_that_is_being_ended_waits_no_more():
     queue = a_queue()
     suspect = Stored(a_job(id=job_id(7), refusal=ErrorCode.PROVIDER_AUTH), 1)
