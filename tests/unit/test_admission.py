@@ -627,6 +627,7 @@ def test_a_tenant_that_is_refused_again_while_others_pass_stops_only_itself():
     call(admission, CallResult.REFUSED, job=job_of(number=9), at=later(31))
 
     assert admission.hold is None
+    assert admission.state_of("demo").opened_at == later(31)
     assert not admission.may_submit_for("demo", at=later(60))
     assert admission.may_submit_for("other", at=later(31))
     assert admission.may_submit_for("demo", at=later(61))
