@@ -1,5 +1,7 @@
 """Which job gets the next call: whose turn it is, who has had enough, and what a probe avoids."""
 
+from datetime import datetime
+
 import pytest
 
 from relay.application.call_scheduler import CallScheduler
@@ -72,6 +74,16 @@ def begin_next(scheduler: CallScheduler) -> Flight:
     return scheduler.begin(call)
 
 
+def a_stop(tenant: str, *, job: int = 9, probe_at: datetime = NOON) -> Stop:
+    return Stop(since=NOON, probe_at=probe_at, gap_s=30.0, job_id=job_id(job), tenant=tenant)
+
+
+def broken(tenant: str, *, probe_at: datetime = NOON) -> TenantState:
+    """Return the state of a tenant whose own breaker is open."""
+    stop = a_stop(tenant, probe_at=probe_at)
+    return TenantState(tenant=tenant, failures=FAILURES_TO_OPEN, stop=stop, opened_at=NOON)
+
+
 def in_flight(tenant: str, *, submissions: int, polls: int) -> Admission:
     admission = Admission(60.0)
     kinds = [CallKind.SUBMIT] * submissions + [CallKind.POLL] * polls
@@ -108,8 +120,7 @@ def test_hanging_calls_of_a_tenant_take_only_a_share_of_the_places(
 @pytest.mark.parametrize("make", [queued, polled], ids=["submission", "poll"])
 def test_a_probe_is_for_a_job_that_stopped_nothing_although_both_tenants_did(make):
     hold = a_hold(probe_at=NOON, job_id=job_id(1), tenant="a")
-    pause = Stop(since=NOON, probe_at=NOON, gap_s=60.0, job_id=job_id(2), tenant="b")
-    admission = Admission(60.0, hold=hold, pause=pause)
+    admission = Admission(60.0, hold=hold, pause=a_stop("b", job=2))
 
     scheduler = a_scheduler(make(1, "a"), make(2, "b"), make(3, "b"), admission=admission)
 
@@ -149,9 +160,8 @@ def test_the_account_is_written_at_once_only_if_something_begins_or_ends(result,
 
 
 def test_a_breaker_that_stays_open_is_one_line(caplog):
-    stop = Stop(since=NOON, probe_at=NOON, gap_s=30.0, job_id=job_id(9), tenant="a")
-    state = TenantState(tenant="a", failures=FAILURES_TO_OPEN, stop=stop, opened_at=NOON)
-    scheduler = a_scheduler(queued(1, "a"), admission=Admission(60.0, tenants={"a": state}))
+    admission = Admission(60.0, tenants={"a": broken("a")})
+    scheduler = a_scheduler(queued(1, "a"), admission=admission)
     flight = begin_next(scheduler)
 
     is_written = scheduler.end(flight, CallReport(result=CallResult.UNKNOWN, ended_s=0.0), at=NOW)
@@ -161,22 +171,14 @@ def test_a_breaker_that_stays_open_is_one_line(caplog):
 
 
 def test_an_outage_is_probed_for_a_tenant_whose_own_breaker_is_closed():
-    def stop(tenant: str) -> Stop:
-        return Stop(since=NOON, probe_at=NOON, gap_s=30.0, job_id=job_id(9), tenant=tenant)
-
-    states = {
-        "a": TenantState(tenant="a", failures=FAILURES_TO_OPEN, stop=stop("a"), opened_at=NOON),
-        "b": TenantState(tenant="b", failures=1),
-    }
-    admission = Admission(60.0, outage=stop("c"), tenants=states)
+    states = {"a": broken("a"), "b": TenantState(tenant="b", failures=1)}
+    admission = Admission(60.0, outage=a_stop("c"), tenants=states)
 
     assert next_job(a_scheduler(queued(1, "a"), queued(2, "b"), admission=admission)) == job_id(2)
 
 
 def test_an_outage_is_probed_for_whom_it_hit_if_nobody_else_waits():
-    own = Stop(since=NOON, probe_at=later(600), gap_s=600.0, job_id=job_id(9), tenant="a")
-    state = TenantState(tenant="a", failures=FAILURES_TO_OPEN, stop=own, opened_at=NOON)
-    outage = Stop(since=NOON, probe_at=NOON, gap_s=30.0, job_id=job_id(9), tenant="b")
-    admission = Admission(60.0, outage=outage, tenants={"a": state})
+    state = broken("a", probe_at=later(600))
+    admission = Admission(60.0, outage=a_stop("b"), tenants={"a": state})
 
     assert next_job(a_scheduler(queued(1, "a"), admission=admission)) == job_id(1)

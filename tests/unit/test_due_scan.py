@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from relay.application.due_jobs import DueJob, Lane
 from relay.application.due_scan import (
     MOST_IN_HAND,
@@ -100,32 +102,37 @@ def test_documents_that_do_not_parse_are_handed_out_and_refused_jobs_become_susp
     assert len(scan.due_jobs) == 0
 
 
+def read_polls(scan, number):
+    """Read so many jobs to poll, each due a second after the one before."""
+    jobs = [
+        stored(processing_job(id=job_id(one), history=(), call_at=later(-2000 + one)))
+        for one in range(number)
+    ]
+    read(scan, *jobs)
+
+
+def make_room(scan):
+    """Serve so many polls that those left behind are read."""
+    for _ in range(MOST_IN_HAND // 2 + 1):
+        scan.due_jobs.remove(scan.due_jobs.first(Lane.POLL, at=NOON, tenant="demo").job.id)
+
+
 def test_more_polls_than_there_is_room_for_are_left_and_read_again_from_where_they_were():
     scan = a_scan()
-    jobs = [
-        stored(processing_job(id=job_id(number), history=(), call_at=later(-2000 + number)))
-        for number in range(MOST_IN_HAND + PAGE)
-    ]
 
-    read(scan, *jobs)
+    read_polls(scan, MOST_IN_HAND + PAGE)
 
     assert scan.due_jobs.count(Lane.POLL, "demo") == MOST_IN_HAND == 1000
     assert scan.is_behind
-    for _ in range(MOST_IN_HAND // 2 + 1):
-        scan.due_jobs.remove(scan.due_jobs.first(Lane.POLL, at=NOON, tenant="demo").job.id)
+    make_room(scan)
     left = scan.next_read(now=later(0.1))
     assert left.after == later(-2000 + MOST_IN_HAND) - timedelta(microseconds=1)
 
 
 def test_a_read_of_jobs_left_behind_that_failed_is_made_again_a_second_later():
     scan = a_scan()
-    jobs = [
-        stored(processing_job(id=job_id(number), history=(), call_at=later(-2000 + number)))
-        for number in range(MOST_IN_HAND + 1)
-    ]
-    read(scan, *jobs)
-    for _ in range(MOST_IN_HAND // 2 + 1):
-        scan.due_jobs.remove(scan.due_jobs.first(Lane.POLL, at=NOON, tenant="demo").job.id)
+    read_polls(scan, MOST_IN_HAND + 1)
+    make_room(scan)
     left = scan.next_read(now=later(0.1))
 
     scan.read_failed(left, now=later(0.2))
@@ -144,29 +151,18 @@ def test_a_tenant_with_many_polls_leaves_room_for_those_of_another():
     assert scan.due_jobs.count(Lane.POLL, "quiet") == 1
 
 
-def test_tenants_with_many_polls_share_the_room():
+@pytest.mark.parametrize(("tenants", "each"), [(10, MOST_IN_HAND // 10), (200, 10)])
+def test_tenants_with_many_polls_share_the_room_with_ten_for_each_at_least(tenants, each):
     scan = a_scan()
     jobs = [
-        stored(processing_job(id=job_id(number), tenant=f"tenant-{number % 10}"))
+        stored(processing_job(id=job_id(number), tenant=f"tenant-{number % tenants}"))
         for number in range(3000)
     ]
 
     read(scan, *jobs)
 
-    counts = {scan.due_jobs.count(Lane.POLL, f"tenant-{number}") for number in range(10)}
-    assert counts == {MOST_IN_HAND // 10}
-
-
-def test_however_many_tenants_have_polls_there_is_room_for_ten_of_each():
-    scan = a_scan()
-    jobs = [
-        stored(processing_job(id=job_id(number), tenant=f"tenant-{number % 200}"))
-        for number in range(3000)
-    ]
-
-    read(scan, *jobs)
-
-    assert {scan.due_jobs.count(Lane.POLL, f"tenant-{number}") for number in range(200)} == {10}
+    counts = {scan.due_jobs.count(Lane.POLL, f"tenant-{number}") for number in range(tenants)}
+    assert counts == {each}
 
 
 def test_a_pump_stays_half_a_second_longer_than_wake_ups_are_saved():

@@ -260,17 +260,22 @@ def test_a_document_that_is_gone_when_it_is_to_be_set_aside_stops_nobody(world):
     assert world.jobs.job(job_id(2)).status is Status.SUCCEEDED
 
 
-def test_a_job_that_is_gone_when_it_is_to_be_sent_is_no_error(world, caplog):
-    world.jobs.put(a_job())
+def once_found_in_the_queue(world, happen):
+    """Let this happen between the look that finds jobs and the first read of one by id."""
     queued = world.jobs.queued
 
-    def vanish(*args, **more):
+    def interrupted(*args, **more):
         found = queued(*args, **more)
         if found:
-            world.jobs.remove(JOB_ID)
+            happen()
         return found
 
-    world.jobs.queued = vanish
+    world.jobs.queued = interrupted
+
+
+def test_a_job_that_is_gone_when_it_is_to_be_sent_is_no_error(world, caplog):
+    world.jobs.put(a_job())
+    once_found_in_the_queue(world, lambda: world.jobs.remove(JOB_ID))
 
     world.pump(window_s=0).run()
 
@@ -300,16 +305,12 @@ def test_a_job_whose_deadline_passes_before_it_is_read_is_ended_and_not_claimed(
 
 def test_a_job_that_was_removed_and_created_anew_for_another_provider_is_not_sent(world, caplog):
     world.jobs.put(a_job())
-    queued = world.jobs.queued
 
-    def created_anew(*args, **more):
-        found = queued(*args, **more)
-        if found:
-            world.jobs.remove(JOB_ID)
-            world.jobs.put(a_job(provider="spacely", operation="standard"))
-        return found
+    def created_anew():
+        world.jobs.remove(JOB_ID)
+        world.jobs.put(a_job(provider="spacely", operation="standard"))
 
-    world.jobs.queued = created_anew
+    once_found_in_the_queue(world, created_anew)
 
     world.pump(window_s=0).run()
 

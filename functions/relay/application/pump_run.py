@@ -448,12 +448,11 @@ class PumpRun:
     def _keep_if_due(self, stored: Stored | None, now: datetime) -> None:
         if stored is None:
             return
-        due = wake_at(stored.job)
         if stored.job.unpublished:
             self._to_announce.append(stored)
         elif stored.job.is_ready:
             self._queue.put(stored)
-        elif due is not None and due <= now:
+        elif (due := wake_at(stored.job)) is not None and due <= now:
             self._scan.offer(stored, now=now)
 
     def _end_call(self, flight: Flight | None, future: Future[ActionResult]) -> ActionResult | None:
