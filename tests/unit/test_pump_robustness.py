@@ -124,6 +124,11 @@ def looks_at_the_queue(world):
     return looks
 
 
+def is_looked_for(looks, job):
+    key = queue_key(job)
+    return any(one.after < key < one.before for spans, _ in looks for one in spans)
+
+
 @pytest.mark.parametrize("priority", Priority)
 def test_a_run_does_not_look_below_the_floors_that_the_last_one_left(world, priority):
     left = TenantState(tenant="demo", normal_floor=later(-300), low_floor=later(-200))
@@ -133,12 +138,8 @@ def test_a_run_does_not_look_below_the_floors_that_the_last_one_left(world, prio
 
     world.pump(window_s=0).run()
 
-    def is_looked_for(created_at):
-        key = queue_key(a_job(priority=priority, created_at=created_at))
-        return any(one.after < key < one.before for spans, _ in looks for one in spans)
-
-    assert is_looked_for(later(floor_s + 1))
-    assert not is_looked_for(later(floor_s - 1))
+    assert is_looked_for(looks, a_job(priority=priority, created_at=later(floor_s + 1)))
+    assert not is_looked_for(looks, a_job(priority=priority, created_at=later(floor_s - 1)))
 
 
 def test_a_pump_reads_as_many_queued_jobs_at_first_as_go_out_in_two_seconds(world):
@@ -174,8 +175,7 @@ def test_the_floor_of_one_priority_counts_without_the_others(world, priority, le
 
     world.pump(window_s=0).run()
 
-    below = queue_key(a_job(priority=priority, created_at=later(-301)))
-    assert not any(one.after < below < one.before for spans, _ in looks for one in spans)
+    assert not is_looked_for(looks, a_job(priority=priority, created_at=later(-301)))
 
 
 def test_the_floor_of_due_jobs_passes_no_refused_job_that_waits_to_be_tried_again(world):
