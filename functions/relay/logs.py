@@ -64,15 +64,17 @@ def _add_request_id(answer: flask.Response) -> flask.Response:
 
 def _request_id() -> str:
     """Return the id of the request's trace, or a new one if it has none."""
-    if "request_id" not in flask.g:
+    known = flask.g.get("request_id")
+    if known is None:
         cloud = _CLOUD_TRACE.match(flask.request.headers.get("X-Cloud-Trace-Context", ""))
         if cloud is not None:
-            flask.g.request_id = cloud[1]
+            known = cloud[1]
         elif (trace := _traceparent()) is not None:
-            flask.g.request_id = trace.trace_id
+            known = trace.trace_id
         else:
-            flask.g.request_id = secrets.token_hex(16)
-    return str(flask.g.request_id)
+            known = secrets.token_hex(16)
+        flask.g.request_id = known
+    return str(known)
 
 
 def request_id() -> str | None:

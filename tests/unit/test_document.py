@@ -1,10 +1,20 @@
 """How a job stands in its document, and what is read of one that is not as it should be."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta, timezone
 
 import pytest
+from google.cloud.firestore_v1.types.document import Value
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
 
-from relay.adapters.document import from_document, to_document, without_defaults
+from relay.adapters.document import (
+    decode_fields,
+    encode,
+    from_document,
+    to_document,
+    without_defaults,
+)
 from relay.domain.job import ErrorCode, JobError, Status
 from relay.domain.trace import TraceContext
 from relay.errors import UnreadableJob
@@ -20,6 +30,8 @@ from tests.factories import (
 )
 
 TIME_TO_LIVE = timedelta(days=30)
+FIRST, LAST = (NOON.replace(year=year, tzinfo=None) for year in (2, 9998))
+ZONES = st.sampled_from([UTC, timezone(timedelta(hours=-5, minutes=-30))])
 
 
 def document(job):
@@ -81,14 +93,53 @@ def test_a_job_with_nothing_left_to_do_has_no_wake():
     assert "wakeAt" not in document(finished_job(Status.FAILED, announcements=()))
 
 
-def test_times_come_back_as_plain_utc():
-    class WithNanoseconds(datetime):
-        nanosecond = 123_456_789
+def test_callers_names_are_left_as_they_are():
+    named = a_job(metadata={"roomId": "4", "floor_no": "2"}, input={"styleId": "modern", "x_y": 1})
 
-    fields = document(a_job()) | {"createdAt": WithNanoseconds(2026, 1, 2, 12, tzinfo=UTC)}
+    back = from_document(JOB_ID, document(named))
 
-    created_at = from_document(JOB_ID, fields).created_at
-    assert (type(created_at), created_at) == (datetime, NOON)
+    assert back.metadata == named.metadata
+    assert dict(back.known_input or {}) == named.input
+
+
+def in_message(value):
+    message = Value.pb()()
+    encode(value, message)
+    return message
+
+
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary()
+    | st.datetimes(timezones=st.just(UTC))
+)
+
+
+@given(st.dictionaries(st.text(), PLAIN | st.lists(PLAIN) | st.dictionaries(st.text(), PLAIN)))
+def test_values_come_back_from_firestores_messages(fields):
+    back = decode_fields(in_message(fields).map_value.fields)
+
+    assert back == fields
+    assert {name: type(one) for name, one in back.items()} == {
+        name: type(one) for name, one in fields.items()
+    }
+
+
+@given(st.datetimes(min_value=FIRST, max_value=LAST, timezones=ZONES))
+def test_times_are_written_as_protobuf_would(at):
+    expected = Timestamp()
+    expected.FromDatetime(at)
+
+    assert in_message(at).timestamp_value.ToNanoseconds() == expected.ToNanoseconds()
+
+
+def test_a_value_that_no_document_has_is_refused():
+    with pytest.raises(TypeError, match="no set in a document"):
+        in_message({"names": {"a"}})
 
 
 def test_a_field_that_a_later_version_added_is_ignored():

@@ -11,7 +11,7 @@ Firestore indexes of a text.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -30,9 +30,8 @@ T = TypeVar("T")
 
 readable(Job)
 
-
 # Values of these types are the same in a document.
-_PLAIN = (str, int, float, bool, type(None))
+_PLAIN = frozenset((str, int, float, bool, datetime, type(None)))
 
 
 def to_fields(value: Any) -> dict[str, Any]:
@@ -41,12 +40,11 @@ def to_fields(value: Any) -> dict[str, Any]:
 
 
 def _to_fields(value: object, names: Iterable[str]) -> dict[str, Any]:
-    return {camel(name): _written(getattr(value, name)) for name in names}
+    given = ((name, getattr(value, name)) for name in names)
+    return {camel(name): one if type(one) in _PLAIN else _written(one) for name, one in given}
 
 
 def _written(value: object) -> Any:
-    if type(value) in _PLAIN:
-        return value
     return _renamed(msgspec.to_builtins(value, builtin_types=(datetime,)), camel)
 
 
@@ -72,18 +70,27 @@ def _snake(name: str) -> str:
 
 
 def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
-    if type(value) in _PLAIN:
-        # First, because most values are: a check against Mapping takes ten times as long.
-        return value
-    if isinstance(value, Mapping):
-        return {rename(name): _renamed(inner, rename) for name, inner in value.items()}
+    # A call for each plain value, which most are, would take longer than all else here.
+    if isinstance(value, dict):
+        return {
+            rename(name): one if type(one) in _PLAIN else _renamed(one, rename)
+            for name, one in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_renamed(inner, rename) for inner in value]
-    if isinstance(value, datetime):
-        # Plain, whatever subclass of it a client reads into.
-        return datetime.combine(value.date(), value.time(), tzinfo=UTC)
+        return [one if type(one) in _PLAIN else _renamed(one, rename) for one in value]
     return value
 
+
+# Which field of a ``Value`` message takes a value of this type.
+_FIELDS_OF_VALUES = {
+    str: "string_value",
+    bool: "boolean_value",
+    int: "integer_value",
+    float: "double_value",
+    bytes: "bytes_value",
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_S = 86_400
 
 ACCOUNT = "account"
 CREATED_AT = "createdAt"
@@ -195,12 +202,15 @@ def from_document(job_id: str, document: Mapping[str, Any]) -> Job:
     """
     try:
         given = _input(document[INPUT]) if INPUT in document else UNREAD
-        metadata = msgspec.convert(json.loads(document["metadata"]), dict[str, str])
+        metadata = json.loads(document["metadata"])
         if document.get("resubmitted") and "resubmissions" not in document:
             # Written by a version that only knew whether, not how often.
             document = {**document, "resubmissions": 1}
-        job = from_fields(Job, {**document, "id": job_id, "input": None, "metadata": {}})
-        return replace(job, input=given, metadata=metadata)
+        plain = _renamed(document, _snake)
+        job = msgspec.convert({**plain, "id": job_id, "input": None, "metadata": metadata}, Job)
+        # The job is new and nobody else's; `replace` would copy it for each job that a query finds.
+        object.__setattr__(job, "input", given)
+        return job
     except KeyError as error:
         raise UnreadableJob(f"{job_id}: no field {error}") from None
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
@@ -239,41 +249,37 @@ def decode_fields(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def encode(value: Any, to: Any) -> None:
     """Write a value into one of Firestore's ``Value`` messages; raise as `encode_fields`."""
-    match value:
-        case None:
-            to.null_value = 0
-        case str():
-            to.string_value = value
-        case bool():
-            to.boolean_value = value
-        case bytes():
-            to.bytes_value = value
-        case int():
-            to.integer_value = value
-        case float():
-            to.double_value = value
-        case datetime():
-            to.timestamp_value.FromDatetime(value)
-        case list() | tuple():
-            to.array_value.SetInParent()
-            for one in value:
-                encode(one, to.array_value.values.add())
-        case dict():
-            to.map_value.SetInParent()
-            encode_fields(value, to.map_value.fields)
-        case _:
-            raise TypeError(f"no {type(value).__name__} in a document")
+    field = _FIELDS_OF_VALUES.get(type(value))
+    if field is not None:
+        setattr(to, field, value)
+    elif value is None:
+        to.null_value = 0
+    elif isinstance(value, datetime):
+        since = value - _EPOCH
+        to.timestamp_value.seconds = since.days * _DAY_S + since.seconds
+        to.timestamp_value.nanos = since.microseconds * 1000
+    elif isinstance(value, list | tuple):
+        to.array_value.SetInParent()
+        for one in value:
+            encode(one, to.array_value.values.add())
+    elif isinstance(value, dict):
+        to.map_value.SetInParent()
+        encode_fields(value, to.map_value.fields)
+    else:
+        raise TypeError(f"no {type(value).__name__} in a document")
 
 
 def _decoded(value: Any) -> Any:
-    match value.WhichOneof("value_type"):
+    kind = value.WhichOneof("value_type")
+    match kind:
         case "null_value":
             return None
         case "timestamp_value":
-            return value.timestamp_value.ToDatetime(tzinfo=UTC)
+            at = value.timestamp_value
+            return _EPOCH + timedelta(seconds=at.seconds, microseconds=at.nanos // 1000)
         case "array_value":
             return [_decoded(one) for one in value.array_value.values]
         case "map_value":
             return decode_fields(value.map_value.fields)
-        case kind:
+        case _:
             return getattr(value, kind)

@@ -148,7 +148,8 @@ def read_status(
 def _is_usable(value: object) -> TypeGuard[str]:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_URL_LENGTH:
         return False
-    if not value.isprintable() or any(mark.isspace() for mark in value):
+    # Of white space, only the plain space is printable.
+    if not value.isprintable() or " " in value:
         return False
     try:
         parts = urlsplit(value)

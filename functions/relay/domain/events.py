@@ -58,7 +58,7 @@ def as_announced(job: Job, type: EventType) -> Job:
     A late result or kept outputs may join a job whose completion is not out yet or is published
     again; the earlier event must not show what came later.
     """
-    if type is EventType.OUTPUTS_KEPT:
+    if type is EventType.OUTPUTS_KEPT or not (job.late_outputs or job.kept_outputs):
         return job
     if type is EventType.LATE_RESULT:
         return replace(job, kept_outputs=())

@@ -193,16 +193,14 @@ def succeeded(
     if job.is_final:
         return with_event(replace(job, late_outputs=tuple(outputs)), EventType.LATE_RESULT, at=at)
     return _ended(
-        replace(
-            job,
-            outputs=tuple(outputs),
-            provider_job_id=job.provider_job_id or provider_job_id,
-            provider_status=provider_status or job.provider_status,
-        ),
+        job,
         Status.SUCCEEDED,
         by=by,
         at=at,
         note=f"{len(outputs)} output(s)",
+        outputs=tuple(outputs),
+        provider_job_id=provider_job_id,
+        provider_status=provider_status,
     )
 
 
@@ -223,15 +221,13 @@ def failed(
     if job.is_final:
         return job
     return _ended(
-        replace(
-            job,
-            error=JobError(code=code, message=failure_message(job, code, reply), provider=reply),
-            provider_status=provider_status or job.provider_status,
-        ),
+        job,
         Status.FAILED,
         by=by,
         at=at,
         note=code.value,
+        error=JobError(code=code, message=failure_message(job, code, reply), provider=reply),
+        provider_status=provider_status,
     )
 
 
@@ -375,19 +371,45 @@ def _may_be_resubmitted(job: Job) -> bool:
     return job.on_unconfirmed is OnUnconfirmed.RESUBMIT and job.resubmissions < MAX_RESUBMISSIONS
 
 
-def _ended(job: Job, to: Status, *, by: Actor, at: datetime, note: str) -> Job:
-    moved = _moved(job, to, by=by, at=at, note=note)
-    if moved is job:
+def _ended(
+    job: Job,
+    to: Status,
+    *,
+    by: Actor,
+    at: datetime,
+    note: str,
+    outputs: tuple[str, ...] = (),
+    error: JobError | None = None,
+    provider_job_id: str | None = None,
+    provider_status: str | None = None,
+) -> Job:
+    if to not in MOVES[job.status]:
         return job
-    ended = replace(moved, finished_at=at, finished_by=by, call_at=None, strikes=None)
+    # In one step: a copy of a job costs a callback as much as a log line.
+    ended = replace(
+        job,
+        status=to,
+        history=_history(job, Entry(at=at, status=to, by=by, note=note)),
+        outputs=outputs,
+        error=error,
+        provider_job_id=job.provider_job_id or provider_job_id,
+        provider_status=provider_status or job.provider_status,
+        finished_at=at,
+        finished_by=by,
+        call_at=None,
+        strikes=None,
+    )
     return with_event(ended, COMPLETION[to], at=at)
 
 
 def _moved(job: Job, to: Status, *, by: Actor, at: datetime, note: str) -> Job:
     if to not in MOVES[job.status]:
         return job
-    history = (*job.history, Entry(at=at, status=to, by=by, note=note))
-    if len(history) > MAX_HISTORY:
-        # Keep the first entry, however many follow.
-        history = (history[0], *history[-(MAX_HISTORY - 1) :])
-    return replace(job, status=to, history=history)
+    entry = Entry(at=at, status=to, by=by, note=note)
+    return replace(job, status=to, history=_history(job, entry))
+
+
+def _history(job: Job, entry: Entry) -> tuple[Entry, ...]:
+    history = (*job.history, entry)
+    # Keep the first entry, however many follow.
+    return history if len(history) <= MAX_HISTORY else (history[0], *history[-(MAX_HISTORY - 1) :])

@@ -114,7 +114,8 @@ def parse_strict_json(body: bytes) -> Any:
         json.loads(body, object_pairs_hook=_unique_members)
     except (ValueError, RecursionError):
         raise malformed_json() from None
-    pointer = next(_nul_pointers(value, ""), None)
+    # JSON has no other way to write one.
+    pointer = next(_nul_pointers(value, ""), None) if b"\\u0000" in body else None
     if pointer is not None:
         name = pointer.strip("/").replace("/", ".") or "the body"
         raise InvalidRequest(pointer, f"{name} has the character U+0000, which no text may have")
