@@ -26,6 +26,8 @@ from relay.assembly import CONCURRENCY
 from relay.domain.catalogue import CATALOGUE
 
 TARGET_USE = 0.80
+# Two runs of the same thing have differed by 1.4 where the emulator's queries take seconds.
+RUNS_DIFFER_BY = 1.5
 SETTLES_S = 2.0
 FLOOD, NEIGHBOUR = "flood", "neighbour"
 # As long as the sandbox takes.
@@ -209,8 +211,8 @@ def _profile_without_faults(account: str, bursts: tuple[Burst, ...]) -> Profile:
 def checks(waited: Sequence[Waited]) -> Iterator[Check]:
     """Hold the neighbours of a queue against their targets.
 
-    On the emulator they may wait as long as with as many jobs elsewhere, which the relay never
-    reads.
+    On the emulator they may wait about as long as with as many jobs elsewhere, which the relay
+    never reads.
     """
     elsewhere = {(one.neighbour, one.elsewhere): one for one in waited if one.elsewhere}
     for one in waited:
@@ -219,17 +221,21 @@ def checks(waited: Sequence[Waited]) -> Iterator[Check]:
         neighbour, p95_s = one.neighbour, one.waits.p95 / 1000
         slowed = None if one.is_simulated else elsewhere.get((neighbour, one.queued))
         slowed_s = slowed.waits.p95 / 1000 if slowed else 0.0
+        most_s = max(neighbour.target_s, slowed_s * RUNS_DIFFER_BY)
         behind = f"{neighbour.account}, behind {one.queued:,} jobs of another tenant"
         if one.is_simulated:
             behind += ", simulated"
         target = f"p95 at most {neighbour.target_s:.0f} s"
-        if slowed_s > neighbour.target_s:
-            target += f", or what jobs elsewhere cost on the emulator ({slowed_s:.2f} s)"
+        if most_s > neighbour.target_s:
+            target += (
+                f", or {RUNS_DIFFER_BY:g} of what jobs elsewhere cost on the emulator"
+                f" ({slowed_s:.2f} s)"
+            )
         yield Check(
             f"job created to job sent, {behind}",
             target,
             f"{p95_s:.2f} s",
-            p95_s <= max(neighbour.target_s, slowed_s),
+            p95_s <= most_s,
         )
         if one.is_simulated:
             # Its calls take longer than the target allows for.

@@ -18,7 +18,7 @@ def test_a_neighbour_that_waits_too_long_fails_its_checks_if_there_is_a_queue():
 
 @pytest.mark.parametrize(
     ("seconds", "use", "holds"),
-    [(6.9, 0.71, [True, True]), (7.1, 0.69, [False, False])],
+    [(10.4, 0.71, [True, True]), (10.6, 0.69, [False, False])],
 )
 def test_a_neighbour_is_held_to_what_jobs_elsewhere_leave_on_the_emulator(seconds, use, holds):
     waited = [
