@@ -30,7 +30,7 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.events import as_announced
 from relay.domain.job import Announcement, Job
 from relay.domain.provider_list import ProviderList
-from relay.edges.completions import Completions
+from relay.edges.push import Completions
 from relay.errors import BucketUnavailable, OutputNotKept, PublishFailed, StoreUnavailable
 from relay.job_view import to_json
 from tests.factories import JOB_ID, NOON

@@ -55,9 +55,8 @@ from relay.domain.catalogue import CATALOGUE
 from relay.domain.limits import Limit
 from relay.domain.poll_policy import PollPolicy
 from relay.edges.api import Api
-from relay.edges.completions import Completions
 from relay.edges.console import Console
-from relay.edges.tick import Ticks
+from relay.edges.push import Completions, Ticks
 from relay.edges.webhook import Webhook
 from relay.job_view import callback_json
 

@@ -36,8 +36,7 @@ from relay.config import AccountSettings, Common, PumpSettings
 from relay.domain.job import Job
 from relay.domain.tokens import webhook_url
 from relay.edges.api import Api
-from relay.edges.completions import Completions
-from relay.edges.tick import Ticks
+from relay.edges.push import Completions, Ticks
 from relay.edges.webhook import Webhook
 
 P = ParamSpec("P")

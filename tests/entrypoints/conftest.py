@@ -16,7 +16,7 @@ from relay import bootstrap
 from relay.assembly import CreatePolicy
 from relay.domain.catalogue import CATALOGUE
 from relay.edges.api import Api
-from relay.edges.tick import Ticks
+from relay.edges.push import Ticks
 from tests.fakes import CALLBACK_KEYS, World
 
 SOURCE = Path(__file__).parents[2] / "functions" / "main.py"

@@ -56,6 +56,12 @@ def test_what_the_caller_wishes_is_kept(api, world):
     assert world.jobs.job(job["id"]).on_unconfirmed == "resubmit"
 
 
+def test_what_only_looks_like_a_nul_is_no_nul(api):
+    answer = create(api, BODY | {"metadata": {"path": r"C:\u0000"}})
+
+    assert (answer.status_code, answer.json["metadata"]) == (201, {"path": r"C:\u0000"})
+
+
 @pytest.mark.parametrize("sample", [one for one in SAMPLES if one.provider == "gepetto"], ids=str)
 def test_every_operation_of_the_catalogue_can_be_asked_for(api, sample):
     path = {} if sample.path is None else {"path": sample.path}

@@ -8,7 +8,7 @@ import pytest
 
 from relay import bootstrap
 from relay.domain.job import Status
-from relay.edges.tick import Ticks
+from relay.edges.push import Ticks
 from tests.factories import JOB_ID, a_job, busy_account, later, processing_job
 
 TICK = b'{"account": "gepetto"}'

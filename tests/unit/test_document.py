@@ -137,9 +137,10 @@ def test_times_are_written_as_protobuf_would(at):
     assert in_message(at).timestamp_value.ToNanoseconds() == expected.ToNanoseconds()
 
 
-def test_a_value_that_no_document_has_is_refused():
-    with pytest.raises(TypeError, match="no set in a document"):
-        in_message({"names": {"a"}})
+@pytest.mark.parametrize("value", [{"a"}, Status.QUEUED], ids=["set", "word of an enumeration"])
+def test_a_value_that_no_document_has_is_refused(value):
+    with pytest.raises(TypeError, match=f"no {type(value).__name__} in a document"):
+        in_message({"field": value})
 
 
 def test_a_field_that_a_later_version_added_is_ignored():

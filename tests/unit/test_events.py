@@ -11,6 +11,7 @@ from relay.domain.events import (
     with_event,
 )
 from relay.domain.job import ENDS, EventType, Status
+from relay.domain.kept_output import KeptOutput
 from tests.factories import JOB_ID, LATE_OUTPUT, NOON, a_job, finished_job, later
 
 
@@ -74,3 +75,11 @@ def test_only_the_late_result_shows_late_outputs_so_that_every_copy_is_the_same(
 
     assert as_announced(job, EventType.FAILED).late_outputs == ()
     assert as_announced(job, EventType.LATE_RESULT).late_outputs == (LATE_OUTPUT,)
+
+
+def test_only_their_own_event_shows_kept_outputs():
+    job = finished_job(Status.SUCCEEDED, kept_outputs=(KeptOutput(index=0, error="why"),))
+
+    assert as_announced(job, EventType.SUCCEEDED).kept_outputs == ()
+    assert as_announced(job, EventType.LATE_RESULT).kept_outputs == ()
+    assert as_announced(job, EventType.OUTPUTS_KEPT).kept_outputs == job.kept_outputs

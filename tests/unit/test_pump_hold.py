@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from relay.domain.account import Account
+from relay.domain.admission import Stop
 from relay.domain.job import ErrorCode, ProviderReply, Status
+from relay.domain.transitions import cancelled
 from relay.errors import (
     AccountRefused,
     NoAnswer,
@@ -192,6 +194,42 @@ def test_a_poll_that_is_not_answered_leaves_the_hold_as_it_was(world):
 
     hold = world.accounts.account().hold
     assert (hold.since, hold.gap_s, hold.probe_at) == (NOON, 30, later(60))
+
+
+def test_a_probe_whose_job_was_cancelled_meanwhile_was_none(world):
+    world.accounts.put(Account(name="gepetto", hold=a_hold(probe_at=later(1), gap_s=300.0)))
+    world.jobs.put(a_job(), a_job(id=job_id(2)))
+    cancel_before_it_is_read(world, JOB_ID)
+
+    world.pump(window_s=10).run()
+
+    assert world.provider.called("submit") == [job_id(2)]
+    assert moments(world) == pytest.approx([1], abs=0.6)
+    assert world.accounts.account().hold is None
+
+
+def test_a_pause_does_not_end_because_its_probes_job_was_cancelled_meanwhile(world):
+    pause = Stop(since=NOON, probe_at=later(1), gap_s=60.0)
+    world.accounts.put(Account(name="gepetto", pause=pause))
+    world.jobs.put(*(a_job(id=job_id(number)) for number in (1, 2, 3)))
+    cancel_before_it_is_read(world, JOB_ID)
+    world.provider.on_submit(*[NotAccepted("HTTP 429", is_throttled=True)] * 9)
+
+    world.pump(window_s=10).run()
+
+    assert world.provider.called("submit") == [job_id(2)]
+
+
+def cancel_before_it_is_read(world, job_id):
+    """Cancel a job just before the pump reads it by id to send it."""
+    read = world.jobs.read
+
+    def cancelled_by_then(wanted):
+        if wanted == job_id:
+            world.jobs.put(cancelled(world.jobs.job(job_id), at=world.clock.now()))
+        return read(wanted)
+
+    world.jobs.read = cancelled_by_then
 
 
 def test_a_hold_is_passed_on_to_the_next_pump(world):

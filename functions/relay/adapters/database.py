@@ -87,7 +87,7 @@ class Found:
     """
 
     name: str
-    fields: Mapping[str, Any]
+    fields: dict[str, Any]
     version: int
 
 

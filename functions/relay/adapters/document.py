@@ -48,7 +48,7 @@ def _written(value: object) -> Any:
     return _renamed(msgspec.to_builtins(value, builtin_types=(datetime,)), camel)
 
 
-def from_fields(kind: type[T], document: Mapping[str, Any]) -> T:
+def from_fields(kind: type[T], document: dict[str, Any]) -> T:
     """Return the dataclass that these fields hold.
 
     Raises:
@@ -194,7 +194,7 @@ def _expires_at(job: Job, at: datetime) -> datetime:
     return at if next_attempt is None else max(at, next_attempt + CALLBACK_LATE_BY)
 
 
-def from_document(job_id: str, document: Mapping[str, Any]) -> Job:
+def from_document(job_id: str, document: dict[str, Any]) -> Job:
     """Return the job that the document holds; its input is `UNREAD` if that is left out.
 
     Raises:

@@ -464,7 +464,9 @@ class PumpRun:
         # A task that raised may have made its call.
         report = unknown if result is None else result.call
         self._count_call(None if report is None else report.ended_s)
-        if self._calls.end(flight, report or unknown, at=self._clock.now()):
+        if report is None:
+            self._calls.cancel(flight)
+        elif self._calls.end(flight, report, at=self._clock.now()):
             self._lease.write_soon()
         return result
 

@@ -316,6 +316,10 @@ class Admission:
         self.flights.append(flight)
         return flight
 
+    def cancel(self, flight: Flight) -> None:
+        """Forget a call that was not made after all: it says nothing, and the next one may probe."""
+        self.flights.remove(flight)
+
     def end(self, flight: Flight, report: CallReport, *, at: datetime) -> None:
         """Apply a call's result.
 

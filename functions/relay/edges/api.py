@@ -48,7 +48,6 @@ from relay.edges.bodies import read_body, read_create_body, read_no_body
 from relay.edges.console import Console
 from relay.edges.kept_outputs import kept_output, kept_output_answer
 from relay.edges.listing import PageTokens, read_list_query
-from relay.edges.paths import nearest_path
 from relay.edges.problems import (
     HttpProblem,
     body_too_large,
@@ -57,7 +56,7 @@ from relay.edges.problems import (
     not_found,
     problem_answer,
 )
-from relay.edges.routes import Endpoint, Routes
+from relay.edges.routes import Endpoint, Routes, nearest_path
 from relay.edges.submissions import (
     SUBMISSIONS,
     Submission,
