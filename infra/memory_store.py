@@ -33,7 +33,7 @@ from relay.adapters.document import (
     to_fields,
 )
 from relay.application.ports import (
-    MOST_SPANS,
+    MAX_SPANS,
     Cursor,
     DuePage,
     JobFilter,
@@ -64,14 +64,14 @@ class _Document:
     Raw are documents that were written past the relay, or changed field by field.
     """
 
-    def __init__(self, name: str, version: int, content: Job | Mapping[str, Any]) -> None:
+    def __init__(self, name: str, version: int, content: Job | dict[str, Any]) -> None:
         self.name = name
         self.version = version
         self.raw = None if isinstance(content, Job) else content
         self._content = content
 
     @cached_property
-    def fields(self) -> Mapping[str, Any]:
+    def fields(self) -> dict[str, Any]:
         if isinstance(self._content, Job):
             return to_document(self._content, time_to_live=TIME_TO_LIVE)
         return self._content
@@ -159,7 +159,7 @@ class MemoryJobs:
 
     def queued(self, account: str, *, spans: Sequence[Span], limit: int) -> Sequence[Queued]:
         """See `JobDocuments`."""
-        if not 0 < len(spans) <= MOST_SPANS:
+        if not 0 < len(spans) <= MAX_SPANS:
             raise AssertionError(f"{len(spans)} spans")
         queue = self._queues.get(account, [])
         found: list[tuple[str, str]] = []

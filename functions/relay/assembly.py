@@ -15,7 +15,7 @@ from relay.application.batch_creator import BatchCreator
 from relay.application.callback_receiver import CallbackReceiver
 from relay.application.deliverer import Deliverer
 from relay.application.delivery_run import (
-    MOST_DELIVERIES,
+    MAX_DELIVERIES,
     DeliveryDependencies,
     DeliveryRun,
 )
@@ -305,7 +305,7 @@ class Relay:
         return self._pump(
             CALLBACKS,
             limit=UNCOUNTED,
-            at_once=MOST_DELIVERIES,
+            at_once=MAX_DELIVERIES,
             window_s=window_s,
             open_run=partial(DeliveryRun, deps),
         )

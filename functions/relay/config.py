@@ -19,7 +19,7 @@ from relay.domain.limits import Limit
 T = TypeVar("T")
 
 SHORTEST_SECRET = 32
-MOST_DAYS = 36_500
+MAX_DAYS = 36_500
 LARGEST_WEIGHT = 100
 # What the framework starts without THREADS.
 THREADS_PER_CPU = 4
@@ -269,7 +269,7 @@ _api_keys = _json(
 )
 _whole = _json(Annotated[int, Meta(ge=1)], "a whole number, at least 1")
 _days = _json(
-    Annotated[int, Meta(ge=1, le=MOST_DAYS)], f"a whole number of days from 1 to {MOST_DAYS}"
+    Annotated[int, Meta(ge=1, le=MAX_DAYS)], f"a whole number of days from 1 to {MAX_DAYS}"
 )
 _seconds = _json(Annotated[float, Meta(ge=0, le=500)], "a number of seconds from 0 to 500")
 _weights = _json(
@@ -311,7 +311,7 @@ def common_settings(env: Mapping[str, str]) -> Common:
     """
     read = _Reader(env)
     settings = _common(read)
-    read.complain()
+    read.raise_if_any()
     return settings
 
 
@@ -335,7 +335,7 @@ def api_settings(env: Mapping[str, str]) -> ApiSettings:
         threads=read(threads),
         outputs_bucket=read(OUTPUTS_BUCKET),
     )
-    read.complain()
+    read.raise_if_any()
     return settings
 
 
@@ -347,7 +347,7 @@ def webhook_settings(env: Mapping[str, str]) -> WebhookSettings:
     """
     read = _Reader(env)
     settings = WebhookSettings(common=_common(read), webhook_keys=read(WEBHOOK_KEYS))
-    read.complain()
+    read.raise_if_any()
     return settings
 
 
@@ -366,7 +366,7 @@ def pump_settings(env: Mapping[str, str]) -> PumpSettings:
         webhook_keys=read(WEBHOOK_KEYS),
         window_s=read(TICK_WINDOW_S),
     )
-    read.complain()
+    read.raise_if_any()
     return settings
 
 
@@ -383,7 +383,7 @@ def callback_settings(env: Mapping[str, str]) -> CallbackSettings:
         allow_local_urls=read(ALLOW_LOCAL_URLS),
         window_s=read(TICK_WINDOW_S),
     )
-    read.complain()
+    read.raise_if_any()
     return settings
 
 
@@ -399,7 +399,7 @@ def keep_settings(env: Mapping[str, str]) -> KeepSettings:
         outputs_bucket=read(OUTPUTS_BUCKET),
         allow_local_urls=read(ALLOW_LOCAL_URLS),
     )
-    read.complain()
+    read.raise_if_any()
     return settings
 
 
@@ -425,7 +425,7 @@ class _Reader:
         """Remember what is wrong with several variables together."""
         self._complaints.append(complaint)
 
-    def complain(self) -> None:
+    def raise_if_any(self) -> None:
         """Raise LookupError if anything was wrong."""
         if self._complaints:
             raise LookupError("; ".join(self._complaints))

@@ -45,7 +45,7 @@ from collections.abc import Sequence
 from typing import Self
 
 # A body can be wrong in thousands of places.
-MOST_MISTAKES = 20
+MAX_MISTAKES = 20
 _SUMMARISED = 3
 
 
@@ -77,7 +77,7 @@ class Invalid(Permanent):
 
     @property
     def mistakes(self) -> tuple[Self, ...]:
-        """Each place on its own, `MOST_MISTAKES` at most."""
+        """Each place on its own, `MAX_MISTAKES` at most."""
         return self._several or (self,)
 
     @classmethod

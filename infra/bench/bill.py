@@ -31,8 +31,8 @@ from relay.application import pump_run
 from relay.domain import due
 from relay.domain.job import Job
 
-MOST_AMONG_OTHERS_USD, MOST_ALONE_USD = 40.0, 2000.0
-MOST_LATER = 1.2
+MAX_AMONG_OTHERS_USD, MAX_ALONE_USD = 40.0, 2000.0
+MAX_LATER = 1.2
 PATIENT_MINUTES = due.PATIENT_AFTER.total_seconds() / 60
 LONG_WINDOW_S = 300.0
 SHORT = Kind(name="polled, 30 s", provider="spacely", take_s=30.0)
@@ -195,9 +195,9 @@ def checks(bill: Bill) -> Iterator[Check]:
     (default,) = (row for row in bill.rows if row.lever.is_default)
     for (kind, where), usd in zip(CASES, default.usd, strict=True):
         if where == "among others" and kind is not LONG:
-            most = MOST_AMONG_OTHERS_USD
+            most = MAX_AMONG_OTHERS_USD
         elif where == "alone" and kind is LONG:
-            most = MOST_ALONE_USD
+            most = MAX_ALONE_USD
         else:
             continue
         yield Check(
@@ -208,9 +208,9 @@ def checks(bill: Bill) -> Iterator[Check]:
     ratio = noticed[Way.LEAVE] / noticed[Way.STAY]
     yield Check(
         "renders of up to two minutes noticed, p95",
-        f"at most {MOST_LATER:.2f} of a pump that stays",
+        f"at most {MAX_LATER:.2f} of a pump that stays",
         f"{noticed[Way.LEAVE]:.1f} s, {ratio:.2f}",
-        ratio <= MOST_LATER,
+        ratio <= MAX_LATER,
     )
 
 

@@ -54,7 +54,7 @@ NEXT_EVENT_WITHIN_S = 60.0
 # hung up and the floor, which has no states, got a callback twice.
 ROUND_TRIES = 3
 # Those that a slow emulator did not take in time; a pump would publish them.
-MOST_MISSING = 0.01
+MAX_MISSING = 0.01
 CREATE_BODY = json.dumps({**job_body("gepetto"), "metadata": METADATA})
 
 
@@ -283,7 +283,7 @@ def _wait_for_events(measured: Sequence[Measured]) -> None:
         if received := missing & measured[0].events_s.keys():
             missing -= received
             give_up_at = time.monotonic() + NEXT_EVENT_WITHIN_S
-    if len(missing) > sent * MOST_MISSING:
+    if len(missing) > sent * MAX_MISSING:
         raise TimeoutError(f"{len(missing)} of {sent} events are missing")
     if missing:
         print(f"{len(missing)} of {sent} events are missing", file=sys.stderr)

@@ -41,7 +41,7 @@ from infra.bench.store import (
 from relay.adapters.database import Collection, Database, where
 from relay.adapters.document import INPUT, to_document
 from relay.adapters.firestore import JOBS, FirestoreJobs
-from relay.application.delivery_run import MOST_DELIVERIES
+from relay.application.delivery_run import MAX_DELIVERIES
 from relay.application.ports import Queued, Unreadable
 from relay.domain.callback import CALLBACKS
 from relay.domain.job import Actor, Claim, EventType, Job
@@ -215,7 +215,7 @@ def _delivered(server: Server, client: Database, outside: Outside) -> Peak:
         raise TimeoutError(f"{len(outside.posts)} of {DELIVERED} callbacks were delivered")
     return Peak(
         function="deliver_callbacks",
-        load=f"callbacks of {DELIVERED} jobs of 256 KB, up to {MOST_DELIVERIES} at once, "
+        load=f"callbacks of {DELIVERED} jobs of 256 KB, up to {MAX_DELIVERIES} at once, "
         f"answered with {LONG_ANSWER_BYTES // MIB} MiB each",
         at_rest_mib=memory.at_rest_mib,
         most_mib=memory.mib(),

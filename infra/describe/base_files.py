@@ -29,7 +29,7 @@ from relay.domain.job import (
 from relay.domain.transitions import MAX_HISTORY
 from relay.edges import batch, bodies, listing
 from relay.edges.api import MAX_BODY_BYTES
-from relay.errors import MOST_MISTAKES
+from relay.errors import MAX_MISTAKES
 
 _PLACE = re.compile(r"\$\{([\w.]+)\}")
 
@@ -78,7 +78,7 @@ FROM_CODE: Final[Mapping[str, Any]] = {
     "max_input_values": f"{operation.MAX_INPUT_VALUES:,}",
     "max_metadata_key": bodies.LONGEST_METADATA_KEY,
     "max_metadata_value": bodies.LONGEST_METADATA_VALUE,
-    "max_mistakes": MOST_MISTAKES,
+    "max_mistakes": MAX_MISTAKES,
     "max_kept_bytes": 25 * 1024 * 1024,
     "max_kept_index": answers.MAX_OUTPUTS - 1,
     "max_outputs": answers.MAX_OUTPUTS,

@@ -38,7 +38,7 @@ WEBHOOK = "webhook"
 NOT_YET = ('"code":"list_not_fetched"', '"code":"too_many_waiting"')
 STORE_AWAY = '"code":"store_unavailable"'
 # How often a busy machine's store may be too slow for an answer, in one run.
-MOST_AWAY = 20
+MAX_AWAY = 20
 NOBODYS_URL = "https://hooks.invalid/renders"
 # One in so many requests keeps its key, and so finds a job with another body; one in so many waits.
 KEPT = 8
@@ -121,5 +121,5 @@ def the_store_is_mostly_there(_context: CheckContext, response: Response, _case:
         return
     if STORE_AWAY not in response.text:
         raise AssertionError(f"503 for no known reason: {response.text[:200]}")
-    if next(_times_away) > MOST_AWAY:
-        raise AssertionError(f"the store was away more than {MOST_AWAY} times")
+    if next(_times_away) > MAX_AWAY:
+        raise AssertionError(f"the store was away more than {MAX_AWAY} times")

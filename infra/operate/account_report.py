@@ -15,7 +15,7 @@ from relay.domain.delivery_queue import due_at, due_keys, endpoint_keys, endpoin
 from relay.domain.due import wake_at
 from relay.domain.queue import FIRST, LAST, Span, created_at, keys_of, tenant_of_key
 
-MOST_LINES = 30
+MAX_LINES = 30
 # No job is due so late.
 FAR = timedelta(days=400)
 
@@ -70,8 +70,8 @@ def read_report(
     return AccountReport(
         name=name,
         stored=stored,
-        lines=tuple(found[:MOST_LINES]),
-        has_more_lines=len(found) > MOST_LINES,
+        lines=tuple(found[:MAX_LINES]),
+        has_more_lines=len(found) > MAX_LINES,
         due=0 if is_callbacks else counts.due(name, until=now),
         next_wake_at=None if is_callbacks else _next_wake(name, jobs, now),
     )
@@ -239,7 +239,7 @@ def _heads(
 ) -> Iterator[tuple[Queued, Span]]:
     """Yield the first entry of each span, one more than are shown at most."""
     after = FIRST
-    for _ in range(MOST_LINES + 1):
+    for _ in range(MAX_LINES + 1):
         head = first(Span(after, LAST))
         if head is None:
             return

@@ -25,11 +25,11 @@ from relay.errors import (
 T = TypeVar("T")
 
 TENANTS = ("demo", "second")
-MOST_TRIES = 4
+MAX_TRIES = 4
 # All attempts of one create, each as long as an edge retries.
 LONGEST_CREATE_S = 80.0
 LISTS_EVERY_S = 3.0
-MOST_REDELIVERED = 5
+MAX_REDELIVERED = 5
 # Reading, cancelling, waiting for the answers, and not yet retrying.
 LONGEST_BEFORE_RETRY_S = 480.0
 
@@ -87,7 +87,7 @@ def redeliver_failed(deployment: Deployment) -> None:
         if (callback := versions[-1].job.callback) is not None
         and callback.status is DeliveryStatus.FAILED
     ]
-    for job_id in failed[:MOST_REDELIVERED]:
+    for job_id in failed[:MAX_REDELIVERED]:
         instance = deployment.apis.pick()
         instance.spawn("redeliver", partial(_redeliver_or_leave, deployment, instance, job_id))
 
@@ -144,7 +144,7 @@ class Caller:
     def live(self) -> None:
         """Create the job, retrying on errors, then read, cancel or retry it."""
         env, profile = self._env, self._deployment.profile
-        for attempt in range(MOST_TRIES):
+        for attempt in range(MAX_TRIES):
             if attempt > 0:
                 env.pause(env.rng.uniform(0.5, 10.0))
             if self._ask("create", self._create):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 # A history that takes more steps is in an endless loop.
-MOST_STEPS = 600_000
+MAX_STEPS = 600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +181,7 @@ class Environment:
     def run_until(self, until_s: float) -> None:
         """Run everything scheduled up to this moment."""
         planned = self._planned
-        while planned and planned[0][0] <= until_s and self.steps < MOST_STEPS:
+        while planned and planned[0][0] <= until_s and self.steps < MAX_STEPS:
             at_s, _, _, happen = heapq.heappop(planned)
             self.now_s = at_s
             self.steps += 1

@@ -30,7 +30,7 @@ RESULTS = (EventType.SUCCEEDED.value, EventType.LATE_RESULT.value)
 # As terraform's subscription.
 FIRST_BACKOFF_S = 10.0
 LONGEST_BACKOFF_S = 600.0
-MOST_DELIVERIES = 100
+MAX_DELIVERIES = 100
 # As the real adapters'.
 PUT_TIMEOUT_S = 30.0
 GET_S = 60.0
@@ -104,7 +104,7 @@ class Keeping:
         return lambda: Download(200, PNG + str(next(self._serial)).encode())
 
     def _deliver(self, job_id: str, delay_s: float, failures: int) -> None:
-        if failures >= MOST_DELIVERIES:
+        if failures >= MAX_DELIVERIES:
             self._env.note("topic", f"result of {job_id} is a dead letter")
             return
 

@@ -11,7 +11,7 @@ from infra.simulator.tenants import Behaviour, Burst, draw_bursts
 from relay.domain.limits import Limit
 
 SHARE_CROWDED = 0.15
-MOST_IN_TROUBLE = 20
+MAX_IN_TROUBLE = 20
 PROVIDERS = ("gepetto", "spacely")
 LONGEST_WINDOW_S = 55.0
 SHORT_WINDOW_S = 20.0
@@ -323,7 +323,7 @@ class _Chances:
 
 def _small(bursts: tuple[Burst, ...]) -> tuple[Burst, ...]:
     """Make bursts small: where everything is slow and fails, hundreds do not end within 90 s."""
-    return tuple(replace(one, jobs=min(one.jobs, MOST_IN_TROUBLE)) for one in bursts)
+    return tuple(replace(one, jobs=min(one.jobs, MAX_IN_TROUBLE)) for one in bursts)
 
 
 def _limit(rng: Random, provider: str) -> Limit:

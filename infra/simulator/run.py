@@ -8,7 +8,7 @@ from random import Random
 from infra.simulator.callbacks import KEYS, draw_callbacks
 from infra.simulator.callers import ask_for_lists, redeliver_failed, start_callers
 from infra.simulator.deployment import Deployment
-from infra.simulator.environment import ALL_ON, MOST_STEPS, Environment, FaultSwitches
+from infra.simulator.environment import ALL_ON, MAX_STEPS, Environment, FaultSwitches
 from infra.simulator.instances import PAUSES_S
 from infra.simulator.keeping_profile import draw_keeping
 from infra.simulator.profile import Profile, draw_profile, with_callbacks
@@ -25,8 +25,8 @@ FAULTS_AFTER_S = 60.0
 REST_WITHIN_S = 3600.0
 CHECK_EVERY_S = 20.0
 SHORT_CHECK_S = 2.0
-MOST_JUMPS = 2_000
-MOST_LATE_FAULTS = 30
+MAX_JUMPS = 2_000
+MAX_LATE_FAULTS = 30
 # Most outages are short.
 LENGTHS = (0.1, 0.1, 0.3, 1.0)
 MAX_POISON = 3
@@ -132,14 +132,14 @@ def _deliver_the_rest(deployment: Deployment) -> None:
 
 def _jump_to_the_end(deployment: Deployment) -> None:
     env = deployment.env
-    calm_from = env.faults + MOST_LATE_FAULTS
-    for _ in range(MOST_JUMPS):
-        while deployment.is_busy() and env.steps < MOST_STEPS:
+    calm_from = env.faults + MAX_LATE_FAULTS
+    for _ in range(MAX_JUMPS):
+        while deployment.is_busy() and env.steps < MAX_STEPS:
             # A pump that always crashes would never come to the end of a post that hangs.
             env.is_calm = env.faults >= calm_from
             env.run_until(env.now_s + SHORT_CHECK_S)
         due, planned_s = deployment.due(), env.next_s
-        if (not due and planned_s is None) or env.steps >= MOST_STEPS:
+        if (not due and planned_s is None) or env.steps >= MAX_STEPS:
             break
         due_s = max(env.now_s, min(due.values(), default=float("inf")))
         if planned_s is not None and planned_s < due_s:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from infra.simulator.tenants import MOST_JOBS, Behaviour, Burst
+from infra.simulator.tenants import MAX_JOBS, Behaviour, Burst
 from relay.domain.job import Priority
 
 # One of so many histories with short jobs has as many as a tenant may have open.
@@ -122,7 +122,7 @@ def _resubmit(rng: Random, burst: _Bursts) -> Scenario:
 
 def _short(rng: Random, burst: _Bursts) -> Scenario:
     """More jobs with a deadline of a minute than can be submitted in it."""
-    jobs = MOST_JOBS if rng.randrange(ONE_IN) == 0 else rng.choice((150, 300, THOUSAND))
+    jobs = MAX_JOBS if rng.randrange(ONE_IN) == 0 else rng.choice((150, 300, THOUSAND))
     return Scenario(
         bursts=(
             burst(jobs, deadline_s=60, priority=rng.choice(tuple(Priority)), resubmits=True),

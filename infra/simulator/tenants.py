@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from infra.simulator.environment import Environment
 
 BEHAVES = "behaves"
-MOST_JOBS = 5_000
+MAX_JOBS = 5_000
 # So many jobs with callbacks come at once where everything is slow and fails.
-MOST_CALLED = 12
+MAX_CALLED = 12
 DEADLINE_S = 900
 # A create needs neither accounts nor workers.
 NOT_USED: Any = None
@@ -150,7 +150,7 @@ def _create_and_cancel(deployment: "Deployment", burst: CallbackBurst) -> None:
     creator = relay.creator(CreatePolicy(accounts={provider}))
     operation, its_input = INPUTS[provider]
     env.note(burst.tenant, f"comes with {burst.jobs} callbacks")
-    jobs = burst.jobs if deployment.profile.is_steady else min(burst.jobs, MOST_CALLED)
+    jobs = burst.jobs if deployment.profile.is_steady else min(burst.jobs, MAX_CALLED)
     for number in range(jobs):
         new = NewJob(
             provider=provider,

@@ -35,7 +35,7 @@ WRITTEN_WITHIN_S = 3.0
 # The emulator cuts the time at which a topic took a message to whole milliseconds.
 PUBLISH_TIME_STEP = timedelta(milliseconds=1)
 # Pumps are killed and paused all the while, so some honest jobs may be too late.
-MOST_UNSENT = 0.05
+MAX_UNSENT = 0.05
 
 VERDICTS = {
     200: Verdict.ACCEPTED,
@@ -232,7 +232,7 @@ def _unsent_honest_jobs(evidence: Evidence) -> Iterator[Violation]:
     """Check that a hostile tenant does not keep others' jobs from being submitted."""
     waits_s = list(evidence.waits_s.values())
     unsent = waits_s.count(None)
-    if unsent > MOST_UNSENT * len(waits_s):
+    if unsent > MAX_UNSENT * len(waits_s):
         yield Violation("P8", UNKNOWN, f"{unsent} of {len(waits_s)} honest jobs were never sent")
 
 

@@ -61,7 +61,7 @@ class Document:
     collection: str
     id: str
     at: datetime
-    fields: Mapping[str, Any] | None
+    fields: dict[str, Any] | None
 
 
 class Listener:
@@ -194,7 +194,7 @@ def _document(document: Any) -> Document:
     return _named(document.name, at=document.update_time, fields=fields)
 
 
-def _named(name: str, *, at: Any, fields: Mapping[str, Any] | None) -> Document:
+def _named(name: str, *, at: Any, fields: dict[str, Any] | None) -> Document:
     collection, own_name = name.split("/")[-2:]
     plain = datetime.combine(at.date(), at.time(), tzinfo=UTC)
     return Document(collection=collection, id=own_name, at=plain, fields=fields)

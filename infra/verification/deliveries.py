@@ -44,8 +44,8 @@ RETRY_AFTER_S = (
 ATTEMPTS = len(RETRY_AFTER_S) + 1
 LONGEST_RETRY_AFTER_S = 3_600.0
 GONE = 410
-MOST_AT_ENDPOINT = 4
-MOST_OF_TENANT = 8
+MAX_AT_ENDPOINT = 4
+MAX_OF_TENANT = 8
 # Two clocks that differ by 2 s, and the whole seconds of a timestamp.
 SKEW_S = 2.0
 TIMESTAMP_WITHIN_S = 2.1
@@ -292,7 +292,7 @@ class _Calls:
             bound_s = POSTED_WITHIN_S
             if self.history.is_steady and not troubles:
                 bound_s = POSTED_SOON_S + SECONDS_A_POST * calls
-            elif self.history.longest_freeze_s > 0.0 or calls > MOST_OF_TENANT:
+            elif self.history.longest_freeze_s > 0.0 or calls > MAX_OF_TENANT:
                 # What is frozen or hangs may be the tenant's own; a pump that is killed again and
                 # again comes back later each time.
                 bound_s += 60.0 + SECONDS_A_POST * calls
@@ -350,10 +350,10 @@ def _too_many_in_flight(history: History, tenants: dict[str, str]) -> Iterator[s
         ours = [one for one in flying if one.holder == post.holder]
         tenant = tenants.get(_job_id(post))
         at_endpoint = sum(_host(one.url) == _host(post.url) for one in ours)
-        if at_endpoint > MOST_AT_ENDPOINT:
+        if at_endpoint > MAX_AT_ENDPOINT:
             yield f"{at_endpoint} posts to {_host(post.url)} were in flight at {post.at_s:.3f}"
         of_tenant = sum(tenants.get(_job_id(one)) == tenant for one in ours)
-        if of_tenant > MOST_OF_TENANT:
+        if of_tenant > MAX_OF_TENANT:
             yield f"{of_tenant} posts of {tenant} were in flight at {post.at_s:.3f}"
         for one in flying:
             given_back_s = history.given_back.get(one.holder, NEVER_S)
@@ -383,7 +383,7 @@ def _out_of_turn(calls: Sequence[_Calls]) -> Iterator[tuple[str, str]]:
             others = max(
                 _between(jobs, from_s, to_s) for name, jobs in tenants.items() if name != tenant
             )
-            if others > own + SLACK + MOST_AT_ENDPOINT:
+            if others > own + SLACK + MAX_AT_ENDPOINT:
                 span = f"from {from_s:.3f} to {to_s:.3f}"
                 yield tenant, f"had {own} posts to {host} {span}, and another tenant {others}"
 

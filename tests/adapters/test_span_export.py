@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from infra.traces.collector import collector
 from infra.traces.spans import read, spans_of
 from relay.adapters.span_export import (
-    MOST_SPANS,
+    MAX_SPANS,
     NotExported,
     OtlpEndpoint,
     SpanExport,
@@ -227,9 +227,9 @@ def test_the_oldest_spans_are_dropped_for_the_newest(spans):
     export.flush()
     assert collector.is_asked.acquire(timeout=LONG_S)
 
-    take(export, spans("oldest") + spans("other") * (MOST_SPANS - 1) + spans("newest"))
+    take(export, spans("oldest") + spans("other") * (MAX_SPANS - 1) + spans("newest"))
 
-    assert len(export._waiting) == MOST_SPANS
+    assert len(export._waiting) == MAX_SPANS
     names = [one.name for one in export._waiting]
     assert (names[0], names[-1]) == ("other", "newest")
     collector.is_free = True

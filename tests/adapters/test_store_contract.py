@@ -12,8 +12,8 @@ import pytest
 from infra.memory_store import TIME_TO_LIVE, MemoryAccounts, MemoryJobs
 from relay.adapters.firestore import FirestoreAccounts, FirestoreJobs
 from relay.application.ports import (
-    MOST_SIFTED,
-    MOST_SPANS,
+    MAX_SIFTED,
+    MAX_SPANS,
     Accounts,
     Cursor,
     JobDocuments,
@@ -341,7 +341,7 @@ def test_both_ends_of_a_span_are_left_out(jobs):
 
 
 def test_a_queue_is_read_in_as_many_spans_as_there_may_be(jobs):
-    tenants = [f"t-{number:02d}" for number in range(MOST_SPANS)]
+    tenants = [f"t-{number:02d}" for number in range(MAX_SPANS)]
     for number, tenant in enumerate(tenants):
         jobs.create(a_job(id=job_id(number), tenant=tenant))
 
@@ -710,7 +710,7 @@ def test_a_job_that_ends_appears_in_the_list_of_those_that_ended(jobs):
 
 
 def test_a_page_of_ended_jobs_reads_no_further_than_it_may_however_few_it_finds(jobs):
-    for number in range(MOST_SIFTED + 1):
+    for number in range(MAX_SIFTED + 1):
         status = Status.FAILED if number % 150 else Status.CANCELLED
         jobs.create(finished_job(status, id=job_id(number), finished_at=later(number)))
     wanted = replace(ENDED, statuses=(Status.CANCELLED,))

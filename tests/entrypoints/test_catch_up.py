@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from relay.application.ports import MOST_SIFTED
+from relay.application.ports import MAX_SIFTED
 from relay.domain.job import Status
 from tests.entrypoints.requests import BEARER, OTHER, create, listed
 from tests.factories import NOON, a_job, finished_job, job_id, job_in, later
@@ -228,9 +228,9 @@ LISTS = {
     "endedAfter=2026-01-01T00:00:00Z": 21,
     "endedAfter=2026-01-02T11:59:59Z": 0,
     "endedAfter=2026-01-01T00:00:00Z&status=succeeded": 21,
-    "endedAfter=2026-01-01T00:00:00Z&metadata.rare=yes": MOST_SIFTED + 1,
-    "endedAfter=2026-01-01T00:00:00Z&providerJobId=none-has-it": MOST_SIFTED + 1,
-    "endedAfter=2026-01-01T00:00:00Z&createdAfter=2026-01-02T11:59:00Z": MOST_SIFTED + 1,
+    "endedAfter=2026-01-01T00:00:00Z&metadata.rare=yes": MAX_SIFTED + 1,
+    "endedAfter=2026-01-01T00:00:00Z&providerJobId=none-has-it": MAX_SIFTED + 1,
+    "endedAfter=2026-01-01T00:00:00Z&createdAfter=2026-01-02T11:59:00Z": MAX_SIFTED + 1,
 }
 
 

@@ -179,8 +179,8 @@ def test_many_threads_at_once_make_one_count_and_no_job_too_many(world):
 
     def ask():
         try:
-            with quota.place("demo", "gepetto") as place:
-                place.take()
+            with quota.reserve("demo", "gepetto") as reservation:
+                reservation.use()
             outcomes.append("taken")
         except TooManyOpenJobs:
             outcomes.append("refused")
@@ -198,10 +198,10 @@ def test_many_threads_at_once_make_one_count_and_no_job_too_many(world):
 def test_a_job_that_is_being_written_while_others_are_counted_counts_in_any_case(world):
     quota = OpenJobsQuota(world.jobs, clock=world.clock, most=1)
 
-    with quota.place("demo", "gepetto"):
+    with quota.reserve("demo", "gepetto"):
         world.clock.advance(COUNT_EVERY_S)
 
-        with pytest.raises(TooManyOpenJobs), quota.place("demo", "gepetto"):
+        with pytest.raises(TooManyOpenJobs), quota.reserve("demo", "gepetto"):
             pass
 
 
@@ -279,8 +279,8 @@ def counting_again(world):
 
 
 def take(quota):
-    with quota.place("demo", "gepetto") as place:
-        place.take()
+    with quota.reserve("demo", "gepetto") as reservation:
+        reservation.use()
 
 
 def test_nobody_waits_while_another_request_counts_again_however_long(world, counting_again):

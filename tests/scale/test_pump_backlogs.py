@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.application.due_scan import MOST_IN_HAND, PAGE
+from relay.application.due_scan import MAX_IN_HAND, PAGE
 from relay.domain.job import Status
 from relay.domain.limits import Limit
 from relay.errors import JobRefused
@@ -87,7 +87,7 @@ def test_events_do_not_wait_for_a_backlog_of_calls(world):
 
 @pytest.mark.thorough
 def test_each_job_of_a_deep_queue_is_read_once_by_a_query_and_once_by_name(world):
-    depth = 4 * MOST_IN_HAND
+    depth = 4 * MAX_IN_HAND
     world.provider.limit = WIDE
     world.provider.on_submit(*[JobRefused(422, "no such room")] * depth)
     world.jobs.put_unchecked(queued(range(depth)))
@@ -100,7 +100,7 @@ def test_each_job_of_a_deep_queue_is_read_once_by_a_query_and_once_by_name(world
 
 
 def test_a_deep_backlog_of_events_is_read_twice_and_not_again_and_again(world):
-    depth = 4 * MOST_IN_HAND
+    depth = 4 * MAX_IN_HAND
     world.jobs.put(*unpublished(range(depth)))
     pages = count_documents(world)
 

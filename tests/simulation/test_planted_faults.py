@@ -16,7 +16,7 @@ from tests.simulation.planted import FAULTS, Fault, plant
 pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).parents[2]
-MOST_SEEDS = 2000
+MAX_SEEDS = 2000
 PROCESSES = 2
 
 
@@ -35,7 +35,7 @@ def find(fault: Fault, directory: Path) -> Finding | None:
     plant(fault, package)
     if fault.tests:
         return _failing_tests(fault, directory)
-    command = [sys.executable, "-m", "infra.simulator", "--seeds", str(MOST_SEEDS)]
+    command = [sys.executable, "-m", "infra.simulator", "--seeds", str(MAX_SEEDS)]
     command += ["--from", str(fault.seed)]
     command += ["--first-only", "--quiet", "--jobs", "1"]
     if fault.profile is not None:
@@ -88,7 +88,7 @@ def findings(tmp_path_factory):
 def test_a_planted_fault_is_found_by_the_promise_that_it_breaks(fault, findings, capsys):
     finding = findings[fault.name]
 
-    assert finding is not None, f"not found in {MOST_SEEDS} seeds"
+    assert finding is not None, f"not found in {MAX_SEEDS} seeds"
     with capsys.disabled():
         print(f"\n  {fault.name}: seed {finding.seed}, {' '.join(finding.promises)}", end="")
     assert fault.breaks in finding.promises

@@ -24,7 +24,7 @@ ANY_FIELD = "*"
 BY_ITSELF = frozenset({ASCENDING, DESCENDING, CONTAINS})
 """How Firestore indexes every field that nothing is said of."""
 
-MOST_ALTERNATIVES = 30
+MAX_ALTERNATIVES = 30
 """How many a query may have once its ORs are written out. See Queries > Query limitations."""
 
 _EQUAL = {"EQUAL", "IN", "IS_NULL", "IS_NAN"}
@@ -225,7 +225,7 @@ def _filters(where: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
 def _ranges_of_one_field(alternatives: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Return the ranges that stand in an OR; they all need the same index."""
     ranges = [one for alternative in alternatives for one in _filters(alternative)]
-    if len(alternatives) > MOST_ALTERNATIVES:
+    if len(alternatives) > MAX_ALTERNATIVES:
         raise NotUnderstood(f"an OR of {len(alternatives)}")
     if len({path for path, _ in ranges}) != 1 or {operator for _, operator in ranges} - _RANGE:
         raise NotUnderstood("an OR of more than ranges of one field")

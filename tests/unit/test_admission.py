@@ -8,7 +8,7 @@ from relay.adapters.document import from_fields, to_fields
 from relay.domain.account import Account
 from relay.domain.admission import (
     FAILURES_TO_OPEN,
-    MOST_RECORDS,
+    MAX_RECORDS,
     RECORDED,
     Admission,
     CallKind,
@@ -734,12 +734,12 @@ def test_a_record_is_kept_as_long_as_it_says_anything_of_the_tenants_next_call(s
 
 def test_of_too_many_records_those_that_stop_calls_are_kept_and_then_those_used_last():
     admission = broken("stopped")
-    for number in range(MOST_RECORDS):
+    for number in range(MAX_RECORDS):
         call(admission, CallResult.ACCEPTED, job=job_of(f"fine-{number}"), at=later(1 + number))
 
-    kept = [one.tenant for one in admission.records_to_keep(at=later(MOST_RECORDS))]
+    kept = [one.tenant for one in admission.records_to_keep(at=later(MAX_RECORDS))]
 
-    latest = [f"fine-{number}" for number in range(MOST_RECORDS)]
+    latest = [f"fine-{number}" for number in range(MAX_RECORDS)]
     assert kept == ["stopped", *reversed(latest[1:])]
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.application.delivery_queue import MOST_OF_TENANT, DeliveryQueue
+from relay.application.delivery_queue import MAX_OF_TENANT, DeliveryQueue
 from relay.application.ports import Queued, Stored
 from relay.domain.callback import (
     RETRY_AFTER,
@@ -200,7 +200,7 @@ def test_one_host_takes_four_at_a_time_however_it_is_written(world):
     world.callbacks_pump(open_workers=lambda _: ConcurrentWorkers(world.clock)).run()
 
     assert world.endpoints.most_at_once == 4
-    assert MOST_OF_TENANT == 8
+    assert MAX_OF_TENANT == 8
 
 
 def test_jobs_that_wait_for_their_turn_take_no_memory_beyond_their_keys():

@@ -6,15 +6,15 @@ import pytest
 
 from relay.application.due_jobs import DueJob, Lane
 from relay.application.due_scan import (
-    MOST_IN_HAND,
+    MAX_IN_HAND,
     PAGE,
     RETRY_AFTER,
     SCAN_MARGIN,
-    WRITTEN_WITHIN,
     DueScan,
 )
 from relay.application.ports import DuePage, Stored, Unreadable
 from relay.application.waker import WAKE_EVERY_S
+from relay.domain.due import WRITTEN_WITHIN
 from relay.domain.job import ErrorCode
 from tests.factories import NOON, a_job, job_id, later, processing_job
 
@@ -113,25 +113,25 @@ def read_polls(scan, number):
 
 def make_room(scan):
     """Serve so many polls that those left behind are read."""
-    for _ in range(MOST_IN_HAND // 2 + 1):
+    for _ in range(MAX_IN_HAND // 2 + 1):
         scan.due_jobs.remove(scan.due_jobs.first(Lane.POLL, at=NOON, tenant="demo").job.id)
 
 
 def test_more_polls_than_there_is_room_for_are_left_and_read_again_from_where_they_were():
     scan = a_scan()
 
-    read_polls(scan, MOST_IN_HAND + PAGE)
+    read_polls(scan, MAX_IN_HAND + PAGE)
 
-    assert scan.due_jobs.count(Lane.POLL, "demo") == MOST_IN_HAND == 1000
+    assert scan.due_jobs.count(Lane.POLL, "demo") == MAX_IN_HAND == 1000
     assert scan.is_behind
     make_room(scan)
     left = scan.next_read(now=later(0.1))
-    assert left.after == later(-2000 + MOST_IN_HAND) - timedelta(microseconds=1)
+    assert left.after == later(-2000 + MAX_IN_HAND) - timedelta(microseconds=1)
 
 
 def test_a_read_of_jobs_left_behind_that_failed_is_made_again_a_second_later():
     scan = a_scan()
-    read_polls(scan, MOST_IN_HAND + 1)
+    read_polls(scan, MAX_IN_HAND + 1)
     make_room(scan)
     left = scan.next_read(now=later(0.1))
 
@@ -151,7 +151,7 @@ def test_a_tenant_with_many_polls_leaves_room_for_those_of_another():
     assert scan.due_jobs.count(Lane.POLL, "quiet") == 1
 
 
-@pytest.mark.parametrize(("tenants", "each"), [(10, MOST_IN_HAND // 10), (200, 10)])
+@pytest.mark.parametrize(("tenants", "each"), [(10, MAX_IN_HAND // 10), (200, 10)])
 def test_tenants_with_many_polls_share_the_room_with_ten_for_each_at_least(tenants, each):
     scan = a_scan()
     jobs = [

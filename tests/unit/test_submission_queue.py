@@ -7,11 +7,11 @@ import pytest
 from relay.application.ports import Queued, Stored, Unreadable
 from relay.application.submission_queue import (
     FIRST_LOOK_WITHIN,
-    MOST_UNLIKELY,
-    WRITTEN_WITHIN,
+    MAX_UNLIKELY,
     Floors,
     SubmissionQueue,
 )
+from relay.domain.due import WRITTEN_WITHIN
 from relay.domain.job import ErrorCode, Priority
 from relay.domain.queue import Span, keys_of, queue_key
 from tests.factories import NOON, a_job, job_id, later
@@ -371,14 +371,14 @@ def test_what_is_read_ahead_shrinks_again_once_the_store_has_recovered():
 def test_more_unlikely_jobs_than_there_is_room_for_stay_in_the_queue():
     queue = a_queue()
     soon = {"deadline_at": later(MOSTLY_S - 1)}
-    jobs = [queued(number, **soon) for number in range(1, MOST_UNLIKELY + 3)]
+    jobs = [queued(number, **soon) for number in range(1, MAX_UNLIKELY + 3)]
     for one in jobs:
         assert isinstance(one.item, Stored)
         queue.put(one.item)
 
     assert first(queue) == job_id(1)
 
-    assert len(queue) == MOST_UNLIKELY
+    assert len(queue) == MAX_UNLIKELY
     assert queue.infeasible == []
 
 

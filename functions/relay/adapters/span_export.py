@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 # How long a request waits for its spans to be sent.
 FLUSH_S = 0.5
 EVERY_S = 2.0
-MOST_SPANS = 2048
-MOST_AT_ONCE = 512
+MAX_SPANS = 2048
+MAX_AT_ONCE = 512
 BOUNDS = Bounds(connect_s=2.0, send_s=3.0, read_s=3.0, call_s=5.0, body_bytes=64 * 1024)
 CLOUD_TRACE = "https://telemetry.googleapis.com"
 CLOUD_TRACE_SCOPE = "https://www.googleapis.com/auth/trace.append"
@@ -90,7 +90,7 @@ class SpanExport(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Take a span; the oldest is dropped for it if too many are waiting."""
         with self._changed:
-            if len(self._waiting) == MOST_SPANS:
+            if len(self._waiting) == MAX_SPANS:
                 self._waiting.popleft()
                 self._settled += 1
             self._waiting.append(span)
@@ -121,7 +121,7 @@ class SpanExport(SpanProcessor):
                 self._changed.wait_for(lambda: self._waiting or self._is_wanted)
                 self._changed.wait_for(lambda: self._is_wanted, self._every_s)
                 batch = [
-                    self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_AT_ONCE))
+                    self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_AT_ONCE))
                 ]
                 self._is_wanted = bool(self._waiting)
             if batch:

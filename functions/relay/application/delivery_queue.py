@@ -23,13 +23,13 @@ from relay.domain.delivery_queue import (
 from relay.domain.queue import FIRST, LAST, Span, keys_of, tenant_of_key
 from relay.domain.round_robin import WeightedRoundRobin
 
-MOST_AT_ENDPOINT = 4
-MOST_OF_TENANT = 8
+MAX_AT_ENDPOINT = 4
+MAX_OF_TENANT = 8
 LOOK_EVERY = timedelta(seconds=1)
-PAGE = 2 * MOST_AT_ENDPOINT
-MOST_READS = 6
+PAGE = 2 * MAX_AT_ENDPOINT
+MAX_READS = 6
 # How many endpoints of a tenant one look visits; the next look goes on behind them.
-MOST_VISITS = 8
+MAX_VISITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class DeliveryQueue:
         if not self._is_looking and now >= self._next_look:
             self._begin_look(now)
         for read in self._wanted_reads(now):
-            if len(self._reading) >= MOST_READS or now < self._read_on_at:
+            if len(self._reading) >= MAX_READS or now < self._read_on_at:
                 return
             if (read.tenant, read.endpoint) not in self._reading:
                 self._reading.add((read.tenant, read.endpoint))
@@ -235,7 +235,7 @@ class DeliveryQueue:
             if not line.reached:
                 self._forget_idle(line)
             line.is_looking = True
-            line.visits = MOST_VISITS
+            line.visits = MAX_VISITS
 
     def _forget_idle(self, line: _Line) -> None:
         line.endpoints = {
@@ -257,7 +257,7 @@ class DeliveryQueue:
                 keys = keys_of(tenant)
                 yield DeliveryRead(Span(line.reached or keys.after, keys.before), 1, tenant)
             for name, one in line.endpoints.items():
-                if one.has_more and len(one.heads) < MOST_AT_ENDPOINT:
+                if one.has_more and len(one.heads) < MAX_AT_ENDPOINT:
                     due = due_keys(tenant, name, at=now)
                     # Known ones are passed over: their documents may not have changed yet.
                     span = Span(max(due.after, one.last_known()), due.before)
@@ -277,7 +277,7 @@ class DeliveryQueue:
         if not read.tenant:
             self._reached = keys_of(tenant).before
             if not line.is_looking:
-                line.is_looking, line.visits = True, MOST_VISITS
+                line.is_looking, line.visits = True, MAX_VISITS
             return
         endpoint = line.endpoints.setdefault(name, _Endpoint())
         if due_at(key) <= now:
@@ -310,15 +310,13 @@ class DeliveryQueue:
         job goes first that has been due for longest. Until everybody's are known, a tenant has one
         place at each endpoint: pumps that end early would serve whoever is found first.
         """
-        if line.in_flight >= MOST_OF_TENANT:
+        if line.in_flight >= MAX_OF_TENANT:
             return None
-        most = MOST_AT_ENDPOINT if self._knows_all else 1
+        most = MAX_AT_ENDPOINT if self._knows_all else 1
         firsts = [
             (len(one.in_flight), due_at(one.heads[0]), one.heads[0])
             for name, one in line.endpoints.items()
-            if one.heads
-            and len(one.in_flight) < most
-            and self._at_endpoint[name] < MOST_AT_ENDPOINT
+            if one.heads and len(one.in_flight) < most and self._at_endpoint[name] < MAX_AT_ENDPOINT
         ]
         return min(firsts)[2] if firsts else None
 

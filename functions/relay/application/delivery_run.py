@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from relay.application.deliverer import Deliverer
-from relay.application.delivery_queue import MOST_READS, DeliveryQueue, DeliveryRead
+from relay.application.delivery_queue import MAX_READS, DeliveryQueue, DeliveryRead
 from relay.application.due_scan import LINGER
 from relay.application.lease import Lease
 from relay.application.ports import Clock, JobDocuments, Queued, Stored, Workers
@@ -27,7 +27,7 @@ from relay.errors import StoreUnavailable
 log = logging.getLogger(__name__)
 
 # So many callbacks are delivered at a time.
-MOST_DELIVERIES = 48
+MAX_DELIVERIES = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class DeliveryRun:
         self._queue = DeliveryQueue(now=now, reached=lease.account.reached)
         lease.set_handover(self._with_reached)
         self._deliverer = deps.open_deliverer(lease.may_call)
-        self._tasks = Tasks(deps.open_workers, {"deliveries": MOST_DELIVERIES, "reads": MOST_READS})
+        self._tasks = Tasks(deps.open_workers, {"deliveries": MAX_DELIVERIES, "reads": MAX_READS})
         self._stay_until = now
         self._is_finished = False
         self._attempts = 0

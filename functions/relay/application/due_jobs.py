@@ -107,7 +107,7 @@ class DueJobs:
         self._counts[lane, tenant] += 1
         heapq.heappush(self._heaps.setdefault((lane, tenant), []), entry)
 
-    def sort_by_lane(self, *, at: datetime) -> None:
+    def update_lanes(self, *, at: datetime) -> None:
         """Move jobs whose lane changed with time: those past their deadline."""
         for entry in list(self._entries.values()):
             if lane_of(entry.due_job.job, at=at) is not entry.lane:

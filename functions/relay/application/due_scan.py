@@ -13,20 +13,17 @@ from datetime import datetime, timedelta
 from relay.application.due_jobs import DueJob, DueJobs, Lane, lane_of
 from relay.application.ports import DuePage, Stored, Unreadable
 from relay.application.waker import WAKE_EVERY_S
-from relay.domain.due import Action, next_action, wake_at
+from relay.domain.due import WRITTEN_WITHIN, Action, next_action, wake_at
 
 SCAN_EVERY = timedelta(seconds=1)
 PAGE = 300
 # A job written by an instance with a slow clock may become due behind the scan cursor.
 SCAN_MARGIN = timedelta(seconds=3)
-# No write lands later than this after the `wakeAt` in it; the instance may have been slow or frozen
-# in between.
-WRITTEN_WITHIN = timedelta(seconds=120)
 # A wake-up suppressed because of one a moment earlier must still find the pump running.
 LINGER = timedelta(seconds=WAKE_EVERY_S + 0.5)
 # At most this many jobs are kept per lane; the others stay in the store until there is room. The
 # poll lane's share is divided among its tenants, with a minimum for each.
-MOST_IN_HAND = 1000
+MAX_IN_HAND = 1000
 LEAST_POLLS = 10
 RETRY_AFTER = timedelta(seconds=1)
 
@@ -98,11 +95,11 @@ class DueScan:
             self._reading = DueRead(self._deferred.pop(place), now, place, now)
         return self._reading
 
-    def sort_by_lane(self, *, now: datetime) -> None:
+    def update_lanes(self, *, now: datetime) -> None:
         """Move jobs whose lane has changed with time, about once a second."""
         if now >= self._sort_at:
             self._sort_at = now + SCAN_EVERY
-            self.due_jobs.sort_by_lane(at=now)
+            self.due_jobs.update_lanes(at=now)
 
     def take_page(
         self, read: DueRead, page: DuePage, *, now: datetime
@@ -244,9 +241,9 @@ class DueScan:
 
     def _has_room(self, place: tuple[Lane, str], *, share: float = 1.0) -> bool:
         lane, tenant = place
-        most = MOST_IN_HAND
+        most = MAX_IN_HAND
         if lane is Lane.POLL:
-            most = max(LEAST_POLLS, MOST_IN_HAND // max(1, self.due_jobs.tenants()))
+            most = max(LEAST_POLLS, MAX_IN_HAND // max(1, self.due_jobs.tenants()))
         return self.due_jobs.count(lane, tenant) < most * share
 
     def _defer(self, place: tuple[Lane, str], *, after: datetime) -> None:

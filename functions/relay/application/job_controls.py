@@ -89,7 +89,7 @@ class JobControls:
             tenant,
             new,
             idempotency_key=idempotency_key,
-            first=partial(self._cancel_unconfirmed, stored),
+            before_write=partial(self._cancel_unconfirmed, stored),
         )
 
     def redeliver(self, tenant: str, job_id: str) -> Job:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from relay.application.ports import Clock, JobCounts, Stored
-from relay.application.quota import OpenJobsQuota, Place
+from relay.application.quota import OpenJobsQuota, Reservation
 from relay.application.store import JobStore
 from relay.application.tracer import UNTRACED, Span, Tracer
 from relay.application.waker import Waker
@@ -126,17 +126,19 @@ class JobCreator:
         new: NewJob,
         *,
         idempotency_key: str | None,
-        first: Callable[[], None] = _nothing,
+        before_write: Callable[[], None] = _nothing,
     ) -> Created:
         """Write the job, queued or followed, and wake its account's pump.
 
         Args:
-            first: Called just before the job is written, unless the create is refused.
+            before_write: Called just before the job is written, unless the create is refused.
 
         Raises:
             As `write`.
         """
-        created = self.write(tenant, new, idempotency_key=idempotency_key, first=first)
+        created = self.write(
+            tenant, new, idempotency_key=idempotency_key, before_write=before_write
+        )
         if not created.job.is_final:
             self._waker.wake(created.job.account)
         return created
@@ -147,14 +149,14 @@ class JobCreator:
         new: NewJob,
         *,
         idempotency_key: str | None,
-        first: Callable[[], None] = _nothing,
+        before_write: Callable[[], None] = _nothing,
     ) -> Created:
         """Write the job, queued or followed; its account's pump is still to be woken.
 
         A repeated create returns the first job even if the tenant is over its quota.
 
         Args:
-            first: As for `create`.
+            before_write: As for `create`.
 
         Raises:
             InvalidRequest: Names the wrong fields.
@@ -166,7 +168,12 @@ class JobCreator:
         price = self.check(new)
         with self._tracer.create() as span:
             created = self._write(
-                tenant, new, price=price, idempotency_key=idempotency_key, first=first, span=span
+                tenant,
+                new,
+                price=price,
+                idempotency_key=idempotency_key,
+                before_write=before_write,
+                span=span,
             )
             span.describe(created.job)
             return created
@@ -178,7 +185,7 @@ class JobCreator:
         *,
         price: float | None,
         idempotency_key: str | None,
-        first: Callable[[], None],
+        before_write: Callable[[], None],
         span: Span,
     ) -> Created:
         now = self._clock.now()
@@ -208,11 +215,11 @@ class JobCreator:
             trace=span.context,
         )
         try:
-            with self._place(job) as place:
-                first()
+            with self._reserved(job) as reservation:
+                before_write()
                 created = self._as_created(job, self._store.create(job))
                 if created.is_new:
-                    place.take()
+                    reservation.use()
                 return created
         except TooManyOpenJobs:
             first_of_key = self._known(job.id) if idempotency_key is not None else None
@@ -235,7 +242,7 @@ class JobCreator:
         price = mistakes.attempt(self._check_render, new)
         if new.callback is not None:
             mistakes.attempt(self._check_callback, new.callback.url)
-        mistakes.complain()
+        mistakes.raise_if_any()
         return price
 
     def _check_callback(self, url: str) -> None:
@@ -265,7 +272,7 @@ class JobCreator:
         mistakes = Mistakes()
         mistakes.attempt(operation.check_path, new.path)
         mistakes.attempt(operation.check, new.input, allow_local_urls=self._policy.allow_local_urls)
-        mistakes.complain()
+        mistakes.raise_if_any()
         return operation.credits.of(new.input)
 
     def check_key(self, tenant: str, new: NewJob, *, idempotency_key: str | None) -> None:
@@ -281,10 +288,10 @@ class JobCreator:
         if known is not None and known.job.body_digest != body_digest(new):
             raise KeyReused
 
-    def _place(self, job: Job) -> AbstractContextManager[Place]:
+    def _reserved(self, job: Job) -> AbstractContextManager[Reservation]:
         if self._quota is None:
-            return nullcontext(Place())
-        return self._quota.place(job.tenant, job.account)
+            return nullcontext(Reservation())
+        return self._quota.reserve(job.tenant, job.account)
 
     def _known(self, job_id: str) -> Stored | None:
         try:

@@ -94,7 +94,7 @@ class DuePage:
 
 
 # Firestore's limit for one query (its documentation: 30 disjunctions).
-MOST_SPANS = 30
+MAX_SPANS = 30
 
 
 class JobDocuments(Protocol):
@@ -122,7 +122,7 @@ class JobDocuments(Protocol):
         """Return the account's first jobs with queue keys in these spans, in order.
 
         Args:
-            spans: At most `MOST_SPANS`, ordered and disjoint.
+            spans: At most `MAX_SPANS`, ordered and disjoint.
         """
 
     def deliveries(self, *, span: Span, limit: int) -> Sequence[Queued]:
@@ -145,7 +145,7 @@ class Cursor:
 
 
 # Documents read for one page of ended jobs that has more filters: one index serves all of them.
-MOST_SIFTED = 300
+MAX_SIFTED = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +194,7 @@ class JobFilter:
     def most_read(self, size: int) -> int:
         """Return how many documents may be read for a page of at most *size* jobs."""
         only_ended = JobFilter(ended_after=self.ended_after)
-        return size if self.ended_after is None or self == only_ended else MOST_SIFTED
+        return size if self.ended_after is None or self == only_ended else MAX_SIFTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,7 @@ class PumpRun:
                     break
                 self._tasks.wait(self._pause_s())
                 self._lease.renew_if_due()
-            self._write_ahead()
+            self._write_bookkeeping()
         finally:
             is_stopping = self._deps.is_stopping()
             self._tasks.close(timeout_s=STOPS_WITHIN_S if is_stopping else None)
@@ -261,7 +261,7 @@ class PumpRun:
         error = future.exception()
         if error is None:
             self._missed.discard(stored.job.id)
-            self._keep_if_due(future.result().stored, self._clock.now())
+            self._put_where_it_waits(future.result().stored, self._clock.now())
         elif isinstance(error, StoreUnavailable):
             self._log_error(future)
         else:
@@ -299,7 +299,7 @@ class PumpRun:
         now = self._clock.now()
         if now >= self._begin_until + END_LONGER:
             return
-        self._scan.sort_by_lane(now=now)
+        self._scan.update_lanes(now=now)
         for stored in self._queue.suspects_past_deadline(now=now):
             self._scan.offer(stored, now=now)
         while self._tasks.has_worker("changes") and self._queue.infeasible:
@@ -419,7 +419,7 @@ class PumpRun:
             self._scan.retry_later(due_job, now=now)
             return
         self._scan.check_in(job_id, now=now, due_job=result.due_job)
-        self._keep_if_due(result.stored, now)
+        self._put_where_it_waits(result.stored, now)
 
     def _take_submission(
         self, stored: Stored, flight: Flight, future: Future[ActionResult]
@@ -437,7 +437,7 @@ class PumpRun:
             return
         self._queue.check_in(stored.job)
         if error is None:
-            self._keep_if_due(after, self._clock.now())
+            self._put_where_it_waits(after, self._clock.now())
         elif not isinstance(error, StoreUnavailable):
             self._take_error(stored.job, error)
         elif stored.job.is_ready:
@@ -445,7 +445,7 @@ class PumpRun:
         else:
             self._queue.put_suspect(stored)
 
-    def _keep_if_due(self, stored: Stored | None, now: datetime) -> None:
+    def _put_where_it_waits(self, stored: Stored | None, now: datetime) -> None:
         if stored is None:
             return
         if stored.job.unpublished:
@@ -638,7 +638,7 @@ class PumpRun:
             self._asked_for_next_jobs = False
             self._scan.stay(until=stay_until)
 
-    def _write_ahead(self) -> None:
+    def _write_bookkeeping(self) -> None:
         for due_job in self._scan.due_jobs:
             if due_job.is_ahead:
                 write = partial(self._deps.store.keep, due_job.stored)

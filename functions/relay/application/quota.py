@@ -32,7 +32,7 @@ class OpenJobsQuota:
         self._lock = threading.Lock()
 
     @contextmanager
-    def place(self, tenant: str, account: str) -> Iterator["Place"]:
+    def reserve(self, tenant: str, account: str) -> Iterator["Reservation"]:
         """Reserve room for one more open job; it is released unless the job was created.
 
         Raises:
@@ -51,13 +51,13 @@ class OpenJobsQuota:
                 raise TooManyOpenJobs(account, most=self._most, retry_after_s=COUNT_EVERY_S)
             tally.added += 1
             tally.under_way += 1
-        place = Place()
+        reservation = Reservation()
         try:
-            yield place
+            yield reservation
         finally:
             with tally.lock:
                 tally.under_way -= 1
-                tally.added -= not place.is_taken
+                tally.added -= not reservation.is_used
 
     def _count_if_due(self, tally: "_Tally", tenant: str, account: str) -> None:
         if self._clock.monotonic() < tally.count_at_s:
@@ -96,15 +96,15 @@ class OpenJobsQuota:
             tally.added -= written
 
 
-class Place:
-    """A reservation for one more open job."""
+class Reservation:
+    """Room for one more open job."""
 
     def __init__(self) -> None:
-        self.is_taken = False
+        self.is_used = False
 
-    def take(self) -> None:
-        """Keep the reservation: the job was created."""
-        self.is_taken = True
+    def use(self) -> None:
+        """Keep the room: the job was created."""
+        self.is_used = True
 
 
 class _Tally:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from relay.application.ports import MOST_SPANS, Queued, Stored, Unreadable
+from relay.application.ports import MAX_SPANS, Queued, Stored, Unreadable
+from relay.domain.due import WRITTEN_WITHIN
 from relay.domain.job import Job, Priority
 from relay.domain.queue import (
     LAST,
@@ -32,15 +33,12 @@ from relay.domain.round_robin import WeightedRoundRobin
 
 LOOK_EVERY = timedelta(seconds=1)
 READ_AHEAD_S = 2.0
-MOST_AHEAD_S = 8.0
-# A job's document is there at most this long after its creation time: the instance may have been
-# slow or frozen in between, or its clock slow.
-WRITTEN_WITHIN = timedelta(seconds=120)
-MOST_READS = 4
-MOST_IN_A_PAGE = 500
+MAX_AHEAD_S = 8.0
+MAX_READS = 4
+MAX_IN_A_PAGE = 500
 # Turns are fair only among known jobs, so a run waits this long for its first look at the queue.
 FIRST_LOOK_WITHIN = timedelta(seconds=1)
-MOST_UNLIKELY = 1000
+MAX_UNLIKELY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ class SubmissionQueue:
         self._lines: dict[str, _Line] = {}
         self._reading: set[str | None] = set()
         self._reached = ""
-        self._spans_at_once = MOST_SPANS
+        self._spans_at_once = MAX_SPANS
         self._next_look = self._read_on_at = self._round_began = now
         self._serve_from = now + FIRST_LOOK_WITHIN
         self._seen: dict[str, object] = {}
@@ -160,7 +158,7 @@ class SubmissionQueue:
             yield QueueRead(spans, wanted, None, now)
         in_all = self._total_weight()
         for tenant, line in self._lines.items():
-            if len(self._reading) >= MOST_READS or now < self._read_on_at:
+            if len(self._reading) >= MAX_READS or now < self._read_on_at:
                 return
             if not line.has_more or tenant in self._reading:
                 continue
@@ -169,7 +167,7 @@ class SubmissionQueue:
                 self._reading.add(tenant)
                 span = Span(line.cursor, keys_of(tenant).before)
                 # Past many jobs that come too late, ever larger pages lead to those that do not.
-                limit = max(wanted, min(line.read_in_vain, MOST_IN_A_PAGE))
+                limit = max(wanted, min(line.read_in_vain, MAX_IN_A_PAGE))
                 yield QueueRead([span], limit, tenant, now)
 
     def take_page(
@@ -196,7 +194,7 @@ class SubmissionQueue:
                 self._add_head(line, one.key, one.item)
         if read.tenant is not None:
             return unreadable
-        self._spans_at_once = min(2 * self._spans_at_once, MOST_SPANS)
+        self._spans_at_once = min(2 * self._spans_at_once, MAX_SPANS)
         self._reached = found[-1].key if is_full else read.spans[-1].before
         if self._reached >= LAST:
             self._reached = ""
@@ -383,10 +381,10 @@ class SubmissionQueue:
             if left_s >= least_s:
                 break
             self._set_infeasible(line, line.unlikely.pop(0))
-        for key, stored in line.unlikely[MOST_UNLIKELY:]:
+        for key, stored in line.unlikely[MAX_UNLIKELY:]:
             # No room: it stays in the stored queue for the next run or its deadline.
             line.checked_out[stored.job.id] = key
-        del line.unlikely[MOST_UNLIKELY:]
+        del line.unlikely[MAX_UNLIKELY:]
 
     def _set_infeasible(self, line: _Line, entry: tuple[str, Stored]) -> None:
         line.checked_out[entry[1].job.id] = entry[0]
@@ -407,16 +405,16 @@ class SubmissionQueue:
 
         The next ones are read when half of them are left, so that half has to last for a read.
         """
-        ahead_s = min(max(READ_AHEAD_S, 2 * self._read_takes_s), MOST_AHEAD_S)
+        ahead_s = min(max(READ_AHEAD_S, 2 * self._read_takes_s), MAX_AHEAD_S)
         wanted = math.ceil(math.ceil(self._calls_per_s * ahead_s) * weight / in_all)
-        return min(max(2, wanted), MOST_IN_A_PAGE)
+        return min(max(2, wanted), MAX_IN_A_PAGE)
 
     def unread_spans(self) -> list[Span]:
         """Return the spans of unknown keys, as many as one query takes."""
         covered: list[Span] = [Span("", self._reached)] if self._reached else []
         for tenant in {*self._lines, *self._floors}:
             covered += self._covered(tenant)
-        return uncovered_spans(covered)[:MOST_SPANS]
+        return uncovered_spans(covered)[:MAX_SPANS]
 
     def _covered(self, tenant: str) -> Iterator[Span]:
         line = self._lines.get(tenant, _Line())

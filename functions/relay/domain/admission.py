@@ -31,7 +31,7 @@ FAILURES_TO_OPEN = 5
 REMEMBERED = timedelta(minutes=10)
 # How long a tenant's record outlives its last call.
 RECORDED = timedelta(hours=1)
-MOST_RECORDS = 300
+MAX_RECORDS = 300
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -317,7 +317,7 @@ class Admission:
         return flight
 
     def cancel(self, flight: Flight) -> None:
-        """Forget a call that was not made after all: it says nothing, and the next one may probe."""
+        """Forget a call that was not made after all: it says nothing, and another may probe."""
         self.flights.remove(flight)
 
     def end(self, flight: Flight, report: CallReport, *, at: datetime) -> None:
@@ -358,7 +358,7 @@ class Admission:
             or record.poll_turn
         ]
         kept.sort(key=lambda record: (record.stops_calls, record.last_used_at), reverse=True)
-        return kept[:MOST_RECORDS]
+        return kept[:MAX_RECORDS]
 
     def _is_probing(self, kind: CallKind) -> bool:
         return any(

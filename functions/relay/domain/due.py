@@ -7,6 +7,9 @@ from relay.domain.job import Job, OnUnconfirmed, Status
 
 # How long past its deadline a job may wait for its last poll.
 LAST_QUESTION = timedelta(seconds=20)
+# No document is written later than this after a moment that stands in it, such as its `wakeAt` or
+# its creation: the instance may have been slow or frozen in between, or its clock slow.
+WRITTEN_WITHIN = timedelta(seconds=120)
 # From this age on, a render's end may be noticed a scheduler's minute late: what a pump costs that
 # stays for every poll is more than what most renders cost (docs/decisions/0020).
 PATIENT_AFTER = timedelta(minutes=2)

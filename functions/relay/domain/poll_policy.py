@@ -20,7 +20,7 @@ LONGEST_RETRY_S = 120.0
 JITTER = 0.1
 # The minimum gap grows by this factor with each poll, however wrong the plan is.
 STRETCH = 1.1
-MOST_STRETCHED = 60
+MAX_STRETCHED = 60
 # Until this many renders were seen, gaps are also cut to a share of the age, so that a provider
 # much faster than expected is noticed soon.
 SURE_FROM = 8.0
@@ -126,7 +126,7 @@ def planned_poll_at(
     """
     poll_policy = plan.poll_policy
     age_s = max(0.0, (now - submitted_at).total_seconds())
-    least_s = poll_policy.shortest_s / (1 - JITTER) * STRETCH ** min(polls, MOST_STRETCHED)
+    least_s = poll_policy.shortest_s / (1 - JITTER) * STRETCH ** min(polls, MAX_STRETCHED)
     gap_s = _planned_gap_s(plan, age_s)
     if not plan.is_sure:
         gap_s = min(gap_s, max(UNSURE_GAP_S, age_s * UNSURE_SHARE_OF_AGE))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 ROUNDING = 1e-9
 # How many turns the heaviest tenant catches up on after it could not be served, lighter ones on as
 # many or fewer. So others fall behind their share by at most this much more.
-MOST_BEHIND = 2.0
+MAX_BEHIND = 2.0
 
 
 class WeightedRoundRobin:
@@ -73,7 +73,7 @@ class WeightedRoundRobin:
 
     def _most_behind(self) -> float:
         """Return how far behind a delayed tenant may be, in virtual time."""
-        return MOST_BEHIND / max(self._weights.get(one, 1) for one in self._waiting)
+        return MAX_BEHIND / max(self._weights.get(one, 1) for one in self._waiting)
 
     def _ends(self, tenant: str) -> float:
         return self._starts.get(tenant, self._now) + 1 / self._weights.get(tenant, 1)

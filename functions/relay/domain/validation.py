@@ -9,7 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from relay.domain.spelling import one_of, unknown
-from relay.errors import MOST_MISTAKES, Invalid, InvalidRequest
+from relay.errors import MAX_MISTAKES, Invalid, InvalidRequest
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,10 +56,10 @@ class Mistakes:
             self.add(error)
             return None
 
-    def complain(self) -> None:
+    def raise_if_any(self) -> None:
         """Raise one error for all that was added, if anything was."""
         if self._found:
-            raise type(self._found[0]).joined(self._found[:MOST_MISTAKES])
+            raise type(self._found[0]).joined(self._found[:MAX_MISTAKES])
 
 
 def validate(
@@ -82,7 +82,7 @@ def validate(
     if isinstance(value, dict) and type.__struct_config__.forbid_unknown_fields:
         # Not left to msgspec: a name can look like a part of its message.
         fields = type.__struct_encode_fields__
-        for name in islice((one for one in value if one not in fields), MOST_MISTAKES):
+        for name in islice((one for one in value if one not in fields), MAX_MISTAKES):
             expected = unknown("is not a field", name, fields)
             mistakes.add(invalid_field(name, expected, within=within))
         value = {name: value[name] for name in fields if name in value}
@@ -91,7 +91,7 @@ def validate(
     except msgspec.ValidationError as error:
         for one in _refusals(str(error), value, type, within=within, dec_hook=dec_hook):
             mistakes.add(one)
-    mistakes.complain()
+    mistakes.raise_if_any()
     return found
 
 

@@ -140,7 +140,7 @@ def read_create_body(body: bytes, *, check: Callable[[NewJob], object]) -> NewJo
         asked = _asked_for(value, wrong=mistakes.places)
         if asked is not None:
             mistakes.attempt(check, asked)
-    mistakes.complain()
+    mistakes.raise_if_any()
     return _new_job(cast("CreateBody", given))
 
 

@@ -21,7 +21,7 @@ from relay.domain.job import Status
 from relay.domain.spelling import one_of, unknown
 from relay.domain.validation import Mistakes, shortened
 from relay.edges.bodies import LONGEST_METADATA_KEY, LONGEST_METADATA_VALUE
-from relay.errors import MOST_MISTAKES, InvalidQuery
+from relay.errors import MAX_MISTAKES, InvalidQuery
 
 DEFAULT_PAGE_SIZE = 20
 LARGEST_PAGE_SIZE = 100
@@ -68,7 +68,7 @@ def read_list_query(given: MultiDict[str, str]) -> ListQuery:
     """
     mistakes = Mistakes()
     metadata_names = [name for name in given if _METADATA.fullmatch(name)]
-    for error in islice(_odd_names(given), MOST_MISTAKES):
+    for error in islice(_odd_names(given), MAX_MISTAKES):
         mistakes.add(error)
     if len(metadata_names) > 1:
         mistakes.add(InvalidQuery(metadata_names[1], "metadata.KEY may be given once"))
@@ -87,7 +87,7 @@ def read_list_query(given: MultiDict[str, str]) -> ListQuery:
         page_size=read(_page_size, given) or DEFAULT_PAGE_SIZE,
         page_token=given.get("pageToken"),
     )
-    mistakes.complain()
+    mistakes.raise_if_any()
     return query
 
 

@@ -12,7 +12,7 @@ from infra.bench.bill import (
     CASES,
     LEVERS,
     LONG,
-    MOST_ALONE_USD,
+    MAX_ALONE_USD,
     SHORT,
     Bill,
     Noticing,
@@ -69,7 +69,7 @@ def test_renders_that_are_noticed_too_late_miss_their_target():
 
 
 def test_levers_and_noticing_are_on_the_page():
-    bill = a_bill([31.0, 32.0, 33.0, 34.0, 35.0, MOST_ALONE_USD])
+    bill = a_bill([31.0, 32.0, 33.0, 34.0, 35.0, MAX_ALONE_USD])
 
     page = benchmarks_page({"bill": bill}, list(checks(bill)))
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from infra.operate.account_report import MOST_LINES, outcome_of, read_report
+from infra.operate.account_report import MAX_LINES, outcome_of, read_report
 from relay.domain.account import Account, given_back
 from relay.domain.admission import Stop, TenantState
 from relay.domain.callback import CALLBACKS, Callback, Delivery, DeliveryStatus
@@ -109,13 +109,13 @@ def test_the_queue_is_told_tenant_by_tenant(world):
 
 
 def test_more_tenants_than_fit_are_not_passed_over_in_silence(world):
-    world.jobs.put(*(a_job(id=job_id(n), tenant=f"t{n:03}") for n in range(MOST_LINES + 2)))
+    world.jobs.put(*(a_job(id=job_id(n), tenant=f"t{n:03}") for n in range(MAX_LINES + 2)))
 
     outcome = told(world)
 
     assert outcome.data["hasMoreWaiting"] is True
-    assert len(outcome.data["waiting"]) == MOST_LINES
-    assert f"In the queue: at least {MOST_LINES} jobs. Due now: 0 jobs." in outcome.lines
+    assert len(outcome.data["waiting"]) == MAX_LINES
+    assert f"In the queue: at least {MAX_LINES} jobs. Due now: 0 jobs." in outcome.lines
 
 
 def test_callbacks_are_told_by_tenant_and_endpoint(world):

@@ -136,7 +136,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         rest = {name: value for name, value in given.items() if name not in CALLBACK_FIELDS}
         mistakes.attempt(validate, rest, self.input, within="input", dec_hook=read)
         mistakes.attempt(self._check_together, given)
-        mistakes.complain()
+        mistakes.raise_if_any()
         if len(json_text(given).encode()) > MAX_INPUT_BYTES:
             raise InvalidRequest(
                 "/input", f"input may have at most {MAX_INPUT_BYTES} bytes as JSON"
