@@ -38,8 +38,7 @@ class TraceSettings:
     headers: Mapping[str, str] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Common:
+class Common(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of every function.
 
     Attributes:
@@ -128,8 +127,7 @@ class CallbackSettings:
     window_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepSettings:
+class KeepSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of `keep_outputs`.
 
     Attributes:
@@ -142,8 +140,7 @@ class KeepSettings:
     allow_local_urls: LocalUrls
 
 
-@dataclass(frozen=True, slots=True)
-class Variable(Generic[T]):
+class Variable(msgspec.Struct, Generic[T], frozen=True):
     """One variable of the environment.
 
     Attributes:

@@ -92,7 +92,7 @@ def test_the_domain_asks_no_clock():
 
 
 def test_the_application_knows_no_vendor():
-    allowed = ("relay.domain", "relay.application", "relay.errors")
+    allowed = ("relay.domain", "relay.application", "relay.errors", "msgspec")
 
     assert breaches("application", lambda path: strangers(path, *allowed)) == {}
 

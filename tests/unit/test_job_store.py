@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from relay.application.ports import Stored
 from relay.application.store import JobStore
 from relay.domain.job import Status
 from relay.domain.transitions import cancelled, claimed
@@ -144,7 +145,7 @@ def test_bookkeeping_that_lost_its_race_is_dropped(world):
     known = world.jobs.stored()
     world.jobs.put(cancelled(processing_job(), at=NOON))
 
-    world.store.keep(replace(known, job=count_a_poll(known.job)))
+    world.store.keep(Stored(count_a_poll(known.job), known.version))
 
     assert world.jobs.job().status is Status.CANCELLED
 

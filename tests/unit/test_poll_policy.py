@@ -1,8 +1,8 @@
 """When a provider is asked about a job, and when it is tried again after it was busy."""
 
-from dataclasses import replace
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,7 +114,7 @@ def test_the_more_polls_there_were_the_rarer_they_become(plan, age_s, polls, dra
 def test_without_history_the_first_poll_follows_the_expected_duration_but_comes_soon(seconds):
     plan = plan_polls(ALONE, Durations.unknown(), expected_s=seconds)
 
-    assert seconds / 4 < planned_gap_s(replace(plan, is_sure=True)) < seconds * 1.5
+    assert seconds / 4 < planned_gap_s(msgspec.structs.replace(plan, is_sure=True)) < seconds * 1.5
     assert planned_gap_s(plan) <= UNSURE_GAP_S
 
 
@@ -173,7 +173,9 @@ def test_polls_that_are_worth_more_delay_are_fewer():
     counts = [
         len(
             planned_ages_s(
-                plan_polls(replace(ALONE, poll_worth=worth), durations, expected_s=30),
+                plan_polls(
+                    msgspec.structs.replace(ALONE, poll_worth=worth), durations, expected_s=30
+                ),
                 until_s=100,
             )
         )

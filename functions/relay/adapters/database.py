@@ -8,10 +8,10 @@ are off: a write that is repeated behind our back reports a lost race that it wo
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import msgspec
 from google.api_core.exceptions import NotFound
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
@@ -77,8 +77,7 @@ def connect(project: str, database: str, *, env: Mapping[str, str] = os.environ)
     return Database(channel, project=project, database=database, headers=[owner])
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A document as it stood in the store.
 
     Attributes:

@@ -23,6 +23,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeAlias, TypeVar
 
 import certifi
+import msgspec
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -73,8 +74,7 @@ class PerhapsSent(_Unanswered):
     """The call may have reached its host; what it did there is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a provider answered.
 
     Attributes:
@@ -89,8 +89,7 @@ class Answer:
     content_type: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """What one call may take.
 
     Attributes:
@@ -108,8 +107,7 @@ class Bounds:
     body_bytes: int = MAX_BODY_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where a connection is to go.
 
     Attributes:

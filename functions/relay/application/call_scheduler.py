@@ -7,8 +7,9 @@ outage stops calls, only probes are made: not for the job stopped last, and for 
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from relay.application.due_jobs import DueJob, DueJobs, Lane
 from relay.application.ports import Stored
@@ -30,8 +31,7 @@ STOP_LINES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A call that may be made now.
 
     Attributes:
@@ -45,8 +45,7 @@ class Call:
     is_suspect: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Avoid:
+class _Avoid(msgspec.Struct, frozen=True):
     """The jobs and tenants that a probe avoids while there are others."""
 
     job_ids: frozenset[str]

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
+
 from relay.application.ports import Queued, Stored, Unreadable
 from relay.domain.delivery_queue import (
     delivery_key,
@@ -32,8 +34,7 @@ MAX_READS = 6
 MAX_VISITS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryRead:
+class DeliveryRead(msgspec.Struct, frozen=True):
     """One query.
 
     Attributes:

@@ -7,9 +7,11 @@ call limit is kept, but nobody's endpoint may hold up anybody else's.
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
+
+import msgspec
 
 from relay.application.deliverer import Deliverer
 from relay.application.delivery_queue import MAX_READS, DeliveryQueue, DeliveryRead
@@ -30,8 +32,7 @@ log = logging.getLogger(__name__)
 MAX_DELIVERIES = 48
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryDependencies:
+class DeliveryDependencies(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery run's dependencies.
 
     Attributes:

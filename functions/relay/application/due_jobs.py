@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
+import msgspec
+
 from relay.application.ports import Stored
 from relay.domain.due import Action, next_action, wake_at
 from relay.domain.job import Job
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueJob:
+class DueJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job that a pump keeps in memory, without its input, until it is due.
 
     Attributes:

@@ -7,8 +7,9 @@ is room.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from relay.application.due_jobs import DueJob, DueJobs, Lane, lane_of
 from relay.application.ports import DuePage, Stored, Unreadable
@@ -28,8 +29,7 @@ LEAST_POLLS = 10
 RETRY_AFTER = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class DueRead:
+class DueRead(msgspec.Struct, frozen=True):
     """One query for due jobs.
 
     Attributes:

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
+
+import msgspec
 
 from relay.application.announcer import Announcer
 from relay.application.due_jobs import DueJob
@@ -37,8 +38,7 @@ CLAIM_S = 40.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionResult:
+class ActionResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one action.
 
     Attributes:

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
+
 from relay.application.ports import Clock, JobCounts, Stored
 from relay.application.quota import OpenJobsQuota, Reservation
 from relay.application.store import JobStore
@@ -65,16 +67,14 @@ class NewJob:
     callback: Callback | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
+class Created(msgspec.Struct, frozen=True, kw_only=True):
     """A job, and whether this call created it or an earlier one with the same key."""
 
     job: Job
     is_new: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreatePolicy:
+class CreatePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Which jobs may be created.
 
     Attributes:

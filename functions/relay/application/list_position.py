@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import msgspec
+
 from relay.application.ports import Cursor, JobFilter
 from relay.domain.job import Job
 
@@ -38,8 +40,7 @@ class ListPosition:
         return ListPosition(Cursor(self.settled, _BEHIND_ALL))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListPage:
+class ListPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a list, as it was read.
 
     Attributes:

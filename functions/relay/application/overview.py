@@ -1,8 +1,9 @@
 """Shows callers the state of the provider accounts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from relay.application.ports import Accounts, JobCounts
 from relay.domain.account import Account
@@ -19,8 +20,7 @@ class PauseReason(StrEnum):
     UNANSWERED = "unanswered"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountState:
+class AccountState(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one account as one tenant may see it.
 
     Attributes:

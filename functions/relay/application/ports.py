@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+import msgspec
+
 from relay.domain.account import Account
 from relay.domain.answers import Accepted, PollAnswer, ProviderCallback
 from relay.domain.durations import Durations
@@ -16,8 +18,7 @@ from relay.domain.provider_list import ListRequest, ProviderList
 from relay.domain.queue import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """A job with its document's version.
 
     Attributes:
@@ -28,8 +29,7 @@ class Stored:
     version: object
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """A document that a query found but that does not parse.
 
     Attributes:
@@ -40,8 +40,7 @@ class Unreadable:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(msgspec.Struct, frozen=True):
     """A document in a queue.
 
     Attributes:
@@ -53,8 +52,7 @@ class Queued:
     item: Stored | Unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class DuePage:
+class DuePage(msgspec.Struct, frozen=True):
     """One page of due documents, earliest first; jobs without their input.
 
     Attributes:
@@ -132,8 +130,7 @@ class JobDocuments(Protocol):
         """Set the document's ``wakeAt`` and remove its queue key, whatever else it contains."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(msgspec.Struct, frozen=True):
     """A position in a list of jobs: just after this job.
 
     Attributes:
@@ -148,8 +145,7 @@ class Cursor:
 MAX_SIFTED = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilter:
+class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
     """A filter for a tenant's jobs, and the order of their list; None matches any.
 
     Attributes:
@@ -197,8 +193,7 @@ class JobFilter:
         return size if self.ended_after is None or self == only_ended else MAX_SIFTED
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
+class JobPage(msgspec.Struct, frozen=True):
     """One page of a tenant's jobs, in the order of their list.
 
     Attributes:
@@ -382,8 +377,7 @@ class Provider(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointReply:
+class EndpointReply(msgspec.Struct, frozen=True):
     """What a caller's endpoint answered.
 
     Attributes:
@@ -406,8 +400,7 @@ class Endpoints(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(msgspec.Struct, frozen=True):
     """What a download answered.
 
     Attributes:
@@ -440,8 +433,7 @@ class Downloads(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
+class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
     """An object in the bucket.
 
     Attributes:

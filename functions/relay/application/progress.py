@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
+
+import msgspec
 
 from relay.application.ports import Accounts, Clock, DurationsDocuments
 from relay.domain.account import Account
@@ -31,8 +32,7 @@ class WaitingFor(StrEnum):
     RETRY = "retry"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """A job's progress, beyond what its document says.
 
     Attributes:

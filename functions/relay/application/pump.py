@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+
+import msgspec
 
 from relay.application.lease import Lease
 from relay.application.ports import Accounts, Clock, Topics
@@ -16,8 +17,7 @@ log = logging.getLogger(__name__)
 LONGEST_PASS = timedelta(seconds=30)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(msgspec.Struct, frozen=True, kw_only=True):
     """The time in which a run works.
 
     Attributes:
@@ -56,8 +56,7 @@ class OpenRun(Protocol):
         """Return a run that has not begun."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PumpSetup:
+class PumpSetup(msgspec.Struct, frozen=True, kw_only=True):
     """What a pump works for, and how.
 
     Attributes:

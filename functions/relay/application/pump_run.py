@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from relay.application.announcer import Announcer
 from relay.application.call_scheduler import Call, CallScheduler
 from relay.application.due_jobs import DueJob, Lane
@@ -85,8 +87,7 @@ class Concurrency:
     reads: int = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PumpDependencies:
+class PumpDependencies(msgspec.Struct, frozen=True, kw_only=True):
     """A pump's dependencies.
 
     Attributes:

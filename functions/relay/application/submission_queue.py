@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
+
 from relay.application.ports import MAX_SPANS, Queued, Stored, Unreadable
 from relay.domain.due import WRITTEN_WITHIN
 from relay.domain.job import Job, Priority
@@ -41,8 +43,7 @@ FIRST_LOOK_WITHIN = timedelta(seconds=1)
 MAX_UNLIKELY = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRead:
+class QueueRead(msgspec.Struct, frozen=True):
     """One query of the queue.
 
     Attributes:
@@ -55,8 +56,7 @@ class QueueRead:
     began_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Floors:
+class Floors(msgspec.Struct, frozen=True, kw_only=True):
     """Fresh jobs created before these moments have all left the queue; None if unknown."""
 
     normal: datetime | None = None

@@ -20,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import TypeVar
 
+import msgspec
+
 from relay.domain.job import ErrorCode, Job
 
 FIRST_GAP_S = 30.0
@@ -67,8 +69,7 @@ class CallResult(Enum):
         return self in (CallResult.ACCEPTED, CallResult.ANSWERED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallReport:
+class CallReport(msgspec.Struct, frozen=True, kw_only=True):
     """How a call to the provider ended.
 
     Attributes:
@@ -154,8 +155,7 @@ class TenantState:
         return max((one for one in moments if one is not None), default=_LONG_AGO)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What was known when a call began, for judging its result.
 
     Attributes:

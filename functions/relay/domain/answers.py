@@ -1,9 +1,10 @@
 """Provider-independent meanings of providers' answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
 from urllib.parse import urlsplit
+
+import msgspec
 
 from relay.domain.job import ProviderReply
 
@@ -24,39 +25,34 @@ FAILURE_WORDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """The provider took the job under this id."""
 
     provider_job_id: str
     provider_status: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StillOpen:
+class StillOpen(msgspec.Struct, frozen=True, kw_only=True):
     """The provider knows the job; its status word says neither success nor failure."""
 
     provider_status: str
     is_known_word: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class Rendered(msgspec.Struct, frozen=True, kw_only=True):
     """Success with at least one usable output."""
 
     outputs: tuple[str, ...]
     provider_status: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithoutOutput:
+class WithoutOutput(msgspec.Struct, frozen=True, kw_only=True):
     """The provider reports success without a usable output."""
 
     provider_status: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderFailed:
+class RenderFailed(msgspec.Struct, frozen=True, kw_only=True):
     """The provider's status word clearly says that the render failed.
 
     Attributes:
@@ -67,8 +63,7 @@ class RenderFailed:
     reply: ProviderReply | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownJob:
+class UnknownJob(msgspec.Struct, frozen=True, kw_only=True):
     """The provider says that it has no such job.
 
     Attributes:
@@ -78,8 +73,7 @@ class UnknownJob:
     reply: ProviderReply | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderCallback:
+class ProviderCallback(msgspec.Struct, frozen=True, kw_only=True):
     """The content of a provider's callback; either part may be missing.
 
     Attributes:

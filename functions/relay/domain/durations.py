@@ -7,9 +7,10 @@ the number of jobs, and can be merged from several instances.
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+
+import msgspec
 
 # Bucket edges, as ages in seconds: below the first is "at once", above the last (well past the
 # usual deadline) is "very late".
@@ -29,8 +30,7 @@ PRIOR_SIGMA = 0.85
 LEAST_SHARE = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class Durations:
+class Durations(msgspec.Struct, frozen=True):
     """The observations, as one weight per bucket; this array is all that is stored.
 
     The weights add up to less than `1 / FADING`, and their sum alone tells how often older weights

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from relay.domain.callback import Callback
 from relay.domain.kept_output import KeptOutput
 from relay.domain.trace import TraceContext
@@ -70,8 +72,7 @@ class ErrorCode(StrEnum):
     OUTPUT_UNUSABLE = "output_unusable"
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """One way for a job to fail, in words for its caller.
 
     Attributes:

@@ -8,7 +8,8 @@ however long a call took to arrive.
 from bisect import insort
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 # Stray calls of a frozen pump must fit beside those of its successor.
 HEADROOM = 0.05
@@ -16,8 +17,7 @@ HEADROOM = 0.05
 LONGEST_STRETCH = 1.25
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """At most `calls` calls in any window of `window_s` seconds, as the provider documents it."""
 
     calls: int

@@ -1,10 +1,9 @@
 """Recognises pictures by their first bytes."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class PictureType:
+class PictureType(msgspec.Struct, frozen=True):
     """A type of picture that is kept.
 
     Attributes:

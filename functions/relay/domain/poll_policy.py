@@ -3,12 +3,13 @@
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from operator import itemgetter
 from typing import NamedTuple
+
+import msgspec
 
 from relay.domain.durations import EDGES_S, Durations, belief, quantile_s
 
@@ -30,8 +31,7 @@ UNSURE_SHARE_OF_AGE = 0.25
 STEPS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollPolicy:
+class PollPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How often one provider is polled about a job; all times in seconds.
 
     Attributes:
@@ -61,8 +61,7 @@ class Point(NamedTuple):
     waited_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollPlan:
+class PollPlan(msgspec.Struct, frozen=True, kw_only=True):
     """When to poll renders of one operation, given what is known of its durations.
 
     Attributes:

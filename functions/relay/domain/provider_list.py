@@ -6,6 +6,8 @@ No provider documents all that it answers there, so it is never parsed, only han
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import msgspec
+
 MAX_LIST_BYTES = 512 * 1024
 
 # A copy is fetched, and a request is noted, at most this often.
@@ -17,8 +19,7 @@ RETRY_EVERY = timedelta(hours=1)
 SOON_S = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderList:
+class ProviderList(msgspec.Struct, frozen=True, kw_only=True):
     """A list as its provider answered it.
 
     Attributes:

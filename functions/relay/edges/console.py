@@ -5,10 +5,10 @@ import hashlib
 import mimetypes
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 from werkzeug.wrappers import Request, Response
 
 from relay.domain.catalogue.fields import LocalUrls
@@ -26,8 +26,7 @@ _YEAR_S = 365 * 24 * 3600
 _TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Asset:
+class _Asset(msgspec.Struct, frozen=True):
     body: bytes
     gzipped: bytes
     content_type: str

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Annotated
@@ -47,8 +46,7 @@ _METADATA = re.compile(r"metadata(?:\.(?P<dotted>.*)|\[(?P<bracketed>.*)\])", re
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListQuery:
+class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller wants to see.
 
     Attributes:

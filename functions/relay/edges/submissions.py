@@ -5,9 +5,11 @@ provider needs another host and key only.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from relay.application.job_creator import DEFAULT_DEADLINE_S, JobCreator, NewJob
 from relay.domain.callback import Callback, CallbackShape
@@ -20,8 +22,7 @@ from relay.errors import InvalidRequest, InvalidSubmission, RelayError
 WEBHOOK = "webhook"
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """The submission of one operation, as its provider takes it."""
 
     provider: ProviderFacts
