@@ -6,6 +6,7 @@ import hmac
 import json
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -111,6 +112,20 @@ def test_a_publish_makes_the_delivery_due_and_wakes_the_pump(world):
     assert callback(world, job).status is DeliveryStatus.PENDING
     world.callbacks_pump().run()
     assert [post.headers["webhook-id"] for post in world.endpoints.posts] == [f"{job.id}.cancelled"]
+
+
+@pytest.mark.parametrize(("seconds", "ticks"), [(2, []), (5, ["callbacks"])])
+def test_a_pump_that_cannot_stay_after_what_it_posted_last_wakes_the_next_one(
+    world, seconds, ticks
+):
+    """The wake-up of a delivery that came a moment later was suppressed because of it."""
+    for at_s in range(seconds):
+        world.clock.after(at_s, partial(world.jobs.put, ended(number=at_s)))
+
+    world.callbacks_pump(window_s=5).run()
+
+    assert len(world.endpoints.posts) == seconds
+    assert world.topics.ticks == ticks
 
 
 def test_nothing_is_posted_before_it_is_published(world):

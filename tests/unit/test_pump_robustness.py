@@ -537,6 +537,35 @@ def test_a_clock_that_steps_back_does_not_get_a_job_past_the_hold(world):
     assert isinstance(world.accounts.account(), Account)
 
 
+@pytest.mark.parametrize(("found_at_s", "ticks"), [(7.0, []), (9.0, ["gepetto"])])
+def test_a_pump_that_cannot_stay_after_what_it_found_last_wakes_the_next_one(
+    world, found_at_s, ticks
+):
+    """The wake-up of a job that came a moment later was suppressed because of it."""
+    world.jobs.put(processing_job(call_at=later(found_at_s + 0.5)))
+    world.clock.after(found_at_s, lambda: world.jobs.put(a_job(id=job_id(2))))
+
+    world.pump(window_s=10).run()
+
+    assert world.provider.called("submit") == [job_id(2)]
+    assert world.topics.ticks == ticks
+
+
+def test_a_run_that_waits_sleeps(world):
+    waits_s = []
+
+    class Watched(InlineWorkers):
+        def wait(self, timeout_s):
+            waits_s.append(timeout_s)
+            return super().wait(timeout_s)
+
+    world.jobs.put(processing_job(call_at=later(9)))
+
+    world.pump(window_s=10, open_workers=lambda _: Watched(world.clock)).run()
+
+    assert len(waits_s) < 60
+
+
 def test_a_pump_whose_window_ends_before_its_work_wakes_the_next_one(world):
     world.jobs.put(*(processing_job(id=job_id(number)) for number in range(20)))
     world.provider.takes_s = 1.0

@@ -93,8 +93,12 @@ class DeliveryRun:
         return not self._is_finished
 
     def leaves_work(self) -> bool:
-        """Return whether the window ended before the work did."""
-        return self._queue.is_busy and not self._window.is_one_pass
+        """Return whether the window ended before the work did.
+
+        Perhaps there is a delivery whose wake-up was suppressed because of an earlier one.
+        """
+        is_staying = self._clock.now() < self._stay_until
+        return (self._queue.is_busy or is_staying) and not self._window.is_one_pass
 
     def is_something_new_due(self) -> bool:
         """Look once more, for a job whose wake-up came just before the lease was given back.

@@ -657,9 +657,12 @@ class PumpRun:
         """Return whether the window ended before the work did.
 
         Jobs that only wait for the call limit count too, except in a single pass: the next one
-        could do no more for them.
+        could do no more for them. So does a job whose wake-up was suppressed because this run had
+        just found another.
         """
         now = self._clock.now()
+        if not self._is_one_pass and now < self._scan.stay_until:
+            return True
         if any(self._is_due(lane, now) for lane in (Lane.CHANGE, Lane.PUBLISH)):
             return True
         if self._calls.next(now) is None:
