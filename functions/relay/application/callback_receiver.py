@@ -71,10 +71,9 @@ class CallbackReceiver:
         span.describe(after.job)
         if after.version is stored.version:
             return
-        log.info(
-            "callback taken",
-            extra={"fields": {"job_id": after.job.id, "status": after.job.status.value}},
-        )
+        if after.job.status is stored.job.status:
+            # A move has a line of its own.
+            log.info("callback taken", extra={"fields": {"job_id": after.job.id}})
         if after.job.unpublished:
             self._announcer.announce_or_leave(after)
             self._learners[after.job.provider].observe(after.job)

@@ -53,6 +53,7 @@ class DueScan:
         due_jobs: The jobs kept in memory.
         has_looked: Whether one complete scan was read.
         stay_until: How long the pump must stay to scan again.
+        lingers_until: How long a wake-up may have been suppressed because of what was found.
         oldest_due_s: How overdue the oldest job was when first seen.
     """
 
@@ -78,6 +79,7 @@ class DueScan:
         self.due_jobs = DueJobs()
         self.has_looked = False
         self.stay_until = now
+        self.lingers_until = now
         self.oldest_due_s = 0.0
 
     def next_read(self, *, now: datetime) -> DueRead | None:
@@ -203,8 +205,9 @@ class DueScan:
         self.stay_until = max(self.stay_until, until)
 
     def linger(self, *, now: datetime) -> None:
-        """Keep the pump running while wake-ups are suppressed because of it."""
-        self.stay(until=now + LINGER)
+        """Keep the pump running while wake-ups are suppressed because of what it found."""
+        self.lingers_until = now + LINGER
+        self.stay(until=self.lingers_until)
 
     def next_read_at(self) -> datetime:
         """Return when to read again."""

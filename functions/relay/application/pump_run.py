@@ -661,7 +661,7 @@ class PumpRun:
         just found another.
         """
         now = self._clock.now()
-        if not self._is_one_pass and now < self._scan.stay_until:
+        if not self._is_one_pass and now < self._scan.lingers_until:
             return True
         if any(self._is_due(lane, now) for lane in (Lane.CHANGE, Lane.PUBLISH)):
             return True
