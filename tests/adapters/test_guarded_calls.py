@@ -7,9 +7,9 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from relay.adapters.guarded_calls import GET_BOUNDS, POST_BOUNDS, GuardedCalls, connect_to
@@ -62,7 +62,9 @@ class Network:
 
 
 def hasty(call_s: float = 1.0) -> GuardedCalls:
-    bounds = replace(GET_BOUNDS, connect_s=call_s, send_s=call_s, read_s=call_s, call_s=call_s)
+    bounds = msgspec.structs.replace(
+        GET_BOUNDS, connect_s=call_s, send_s=call_s, read_s=call_s, call_s=call_s
+    )
     return GuardedCalls(local_hosts=LOCAL, post_bounds=bounds, get_bounds=bounds)
 
 
@@ -423,7 +425,7 @@ def test_a_name_that_is_not_resolved_in_time_is_given_up() -> None:
         hung.wait(30)
         return [PUBLIC]
 
-    bounds = replace(POST_BOUNDS, call_s=0.05)
+    bounds = msgspec.structs.replace(POST_BOUNDS, call_s=0.05)
     calls = GuardedCalls(resolve=resolve, post_bounds=bounds)
 
     with pytest.raises(CallUnanswered, match="could not be reached"):
