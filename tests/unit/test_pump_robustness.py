@@ -370,6 +370,23 @@ def test_a_single_pass_looks_again_if_a_look_failed(world, look, call):
     assert world.provider.called(call) == [JOB_ID]
 
 
+def test_a_look_at_the_queue_that_failed_is_made_again_a_second_later_by_the_same_run(world):
+    world.jobs.put(a_job())
+    found = world.jobs.queued
+
+    def slow_and_away_once(*_, **__):
+        world.jobs.queued = found
+        world.clock.sleep(0.6)
+        raise StoreUnavailable("simulated")
+
+    world.jobs.queued = slow_and_away_once
+
+    world.pump(window_s=10, open_workers=lambda _: ConcurrentWorkers(world.clock)).run()
+
+    (call,) = world.provider.calls
+    assert (call.at - NOON).total_seconds() == pytest.approx(1.6, abs=0.05)
+
+
 def test_no_more_events_are_published_at_a_time_than_there_are_workers(world):
     world.jobs.put(*(processing_job(id=job_id(number)) for number in range(12)))
     world.provider.on_poll(*[DONE] * 12)
