@@ -249,3 +249,16 @@ def test_the_next_read_is_for_the_earliest_retry_if_that_is_before_the_next_scan
     scan.retry_later(DueJob.found(job), now=later(-0.5))
 
     assert scan.next_read_at() == later(-0.5) + RETRY_AFTER
+
+
+def test_a_job_that_a_worker_has_by_then_is_not_served_a_second_time_when_its_retry_is_due():
+    scan, before = a_scan(), processing_job(call_at=NOON)
+    read(scan, stored(before))
+    scan.check_out(DueJob.found(stored(before)))
+    scan.retry_later(DueJob.found(stored(before)), now=later(0.5))
+    read(scan, stored(before, version=2), at=later(1))
+    scan.check_out(DueJob.found(stored(before, version=2)))
+
+    scan.next_read(now=later(0.5) + RETRY_AFTER)
+
+    assert len(scan.due_jobs) == 0
