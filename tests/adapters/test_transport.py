@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from relay.adapters.providers.response_classifier import NOT_JSON, parse_json
 from relay.adapters.transport import Answer, Bounds, NotSent, PerhapsSent, Transport
+from relay.domain.account import CALL_ARRIVES_WITHIN_S
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 PATIENT = Bounds(body_bytes=1000)
@@ -570,3 +571,8 @@ def test_a_call_that_stood_still_before_it_was_sent_is_not_sent() -> None:
         transport.post(url, headers={}, body=b"{}")
 
     assert seen in ([], [b""])
+
+
+def test_a_call_is_sent_in_less_time_than_a_pump_allows_for_its_arrival():
+    """The next pump counts the calls of one that died by this; a second is for the network."""
+    assert Bounds().send_s + 1.0 <= CALL_ARRIVES_WITHIN_S

@@ -97,6 +97,14 @@ def test_a_run_that_scanned_everything_says_when(world):
     assert world.accounts.account().looked_back_at == NOON
 
 
+def test_a_run_that_set_a_broken_document_aside_has_scanned_everything(world):
+    world.jobs.put_document(job_id(9), POISON)
+
+    world.pump().run()
+
+    assert world.accounts.account().looked_back_at == NOON
+
+
 def test_a_run_that_began_at_the_floors_leaves_the_time_of_the_last_full_scan(world):
     world.pump().run()
     world.clock.advance(300)
