@@ -395,6 +395,22 @@ def test_a_look_at_the_queue_that_failed_is_made_again_a_second_later_by_the_sam
     assert (call.at - NOON).total_seconds() == pytest.approx(1.6, abs=0.05)
 
 
+def test_a_queued_job_that_could_not_be_read_is_sent_before_the_next_look(world):
+    world.jobs.put(a_job())
+    read = world.store.read
+
+    def away_once(job_id):
+        world.store.read = read
+        raise StoreUnavailable(job_id)
+
+    world.store.read = away_once
+
+    world.pump(window_s=10).run()
+
+    (call,) = world.provider.calls
+    assert (call.at - NOON).total_seconds() < 0.5
+
+
 def test_no_more_events_are_published_at_a_time_than_there_are_workers(world):
     world.jobs.put(*(processing_job(id=job_id(number)) for number in range(12)))
     world.provider.on_poll(*[DONE] * 12)
