@@ -24,6 +24,7 @@ from tests.factories import NOON, a_hold, a_job, job_id, later, processing_job
 DAY = later(86_400)
 # Queues serve even unread from now on.
 NOW = later(5)
+ANSWERED = CallReport(result=CallResult.ANSWERED, ended_s=0.0)
 
 
 def queued(number: int, tenant: str) -> Job:
@@ -182,3 +183,33 @@ def test_an_outage_is_probed_for_whom_it_hit_if_nobody_else_waits():
     admission = Admission(60.0, outage=a_stop("b"), tenants={"a": state})
 
     assert next_job(a_scheduler(queued(1, "a"), admission=admission)) == job_id(1)
+
+
+def test_a_tenant_whose_calls_took_its_share_of_places_catches_up_on_polls():
+    jobs = [polled(1, "slow"), polled(2, "unhurt")]
+    scheduler = a_scheduler(*jobs, admission=in_flight("slow", submissions=0, polls=5))
+    hanging = begin_next(scheduler)
+    for _ in range(3):
+        answered = begin_next(scheduler)
+        scheduler.end(answered, ANSWERED, at=NOW)
+
+    scheduler.end(hanging, ANSWERED, at=NOW)
+    tenants = [hanging.tenant, answered.tenant]
+    for _ in range(2):
+        flight = begin_next(scheduler)
+        scheduler.end(flight, ANSWERED, at=NOW)
+        tenants.append(flight.tenant)
+
+    assert tenants == ["slow", "unhurt", "slow", "slow"]
+
+
+def test_when_an_outage_may_be_probed_a_poll_goes_first_after_a_submission():
+    outage = a_stop("gone")
+    jobs = [queued(1, "one"), polled(2, "two")]
+    scheduler = a_scheduler(
+        *jobs, admission=Admission(60.0, outage=outage, tenants={"one": broken("one")})
+    )
+
+    assert next_job(scheduler) == job_id(1)
+    scheduler.last_kind = CallKind.SUBMIT
+    assert next_job(scheduler) == job_id(2)
