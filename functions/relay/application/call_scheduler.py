@@ -132,10 +132,6 @@ class CallScheduler:
             self._queue.check_out(call.stored)
         return self._admission.begin(call.kind, call.stored.job, is_suspect=call.is_suspect)
 
-    def cancel(self, flight: Flight) -> None:
-        """Forget a call that was not made after all."""
-        self._admission.cancel(flight)
-
     def end(self, flight: Flight, report: CallReport, *, at: datetime) -> bool:
         """Apply a call's result; return whether the account should be written at once.
 

@@ -466,7 +466,7 @@ class PumpRun:
         report = unknown if result is None else result.call
         self._count_call(None if report is None else report.ended_s)
         if report is None:
-            self._calls.cancel(flight)
+            self._admission.cancel(flight)
         elif self._calls.end(flight, report, at=self._clock.now()):
             self._lease.write_soon()
         return result

@@ -89,9 +89,7 @@ class Durations(msgspec.Struct, frozen=True):
             raise ValueError(f"not an interval of ages: {after_s} to {by_s}")
         first, last = bisect_right(EDGES_S, after_s), bisect_right(EDGES_S, by_s)
         if first == last:
-            weights = [weight * (1.0 - FADING) for weight in self.weights]
-            weights[first] += 1.0
-            return Durations(tuple(weights))
+            return self + _of({first: 1.0})
         known = belief(self, expected_s=expected_s)
         shares = {
             bucket: (known[bucket] + LEAST_SHARE) * _part_between(bucket, after_s, by_s)
